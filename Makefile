@@ -1,0 +1,109 @@
+# nubrun: build, test, install. `make help` lists the targets, README.md says what they are for.
+
+# Where things go. B may be another folder for another kind of build (see check-sanitize).
+B ?= build
+PREFIX ?= /usr/local
+DESTDIR ?=
+BINDIR = $(PREFIX)/bin
+LIBDIR = $(PREFIX)/lib
+INCLUDEDIR = $(PREFIX)/include
+MANDIR = $(PREFIX)/share/man
+COMPLETIONDIR = $(PREFIX)/share/bash-completion/completions
+
+# Switches: V=1 shows commands, WERROR=1 makes warnings errors, STATIC=0 links nubrun dynamically, SANITIZE=address,undefined
+# builds nubrun and the unit tests (never the guests) with these sanitizers.
+V ?= 0
+WERROR ?= 0
+SANITIZE ?=
+STATIC ?= $(if $(SANITIZE),0,1)
+CC = gcc
+GUEST_CC ?= gcc
+PKG_CONFIG ?= pkg-config
+
+Q = $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)')
+
+WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual -Wvla -Wundef \
+	-Wformat=2 -Wwrite-strings $(if $(filter 1,$(WERROR)),-Werror)
+CFLAGS ?= -O2 -g
+SANFLAGS = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+HARDENING = $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong
+
+PACKAGES = libelf libxxhash json-c
+.DEFAULT_GOAL := all
+
+# Only targets that compile against them ask for the packages.
+ifneq ($(filter-out help clean lint-shell lint-man,$(or $(MAKECMDGOALS),all)),)
+need = $(if $(shell $(PKG_CONFIG) --exists $(1) && echo yes),,$(error $(1) is missing: $(2); scripts/quickstart installs it))
+$(call need,libelf,nubrun reads guests with it (Debian: libelf-dev))
+$(call need,libxxhash,snapshots are sealed with it (Debian: libxxhash-dev))
+$(call need,json-c,the status is written with it (Debian: libjson-c-dev))
+DEP_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
+DEP_LIBS := $(shell $(PKG_CONFIG) --libs $(if $(filter 1,$(STATIC)),--static) $(PACKAGES))
+endif
+
+ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -Ilib $(WARNINGS) $(CFLAGS) $(HARDENING) $(SANFLAGS) $(DEP_CFLAGS)
+LINK_STATIC = $(if $(filter 1,$(STATIC)),-static)
+
+LIB_OBJS = $(patsubst %,$(B)/%.o,$(wildcard lib/*.c lib/*.S))
+CMD_OBJS = $(patsubst %,$(B)/%.o,$(wildcard nubrun/*.c))
+
+## all: the command, the library, the guest runtime, the sample guests (the default)
+all: $(B)/nubrun $(B)/libnub.a guests $(B)/nubrun.bash
+
+$(B)/%.c.o: %.c Makefile
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/lib/%.S.o: lib/%.S Makefile
+	$(call say,AS,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -Ilib -MMD -MP -c -o $@ $<
+
+$(B)/libnub.a: $(LIB_OBJS)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(B)/nubrun: $(CMD_OBJS) $(B)/libnub.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LINK_STATIC) $(LDFLAGS) -o $@ $^ $(DEP_LIBS)
+
+$(B)/nubrun.bash: $(B)/nubrun
+	$(call say,GEN,$@)
+	$(Q)$< completion bash >$@.tmp && mv $@.tmp $@
+
+include guests/guests.mk
+include test/test.mk
+
+## install: command, library, guest runtime, manual pages and completion, below DESTDIR and PREFIX
+install: all
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig \
+		$(DESTDIR)$(LIBDIR)/nub $(DESTDIR)$(INCLUDEDIR)/nub-guest/abi $(DESTDIR)$(COMPLETIONDIR) \
+		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man7
+	install -m 755 $(B)/nubrun $(DESTDIR)$(BINDIR)/nubrun
+	install -m 644 $(B)/nubrun.bash $(DESTDIR)$(COMPLETIONDIR)/nubrun
+	install -m 644 man/*.1 $(DESTDIR)$(MANDIR)/man1
+	install -m 644 man/*.7 $(DESTDIR)$(MANDIR)/man7
+	install -m 644 $(B)/libnubguest.a guests/rt/nub.ld $(DESTDIR)$(LIBDIR)/nub
+	install -m 644 guests/rt/nub_guest.h $(DESTDIR)$(INCLUDEDIR)/nub-guest
+	install -m 644 lib/abi/nub_abi.h $(DESTDIR)$(INCLUDEDIR)/nub-guest/abi
+	sed 's|@prefix@|$(PREFIX)|' guests/rt/nub-guest.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/nub-guest.pc
+
+## uninstall: remove what install put there
+uninstall:
+	rm -f $(DESTDIR)$(BINDIR)/nubrun $(DESTDIR)$(COMPLETIONDIR)/nubrun $(DESTDIR)$(LIBDIR)/pkgconfig/nub-guest.pc
+	rm -f $(addprefix $(DESTDIR)$(MANDIR)/,$(patsubst man/%.1,man1/%.1,$(wildcard man/*.1)) $(patsubst man/%.7,man7/%.7,$(wildcard man/*.7)))
+	rm -rf $(DESTDIR)$(LIBDIR)/nub $(DESTDIR)$(INCLUDEDIR)/nub-guest
+
+## clean: remove what was built
+clean:
+	rm -rf $(B)
+
+## help: this list
+help:
+	@sed -n 's/^## //p' Makefile guests/guests.mk test/test.mk
+
+.PHONY: all install uninstall clean help
+
+-include $(patsubst %.o,%.d,$(LIB_OBJS) $(CMD_OBJS))

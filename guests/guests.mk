@@ -1,0 +1,39 @@
+# The guest runtime and the sample guests: each guests/NAME.c becomes build/guests/NAME.elf (ET_EXEC) and NAME.pie.elf.
+
+GUEST_CFLAGS ?= -O2 -g
+GUEST_FLAGS = -std=gnu17 -ffreestanding -fno-stack-protector -fcf-protection=none -Iguests/rt -Ilib $(WARNINGS) $(GUEST_CFLAGS)
+GUEST_LINK = -nostdlib -Wl,-T,guests/rt/nub.ld -Wl,-z,noexecstack
+
+RT_SRCS = $(wildcard guests/rt/*.c guests/rt/*.S)
+RT_OBJS = $(patsubst %,$(B)/%.o,$(RT_SRCS))
+GUEST_NAMES = $(patsubst guests/%.c,%,$(wildcard guests/*.c))
+GUESTS = $(patsubst %,$(B)/guests/%.elf,$(GUEST_NAMES)) $(patsubst %,$(B)/guests/%.pie.elf,$(GUEST_NAMES))
+
+## guests: the guest runtime (libnubguest.a) and the sample guests
+guests: $(B)/libnubguest.a $(GUESTS)
+
+$(B)/guests/rt/%.o: guests/rt/% Makefile guests/guests.mk
+	$(call say,GCC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(GUEST_CC) $(GUEST_FLAGS) -fPIE -MMD -MP -c -o $@ $<
+
+$(B)/libnubguest.a: $(RT_OBJS)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(B)/guests/%.pie.elf: guests/%.c $(B)/libnubguest.a guests/rt/nub.ld
+	$(call say,GUEST,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(GUEST_CC) $(GUEST_FLAGS) $(GUEST_FLAGS_$*) -fPIE -static-pie -MMD -MP -MF $@.d -MT $@ $(GUEST_LINK) -o $@ $< $(B)/libnubguest.a
+
+$(B)/guests/%.elf: guests/%.c $(B)/libnubguest.a guests/rt/nub.ld
+	$(call say,GUEST,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(GUEST_CC) $(GUEST_FLAGS) $(GUEST_FLAGS_$*) -fno-pie -static -MMD -MP -MF $@.d -MT $@ $(GUEST_LINK) -o $@ $< $(B)/libnubguest.a
+
+# simd wants AVX2; two-spaces runs at CPL 0, where some hosts interpret every instruction and know general registers only.
+GUEST_FLAGS_simd = -mavx2
+GUEST_FLAGS_two-spaces = -mgeneral-regs-only
+
+.PHONY: guests
+-include $(patsubst %.o,%.d,$(RT_OBJS)) $(addsuffix .d,$(GUESTS))

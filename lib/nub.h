@@ -1,0 +1,407 @@
+/* libnub: run an ELF guest in a KVM virtual machine. This is the library's public face.
+ *
+ * How to use it:
+ *
+ *     struct nub_error err = { 0 };
+ *     struct nub_image *image = nub_image_parse(bytes, size, "hello.elf", &err);    // pure: no fd, no KVM
+ *     struct nub_config config = nub_config_default();
+ *     struct nub_sandbox *sandbox = nub_sandbox_create(&config, image, &err);       // memory, VM, vCPU
+ *     struct nub_outcome outcome;
+ *     if (nub_sandbox_run_main(sandbox, argc, argv, &outcome, &err) == 0) ...       // or nub_sandbox_call()
+ *     nub_sandbox_free(sandbox);
+ *     nub_image_free(image);
+ *
+ * The library never prints and never exits. It keeps no globals: a process may have many sandboxes, each used by one
+ * thread at a time. Functions that can fail return 0 or -1, or a pointer or NULL, and fill the struct nub_error that
+ * they take last. Sizes are bytes, times are nanoseconds, gpa and gva are guest-physical and guest-virtual addresses.
+ */
+#ifndef NUB_H
+#define NUB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi/nub_abi.h"
+
+#define NUB_VERSION "0.1.0"
+
+/* ---- Errors ---- */
+
+/* What may be done about an error: the process exit code follows from it. */
+enum nub_error_class {
+	NUB_CLASS_USAGE,     /* the caller asked for something that cannot be */
+	NUB_CLASS_HOST,      /* this host, its KVM, its files or its memory */
+	NUB_CLASS_NOT_FOUND, /* a named file is not there */
+	NUB_CLASS_INPUT,     /* the guest or snapshot file is not acceptable */
+	NUB_CLASS_GUEST,     /* the running guest broke the ABI */
+};
+
+/* Every kind of error: symbol, stable name (status JSON, tests), class. */
+#define NUB_ERROR_KINDS(X)                                                                                             \
+	/* the caller's */                                                                                             \
+	X(USAGE, "usage", USAGE)                                                                                       \
+	X(MEMORY_TOO_BIG, "memory-too-big", USAGE)       /* a region over its limit: asked, limit */                   \
+	X(MEMORY_TOO_SMALL, "memory-too-small", USAGE)   /* scratch under its minimum: asked, minimum */               \
+	X(SIZE, "size", USAGE)                           /* a size of zero, or one that overflows */                   \
+	X(MAP_LIMIT, "file-mapping-limit", USAGE)        /* more than 32 mapped files */                               \
+	X(MAP_ADDRESS, "file-mapping-address", USAGE)    /* unaligned, not canonical, or taken */                      \
+	X(MAP_LABEL, "file-mapping-label", USAGE)        /* over 63 bytes */                                           \
+	X(FUNCTION_UNKNOWN, "function-unknown", USAGE)   /* the guest does not export it */                            \
+	X(ARGUMENTS, "arguments", USAGE)                 /* wrong number or type for the exported function */          \
+	X(STATE, "state", USAGE)                         /* not in this state: e.g. a call into a program that ended */\
+	X(POISONED, "poisoned", USAGE)                   /* the last call failed; restore first (R36) */               \
+	/* the host's */                                                                                               \
+	X(IO, "io", HOST)                                                                                              \
+	X(NO_MEMORY, "no-memory", HOST)                                                                                \
+	X(KVM_MISSING, "kvm-missing", HOST)              /* no /dev/kvm */                                             \
+	X(KVM_DENIED, "kvm-denied", HOST)                /* no permission */                                           \
+	X(KVM, "kvm", HOST)                              /* an ioctl failed, or a capability is missing */             \
+	X(INTERNAL, "internal", HOST)                    /* can't happen */                                            \
+	X(NOT_FOUND, "not-found", NOT_FOUND)                                                                           \
+	/* the ELF file's (R15, R16) */                                                                                \
+	X(ELF_MAGIC, "elf-magic", INPUT)                 /* not an ELF file */                                         \
+	X(ELF_CLASS, "elf-class", INPUT)                 /* not 64-bit little-endian */                                \
+	X(ELF_MACHINE, "elf-machine", INPUT)             /* not x86-64 */                                              \
+	X(ELF_TYPE, "elf-type", INPUT)                   /* neither ET_EXEC nor ET_DYN */                              \
+	X(ELF_INTERPRETER, "elf-interpreter", INPUT)     /* wants a dynamic linker */                                  \
+	X(ELF_TRUNCATED, "elf-truncated", INPUT)         /* a header or segment lies outside the file */               \
+	X(ELF_HEADER, "elf-header", INPUT)               /* sizes or counts in the header are impossible */            \
+	X(ELF_NO_NOTE, "elf-no-note", INPUT)             /* static, but not a nub guest */                             \
+	X(ELF_NOTE, "elf-note", INPUT)                   /* the note is malformed, or wants an unknown privilege level */\
+	X(ELF_ABI_VERSION, "elf-abi-version", INPUT)                                                                   \
+	X(ELF_NO_LOAD, "elf-no-load", INPUT)             /* no PT_LOAD */                                              \
+	X(ELF_SEGMENT, "elf-segment", INPUT)             /* a segment wraps, is unaligned, or has filesz > memsz */    \
+	X(ELF_OVERLAP, "elf-overlap", INPUT)             /* two segments share a page */                               \
+	X(ELF_ADDRESS, "elf-address", INPUT)             /* the image lies where guests can't be */                    \
+	X(ELF_SIZE, "elf-size", INPUT)                   /* the image is over the memory limit */                      \
+	X(ELF_WX, "elf-wx", INPUT)                       /* writable and executable */                                 \
+	X(ELF_ENTRY, "elf-entry", INPUT)                 /* entry outside every executable segment */                  \
+	X(ELF_RELOCATION, "elf-relocation", INPUT)       /* of an unsupported type, or outside the image */            \
+	X(ELF_EXPORTS, "elf-exports", INPUT)             /* the export table is malformed */                           \
+	/* the running guest's */                                                                                      \
+	X(RING_CORRUPT, "ring-corrupt", GUEST)                                                                         \
+	X(RING_EMPTY, "ring-empty", GUEST)                                                                             \
+	X(RING_FULL, "ring-full", GUEST)                                                                               \
+	X(VALUE, "value", GUEST)                         /* a call, reply or log record can't be decoded */            \
+	X(PROTOCOL, "protocol", GUEST)                   /* a halt, dispatch address or request that makes no sense */ \
+	X(PAGE_ARGUMENT, "page-argument", GUEST)         /* unaligned, not canonical, wraps */                         \
+	X(PAGE_CONFLICT, "page-conflict", GUEST)         /* mapped already, differently */                             \
+	X(PAGE_LIMIT, "page-limit", GUEST)               /* a walk found more than its cap */                          \
+	/* reads of guest memory (R33) */                                                                              \
+	X(GVA_UNMAPPED, "gva-unmapped", GUEST)           /* nothing is mapped in the range */                          \
+	X(GVA_HOLE, "gva-hole", GUEST)                   /* a page in the range is not mapped */                       \
+	X(GPA_UNRESOLVABLE, "gpa-unresolvable", GUEST)   /* mapped to a gpa without memory */                          \
+	X(GPA_BOUNDS, "gpa-bounds", GUEST)               /* begins in memory, ends outside */
+
+enum nub_error_kind {
+	NUB_E_NONE = 0,
+#define NUB_X(symbol, name, class) NUB_E_##symbol,
+	NUB_ERROR_KINDS(NUB_X)
+#undef NUB_X
+	NUB_E_COUNT
+};
+
+/* One failure: what kind, in one sentence what was wrong, and what to do about it. A caller zeroes it before use. */
+struct nub_error {
+	enum nub_error_kind kind;
+	int sys_errno; /* 0 when no system call failed */
+	char message[512];
+	char hint[256]; /* may be empty */
+};
+
+const char *nub_error_name(enum nub_error_kind kind);
+enum nub_error_class nub_error_class_of(enum nub_error_kind kind);
+
+/* ---- Regions (R10) ---- */
+
+enum nub_region_flags {
+	NUB_REGION_NONE = 0,
+	NUB_REGION_READ = 1,
+	NUB_REGION_WRITE = 2,
+	NUB_REGION_EXECUTE = 4,
+};
+
+enum nub_region_type {
+	NUB_REGION_CODE,
+	NUB_REGION_PEB,
+	NUB_REGION_HEAP,
+	NUB_REGION_INIT_DATA,
+	NUB_REGION_GUARD,
+	NUB_REGION_STACK,
+	NUB_REGION_PAGE_TABLES,
+	NUB_REGION_MAPPED_FILE,
+	NUB_REGION_SCRATCH,
+	NUB_REGION_SNAPSHOT,
+};
+
+struct nub_region {
+	enum nub_region_type type;
+	unsigned flags; /* enum nub_region_flags */
+	uint64_t gpa;   /* page-aligned */
+	uint64_t gva;   /* page-aligned; 0 when it is not mapped for the guest */
+	uint64_t size;  /* a multiple of the page size */
+};
+
+const char *nub_region_type_name(enum nub_region_type type);
+
+/* "NONE", or "READ | WRITE | EXECUTE" and its parts. The string is static. */
+const char *nub_region_flags_name(unsigned flags);
+
+/* ---- Values and exported functions ---- */
+
+struct nub_value {
+	enum nub_type type;
+	union {
+		int32_t i32;
+		uint32_t u32;
+		int64_t i64;
+		uint64_t u64;
+		float f32;
+		double f64;
+		bool boolean;
+		struct {
+			const uint8_t *data; /* STRING: no NUL follows */
+			uint32_t size;
+		} bytes; /* STRING and BYTES; borrowed */
+	};
+};
+
+const char *nub_type_name(enum nub_type type); /* "i64", "string", … */
+
+struct nub_function {
+	char name[NUB_NAME_MAX + 1];
+	enum nub_type result;
+	unsigned param_count;
+	enum nub_type params[NUB_MAX_PARAMS];
+};
+
+/* ---- Guest images: an ELF file, checked and decoded ---- */
+
+struct nub_image;
+
+struct nub_image_segment {
+	uint64_t gva;       /* relocated, page-aligned */
+	uint64_t size;      /* a multiple of the page size */
+	unsigned flags;     /* enum nub_region_flags */
+};
+
+struct nub_image_info {
+	const char *name;   /* as given to nub_image_parse */
+	bool relocatable;   /* ET_DYN */
+	uint32_t abi_version;
+	unsigned privilege_level; /* 0 or 3 */
+	uint64_t image_base;
+	uint64_t image_size; /* from image_base to the end of the last segment, rounded to pages */
+	uint64_t entry;      /* gva */
+	const struct nub_image_segment *segments;
+	size_t segment_count;
+	const struct nub_function *functions; /* sorted by name */
+	size_t function_count;
+	const uint8_t *build_id; /* NULL when there is none */
+	size_t build_id_size;
+};
+
+/* Check and decode the ELF file in bytes[0..size). `bytes` is borrowed until nub_image_free; `name` is copied and only
+ * used in messages. Errors: ELF_*, NO_MEMORY. W+X segments are refused at nub_sandbox_create, not here. */
+struct nub_image *nub_image_parse(const void *bytes, size_t size, const char *name, struct nub_error *err);
+void nub_image_free(struct nub_image *image);
+const struct nub_image_info *nub_image_info(const struct nub_image *image);
+
+/* The function or object symbol that contains gva: its name (owned by the image) and gva's offset in it. NULL when the
+ * image has no symbol there. */
+const char *nub_image_symbol(const struct nub_image *image, uint64_t gva, uint64_t *offset);
+
+/* ---- Configuration ---- */
+
+enum nub_cow {
+	NUB_COW_HOST,  /* the host kernel copies pages that a guest writes (DESIGN 4) */
+	NUB_COW_GUEST, /* the monitor does */
+};
+
+enum nub_stream {
+	NUB_STDOUT = 1,
+	NUB_STDERR = 2,
+};
+
+struct nub_log_record {
+	unsigned level; /* NUB_LOG_* */
+	uint32_t line;
+	const char *source;  /* NUL-terminated, valid during the callback */
+	const char *message; /* likewise; control characters are the receiver's to escape */
+};
+
+/* What the embedder does for a guest. Every member may be NULL: output and logs are then dropped, calls refused. A
+ * callback that returns -1 with *err filled ends the run with that error. */
+struct nub_host_ops {
+	void *context;
+	int (*output)(void *context, enum nub_stream stream, const void *bytes, size_t size, struct nub_error *err);
+	int (*log)(void *context, const struct nub_log_record *record, struct nub_error *err);
+	/* A guest called host function `name`. Return 0 and *result (of type `result_type`; its bytes must stay valid
+	 * until the next callback), or 1 and a message for the guest in err->message, or -1 to end the run. */
+	int (*call)(void *context, const char *name, const struct nub_value *args, unsigned arg_count,
+	            enum nub_type result_type, struct nub_value *result, struct nub_error *err);
+};
+
+/* A file that the guest finds at gva, read-only, private to it. */
+struct nub_file_map {
+	int fd;             /* borrowed during nub_sandbox_create */
+	uint64_t size;      /* bytes of the file to map; the last page is filled up with zeros */
+	uint64_t gva;       /* page-aligned, in the lower half, free */
+	const char *label;  /* at most 63 bytes */
+};
+
+struct nub_config {
+	uint64_t heap_size;    /* rounded up to pages */
+	uint64_t stack_size;
+	uint64_t scratch_size; /* 0: as much as is needed, at least NUB_DEFAULT_SCRATCH_SIZE */
+	uint64_t input_size;
+	uint64_t output_size;
+	const void *init_data; /* borrowed during nub_sandbox_create */
+	uint64_t init_data_size;
+	unsigned init_data_flags; /* enum nub_region_flags */
+	const struct nub_file_map *maps;
+	size_t map_count;
+	bool allow_wx;
+	bool executable_heap;
+	enum nub_cow cow;
+	bool has_seed; /* false: the seed, and what nub_random gives, come from the kernel */
+	uint64_t seed;
+	unsigned log_level; /* NUB_LOG_*, 0 none: records above it are dropped */
+	uint64_t timeout_ns; /* of one run or call, host functions included; 0 none */
+	struct nub_host_ops ops;
+};
+
+#define NUB_DEFAULT_HEAP_SIZE (UINT64_C(1) << 20)
+#define NUB_DEFAULT_STACK_SIZE (UINT64_C(256) << 10)
+#define NUB_DEFAULT_SCRATCH_SIZE (UINT64_C(512) << 10)
+#define NUB_DEFAULT_RING_SIZE (UINT64_C(64) << 10)
+
+struct nub_config nub_config_default(void);
+
+/* What the guest's memory will look like: regions in the order of their gpa, unmapped ones included. Pure. Frees with
+ * free(). Errors: as nub_sandbox_create's for sizes, addresses and W+X. */
+struct nub_region *nub_plan_regions(const struct nub_config *config, const struct nub_image *image, size_t *count,
+                                    struct nub_error *err);
+
+/* ---- Sandboxes ---- */
+
+struct nub_sandbox;
+
+enum nub_outcome_kind {
+	NUB_OUTCOME_READY,      /* initialised; functions can be called */
+	NUB_OUTCOME_EXITED,     /* the program is over: exit_code */
+	NUB_OUTCOME_RETURNED,   /* a call came back: result */
+	NUB_OUTCOME_FAILED,     /* a call came back with an error of the guest's own: exit_code, message */
+	NUB_OUTCOME_CHECKPOINT, /* stopped at a checkpoint (only when asked to) */
+	NUB_OUTCOME_CRASHED,    /* crash */
+	NUB_OUTCOME_TIMED_OUT,
+};
+
+enum nub_crash_kind {
+	NUB_CRASH_EXCEPTION,    /* vector, error_code, and for #PF address and access */
+	NUB_CRASH_ABORT,        /* abort_code, abort_message */
+	NUB_CRASH_BAD_PORT,     /* port */
+	NUB_CRASH_NO_MEMORY,    /* a guest-physical access that nothing backs: address is a gpa */
+	NUB_CRASH_TRIPLE_FAULT,
+	NUB_CRASH_EMULATION,    /* an instruction that this host's KVM can't run */
+	NUB_CRASH_HALTED,       /* hlt, with no interrupt that could end it */
+	NUB_CRASH_ABI,          /* a broken ring, request or reply: abort_message says which */
+};
+
+const char *nub_crash_kind_name(enum nub_crash_kind kind);
+
+/* General registers in the order of struct kvm_regs. */
+struct nub_registers {
+	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rsp, rbp;
+	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+	uint64_t rip, rflags;
+};
+
+struct nub_crash {
+	enum nub_crash_kind kind;
+	bool has_vector;
+	unsigned vector;
+	uint64_t error_code;
+	bool has_address;
+	uint64_t address; /* CR2 for #PF (gva); a gpa for NO_MEMORY */
+	unsigned access;  /* one of enum nub_region_flags: what the guest tried at `address` */
+	bool page_present; /* #PF: the page is there, its permissions forbid the access */
+	uint16_t port;
+	unsigned privilege_level; /* 0 or 3, of the faulting code */
+	struct nub_registers regs; /* as they were at the faulting instruction */
+	struct nub_region region;  /* where `address` lies, or the nearest region */
+	bool has_region;
+	int64_t region_distance;   /* 0 inside; else bytes from `address` to the region, negative when it lies below it */
+	unsigned abort_code;
+	char abort_message[NUB_ABORT_BUFFER_SIZE];
+};
+
+const char *nub_vector_name(unsigned vector); /* "#PF", …; NULL for vectors without a name */
+
+struct nub_outcome {
+	enum nub_outcome_kind kind;
+	int exit_code;
+	struct nub_value result; /* its bytes are the sandbox's until the next run or call */
+	struct nub_crash crash;
+	char message[256]; /* FAILED */
+};
+
+/* Exits of the vCPU, counted by what they were. */
+struct nub_exit_counts {
+	uint64_t total;
+	uint64_t halt, print, log, call, abort, trace, checkpoint, exception, interrupted, other;
+};
+
+struct nub_memory_info {
+	uint64_t snapshot_size; /* page tables included */
+	uint64_t scratch_size;
+	uint64_t page_table_size;
+	uint64_t mapped_size; /* files */
+};
+
+/* Lay out and fill the guest's memory, make the VM and its vCPU. Nothing of the guest has run afterwards. `image` and
+ * config->ops.context must outlive the sandbox; all else in `config` may go. Errors: any but NOT_FOUND. */
+struct nub_sandbox *nub_sandbox_create(const struct nub_config *config, const struct nub_image *image,
+                                       struct nub_error *err);
+void nub_sandbox_free(struct nub_sandbox *sandbox); /* NULL is fine */
+
+/* Run the guest until it is ready for calls (its constructors, not its main). Outcome READY, or EXITED, CRASHED,
+ * TIMED_OUT. All run functions: -1 is for the host's and the caller's errors; what the guest does wrong is an outcome. */
+int nub_sandbox_initialise(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err);
+
+/* Run main with these arguments to its end; initialises first if need be. */
+int nub_sandbox_run_main(struct nub_sandbox *sandbox, unsigned argc, const char *const argv[],
+                         struct nub_outcome *outcome, struct nub_error *err);
+
+/* Call an exported function, its arguments checked against its declaration first; initialises if need be. */
+int nub_sandbox_call(struct nub_sandbox *sandbox, const char *name, const struct nub_value *args, unsigned arg_count,
+                     struct nub_outcome *outcome, struct nub_error *err);
+
+/* Time left of config.timeout_ns for the current run, for host functions and writers that may block; UINT64_MAX
+ * without a timeout, 0 when it is over. A callback that gives up for that reason fails with NUB_E_NONE. */
+uint64_t nub_sandbox_remaining_ns(const struct nub_sandbox *sandbox);
+
+const struct nub_exit_counts *nub_sandbox_exit_counts(const struct nub_sandbox *sandbox);
+void nub_sandbox_memory_info(const struct nub_sandbox *sandbox, struct nub_memory_info *info);
+
+/* Copy guest memory at gva, through the page tables (R33). Errors: GVA_*, GPA_*. */
+int nub_sandbox_read(struct nub_sandbox *sandbox, uint64_t gva, void *bytes, size_t size, struct nub_error *err);
+
+/* ---- The host ---- */
+
+struct nub_host_info {
+	int api_version;
+	bool sync_regs, readonly_memory, immediate_exit, xsave, avx, fsgsbase;
+	bool large_pages; /* transparent huge pages can be asked for */
+	bool cpl0_emulated; /* measured: supervisor code is interpreted, not run */
+	double cpl0_ns_per_instruction;
+	double round_trip_us; /* an out at CPL 3, to the host and back */
+	char kernel[128];     /* uname release */
+	char module[64];      /* "kvm_intel", "kvm_amd", …; "" when unknown */
+};
+
+/* Look at /dev/kvm and measure. Errors: KVM_MISSING, KVM_DENIED, KVM; each with the cure in err->hint. */
+int nub_host_probe(struct nub_host_info *info, struct nub_error *err);
+
+#endif

@@ -1,0 +1,35 @@
+# Tests: test/unit/test_*.c (cmocka, no KVM), test/cli/*.bats (what a user types), test/guests/*.c (guests that misbehave),
+# test/fuzz/*.c (hostile bytes), test/bench/ (measurements).
+
+UNIT_NAMES = $(patsubst test/unit/%.c,%,$(wildcard test/unit/test_*.c))
+UNITS = $(addprefix $(B)/test/,$(UNIT_NAMES))
+FUZZ_NAMES = $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/fuzz_*.c))
+FUZZERS = $(addprefix $(B)/test/,$(FUZZ_NAMES))
+TEST_GUEST_NAMES = $(patsubst test/guests/%.c,%,$(wildcard test/guests/*.c))
+TEST_GUESTS = $(patsubst %,$(B)/test/guests/%.elf,$(TEST_GUEST_NAMES))
+CMOCKA_CFLAGS = $(shell $(PKG_CONFIG) --cflags cmocka)
+CMOCKA_LIBS = $(shell $(PKG_CONFIG) --libs cmocka)
+
+$(B)/test/test_%: test/unit/test_%.c $(B)/libnub.a $(wildcard test/unit/*.h)
+	$(call say,TEST,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(CMOCKA_CFLAGS) -Itest/unit -MMD -MP -MF $@.d -o $@ $< $(B)/libnub.a $(DEP_LIBS) $(CMOCKA_LIBS)
+
+$(B)/test/fuzz_%: test/fuzz/fuzz_%.c $(wildcard test/fuzz/driver.c test/fuzz/*.h) $(B)/libnub.a
+	$(call say,TEST,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -o $@ $< test/fuzz/driver.c $(B)/libnub.a $(DEP_LIBS)
+
+$(B)/test/guests/%.elf: test/guests/%.c $(B)/libnubguest.a guests/rt/nub.ld
+	$(call say,GUEST,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(GUEST_CC) $(GUEST_FLAGS) $(GUEST_FLAGS_$*) -fno-pie -static -MMD -MP -MF $@.d -MT $@ $(GUEST_LINK) -o $@ $< $(B)/libnubguest.a
+
+tests: all $(UNITS) $(FUZZERS) $(TEST_GUESTS)
+
+## unit: build and run the unit tests (no KVM needed)
+unit: $(UNITS)
+	$(Q)for t in $(UNITS); do $$t || exit 1; done
+
+.PHONY: tests unit
+-include $(addsuffix .d,$(UNITS) $(FUZZERS) $(TEST_GUESTS))
