@@ -58,7 +58,9 @@ struct nub_layout_sizes {
 	uint64_t image_size; /* page-aligned, not 0 */
 	uint64_t heap_size, init_data_size, stack_size;
 	uint64_t input_size, output_size;
-	uint64_t scratch_size; /* 0: chosen by nub_layout_init and nub_layout_set_page_tables */
+	uint64_t scratch_size; /* 0: chosen by nub_layout_init */
+	uint64_t mapped_size;  /* bytes of all mapped files, each rounded to pages, and how many: their page tables take */
+	unsigned map_count;    /* room in an automatic scratch (cow=guest) */
 	enum nub_cow cow;
 };
 
@@ -77,17 +79,18 @@ struct nub_layout {
 	uint64_t snapshot_size; /* of memslot 0, from NUB_BASE_ADDRESS */
 	uint64_t input_size, output_size; /* as asked, not rounded */
 	uint64_t scratch_size;
-	bool scratch_automatic; /* scratch_size follows the page tables */
+	bool scratch_automatic; /* scratch_size was chosen here */
 	enum nub_cow cow;
 };
 
-/* Errors: SIZE (zero or odd: names the option), MEMORY_TOO_BIG, MEMORY_TOO_SMALL, ELF_ADDRESS when the image collides
- * with the data window or the upper half. With cow=guest, page_table_gpa is valid at once; with cow=host it is
- * data_end_gpa. */
+/* Errors: SIZE (zero; a ring under a page or not a multiple of 8: names the option), MEMORY_TOO_BIG, MEMORY_TOO_SMALL,
+ * ELF_ADDRESS when the image collides with page 0, the data window or the upper half. page_table_gpa is valid at once
+ * and stays: with cow=host it is data_end_gpa; with cow=guest it follows the buffers in scratch, and an automatic
+ * scratch is large enough from the start for the page tables' upper bound and for copies of up to 64 MiB of data. */
 int nub_layout_init(struct nub_layout *layout, const struct nub_layout_sizes *sizes, struct nub_error *err);
 
-/* Tell the layout how large the page tables are (a multiple of the page size); grows an automatic scratch. Errors:
- * MEMORY_TOO_BIG, MEMORY_TOO_SMALL. */
+/* Tell the layout how large the page tables are (a multiple of the page size). They are part of memslot 0 with cow=host,
+ * and of scratch's minimum with cow=guest. Errors: MEMORY_TOO_BIG, MEMORY_TOO_SMALL. */
 int nub_layout_set_page_tables(struct nub_layout *layout, uint64_t size, struct nub_error *err);
 
 /* Smallest scratch for these buffers, without page tables (R5). The sizes are under NUB_MAX_MEMORY_SIZE. */
@@ -107,9 +110,9 @@ uint64_t nub_layout_code_gva(const struct nub_layout *layout, uint64_t gpa); /* 
 uint64_t nub_layout_data_gva(uint64_t gpa);                                  /* heap, init data, stack */
 uint64_t nub_layout_stack_top_gva(const struct nub_layout *layout);
 
-/* The regions of memslot 0 in order: segments of the code, PEB, heap, init data, guard, stack, page tables (when their
- * size is known and they are in the tail), each checked against the layout. `list` is initialised here; the caller
- * releases it, also after an error. */
+/* The regions of memslot 0 in order: segments of the code (in the order of their gva; a gap is Code without flags and
+ * gva), PEB, heap, init data, guard, stack, page tables (when their size is known and they are in the tail), each
+ * checked against the layout. `list` is initialised here; the caller releases it, also after an error. */
 struct nub_region_options {
 	const struct nub_image_segment *segments;
 	size_t segment_count;
