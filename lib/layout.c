@@ -146,7 +146,7 @@ static void place_parts(struct nub_layout *layout, const struct nub_layout_sizes
 
 /* ---- Scratch ---- */
 
-static uint64_t rings_size(const struct nub_layout *layout)
+uint64_t nub_layout_rings_size(const struct nub_layout *layout)
 {
 	return pages_up(layout->input_size + layout->output_size);
 }
@@ -228,8 +228,9 @@ int nub_layout_init(struct nub_layout *layout, const struct nub_layout_sizes *si
 	    layout->scratch_automatic ? automatic_scratch(layout, sizes) : pages_up(sizes->scratch_size);
 	if (check_scratch(layout, err) != 0)
 		return -1;
-	layout->page_table_gpa =
-	    layout->cow == NUB_COW_GUEST ? nub_layout_scratch_gpa(layout) + rings_size(layout) : layout->data_end_gpa;
+	layout->page_table_gpa = layout->cow == NUB_COW_GUEST
+	                             ? nub_layout_scratch_gpa(layout) + nub_layout_rings_size(layout)
+	                             : layout->data_end_gpa;
 	return 0;
 }
 
@@ -258,7 +259,7 @@ uint64_t nub_layout_first_free_gpa(const struct nub_layout *layout)
 {
 	if (layout->cow == NUB_COW_GUEST)
 		return layout->page_table_gpa + layout->page_table_size;
-	return nub_layout_scratch_gpa(layout) + rings_size(layout);
+	return nub_layout_scratch_gpa(layout) + nub_layout_rings_size(layout);
 }
 
 uint64_t nub_layout_scratch_page_gpa(unsigned page)

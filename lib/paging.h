@@ -43,7 +43,7 @@ struct nub_pt_builder {
 	uint64_t root_gpa; /* nub_pt_map works in this space */
 };
 
-/* A builder with one empty root table, at base_gpa (page-aligned). */
+/* A builder with one empty root table, at base_gpa (a page, not page 0). Errors: PAGE_ARGUMENT, NO_MEMORY. */
 int nub_pt_init(struct nub_pt_builder *builder, uint64_t base_gpa, struct nub_error *err);
 void nub_pt_release(struct nub_pt_builder *builder);
 
@@ -51,12 +51,12 @@ void nub_pt_release(struct nub_pt_builder *builder);
 uint64_t nub_pt_alloc(struct nub_pt_builder *builder, struct nub_error *err);
 
 /* Map a run of pages, with 2 MiB leaves where gva and gpa allow. Tables get A, RW, P, and US when the mapping is user;
- * leaves get D, A, P. Errors: PAGE_ARGUMENT (unaligned, not canonical, wraps, size 0: values named), PAGE_CONFLICT (a
- * page of it is mapped already), NO_MEMORY. After an error part of the run may be mapped. */
+ * leaves get D, A, P. Errors: PAGE_ARGUMENT (unaligned, not canonical, wraps, size 0, gva or gpa 0: values named),
+ * PAGE_CONFLICT (a page of it is mapped already), NO_MEMORY. After an error part of the run may be mapped. */
 int nub_pt_map(struct nub_pt_builder *builder, const struct nub_mapping *mapping, struct nub_error *err);
 
-/* Make root_gpa share a table that another root already has: the entry for gva at `level` (4: PML4 entry, 3: PDPT
- * entry, 2: PD entry) points at table_gpa, with RW, A, P and, if `user`, US. */
+/* Make root_gpa share a table of this builder that another root already has: the entry for gva at `level` (4: PML4 entry, 3: PDPT
+ * entry, 2: PD entry) points at table_gpa, with RW, A, P and, if `user`, US. Errors: PAGE_ARGUMENT, PAGE_CONFLICT (the entry is taken), NO_MEMORY. */
 int nub_pt_link(struct nub_pt_builder *builder, uint64_t gva, unsigned level, uint64_t table_gpa, bool user,
                 struct nub_error *err);
 
@@ -81,7 +81,7 @@ struct nub_pt_item {
 	struct nub_mapping leaf;
 	uint64_t leaf_entry_gpa; /* where the leaf's entry is */
 	uint64_t table_gva;   /* first gva that the shared table covers */
-	unsigned level;       /* of the entry that points at it: 4, 3 or 2 */
+	unsigned level;       /* of the entry that points at it: 4, 3 or 2; 5 for a root that was given before */
 	uint64_t table_gpa;
 	unsigned owner_space; /* the first root under which it was seen */
 	uint64_t owner_gva;   /* and at which gva there */
@@ -92,14 +92,15 @@ typedef int (*nub_pt_visitor)(void *context, const struct nub_pt_item *item, str
 
 /* Walk [start, end] (inclusive, canonical gvas) of one space in order. Leaves are reported whole, even where they reach
  * over start or end; permissions are the product of all levels; an entry whose table can't be read counts as not
- * present. A table that is its own ancestor is not entered. At most `limit` leaves, then PAGE_LIMIT. The visitor stops
+ * present. A table that is its own ancestor is not entered. At most `limit` leaves, and 4 * limit + 4096 tables (three
+ * for each leaf are enough; a hostile space may have any number that hold no leaf), then PAGE_LIMIT. The visitor stops
  * the walk with a negative value, which is returned. CR3's flag bits in root_gpa are ignored. */
 int nub_pt_walk(const struct nub_pt_reader *reader, uint64_t root_gpa, uint64_t start, uint64_t end, uint64_t limit,
                 nub_pt_visitor visit, void *context, struct nub_error *err);
 
 /* The same over several roots, in root order. A table that was entered before at the same level, under another root or
  * this one, is reported as shared instead of entered: every table is entered once, so the walk is bounded by the
- * memory that holds the tables. */
+ * memory that holds the tables. The bounds hold for all spaces together. Also NO_MEMORY. */
 int nub_pt_walk_spaces(const struct nub_pt_reader *reader, const uint64_t *roots, unsigned root_count, uint64_t start,
                        uint64_t end, uint64_t limit, nub_pt_visitor visit, void *context, struct nub_error *err);
 
