@@ -11,7 +11,7 @@
 #include "nub.h"
 
 int nub_fail(struct nub_error *err, enum nub_error_kind kind, int sys_errno, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
+    __attribute__((format(printf, 4, 5)));
 
 /* What to do about the error that was just reported. Gives -1. */
 int nub_hint(struct nub_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -21,6 +21,6 @@ int nub_error_context(struct nub_error *err, const char *format, ...) __attribut
 
 /* nub_fail for a failed system call: the message ends in ": " and strerror(errno). */
 int nub_fail_errno(struct nub_error *err, enum nub_error_kind kind, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 
 #endif

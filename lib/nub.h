@@ -41,65 +41,65 @@ enum nub_error_class {
 #define NUB_ERROR_KINDS(X)                                                                                             \
 	/* the caller's */                                                                                             \
 	X(USAGE, "usage", USAGE)                                                                                       \
-	X(MEMORY_TOO_BIG, "memory-too-big", USAGE)       /* a region over its limit: asked, limit */                   \
-	X(MEMORY_TOO_SMALL, "memory-too-small", USAGE)   /* scratch under its minimum: asked, minimum */               \
-	X(SIZE, "size", USAGE)                           /* a size of zero, or one that overflows */                   \
-	X(MAP_LIMIT, "file-mapping-limit", USAGE)        /* more than 32 mapped files */                               \
-	X(MAP_ADDRESS, "file-mapping-address", USAGE)    /* unaligned, not canonical, or taken */                      \
-	X(MAP_LABEL, "file-mapping-label", USAGE)        /* over 63 bytes */                                           \
-	X(FUNCTION_UNKNOWN, "function-unknown", USAGE)   /* the guest does not export it */                            \
-	X(ARGUMENTS, "arguments", USAGE)                 /* wrong number or type for the exported function */          \
-	X(STATE, "state", USAGE)                         /* not in this state: e.g. a call into a program that ended */\
-	X(POISONED, "poisoned", USAGE)                   /* the last call failed; restore first (R36) */               \
+	X(MEMORY_TOO_BIG, "memory-too-big", USAGE)     /* a region over its limit: asked, limit */                     \
+	X(MEMORY_TOO_SMALL, "memory-too-small", USAGE) /* scratch under its minimum: asked, minimum */                 \
+	X(SIZE, "size", USAGE)                         /* a size of zero, or one that overflows */                     \
+	X(MAP_LIMIT, "file-mapping-limit", USAGE)      /* more than 32 mapped files */                                 \
+	X(MAP_ADDRESS, "file-mapping-address", USAGE)  /* unaligned, not canonical, or taken */                        \
+	X(MAP_LABEL, "file-mapping-label", USAGE)      /* over 63 bytes */                                             \
+	X(FUNCTION_UNKNOWN, "function-unknown", USAGE) /* the guest does not export it */                              \
+	X(ARGUMENTS, "arguments", USAGE)               /* wrong number or type for the exported function */            \
+	X(STATE, "state", USAGE)                       /* not in this state: e.g. a call into a program that ended */  \
+	X(POISONED, "poisoned", USAGE)                 /* the last call failed; restore first (R36) */                 \
 	/* the host's */                                                                                               \
 	X(IO, "io", HOST)                                                                                              \
 	X(NO_MEMORY, "no-memory", HOST)                                                                                \
-	X(KVM_MISSING, "kvm-missing", HOST)              /* no /dev/kvm */                                             \
-	X(KVM_DENIED, "kvm-denied", HOST)                /* no permission */                                           \
-	X(KVM, "kvm", HOST)                              /* an ioctl failed, or a capability is missing */             \
-	X(INTERNAL, "internal", HOST)                    /* can't happen */                                            \
+	X(KVM_MISSING, "kvm-missing", HOST) /* no /dev/kvm */                                                          \
+	X(KVM_DENIED, "kvm-denied", HOST)   /* no permission */                                                        \
+	X(KVM, "kvm", HOST)                 /* an ioctl failed, or a capability is missing */                          \
+	X(INTERNAL, "internal", HOST)       /* can't happen */                                                         \
 	X(NOT_FOUND, "not-found", NOT_FOUND)                                                                           \
 	/* the ELF file's (R15, R16) */                                                                                \
-	X(ELF_MAGIC, "elf-magic", INPUT)                 /* not an ELF file */                                         \
-	X(ELF_CLASS, "elf-class", INPUT)                 /* not 64-bit little-endian */                                \
-	X(ELF_MACHINE, "elf-machine", INPUT)             /* not x86-64 */                                              \
-	X(ELF_TYPE, "elf-type", INPUT)                   /* neither ET_EXEC nor ET_DYN */                              \
-	X(ELF_INTERPRETER, "elf-interpreter", INPUT)     /* wants a dynamic linker */                                  \
-	X(ELF_TRUNCATED, "elf-truncated", INPUT)         /* a header or segment lies outside the file */               \
-	X(ELF_HEADER, "elf-header", INPUT)               /* sizes or counts in the header are impossible */            \
-	X(ELF_NO_NOTE, "elf-no-note", INPUT)             /* static, but not a nub guest */                             \
-	X(ELF_NOTE, "elf-note", INPUT)                   /* the note is malformed, or wants an unknown privilege level */\
+	X(ELF_MAGIC, "elf-magic", INPUT)             /* not an ELF file */                                             \
+	X(ELF_CLASS, "elf-class", INPUT)             /* not 64-bit little-endian */                                    \
+	X(ELF_MACHINE, "elf-machine", INPUT)         /* not x86-64 */                                                  \
+	X(ELF_TYPE, "elf-type", INPUT)               /* neither ET_EXEC nor ET_DYN */                                  \
+	X(ELF_INTERPRETER, "elf-interpreter", INPUT) /* wants a dynamic linker */                                      \
+	X(ELF_TRUNCATED, "elf-truncated", INPUT)     /* a header or segment lies outside the file */                   \
+	X(ELF_HEADER, "elf-header", INPUT)           /* sizes or counts in the header are impossible */                \
+	X(ELF_NO_NOTE, "elf-no-note", INPUT)         /* static, but not a nub guest */                                 \
+	X(ELF_NOTE, "elf-note", INPUT)               /* the note is malformed, or wants an unknown privilege level */  \
 	X(ELF_ABI_VERSION, "elf-abi-version", INPUT)                                                                   \
-	X(ELF_NO_LOAD, "elf-no-load", INPUT)             /* no PT_LOAD */                                              \
-	X(ELF_SEGMENT, "elf-segment", INPUT)             /* a segment wraps, is unaligned, or has filesz > memsz */    \
-	X(ELF_OVERLAP, "elf-overlap", INPUT)             /* two segments share a page */                               \
-	X(ELF_ADDRESS, "elf-address", INPUT)             /* the image lies where guests can't be */                    \
-	X(ELF_SIZE, "elf-size", INPUT)                   /* the image is over the memory limit */                      \
-	X(ELF_WX, "elf-wx", INPUT)                       /* writable and executable */                                 \
-	X(ELF_ENTRY, "elf-entry", INPUT)                 /* entry outside every executable segment */                  \
-	X(ELF_RELOCATION, "elf-relocation", INPUT)       /* of an unsupported type, or outside the image */            \
-	X(ELF_EXPORTS, "elf-exports", INPUT)             /* the export table is malformed */                           \
+	X(ELF_NO_LOAD, "elf-no-load", INPUT)       /* no PT_LOAD */                                                    \
+	X(ELF_SEGMENT, "elf-segment", INPUT)       /* a segment wraps, is unaligned, or has filesz > memsz */          \
+	X(ELF_OVERLAP, "elf-overlap", INPUT)       /* two segments share a page */                                     \
+	X(ELF_ADDRESS, "elf-address", INPUT)       /* the image lies where guests can't be */                          \
+	X(ELF_SIZE, "elf-size", INPUT)             /* the image is over the memory limit */                            \
+	X(ELF_WX, "elf-wx", INPUT)                 /* writable and executable */                                       \
+	X(ELF_ENTRY, "elf-entry", INPUT)           /* entry outside every executable segment */                        \
+	X(ELF_RELOCATION, "elf-relocation", INPUT) /* of an unsupported type, or outside the image */                  \
+	X(ELF_EXPORTS, "elf-exports", INPUT)       /* the export table is malformed */                                 \
 	/* the running guest's */                                                                                      \
 	X(RING_CORRUPT, "ring-corrupt", GUEST)                                                                         \
 	X(RING_EMPTY, "ring-empty", GUEST)                                                                             \
 	X(RING_FULL, "ring-full", GUEST)                                                                               \
-	X(VALUE, "value", GUEST)                         /* a call, reply or log record can't be decoded */            \
-	X(PROTOCOL, "protocol", GUEST)                   /* a halt, dispatch address or request that makes no sense */ \
-	X(PAGE_ARGUMENT, "page-argument", GUEST)         /* unaligned, not canonical, wraps */                         \
-	X(PAGE_CONFLICT, "page-conflict", GUEST)         /* mapped already, differently */                             \
-	X(PAGE_LIMIT, "page-limit", GUEST)               /* a walk found more than its cap */                          \
+	X(VALUE, "value", GUEST)                 /* a call, reply or log record can't be decoded */                    \
+	X(PROTOCOL, "protocol", GUEST)           /* a halt, dispatch address or request that makes no sense */         \
+	X(PAGE_ARGUMENT, "page-argument", GUEST) /* unaligned, not canonical, wraps */                                 \
+	X(PAGE_CONFLICT, "page-conflict", GUEST) /* mapped already, differently */                                     \
+	X(PAGE_LIMIT, "page-limit", GUEST)       /* a walk found more than its cap */                                  \
 	/* reads of guest memory (R33) */                                                                              \
-	X(GVA_UNMAPPED, "gva-unmapped", GUEST)           /* nothing is mapped in the range */                          \
-	X(GVA_HOLE, "gva-hole", GUEST)                   /* a page in the range is not mapped */                       \
-	X(GPA_UNRESOLVABLE, "gpa-unresolvable", GUEST)   /* mapped to a gpa without memory */                          \
-	X(GPA_BOUNDS, "gpa-bounds", GUEST)               /* begins in memory, ends outside */
+	X(GVA_UNMAPPED, "gva-unmapped", GUEST)         /* nothing is mapped in the range */                            \
+	X(GVA_HOLE, "gva-hole", GUEST)                 /* a page in the range is not mapped */                         \
+	X(GPA_UNRESOLVABLE, "gpa-unresolvable", GUEST) /* mapped to a gpa without memory */                            \
+	X(GPA_BOUNDS, "gpa-bounds", GUEST)             /* begins in memory, ends outside */
 
 enum nub_error_kind {
 	NUB_E_NONE = 0,
 #define NUB_X(symbol, name, class) NUB_E_##symbol,
 	NUB_ERROR_KINDS(NUB_X)
 #undef NUB_X
-	NUB_E_COUNT
+	    NUB_E_COUNT
 };
 
 /* One failure: what kind, in one sentence what was wrong, and what to do about it. A caller zeroes it before use. */
@@ -181,14 +181,14 @@ struct nub_function {
 struct nub_image;
 
 struct nub_image_segment {
-	uint64_t gva;       /* relocated, page-aligned */
-	uint64_t size;      /* a multiple of the page size */
-	unsigned flags;     /* enum nub_region_flags */
+	uint64_t gva;   /* relocated, page-aligned */
+	uint64_t size;  /* a multiple of the page size */
+	unsigned flags; /* enum nub_region_flags */
 };
 
 struct nub_image_info {
-	const char *name;   /* as given to nub_image_parse */
-	bool relocatable;   /* ET_DYN */
+	const char *name; /* as given to nub_image_parse */
+	bool relocatable; /* ET_DYN */
 	uint32_t abi_version;
 	unsigned privilege_level; /* 0 or 3 */
 	uint64_t image_base;
@@ -245,14 +245,14 @@ struct nub_host_ops {
 
 /* A file that the guest finds at gva, read-only, private to it. */
 struct nub_file_map {
-	int fd;             /* borrowed during nub_sandbox_create */
-	uint64_t size;      /* bytes of the file to map; the last page is filled up with zeros */
-	uint64_t gva;       /* page-aligned, in the lower half, free */
-	const char *label;  /* at most 63 bytes */
+	int fd;            /* borrowed during nub_sandbox_create */
+	uint64_t size;     /* bytes of the file to map; the last page is filled up with zeros */
+	uint64_t gva;      /* page-aligned, in the lower half, free */
+	const char *label; /* at most 63 bytes */
 };
 
 struct nub_config {
-	uint64_t heap_size;    /* rounded up to pages */
+	uint64_t heap_size; /* rounded up to pages */
 	uint64_t stack_size;
 	uint64_t scratch_size; /* 0: as much as is needed, at least NUB_DEFAULT_SCRATCH_SIZE */
 	uint64_t input_size;
@@ -267,7 +267,7 @@ struct nub_config {
 	enum nub_cow cow;
 	bool has_seed; /* false: the seed, and what nub_random gives, come from the kernel */
 	uint64_t seed;
-	unsigned log_level; /* NUB_LOG_*, 0 none: records above it are dropped */
+	unsigned log_level;  /* NUB_LOG_*, 0 none: records above it are dropped */
 	uint64_t timeout_ns; /* of one run or call, host functions included; 0 none */
 	struct nub_host_ops ops;
 };
@@ -299,14 +299,14 @@ enum nub_outcome_kind {
 };
 
 enum nub_crash_kind {
-	NUB_CRASH_EXCEPTION,    /* vector, error_code, and for #PF address and access */
-	NUB_CRASH_ABORT,        /* abort_code, abort_message */
-	NUB_CRASH_BAD_PORT,     /* port */
-	NUB_CRASH_NO_MEMORY,    /* a guest-physical access that nothing backs: address is a gpa */
+	NUB_CRASH_EXCEPTION, /* vector, error_code, and for #PF address and access */
+	NUB_CRASH_ABORT,     /* abort_code, abort_message */
+	NUB_CRASH_BAD_PORT,  /* port */
+	NUB_CRASH_NO_MEMORY, /* a guest-physical access that nothing backs: address is a gpa */
 	NUB_CRASH_TRIPLE_FAULT,
-	NUB_CRASH_EMULATION,    /* an instruction that this host's KVM can't run */
-	NUB_CRASH_HALTED,       /* hlt, with no interrupt that could end it */
-	NUB_CRASH_ABI,          /* a broken ring, request or reply: abort_message says which */
+	NUB_CRASH_EMULATION, /* an instruction that this host's KVM can't run */
+	NUB_CRASH_HALTED,    /* hlt, with no interrupt that could end it */
+	NUB_CRASH_ABI,       /* a broken ring, request or reply: abort_message says which */
 };
 
 const char *nub_crash_kind_name(enum nub_crash_kind kind);
@@ -324,15 +324,15 @@ struct nub_crash {
 	unsigned vector;
 	uint64_t error_code;
 	bool has_address;
-	uint64_t address; /* CR2 for #PF (gva); a gpa for NO_MEMORY */
-	unsigned access;  /* one of enum nub_region_flags: what the guest tried at `address` */
+	uint64_t address;  /* CR2 for #PF (gva); a gpa for NO_MEMORY */
+	unsigned access;   /* one of enum nub_region_flags: what the guest tried at `address` */
 	bool page_present; /* #PF: the page is there, its permissions forbid the access */
 	uint16_t port;
-	unsigned privilege_level; /* 0 or 3, of the faulting code */
+	unsigned privilege_level;  /* 0 or 3, of the faulting code */
 	struct nub_registers regs; /* as they were at the faulting instruction */
 	struct nub_region region;  /* where `address` lies, or the nearest region */
 	bool has_region;
-	int64_t region_distance;   /* 0 inside; else bytes from `address` to the region, negative when it lies below it */
+	int64_t region_distance; /* 0 inside; else bytes from `address` to the region, negative when it lies below it */
 	unsigned abort_code;
 	char abort_message[NUB_ABORT_BUFFER_SIZE];
 };
@@ -393,7 +393,7 @@ int nub_sandbox_read(struct nub_sandbox *sandbox, uint64_t gva, void *bytes, siz
 struct nub_host_info {
 	int api_version;
 	bool sync_regs, readonly_memory, immediate_exit, xsave, avx, fsgsbase;
-	bool large_pages; /* transparent huge pages can be asked for */
+	bool large_pages;   /* transparent huge pages can be asked for */
 	bool cpl0_emulated; /* measured: supervisor code is interpreted, not run */
 	double cpl0_ns_per_instruction;
 	double round_trip_us; /* an out at CPL 3, to the host and back */

@@ -33,8 +33,8 @@ int nub_decode_call(const uint8_t *bytes, size_t size, struct nub_call *call, st
 
 struct nub_reply {
 	bool failed;
-	uint32_t code;       /* when failed */
-	char message[256];   /* when failed; cut to fit */
+	uint32_t code;     /* when failed */
+	char message[256]; /* when failed; cut to fit */
 	struct nub_value value;
 };
 int nub_decode_reply(const uint8_t *bytes, size_t size, struct nub_reply *reply, struct nub_error *err);

@@ -54,7 +54,11 @@
 #define NUB_SCRATCH_OFF_SEED 0x28          /* random seed, the same as rsi at entry */
 #define NUB_SCRATCH_OFF_EXCEPTION_STACK 0x30 /* top of the exception stack; it grows down from this offset */
 
-/* ---- Ports: the guest's only way out (out %eax, $port) ---- */
+/* ---- Ports: the guest's only way out ----
+ *
+ * Always `out %al, $port`, one byte: the I/O bitmap opens single ports, and a wider access needs its neighbours too. What
+ * there is to say is in eax and rdi, which the host reads.
+ */
 
 #define NUB_PORT_LOG 99            /* a log record is on the output ring */
 #define NUB_PORT_CALL 101          /* a host call is on the output ring; its reply will be on the input ring */

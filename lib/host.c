@@ -1,0 +1,197 @@
+/* What this host offers: /dev/kvm's capabilities, and two measurements made with a guest of a few instructions. */
+#include <cpuid.h>
+#include <elf.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#include "error.h"
+#include "kvm.h"
+#include "nub.h"
+#include "util.h"
+
+/* Interpreted code takes some hundred times longer than native code: any bound between does. */
+#define INTERPRETED_NS_PER_INSTRUCTION 50.0
+
+enum { PROBE_INSTRUCTIONS = 20000, PROBE_ROUND_TRIPS = 200 };
+
+/* A whole guest: one page with its ELF headers, note and code. Its entry spins for `spins` turns of two instructions,
+ * makes `round_trips` checkpoints, and exits. */
+struct probe_guest {
+	Elf64_Ehdr header;
+	Elf64_Phdr segments[2];
+	struct {
+		Elf64_Nhdr header;
+		char name[4];
+		struct nub_note desc;
+	} note;
+	uint8_t code[32];
+};
+
+static void fill_probe(struct probe_guest *guest, unsigned privilege_level, uint32_t spins, uint32_t round_trips)
+{
+	const uint64_t base = 0x400000;
+	/*    mov $spins, %ecx;  1: dec %ecx; jg 1b
+	 *    mov $round_trips, %ecx;  jmp 3f;  2: out %al, $CHECKPOINT;  3: dec %ecx; jns 2b
+	 *    xor %eax, %eax; xor %edi, %edi; out %al, $HALT */
+	static const uint8_t code[32] = {
+	    0xb9,          0,    0,    0,    0,    0xff, 0xc9, 0x7f, 0xfc,
+	    0xb9,          0,    0,    0,    0,    0xeb, 2,    0xe6, NUB_PORT_CHECKPOINT,
+	    0xff,          0xc9, 0x79, 0xfa, 0x31, 0xc0, 0x31, 0xff, 0xe6,
+	    NUB_PORT_HALT,
+	};
+	const Elf64_Phdr load = {.p_type = PT_LOAD,
+	                         .p_flags = PF_R | PF_X,
+	                         .p_vaddr = base,
+	                         .p_filesz = sizeof(*guest),
+	                         .p_memsz = sizeof(*guest),
+	                         .p_align = NUB_PAGE_SIZE};
+	const Elf64_Phdr note = {.p_type = PT_NOTE,
+	                         .p_flags = PF_R,
+	                         .p_offset = offsetof(struct probe_guest, note),
+	                         .p_vaddr = base + offsetof(struct probe_guest, note),
+	                         .p_filesz = sizeof(guest->note),
+	                         .p_memsz = sizeof(guest->note),
+	                         .p_align = 4};
+
+	*guest = (struct probe_guest){
+	    .header = {.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+	               .e_type = ET_EXEC,
+	               .e_machine = EM_X86_64,
+	               .e_version = EV_CURRENT,
+	               .e_entry = base + offsetof(struct probe_guest, code),
+	               .e_phoff = offsetof(struct probe_guest, segments),
+	               .e_ehsize = sizeof(Elf64_Ehdr),
+	               .e_phentsize = sizeof(Elf64_Phdr),
+	               .e_phnum = 2},
+	    .segments = {load, note},
+	    .note = {.header = {.n_namesz = 4, .n_descsz = sizeof(struct nub_note), .n_type = NUB_NOTE_TYPE_ABI},
+	             .name = "nub",
+	             .desc = {NUB_ABI_VERSION, privilege_level}},
+	};
+	memcpy(guest->code, code, sizeof(code));
+	memcpy(guest->code + 1, &spins, sizeof(spins));
+	memcpy(guest->code + 10, &round_trips, sizeof(round_trips));
+}
+
+static double now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+static int run_probe(const struct nub_image *image, double *ns, struct nub_error *err)
+{
+	struct nub_config config = nub_config_default();
+	struct nub_sandbox *sandbox = nub_sandbox_create(&config, image, err);
+	struct nub_outcome outcome;
+
+	if (!sandbox)
+		return -1;
+	const double start = now_ns();
+	int result = nub_sandbox_run_main(sandbox, 0, NULL, &outcome, err);
+	*ns = now_ns() - start;
+	if (result == 0 && outcome.kind != NUB_OUTCOME_EXITED)
+		result =
+		    nub_fail(err, NUB_E_KVM, 0, "the probe guest did not end as it should (outcome %d)", outcome.kind);
+	nub_sandbox_free(sandbox);
+	return result;
+}
+
+static int time_probe(unsigned privilege_level, uint32_t spins, uint32_t round_trips, double *ns, struct nub_error *err)
+{
+	struct probe_guest guest;
+
+	fill_probe(&guest, privilege_level, spins, round_trips);
+	struct nub_image *image = nub_image_parse(&guest, sizeof(guest), "probe", err);
+	if (!image)
+		return -1;
+	const int result = run_probe(image, ns, err);
+	nub_image_free(image);
+	return result;
+}
+
+/* The time of a run less that of one that does nothing, the guest's start included in both. */
+static int measure(struct nub_host_info *info, struct nub_error *err)
+{
+	double idle, spinning, trips;
+
+	if (time_probe(0, 0, 0, &idle, err) < 0 || time_probe(0, PROBE_INSTRUCTIONS / 2, 0, &spinning, err) < 0)
+		return -1;
+	info->cpl0_ns_per_instruction = spinning > idle ? (spinning - idle) / PROBE_INSTRUCTIONS : 0;
+	info->cpl0_emulated = info->cpl0_ns_per_instruction > INTERPRETED_NS_PER_INSTRUCTION;
+	if (time_probe(3, 0, 0, &idle, err) < 0 || time_probe(3, 0, PROBE_ROUND_TRIPS, &trips, err) < 0)
+		return -1;
+	info->round_trip_us = trips > idle ? (trips - idle) / PROBE_ROUND_TRIPS / 1000 : 0;
+	return 0;
+}
+
+static bool first_line(const char *path, char *text, size_t size)
+{
+	FILE *file = fopen(path, "re");
+
+	if (!file)
+		return false;
+	const bool got = fgets(text, (int)size, file) != NULL;
+	fclose(file);
+	if (got)
+		text[strcspn(text, "\n")] = '\0';
+	return got;
+}
+
+static void find_module(struct nub_host_info *info)
+{
+	static const char *const modules[] = {"kvm_intel", "kvm_amd", "kvm_pvm"};
+	char path[64];
+	struct stat status;
+
+	for (size_t i = 0; i < sizeof(modules) / sizeof(modules[0]); i++) {
+		snprintf(path, sizeof(path), "/sys/module/%s", modules[i]);
+		if (stat(path, &status) == 0)
+			snprintf(info->module, sizeof(info->module), "%s", modules[i]);
+	}
+}
+
+static bool has_extension(int kvm, int number)
+{
+	return ioctl(kvm, KVM_CHECK_EXTENSION, number) > 0;
+}
+
+static void find_features(struct nub_host_info *info, int kvm)
+{
+	unsigned eax, ebx, ecx, edx;
+	char text[64];
+
+	info->api_version = ioctl(kvm, KVM_GET_API_VERSION, 0);
+	info->sync_regs = has_extension(kvm, KVM_CAP_SYNC_REGS);
+	info->readonly_memory = has_extension(kvm, KVM_CAP_READONLY_MEM);
+	info->immediate_exit = has_extension(kvm, KVM_CAP_IMMEDIATE_EXIT);
+	if (__get_cpuid(1, &eax, &ebx, &ecx, &edx)) {
+		info->xsave = ecx & bit_XSAVE;
+		info->avx = ecx & bit_AVX;
+	}
+	if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx))
+		info->fsgsbase = ebx & bit_FSGSBASE;
+	info->large_pages =
+	    first_line("/sys/kernel/mm/transparent_hugepage/enabled", text, sizeof(text)) && !strstr(text, "[never]");
+}
+
+int nub_host_probe(struct nub_host_info *info, struct nub_error *err)
+{
+	struct utsname name;
+
+	memset(info, 0, sizeof(*info));
+	if (uname(&name) == 0)
+		snprintf(info->kernel, sizeof(info->kernel), "%.127s", name.release);
+	find_module(info);
+	NUB_AUTO_CLOSE int kvm = nub_kvm_open(err);
+	if (kvm < 0)
+		return -1;
+	find_features(info, kvm);
+	return measure(info, err);
+}

@@ -1,0 +1,45 @@
+/* One KVM virtual machine with one vCPU: its file descriptors and the ioctls that nubrun uses, each with an error that
+ * names itself. KVM only: what the registers and the memory mean is decided elsewhere.
+ */
+#ifndef NUB_KVM_H
+#define NUB_KVM_H
+
+#include <linux/kvm.h>
+
+#include "nub.h"
+
+struct nub_vm {
+	int kvm_fd, vm_fd, vcpu_fd; /* -1 when closed */
+	struct kvm_run *run;        /* shared with the kernel; NULL when not mapped */
+	size_t run_size;
+};
+
+/* Open /dev/kvm and check its API version. A file descriptor or -1. Errors: KVM_MISSING, KVM_DENIED, KVM. */
+int nub_kvm_open(struct nub_error *err);
+
+/* Make the VM and its vCPU. General registers are shared through kvm_run afterwards (KVM_CAP_SYNC_REGS). The struct is
+ * valid for nub_vm_release whatever happens. Errors: as nub_kvm_open. */
+int nub_vm_init(struct nub_vm *vm, struct nub_error *err);
+void nub_vm_release(struct nub_vm *vm);
+
+/* Back [gpa, gpa + size) with host memory (page-aligned, kept by the caller while the VM lives). size 0 deletes. */
+int nub_vm_set_memory(struct nub_vm *vm, unsigned slot, uint64_t gpa, uint64_t size, void *host, bool readonly,
+                      struct nub_error *err);
+
+int nub_vcpu_set_cpuid(struct nub_vm *vm, struct kvm_cpuid2 *cpuid, struct nub_error *err);
+int nub_vcpu_set_xcr0(struct nub_vm *vm, uint64_t xcr0, struct nub_error *err);
+int nub_vcpu_get_sregs(struct nub_vm *vm, struct kvm_sregs *sregs, struct nub_error *err);
+int nub_vcpu_set_sregs(struct nub_vm *vm, const struct kvm_sregs *sregs, struct nub_error *err);
+
+/* During KVM_RUN, and only then, let `signal` through. The thread has it blocked: so it ends KVM_RUN, and stays pending,
+ * without a handler. */
+int nub_vcpu_unblock_signal(struct nub_vm *vm, int signal, struct nub_error *err);
+
+/* Enter the guest until its next exit: 0, with run->exit_reason and run->s.regs valid; 1 when a signal ended it. */
+int nub_vcpu_run(struct nub_vm *vm, struct nub_error *err);
+
+/* The vCPU's general registers as of the last exit, and setting them for the next entry. */
+const struct kvm_regs *nub_vcpu_regs(const struct nub_vm *vm);
+void nub_vcpu_set_regs(struct nub_vm *vm, const struct kvm_regs *regs);
+
+#endif

@@ -1,0 +1,46 @@
+/* A guest's memory as the host has it: the mappings behind its memslots, and reading through gpa and gva (R12, R21, R33).
+ *
+ * Every host mapping is congruent with its gpa modulo 2 MiB, so that a large leaf can stand on a huge page.
+ */
+#ifndef NUB_MEMORY_H
+#define NUB_MEMORY_H
+
+#include "nub.h"
+#include "paging.h"
+#include "plan.h"
+
+struct nub_memory_map {
+	uint8_t *host; /* where gpa is */
+	uint64_t gpa, size;
+	void *reservation; /* what munmap gets */
+	size_t reserved;
+};
+
+struct nub_memory {
+	struct nub_memory_map snapshot, scratch;
+	struct nub_memory_map files[NUB_MAX_FILE_MAPPINGS];
+	size_t file_count;
+};
+
+/* Map zeroed memory for the snapshot region and scratch (their sizes in the plan's layout are final), and the files.
+ * The struct is valid for nub_memory_release whatever happens. Errors: NO_MEMORY, IO. */
+int nub_memory_init(struct nub_memory *memory, const struct nub_plan *plan, const struct nub_config *config,
+                    struct nub_error *err);
+void nub_memory_release(struct nub_memory *memory);
+
+/* Let the heap's inner 2 MiB ranges be huge pages: a fresh page costs a twentieth then. Advice; can't fail. */
+void nub_memory_advise_heap(struct nub_memory *memory, const struct nub_layout *layout);
+
+/* The host's address of [gpa, gpa + size), NULL when not all of it is in one region. Scratch first, then the snapshot
+ * region, then files. */
+uint8_t *nub_memory_at(const struct nub_memory *memory, uint64_t gpa, uint64_t size);
+
+/* Page tables as walks see them. */
+struct nub_pt_reader nub_memory_reader(struct nub_memory *memory);
+
+/* Copy [gva, gva + size) through the tables at root_gpa. Errors: GVA_UNMAPPED, GVA_HOLE, GPA_UNRESOLVABLE, GPA_BOUNDS,
+ * PAGE_ARGUMENT when the range is not canonical or wraps. */
+int nub_memory_read(struct nub_memory *memory, uint64_t root_gpa, uint64_t gva, void *bytes, size_t size,
+                    struct nub_error *err);
+
+#endif

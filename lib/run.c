@@ -1,0 +1,257 @@
+/* Running a sandbox: enter the guest, serve its exits, say how it ended. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "elf_image.h"
+#include "error.h"
+#include "sandbox.h"
+#include "scratch.h"
+#include "util.h"
+
+/* An `in`, or an `out` to a port outside the ABI. At CPL 3 the I/O bitmap already refuses most of them. */
+static enum nub_step serve_io(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
+{
+	const struct kvm_run *run = sandbox->vm.run;
+	const uint16_t port = run->io.port;
+	bool known = false;
+
+	if (run->io.direction == KVM_EXIT_IO_OUT) {
+		const enum nub_step step = nub_port_serve(sandbox, port, &known, outcome, err);
+		if (known)
+			return step;
+	}
+	nub_crash_exit(sandbox, NUB_CRASH_BAD_PORT, outcome);
+	outcome->crash.port = port;
+	return NUB_STEP_STOP;
+}
+
+static enum nub_step serve_mmio(struct nub_sandbox *sandbox, struct nub_outcome *outcome)
+{
+	const struct kvm_run *run = sandbox->vm.run;
+
+	nub_crash_exit(sandbox, NUB_CRASH_NO_MEMORY, outcome);
+	outcome->crash.has_address = true;
+	outcome->crash.address = run->mmio.phys_addr;
+	outcome->crash.access = run->mmio.is_write ? NUB_REGION_WRITE : NUB_REGION_READ;
+	return NUB_STEP_STOP;
+}
+
+static enum nub_step serve_exit(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
+{
+	const struct kvm_run *run = sandbox->vm.run;
+
+	if (run->exit_reason == KVM_EXIT_IO)
+		return serve_io(sandbox, outcome, err);
+	sandbox->exits.other++;
+	switch (run->exit_reason) {
+	case KVM_EXIT_MMIO:
+		return serve_mmio(sandbox, outcome);
+	case KVM_EXIT_SHUTDOWN:
+		nub_crash_exit(sandbox, NUB_CRASH_TRIPLE_FAULT, outcome);
+		return NUB_STEP_STOP;
+	case KVM_EXIT_HLT:
+		nub_crash_exit(sandbox, NUB_CRASH_HALTED, outcome);
+		return NUB_STEP_STOP;
+	case KVM_EXIT_INTERNAL_ERROR:
+		if (run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION) {
+			nub_crash_exit(sandbox, NUB_CRASH_EMULATION, outcome);
+			return NUB_STEP_STOP;
+		}
+		return nub_fail(err, NUB_E_KVM, 0, "KVM_RUN: internal error %u", run->internal.suberror);
+	case KVM_EXIT_FAIL_ENTRY:
+		return nub_fail(err, NUB_E_KVM, 0, "KVM_RUN: the CPU refused the guest's state, reason 0x%llx",
+		                (unsigned long long)run->fail_entry.hardware_entry_failure_reason);
+	default:
+		return nub_fail(err, NUB_E_KVM, 0, "KVM_RUN: exit reason %u is not known", run->exit_reason);
+	}
+}
+
+/* The state in which a guest is entered, at its entry and for every later request (nub-guest(7)). */
+static int enter_at(struct nub_sandbox *sandbox, uint64_t gva, struct nub_error *err)
+{
+	const struct nub_layout *layout = &sandbox->plan.layout;
+	uint64_t seed = sandbox->config.seed;
+
+	if (sandbox->state != NUB_STATE_FRESH && nub_sandbox_random(sandbox, &seed, sizeof(seed), err) < 0)
+		return -1;
+	const struct kvm_regs regs = {
+	    .rip = gva,
+	    .rsp = nub_layout_stack_top_gva(layout),
+	    .rflags = 2,
+	    .rdi = nub_layout_code_gva(layout, layout->peb_gpa),
+	    .rsi = seed,
+	    .rdx = NUB_PAGE_SIZE,
+	    .rcx = sandbox->config.log_level,
+	};
+	nub_vcpu_set_regs(&sandbox->vm, &regs);
+	return 0;
+}
+
+static int run_loop(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
+{
+	for (;;) {
+		const int interrupted = nub_vcpu_run(&sandbox->vm, err);
+
+		if (interrupted < 0)
+			return -1;
+		sandbox->exits.total++;
+		if (interrupted) {
+			sandbox->exits.interrupted++;
+			if (!nub_deadline_passed(&sandbox->deadline))
+				continue;
+			outcome->kind = NUB_OUTCOME_TIMED_OUT;
+			return 0;
+		}
+		const enum nub_step step = serve_exit(sandbox, outcome, err);
+		if (step == NUB_STEP_STOP)
+			return 0;
+		if (step == NUB_STEP_GO_ON)
+			continue;
+		/* A callback that ran out of time says so by failing without a reason. */
+		if (err->kind == NUB_E_NONE && nub_deadline_passed(&sandbox->deadline)) {
+			outcome->kind = NUB_OUTCOME_TIMED_OUT;
+			return 0;
+		}
+		if (nub_error_class_of(err->kind) != NUB_CLASS_GUEST)
+			return -1;
+		nub_crash_abi(sandbox, err, outcome);
+		return 0;
+	}
+}
+
+/* After a run that failed, nothing of it may reach the next one: the rings are emptied (R36). */
+static void settle(struct nub_sandbox *sandbox, int result, const struct nub_outcome *outcome)
+{
+	if (result == 0) {
+		switch (outcome->kind) {
+		case NUB_OUTCOME_READY:
+		case NUB_OUTCOME_RETURNED:
+		case NUB_OUTCOME_FAILED:
+		case NUB_OUTCOME_CHECKPOINT:
+			sandbox->state = NUB_STATE_READY;
+			return;
+		case NUB_OUTCOME_EXITED:
+			sandbox->state = NUB_STATE_ENDED;
+			return;
+		case NUB_OUTCOME_CRASHED:
+		case NUB_OUTCOME_TIMED_OUT:
+			break;
+		}
+	}
+	sandbox->state = NUB_STATE_POISONED;
+	nub_scratch_reset_rings(&sandbox->plan.layout, sandbox->memory.scratch.host);
+}
+
+static int check_state(const struct nub_sandbox *sandbox, struct nub_error *err)
+{
+	const char *name = nub_image_info(sandbox->image)->name;
+
+	if (sandbox->state == NUB_STATE_ENDED)
+		return nub_fail(err, NUB_E_STATE, 0, "%s: its program has ended, it can't be run again", name);
+	if (sandbox->state == NUB_STATE_POISONED)
+		return nub_fail(err, NUB_E_POISONED, 0, "%s: its last run failed, it can't be run again", name);
+	return 0;
+}
+
+/* One run towards `goal`, with sandbox->request on the input ring unless it is empty. */
+static int run(struct nub_sandbox *sandbox, enum nub_sandbox_goal goal, struct nub_outcome *outcome,
+               struct nub_error *err)
+{
+	struct nub_error reason = {0};
+	const bool fresh = sandbox->state == NUB_STATE_FRESH;
+	int result;
+
+	memset(outcome, 0, sizeof(*outcome));
+	sandbox->goal = goal;
+	sandbox->abort_size = 0;
+	if (sandbox->request.size > 0 && nub_sandbox_push_request(sandbox, err) < 0)
+		return nub_hint(err, "give a larger ring with --input");
+	if (enter_at(sandbox, fresh ? nub_image_info(sandbox->image)->entry : sandbox->dispatch_gva, err) < 0 ||
+	    nub_deadline_start(&sandbox->deadline, &sandbox->vm, sandbox->config.timeout_ns, err) < 0)
+		return -1;
+	result = run_loop(sandbox, outcome, &reason);
+	nub_deadline_stop(&sandbox->deadline);
+	settle(sandbox, result, outcome);
+	if (result < 0 && err)
+		*err = reason;
+	return result;
+}
+
+int nub_sandbox_initialise(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
+{
+	if (check_state(sandbox, err) < 0)
+		return -1;
+	if (sandbox->state == NUB_STATE_READY) {
+		memset(outcome, 0, sizeof(*outcome));
+		outcome->kind = NUB_OUTCOME_READY;
+		return 0;
+	}
+	sandbox->request.size = 0;
+	return run(sandbox, NUB_GOAL_INITIALISE, outcome, err);
+}
+
+int nub_sandbox_run_main(struct nub_sandbox *sandbox, unsigned argc, const char *const argv[],
+                         struct nub_outcome *outcome, struct nub_error *err)
+{
+	if (check_state(sandbox, err) < 0)
+		return -1;
+	sandbox->request.size = 0;
+	if (nub_encode_main(&sandbox->request, argc, argv, err) < 0)
+		return -1;
+	return run(sandbox, NUB_GOAL_MAIN, outcome, err);
+}
+
+static void describe_params(const struct nub_function *function, char *text, size_t size)
+{
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (unsigned i = 0; i < function->param_count && used < size; i++)
+		used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "",
+		                         nub_type_name(function->params[i]));
+}
+
+static int check_arguments(const struct nub_sandbox *sandbox, const char *name, const struct nub_value *args,
+                           unsigned arg_count, const struct nub_function **found, struct nub_error *err)
+{
+	const char *guest = nub_image_info(sandbox->image)->name;
+	const struct nub_function *function = nub_image_function(sandbox->image, name);
+	char params[NUB_MAX_PARAMS * 8];
+
+	if (!function) {
+		nub_fail(err, NUB_E_FUNCTION_UNKNOWN, 0, "%s: exports no function '%s'", guest, name);
+		return nub_hint(err, "nubrun inspect lists what it exports");
+	}
+	describe_params(function, params, sizeof(params));
+	if (arg_count != function->param_count)
+		return nub_fail(err, NUB_E_ARGUMENTS, 0, "%s: %s(%s) takes %u arguments, got %u", guest, name, params,
+		                function->param_count, arg_count);
+	for (unsigned i = 0; i < arg_count; i++)
+		if (args[i].type != function->params[i])
+			return nub_fail(err, NUB_E_ARGUMENTS, 0, "%s: %s(%s): argument %u is %s, takes %s", guest, name,
+			                params, i + 1, nub_type_name(args[i].type), nub_type_name(function->params[i]));
+	*found = function;
+	return 0;
+}
+
+int nub_sandbox_call(struct nub_sandbox *sandbox, const char *name, const struct nub_value *args, unsigned arg_count,
+                     struct nub_outcome *outcome, struct nub_error *err)
+{
+	const struct nub_function *function = NULL;
+
+	if (check_state(sandbox, err) < 0 || check_arguments(sandbox, name, args, arg_count, &function, err) < 0)
+		return -1;
+	sandbox->request.size = 0;
+	if (nub_encode_call(&sandbox->request, name, function->result, args, arg_count, err) < 0 ||
+	    run(sandbox, NUB_GOAL_CALL, outcome, err) < 0)
+		return -1;
+	if (outcome->kind != NUB_OUTCOME_RETURNED || outcome->result.type == function->result)
+		return 0;
+	struct nub_error reason = {0};
+	nub_fail(&reason, NUB_E_VALUE, 0, "%s returned %s, it is declared to return %s", name,
+	         nub_type_name(outcome->result.type), nub_type_name(function->result));
+	nub_crash_abi(sandbox, &reason, outcome);
+	settle(sandbox, 0, outcome);
+	return 0;
+}

@@ -1,0 +1,164 @@
+/* Making a sandbox: memory filled from the image, VM, vCPU in its first state; and taking it apart. */
+#include "sandbox.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "elf_image.h"
+#include "error.h"
+#include "scratch.h"
+#include "util.h"
+
+/* Slots of memory: 0 the snapshot region, 1 scratch, 2 and up the mapped files. */
+enum { SLOT_SNAPSHOT, SLOT_SCRATCH, SLOT_FILES };
+
+static int write_file_mappings(struct nub_sandbox *sandbox, struct nub_error *err)
+{
+	const struct nub_memory_map *snapshot = &sandbox->memory.snapshot;
+
+	for (size_t i = 0; i < sandbox->plan.map_count; i++) {
+		const struct nub_file_map *map = &sandbox->config.maps[i];
+		if (nub_layout_add_file_mapping(&sandbox->plan.layout, snapshot->host, snapshot->size, map->gva,
+		                                map->size, map->label ? map->label : "", err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Code, PEB, init data and page tables into the snapshot region. */
+static int fill_snapshot(struct nub_sandbox *sandbox, const struct nub_pt_builder *tables, struct nub_error *err)
+{
+	const struct nub_layout *layout = &sandbox->plan.layout;
+	const struct nub_memory_map *snapshot = &sandbox->memory.snapshot;
+
+	if (nub_image_load(sandbox->image, snapshot->host, layout->code_size, err) < 0 ||
+	    nub_layout_write_peb(layout, snapshot->host, snapshot->size, err) < 0 ||
+	    write_file_mappings(sandbox, err) < 0)
+		return -1;
+	if (layout->init_data_bytes > 0)
+		memcpy(nub_memory_at(&sandbox->memory, layout->init_data_gpa, layout->init_data_bytes),
+		       sandbox->config.init_data, layout->init_data_bytes);
+	memcpy(nub_memory_at(&sandbox->memory, layout->page_table_gpa, tables->size), tables->tables, tables->size);
+	return 0;
+}
+
+static int fill_scratch(struct nub_sandbox *sandbox, struct nub_cpu_tables *tables, struct nub_error *err)
+{
+	const struct nub_layout *layout = &sandbox->plan.layout;
+	uint8_t *scratch = sandbox->memory.scratch.host;
+
+	sandbox->random_state = sandbox->config.seed;
+	if (!sandbox->config.has_seed &&
+	    nub_sandbox_random(sandbox, &sandbox->config.seed, sizeof(sandbox->config.seed), err) < 0)
+		return -1;
+	nub_scratch_reset_rings(layout, scratch);
+	nub_scratch_write_cpu(layout, scratch, tables);
+	nub_scratch_write_metadata(layout, scratch, 0, sandbox->config.seed);
+	return 0;
+}
+
+static int build_memory(struct nub_sandbox *sandbox, struct nub_cpu_tables *cpu_tables, struct nub_error *err)
+{
+	struct nub_pt_builder tables = {0};
+	int result = -1;
+
+	if (nub_plan_init(&sandbox->plan, &sandbox->config, sandbox->image, err) < 0)
+		return -1;
+	if (nub_plan_tables(&sandbox->plan, nub_image_info(sandbox->image)->privilege_level, &tables, err) == 0 &&
+	    nub_memory_init(&sandbox->memory, &sandbox->plan, &sandbox->config, err) == 0) {
+		nub_memory_advise_heap(&sandbox->memory, &sandbox->plan.layout);
+		if (fill_snapshot(sandbox, &tables, err) == 0)
+			result = fill_scratch(sandbox, cpu_tables, err);
+	}
+	nub_pt_release(&tables);
+	return result;
+}
+
+static int set_slot(struct nub_sandbox *sandbox, unsigned slot, const struct nub_memory_map *map, bool readonly,
+                    struct nub_error *err)
+{
+	return nub_vm_set_memory(&sandbox->vm, slot, map->gpa, map->size, map->host, readonly, err);
+}
+
+static int build_vm(struct nub_sandbox *sandbox, const struct nub_cpu_tables *tables, struct nub_error *err)
+{
+	const struct nub_memory *memory = &sandbox->memory;
+	const bool readonly = sandbox->config.cow == NUB_COW_GUEST;
+	struct nub_vm *vm = &sandbox->vm;
+	struct kvm_sregs sregs;
+	union nub_cpuid cpuid;
+
+	if (nub_vm_init(vm, err) < 0 || set_slot(sandbox, SLOT_SNAPSHOT, &memory->snapshot, readonly, err) < 0 ||
+	    set_slot(sandbox, SLOT_SCRATCH, &memory->scratch, false, err) < 0)
+		return -1;
+	for (size_t i = 0; i < memory->file_count; i++)
+		if (set_slot(sandbox, SLOT_FILES + (unsigned)i, &memory->files[i], true, err) < 0)
+			return -1;
+	nub_cpu_fill_cpuid(&cpuid);
+	if (nub_cpu_check_host(&cpuid, err) < 0 || nub_vcpu_set_cpuid(vm, &cpuid.table, err) < 0 ||
+	    nub_vcpu_set_xcr0(vm, NUB_XCR0, err) < 0 || nub_vcpu_get_sregs(vm, &sregs, err) < 0)
+		return -1;
+	nub_cpu_set_sregs(&sregs, tables, nub_image_info(sandbox->image)->privilege_level);
+	return nub_vcpu_set_sregs(vm, &sregs, err);
+}
+
+struct nub_sandbox *nub_sandbox_create(const struct nub_config *config, const struct nub_image *image,
+                                       struct nub_error *err)
+{
+	struct nub_sandbox *sandbox = calloc(1, sizeof(*sandbox));
+	struct nub_cpu_tables tables;
+
+	if (!sandbox) {
+		nub_fail_errno(err, NUB_E_NO_MEMORY, "sandbox");
+		return NULL;
+	}
+	sandbox->image = image;
+	sandbox->config = *config;
+	sandbox->vm = (struct nub_vm){.kvm_fd = -1, .vm_fd = -1, .vcpu_fd = -1};
+	if (build_memory(sandbox, &tables, err) < 0 || build_vm(sandbox, &tables, err) < 0) {
+		nub_sandbox_free(sandbox);
+		return NULL;
+	}
+	sandbox->config.init_data = NULL;
+	sandbox->config.maps = NULL;
+	return sandbox;
+}
+
+void nub_sandbox_free(struct nub_sandbox *sandbox)
+{
+	if (!sandbox)
+		return;
+	nub_vm_release(&sandbox->vm);
+	nub_memory_release(&sandbox->memory);
+	nub_plan_release(&sandbox->plan);
+	nub_buffer_release(&sandbox->request);
+	free(sandbox->item);
+	free(sandbox);
+}
+
+const struct nub_exit_counts *nub_sandbox_exit_counts(const struct nub_sandbox *sandbox)
+{
+	return &sandbox->exits;
+}
+
+void nub_sandbox_memory_info(const struct nub_sandbox *sandbox, struct nub_memory_info *info)
+{
+	const struct nub_layout *layout = &sandbox->plan.layout;
+
+	*info = (struct nub_memory_info){
+	    .snapshot_size = layout->snapshot_size,
+	    .scratch_size = layout->scratch_size,
+	    .page_table_size = layout->page_table_size,
+	};
+	for (size_t i = 0; i < sandbox->plan.map_count; i++)
+		info->mapped_size += sandbox->plan.maps[i].size;
+}
+
+int nub_sandbox_read(struct nub_sandbox *sandbox, uint64_t gva, void *bytes, size_t size, struct nub_error *err)
+{
+	struct kvm_sregs sregs;
+
+	if (nub_vcpu_get_sregs(&sandbox->vm, &sregs, err) < 0)
+		return -1;
+	return nub_memory_read(&sandbox->memory, sregs.cr3, gva, bytes, size, err);
+}

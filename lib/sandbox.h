@@ -1,0 +1,97 @@
+/* The inside of a sandbox, shared by the files that create it, run it, serve its ports and explain its crashes. */
+#ifndef NUB_SANDBOX_H
+#define NUB_SANDBOX_H
+
+#include <signal.h>
+#include <time.h>
+
+#include "cpu.h"
+#include "kvm.h"
+#include "memory.h"
+#include "nub.h"
+#include "plan.h"
+#include "value.h"
+
+enum nub_sandbox_state {
+	NUB_STATE_FRESH,    /* nothing has run */
+	NUB_STATE_READY,    /* initialised, can be called */
+	NUB_STATE_ENDED,    /* the program exited */
+	NUB_STATE_POISONED, /* crashed or timed out (R36) */
+};
+
+/* What the current run is to come to. */
+enum nub_sandbox_goal {
+	NUB_GOAL_INITIALISE,
+	NUB_GOAL_MAIN,
+	NUB_GOAL_CALL,
+};
+
+/* A timer that ends KVM_RUN by a signal which is pending, never handled: see nub_deadline_start. */
+struct nub_deadline {
+	uint64_t at_ns; /* CLOCK_MONOTONIC; 0 none */
+	bool armed;
+	timer_t timer;
+	sigset_t saved_mask;
+};
+
+struct nub_sandbox {
+	const struct nub_image *image;
+	struct nub_config config; /* borrowed parts are used up during creation */
+	struct nub_plan plan;
+	struct nub_memory memory;
+	struct nub_vm vm;
+	enum nub_sandbox_state state;
+	enum nub_sandbox_goal goal;
+	uint64_t dispatch_gva;
+	uint64_t random_state; /* of the generator behind config.seed */
+	struct nub_deadline deadline;
+	struct nub_exit_counts exits;
+	uint8_t *item; /* one item of the output ring, config.output_size bytes; allocated when first used */
+	struct nub_buffer request; /* what goes on the input ring */
+	uint8_t abort_bytes[NUB_ABORT_BUFFER_SIZE];
+	size_t abort_size;
+};
+
+/* How an exit was dealt with. -1 is an error as ever; a GUEST-class error becomes a crash. */
+enum nub_step {
+	NUB_STEP_FAILED = -1,
+	NUB_STEP_GO_ON = 0,
+	NUB_STEP_STOP = 1, /* *outcome is filled */
+};
+
+/* ---- ports.c: the ABI's ports ---- */
+
+/* Serve an `out` to `port`. *known is false, and nothing done, when the ABI has no such port. */
+enum nub_step nub_port_serve(struct nub_sandbox *sandbox, uint16_t port, bool *known, struct nub_outcome *outcome,
+                             struct nub_error *err);
+
+/* ---- calls.c: calls from the guest to the host ---- */
+
+enum nub_step nub_host_call_serve(struct nub_sandbox *sandbox, struct nub_error *err);
+
+/* Take the last item of the output ring into sandbox->item. */
+int nub_sandbox_pop(struct nub_sandbox *sandbox, uint64_t *size, struct nub_error *err);
+
+/* Put sandbox->request on the input ring. */
+int nub_sandbox_push_request(struct nub_sandbox *sandbox, struct nub_error *err);
+
+/* Random bytes for the guest: from the seed when there is one, else from the kernel. */
+int nub_sandbox_random(struct nub_sandbox *sandbox, void *bytes, size_t size, struct nub_error *err);
+
+/* ---- crash.c: what went wrong in the guest ---- */
+
+/* The monitor reported an exception; or an exit that ends the run. Both fill outcome->crash. */
+int nub_crash_exception(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err);
+void nub_crash_exit(struct nub_sandbox *sandbox, enum nub_crash_kind kind, struct nub_outcome *outcome);
+void nub_crash_abort(struct nub_sandbox *sandbox, struct nub_outcome *outcome);
+void nub_crash_abi(struct nub_sandbox *sandbox, const struct nub_error *reason, struct nub_outcome *outcome);
+
+/* ---- deadline.c ---- */
+
+/* Blocks NUB_DEADLINE_SIGNAL in this thread and arms a timer that sends it here after timeout_ns (0: does nothing). */
+#define NUB_DEADLINE_SIGNAL (SIGRTMIN + 7)
+int nub_deadline_start(struct nub_deadline *deadline, struct nub_vm *vm, uint64_t timeout_ns, struct nub_error *err);
+void nub_deadline_stop(struct nub_deadline *deadline);
+bool nub_deadline_passed(const struct nub_deadline *deadline);
+
+#endif
