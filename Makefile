@@ -33,7 +33,7 @@ PACKAGES = libelf libxxhash json-c
 .DEFAULT_GOAL := all
 
 # Only targets that compile against them ask for the packages.
-ifneq ($(filter-out help clean lint-shell lint-man,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out help clean uninstall check check-sanitize lint-format lint-man lint-shell,$(or $(MAKECMDGOALS),all)),)
 need = $(if $(shell $(PKG_CONFIG) --exists $(1) && echo yes),,$(error $(1) is missing: $(2); scripts/quickstart installs it))
 $(call need,libelf,nubrun reads guests with it (Debian: libelf-dev))
 $(call need,libxxhash,snapshots are sealed with it (Debian: libxxhash-dev))
@@ -75,6 +75,7 @@ $(B)/nubrun.bash: $(B)/nubrun
 
 include guests/guests.mk
 include test/test.mk
+include test/lint.mk
 
 ## install: command, library, guest runtime, manual pages and completion, below DESTDIR and PREFIX
 install: all
@@ -102,7 +103,7 @@ clean:
 
 ## help: this list
 help:
-	@sed -n 's/^## //p' Makefile guests/guests.mk test/test.mk
+	@sed -n 's/^## //p' Makefile guests/guests.mk test/test.mk test/lint.mk
 
 .PHONY: all install uninstall clean help
 
