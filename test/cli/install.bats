@@ -104,6 +104,69 @@ build_and_run() { # ELF-TYPE COMPILER SOURCE [FLAG...]
 	build_and_run DYN clang++ hello.cc -fPIE -static-pie
 }
 
+# The first line of README.md's shell blocks that begins so, with the lines that continue it.
+readme_line() { # BEGINNING
+	awk -v beginning="$1" 'index($0, beginning) == 1 { on = 1 } on { print } on && !/\\$/ { exit }' "$ROOT/README.md"
+}
+
+# The README's C blocks, by number.
+readme_c() { # NUMBER
+	awk -v wanted="$1" '/^```c$/ { on = ++n == wanted; next } /^```$/ { on = 0 } on { print }' "$ROOT/README.md"
+}
+
+@test "README: its first guest builds by its lines, installed and in the tree, and runs" {
+	needs_kvm
+	local line
+	cd "$BATS_TEST_TMPDIR"
+	readme_c 1 >hello.c
+	[ -s hello.c ]
+	pkg-config() {
+		PKG_CONFIG_PATH=$DEST/usr/lib/pkgconfig command pkg-config --define-variable=prefix="$DEST/usr" "$@"
+	}
+	line=$(readme_line 'gcc -O2 hello.c $(pkg-config')
+	[ -n "$line" ]
+	eval "$line"
+	run "$DEST/usr/bin/nubrun" run --status status hello.elf you
+	[ "$status" -eq 0 ]
+	[ "$output" = "hello, you" ]
+
+	rm hello.elf
+	ln -s "$ROOT/guests" "$ROOT/lib" "$ROOT/build" .
+	line=$(readme_line 'gcc -O2 -ffreestanding')
+	[ -n "$line" ]
+	eval "$line"
+	run "$DEST/usr/bin/nubrun" run --status status hello.elf you
+	[ "$status" -eq 0 ]
+	[ "$output" = "hello, you" ]
+}
+
+@test "README: its exported function can be called" {
+	needs_kvm
+	cd "$BATS_TEST_TMPDIR"
+	readme_c 2 >add.c
+	# shellcheck disable=SC2046 # the flags are words
+	gcc -O2 add.c $(PKG_CONFIG_PATH=$DEST/usr/lib/pkgconfig pkg-config --define-variable=prefix="$DEST/usr" --cflags \
+		--libs nub-guest) -o add.elf
+	run "$DEST/usr/bin/nubrun" run --status status --call add add.elf 2 40
+	[ "$status" -eq 0 ]
+	[ "$output" = 42 ]
+}
+
+@test "README: the status members that it explains are those of a real status" {
+	needs_kvm
+	local member
+	cd "$BATS_TEST_TMPDIR"
+	"$DEST/usr/bin/nubrun" run --status status "$ROOT/build/guests/hello.elf"
+	jq -r 'keys[]' status >members
+	[ -s members ]
+	while read -r member; do
+		grep -q "^|.*\`$member\`.*|" "$ROOT/README.md" || { echo "not explained: $member" && false; }
+	done <members
+	for member in schema version command status exit_code time_us exits memory; do
+		grep -qx "$member" members
+	done
+}
+
 @test "install: as PREFIX says, and uninstall leaves nothing" {
 	local dest="$BATS_TEST_TMPDIR/other"
 	make -s -C "$ROOT" install DESTDIR="$dest" PREFIX=/opt/nub
