@@ -91,7 +91,7 @@ quickstart() {
 	make_tree
 	RUN_STATUS=125 quickstart
 	[ "$status" -eq 125 ]
-	[[ $(cat "$LOG") == "make -j"*" all" ]]
+	[[ $(cat "$LOG") == "make -j"*" B=build all" ]]
 	[[ ${lines[-1]} == "nubrun: check" ]]
 }
 
