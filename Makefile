@@ -45,18 +45,18 @@ endif
 ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -Ilib $(WARNINGS) $(CFLAGS) $(HARDENING) $(SANFLAGS) $(DEP_CFLAGS)
 LINK_STATIC = $(if $(filter 1,$(STATIC)),-static)
 
-LIB_OBJS = $(patsubst %,$(B)/%.o,$(wildcard lib/*.c lib/*.S))
-CMD_OBJS = $(patsubst %,$(B)/%.o,$(wildcard nubrun/*.c))
+LIB_OBJS = $(patsubst %,$(B)/obj/%.o,$(wildcard lib/*.c lib/*.S))
+CMD_OBJS = $(patsubst %,$(B)/obj/%.o,$(wildcard nubrun/*.c))
 
 ## all: the command, the library, the guest runtime, the sample guests (the default)
 all: $(B)/nubrun $(B)/libnub.a guests $(B)/nubrun.bash
 
-$(B)/%.c.o: %.c Makefile
+$(B)/obj/%.c.o: %.c Makefile
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(B)/lib/%.S.o: lib/%.S Makefile
+$(B)/obj/lib/%.S.o: lib/%.S Makefile
 	$(call say,AS,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -Ilib -MMD -MP -c -o $@ $<
