@@ -33,7 +33,7 @@ PACKAGES = libelf libxxhash json-c
 .DEFAULT_GOAL := all
 
 # Only targets that compile against them ask for the packages.
-ifneq ($(filter-out help clean lint-shell lint-man,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out help clean uninstall check check-sanitize lint-format lint-man lint-shell,$(or $(MAKECMDGOALS),all)),)
 need = $(if $(shell $(PKG_CONFIG) --exists $(1) && echo yes),,$(error $(1) is missing: $(2); scripts/quickstart installs it))
 $(call need,libelf,nubrun reads guests with it (Debian: libelf-dev))
 $(call need,libxxhash,snapshots are sealed with it (Debian: libxxhash-dev))
@@ -45,18 +45,18 @@ endif
 ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -Ilib $(WARNINGS) $(CFLAGS) $(HARDENING) $(SANFLAGS) $(DEP_CFLAGS)
 LINK_STATIC = $(if $(filter 1,$(STATIC)),-static)
 
-LIB_OBJS = $(patsubst %,$(B)/%.o,$(wildcard lib/*.c lib/*.S))
-CMD_OBJS = $(patsubst %,$(B)/%.o,$(wildcard nubrun/*.c))
+LIB_OBJS = $(patsubst %,$(B)/obj/%.o,$(wildcard lib/*.c lib/*.S))
+CMD_OBJS = $(patsubst %,$(B)/obj/%.o,$(wildcard nubrun/*.c))
 
 ## all: the command, the library, the guest runtime, the sample guests (the default)
 all: $(B)/nubrun $(B)/libnub.a guests $(B)/nubrun.bash
 
-$(B)/%.c.o: %.c Makefile
+$(B)/obj/%.c.o: %.c Makefile
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(B)/lib/%.S.o: lib/%.S Makefile
+$(B)/obj/lib/%.S.o: lib/%.S Makefile
 	$(call say,AS,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -Ilib -MMD -MP -c -o $@ $<
@@ -75,6 +75,7 @@ $(B)/nubrun.bash: $(B)/nubrun
 
 include guests/guests.mk
 include test/test.mk
+include test/lint.mk
 
 ## install: command, library, guest runtime, manual pages and completion, below DESTDIR and PREFIX
 install: all
@@ -102,7 +103,7 @@ clean:
 
 ## help: this list
 help:
-	@sed -n 's/^## //p' Makefile guests/guests.mk test/test.mk
+	@sed -n 's/^## //p' Makefile guests/guests.mk test/test.mk test/lint.mk
 
 .PHONY: all install uninstall clean help
 

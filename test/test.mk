@@ -31,5 +31,13 @@ tests: all $(UNITS) $(FUZZERS) $(TEST_GUESTS)
 unit: $(UNITS)
 	$(Q)for t in $(UNITS); do $$t || exit 1; done
 
-.PHONY: tests unit
+## check: everything that must hold: builds, tests, fuzzers, sanitizers, lint, documents
+check:
+	@scripts/check
+
+## check-sanitize: the tests under AddressSanitizer and UndefinedBehaviorSanitizer, built in build/asan
+check-sanitize:
+	@scripts/check sanitize
+
+.PHONY: tests unit check check-sanitize
 -include $(addsuffix .d,$(UNITS) $(FUZZERS) $(TEST_GUESTS))

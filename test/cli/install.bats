@@ -1,0 +1,177 @@
+#!/usr/bin/env bats
+# An installation is complete: what `make install` puts there is enough to build and run guests in another folder, with
+# gcc and clang, in C and C++, ET_EXEC and static PIE, and uninstall takes all of it away again.
+
+setup_file() {
+	export ROOT=${ROOT:-$(cd "$BATS_TEST_DIRNAME/../.." && pwd)}
+	export DEST="$BATS_FILE_TMPDIR/dest"
+	make -s -C "$ROOT" install DESTDIR="$DEST" PREFIX=/usr >&2
+	cd "$BATS_FILE_TMPDIR"
+	cat >hello.c <<-'END'
+		#include <nub_guest.h>
+
+		int main(int argc, char **argv)
+		{
+			printf("hello from %s, %d\n", argc > 1 ? argv[1] : "nobody", argc);
+			return 3;
+		}
+	END
+	cat >hello.cc <<-'END'
+		#include <nub_guest.h>
+
+		struct counter {
+			int value;
+			counter() : value(41) {}
+		};
+		static counter made_before_main;
+
+		int main(int argc, char **argv)
+		{
+			printf("hello from %s, %d\n", argc > 1 ? argv[1] : "nobody", argc);
+			return made_before_main.value == 41 ? 3 : 1;
+		}
+	END
+}
+
+needs_kvm() {
+	if ! { [ -r /dev/kvm ] && [ -w /dev/kvm ]; }; then
+		[ "${NUBRUN_REQUIRE_KVM-}" = 1 ] || skip "no access to /dev/kvm"
+	fi
+}
+
+# Build a guest with the installed files alone, as the README says, and run it with the installed command.
+build_and_run() { # ELF-TYPE COMPILER SOURCE [FLAG...]
+	local type=$1 compiler=$2 source=$3 flags elf=$BATS_TEST_TMPDIR/guest.elf
+	shift 3
+	cd "$BATS_FILE_TMPDIR"
+	flags=$(PKG_CONFIG_PATH=$DEST/usr/lib/pkgconfig pkg-config --define-variable=prefix="$DEST/usr" --cflags --libs nub-guest)
+	# shellcheck disable=SC2086 # the flags are words
+	"$compiler" -O2 -Wall -Werror "$source" $flags "$@" -o "$elf"
+	readelf -hW "$elf" | grep -q "Type: *$type"
+	run "$DEST/usr/bin/nubrun" run --status "$BATS_TEST_TMPDIR/status" "$elf" afar
+	echo "$output"
+	cat "$BATS_TEST_TMPDIR/status"
+	[ "$status" -eq 3 ]
+	[ "$output" = "hello from afar, 2" ]
+	[ "$(jq -r .status "$BATS_TEST_TMPDIR/status")" = guest-exit ]
+}
+
+@test "install: puts command, library, header, linker script, pkg-config file, manuals and completion below DESTDIR" {
+	local file
+	for file in bin/nubrun lib/nub/libnubguest.a lib/nub/nub.ld include/nub-guest/nub_guest.h \
+		include/nub-guest/abi/nub_abi.h lib/pkgconfig/nub-guest.pc share/man/man1/nubrun.1 share/man/man7/nub-guest.7 \
+		share/bash-completion/completions/nubrun; do
+		[ -s "$DEST/usr/$file" ] || { echo "missing: $file" && false; }
+	done
+	[ -x "$DEST/usr/bin/nubrun" ]
+	run grep -r "$DEST\|$ROOT" "$DEST/usr/lib/pkgconfig" "$DEST/usr/include" "$DEST/usr/share"
+	[ "$status" -eq 1 ]
+}
+
+@test "install: C, gcc" {
+	needs_kvm
+	build_and_run EXEC gcc hello.c
+}
+
+@test "install: C, clang" {
+	needs_kvm
+	build_and_run EXEC clang hello.c
+}
+
+@test "install: C++, g++, constructors run" {
+	needs_kvm
+	build_and_run EXEC g++ hello.cc
+}
+
+@test "install: C++, clang++, constructors run" {
+	needs_kvm
+	build_and_run EXEC clang++ hello.cc
+}
+
+@test "install: static PIE, gcc" {
+	needs_kvm
+	build_and_run DYN gcc hello.c -fPIE -static-pie
+}
+
+@test "install: static PIE, clang" {
+	needs_kvm
+	build_and_run DYN clang hello.c -fPIE -static-pie
+}
+
+@test "install: static PIE, C++, g++ and clang++" {
+	needs_kvm
+	build_and_run DYN g++ hello.cc -fPIE -static-pie
+	build_and_run DYN clang++ hello.cc -fPIE -static-pie
+}
+
+# The first line of README.md's shell blocks that begins so, with the lines that continue it.
+readme_line() { # BEGINNING
+	awk -v beginning="$1" 'index($0, beginning) == 1 { on = 1 } on { print } on && !/\\$/ { exit }' "$ROOT/README.md"
+}
+
+# The README's C blocks, by number.
+readme_c() { # NUMBER
+	awk -v wanted="$1" '/^```c$/ { on = ++n == wanted; next } /^```$/ { on = 0 } on { print }' "$ROOT/README.md"
+}
+
+@test "README: its first guest builds by its lines, installed and in the tree, and runs" {
+	needs_kvm
+	local line
+	cd "$BATS_TEST_TMPDIR"
+	readme_c 1 >hello.c
+	[ -s hello.c ]
+	pkg-config() {
+		PKG_CONFIG_PATH=$DEST/usr/lib/pkgconfig command pkg-config --define-variable=prefix="$DEST/usr" "$@"
+	}
+	line=$(readme_line 'gcc -O2 hello.c $(pkg-config')
+	[ -n "$line" ]
+	eval "$line"
+	run "$DEST/usr/bin/nubrun" run --status status hello.elf you
+	[ "$status" -eq 0 ]
+	[ "$output" = "hello, you" ]
+
+	rm hello.elf
+	ln -s "$ROOT/guests" "$ROOT/lib" "$ROOT/build" .
+	line=$(readme_line 'gcc -O2 -ffreestanding')
+	[ -n "$line" ]
+	eval "$line"
+	run "$DEST/usr/bin/nubrun" run --status status hello.elf you
+	[ "$status" -eq 0 ]
+	[ "$output" = "hello, you" ]
+}
+
+@test "README: its exported function can be called" {
+	needs_kvm
+	cd "$BATS_TEST_TMPDIR"
+	readme_c 2 >add.c
+	# shellcheck disable=SC2046 # the flags are words
+	gcc -O2 add.c $(PKG_CONFIG_PATH=$DEST/usr/lib/pkgconfig pkg-config --define-variable=prefix="$DEST/usr" --cflags \
+		--libs nub-guest) -o add.elf
+	run "$DEST/usr/bin/nubrun" run --status status --call add add.elf 2 40
+	[ "$status" -eq 0 ]
+	[ "$output" = 42 ]
+}
+
+@test "README: the status members that it explains are those of a real status" {
+	needs_kvm
+	local member
+	cd "$BATS_TEST_TMPDIR"
+	"$DEST/usr/bin/nubrun" run --status status "$ROOT/build/guests/hello.elf"
+	jq -r 'keys[]' status >members
+	[ -s members ]
+	while read -r member; do
+		grep -q "^|.*\`$member\`.*|" "$ROOT/README.md" || { echo "not explained: $member" && false; }
+	done <members
+	for member in schema version command status exit_code time_us exits memory; do
+		grep -qx "$member" members
+	done
+}
+
+@test "install: as PREFIX says, and uninstall leaves nothing" {
+	local dest="$BATS_TEST_TMPDIR/other"
+	make -s -C "$ROOT" install DESTDIR="$dest" PREFIX=/opt/nub
+	grep -q '/opt/nub' "$dest/opt/nub/lib/pkgconfig/nub-guest.pc"
+	make -s -C "$ROOT" uninstall DESTDIR="$dest" PREFIX=/opt/nub
+	run find "$dest" -type f
+	[ -z "$output" ]
+}

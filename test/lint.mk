@@ -1,0 +1,42 @@
+# Lint: layout of the C files, two static analysers over the library and the command, manual pages, shell. The versions
+# that the sources are clean with are in scripts/deps.sh.
+
+CLANG_FORMAT ?= clang-format
+CLANG_TIDY ?= clang-tidy
+CPPCHECK ?= cppcheck
+
+C_FILES = $(wildcard $(addsuffix /*.[ch],lib lib/abi nubrun guests guests/rt test/unit test/fuzz test/guests test/bench))
+TIDY_STAMPS = $(patsubst %,$(B)/lint/%.tidy,$(wildcard lib/*.c nubrun/*.c))
+SHELL_FILES = .ci/run $(shell grep -lE '^(.!.*sh|. shellcheck shell=.*)$$' scripts/*)
+BATS_FILES = $(wildcard test/cli/*.bash test/cli/*.bats)
+
+## lint: clang-format, clang-tidy, cppcheck, mandoc and shellcheck over everything they read
+lint: lint-format lint-tidy lint-cppcheck lint-man lint-shell
+
+lint-format:
+	$(Q)$(CLANG_FORMAT) --dry-run -Werror $(C_FILES)
+
+lint-tidy: $(TIDY_STAMPS)
+
+$(B)/lint/%.tidy: % $(wildcard lib/*.h lib/abi/*.h nubrun/*.h) .clang-tidy test/lint.mk
+	$(call say,TIDY,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG_TIDY) --quiet --warnings-as-errors='*' $< -- $(ALL_CFLAGS) -Wno-unknown-warning-option 2>$@.err || \
+		{ cat $@.err; exit 1; }
+	$(Q)mv $@.err $@
+
+lint-cppcheck:
+	$(Q)mkdir -p $(B)/lint/cppcheck
+	$(Q)$(CPPCHECK) --quiet --std=c11 --language=c --platform=unix64 --enable=warning,performance,portability \
+		--inline-suppr --suppress=missingIncludeSystem --error-exitcode=1 --cppcheck-build-dir=$(B)/lint/cppcheck \
+		-D_GNU_SOURCE -D__x86_64__ -Ilib lib nubrun
+
+lint-man:
+	$(Q)mandoc -T lint -W warning $(wildcard man/*.[1-9])
+
+# Every bats test is a subshell of its own, under set -e, and quotes code for other shells: five warnings mean nothing there.
+lint-shell:
+	$(Q)shellcheck -x $(SHELL_FILES)
+	$(Q)shellcheck -x -e SC2016,SC2030,SC2031,SC2154,SC2164 $(BATS_FILES)
+
+.PHONY: lint lint-format lint-tidy lint-cppcheck lint-man lint-shell
