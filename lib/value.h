@@ -9,6 +9,9 @@
 
 #include "nub.h"
 
+/* Is name[0..size) a function's name: 1 to NUB_NAME_MAX letters, digits, '_', '.' and '-', in ASCII? */
+bool nub_name_valid(const char *name, size_t size);
+
 struct nub_buffer {
 	uint8_t *bytes; /* owned; nub_buffer_release frees it */
 	size_t size, capacity;
@@ -33,8 +36,8 @@ int nub_decode_call(const uint8_t *bytes, size_t size, struct nub_call *call, st
 
 struct nub_reply {
 	bool failed;
-	uint32_t code;       /* when failed */
-	char message[256];   /* when failed; cut to fit */
+	uint32_t code;     /* when failed */
+	char message[256]; /* when failed; cut to fit */
 	struct nub_value value;
 };
 int nub_decode_reply(const uint8_t *bytes, size_t size, struct nub_reply *reply, struct nub_error *err);
