@@ -9,6 +9,9 @@
 
 #include "nub.h"
 
+/* Is name[0..size) a function's name: 1 to NUB_NAME_MAX letters, digits, '_', '.' and '-', in ASCII? */
+bool nub_name_valid(const char *name, size_t size);
+
 struct nub_buffer {
 	uint8_t *bytes; /* owned; nub_buffer_release frees it */
 	size_t size, capacity;
