@@ -20,15 +20,15 @@ static int map_regions(struct nub_pt_builder *builder, enum nub_cow cow, const s
 		const struct nub_region *region = &regions[i];
 		bool writable = (region->flags & NUB_REGION_WRITE) != 0;
 		struct nub_mapping mapping = {
-		    .gva = region->gva,
-		    .gpa = region->gpa,
-		    .size = region->size,
-		    .kind = writable ? NUB_MAPPING_COW : NUB_MAPPING_BASIC,
-		    .readable = true,
-		    /* With cow=guest the first write must fault, so that the monitor can copy the page. */
-		    .writable = writable && cow == NUB_COW_HOST,
-		    .executable = (region->flags & NUB_REGION_EXECUTE) != 0,
-		    .user = user,
+			.gva = region->gva,
+			.gpa = region->gpa,
+			.size = region->size,
+			.kind = writable ? NUB_MAPPING_COW : NUB_MAPPING_BASIC,
+			.readable = true,
+			/* With cow=guest the first write must fault, so that the monitor can copy the page. */
+			.writable = writable && cow == NUB_COW_HOST,
+			.executable = (region->flags & NUB_REGION_EXECUTE) != 0,
+			.user = user,
 		};
 
 		if (region->gva == 0 || region->flags == NUB_REGION_NONE)
@@ -42,12 +42,12 @@ static int map_regions(struct nub_pt_builder *builder, enum nub_cow cow, const s
 static int map_scratch_page(struct nub_pt_builder *builder, unsigned page, bool executable, struct nub_error *err)
 {
 	const struct nub_mapping mapping = {
-	    .gva = nub_layout_scratch_page_gva(page),
-	    .gpa = nub_layout_scratch_page_gpa(page),
-	    .size = NUB_PAGE_SIZE,
-	    .readable = true,
-	    .writable = !executable,
-	    .executable = executable,
+		.gva = nub_layout_scratch_page_gva(page),
+		.gpa = nub_layout_scratch_page_gpa(page),
+		.size = NUB_PAGE_SIZE,
+		.readable = true,
+		.writable = !executable,
+		.executable = executable,
 	};
 
 	return map(builder, &mapping, "Scratch", err);
@@ -57,10 +57,10 @@ static int map_scratch_page(struct nub_pt_builder *builder, unsigned page, bool 
 static int map_fixed_pages(struct nub_pt_builder *builder, struct nub_error *err)
 {
 	static const unsigned data_pages[] = {
-	    NUB_SCRATCH_PAGE_METADATA,
-	    NUB_SCRATCH_PAGE_FAULT_STACK,
-	    NUB_SCRATCH_PAGE_DOUBLE_FAULT_STACK,
-	    NUB_SCRATCH_PAGE_CPU_TABLES,
+		NUB_SCRATCH_PAGE_METADATA,
+		NUB_SCRATCH_PAGE_FAULT_STACK,
+		NUB_SCRATCH_PAGE_DOUBLE_FAULT_STACK,
+		NUB_SCRATCH_PAGE_CPU_TABLES,
 	};
 
 	for (size_t i = 0; i < sizeof(data_pages) / sizeof(data_pages[0]); i++)
@@ -74,12 +74,12 @@ static int map_scratch(struct nub_pt_builder *builder, const struct nub_layout *
 {
 	uint64_t rings = nub_layout_rings_size(layout);
 	struct nub_mapping mapping = {
-	    .gva = nub_layout_scratch_gva(layout),
-	    .gpa = nub_layout_scratch_gpa(layout),
-	    .size = rings,
-	    .readable = true,
-	    .writable = true,
-	    .user = user,
+		.gva = nub_layout_scratch_gva(layout),
+		.gpa = nub_layout_scratch_gpa(layout),
+		.size = rings,
+		.readable = true,
+		.writable = true,
+		.user = user,
 	};
 
 	if (map(builder, &mapping, "Scratch", err) != 0)

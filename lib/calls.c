@@ -78,8 +78,8 @@ static int call_time(struct nub_value *result)
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	*result =
-	    (struct nub_value){.type = NUB_TYPE_U64, .u64 = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec};
+	*result = (struct nub_value){ .type = NUB_TYPE_U64,
+		                      .u64 = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec };
 	return 0;
 }
 
@@ -90,7 +90,7 @@ static int call_random(struct nub_sandbox *sandbox, const struct nub_call *call,
 		nub_fail(err, NUB_E_VALUE, 0, NUB_CALL_RANDOM " takes one u32, at most %d", NUB_RANDOM_MAX);
 		return 1;
 	}
-	*result = (struct nub_value){.type = NUB_TYPE_BYTES, .bytes = {bytes, call->args[0].u32}};
+	*result = (struct nub_value){ .type = NUB_TYPE_BYTES, .bytes = { bytes, call->args[0].u32 } };
 	return nub_sandbox_random(sandbox, bytes, call->args[0].u32, err);
 }
 
@@ -119,7 +119,7 @@ static int call_host(struct nub_sandbox *sandbox, const struct nub_call *call, u
 /* The reply, or if it does not fit, the reason why not. */
 static int push_reply(struct nub_sandbox *sandbox, const struct nub_call *call, struct nub_error *err)
 {
-	struct nub_error reason = {0};
+	struct nub_error reason = { 0 };
 
 	if (nub_sandbox_push_request(sandbox, &reason) == 0)
 		return 0;
@@ -136,8 +136,8 @@ static int push_reply(struct nub_sandbox *sandbox, const struct nub_call *call, 
 
 enum nub_step nub_host_call_serve(struct nub_sandbox *sandbox, struct nub_error *err)
 {
-	struct nub_value result = {.type = NUB_TYPE_VOID};
-	struct nub_error refusal = {0};
+	struct nub_value result = { .type = NUB_TYPE_VOID };
+	struct nub_error refusal = { 0 };
 	uint8_t random[NUB_RANDOM_MAX];
 	struct nub_call call;
 	uint64_t size;

@@ -32,15 +32,15 @@ static struct kvm_segment flat_segment(uint16_t selector, uint8_t type)
 	const bool code = type == TYPE_CODE;
 
 	return (struct kvm_segment){
-	    .selector = selector,
-	    .limit = 0xffffffff,
-	    .type = type,
-	    .present = 1,
-	    .dpl = selector & 3,
-	    .s = 1,
-	    .l = code,
-	    .db = !code,
-	    .g = 1,
+		.selector = selector,
+		.limit = 0xffffffff,
+		.type = type,
+		.present = 1,
+		.dpl = selector & 3,
+		.s = 1,
+		.l = code,
+		.db = !code,
+		.g = 1,
 	};
 }
 
@@ -52,16 +52,16 @@ void nub_cpu_set_sregs(struct kvm_sregs *sregs, const struct nub_cpu_tables *tab
 
 	sregs->cs = flat_segment(user ? NUB_SELECTOR_USER_CODE : NUB_SELECTOR_KERNEL_CODE, TYPE_CODE);
 	sregs->ss = sregs->ds = sregs->es = sregs->fs = sregs->gs = data;
-	sregs->ldt = (struct kvm_segment){.unusable = 1};
+	sregs->ldt = (struct kvm_segment){ .unusable = 1 };
 	sregs->tr = (struct kvm_segment){
-	    .selector = NUB_SELECTOR_TSS,
-	    .base = tables->tss,
-	    .limit = tables->tss_limit,
-	    .type = TYPE_TSS_BUSY,
-	    .present = 1,
+		.selector = NUB_SELECTOR_TSS,
+		.base = tables->tss,
+		.limit = tables->tss_limit,
+		.type = TYPE_TSS_BUSY,
+		.present = 1,
 	};
-	sregs->gdt = (struct kvm_dtable){.base = tables->gdt, .limit = NUB_GDT_SIZE - 1};
-	sregs->idt = (struct kvm_dtable){.base = tables->idt, .limit = tables->idt_limit};
+	sregs->gdt = (struct kvm_dtable){ .base = tables->gdt, .limit = NUB_GDT_SIZE - 1 };
+	sregs->idt = (struct kvm_dtable){ .base = tables->idt, .limit = tables->idt_limit };
 	sregs->cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG;
 	sregs->cr2 = 0;
 	sregs->cr3 = tables->cr3;
@@ -97,9 +97,9 @@ static struct kvm_cpuid_entry2 *add_leaf(union nub_cpuid *cpuid, uint32_t functi
 	struct kvm_cpuid_entry2 *entry = &cpuid->table.entries[cpuid->table.nent++];
 
 	*entry = (struct kvm_cpuid_entry2){
-	    .function = function,
-	    .index = index,
-	    .flags = indexed ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX : 0,
+		.function = function,
+		.index = index,
+		.flags = indexed ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX : 0,
 	};
 	return entry;
 }
@@ -164,10 +164,10 @@ int nub_cpu_check_host(const union nub_cpuid *cpuid, struct nub_error *err)
 		unsigned reg, bit;
 		const char *name;
 	} needed[] = {
-	    {1, ECX, 26, "XSAVE"},
-	    {1, ECX, 28, "AVX"},
-	    {7, EBX, 0, "FSGSBASE"},
-	    {0x80000001, EDX, 20, "NX"},
+		{ 1, ECX, 26, "XSAVE" },
+		{ 1, ECX, 28, "AVX" },
+		{ 7, EBX, 0, "FSGSBASE" },
+		{ 0x80000001, EDX, 20, "NX" },
 	};
 
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)

@@ -13,9 +13,9 @@ enum { VECTOR_GP = 13, VECTOR_PF = 14 };
 enum { FAULT_PRESENT = 1, FAULT_WRITE = 2, FAULT_FETCH = 16 };
 
 static const char *const vector_names[NUB_MONITOR_VECTORS] = {
-    [0] = "#DE",  [1] = "#DB",  [2] = "NMI",  [3] = "#BP",  [4] = "#OF",  [5] = "#BR",  [6] = "#UD",  [7] = "#NM",
-    [8] = "#DF",  [10] = "#TS", [11] = "#NP", [12] = "#SS", [13] = "#GP", [14] = "#PF", [16] = "#MF", [17] = "#AC",
-    [18] = "#MC", [19] = "#XM", [20] = "#VE", [21] = "#CP", [28] = "#HV", [29] = "#VC", [30] = "#SX",
+	[0] = "#DE",  [1] = "#DB",  [2] = "NMI",  [3] = "#BP",  [4] = "#OF",  [5] = "#BR",  [6] = "#UD",  [7] = "#NM",
+	[8] = "#DF",  [10] = "#TS", [11] = "#NP", [12] = "#SS", [13] = "#GP", [14] = "#PF", [16] = "#MF", [17] = "#AC",
+	[18] = "#MC", [19] = "#XM", [20] = "#VE", [21] = "#CP", [28] = "#HV", [29] = "#VC", [30] = "#SX",
 };
 
 const char *nub_vector_name(unsigned vector)
@@ -26,14 +26,14 @@ const char *nub_vector_name(unsigned vector)
 const char *nub_crash_kind_name(enum nub_crash_kind kind)
 {
 	static const char *const names[] = {
-	    [NUB_CRASH_EXCEPTION] = "exception",
-	    [NUB_CRASH_ABORT] = "abort",
-	    [NUB_CRASH_BAD_PORT] = "bad-port",
-	    [NUB_CRASH_NO_MEMORY] = "no-memory",
-	    [NUB_CRASH_TRIPLE_FAULT] = "triple-fault",
-	    [NUB_CRASH_EMULATION] = "emulation",
-	    [NUB_CRASH_HALTED] = "halted",
-	    [NUB_CRASH_ABI] = "abi",
+		[NUB_CRASH_EXCEPTION] = "exception",
+		[NUB_CRASH_ABORT] = "abort",
+		[NUB_CRASH_BAD_PORT] = "bad-port",
+		[NUB_CRASH_NO_MEMORY] = "no-memory",
+		[NUB_CRASH_TRIPLE_FAULT] = "triple-fault",
+		[NUB_CRASH_EMULATION] = "emulation",
+		[NUB_CRASH_HALTED] = "halted",
+		[NUB_CRASH_ABI] = "abi",
 	};
 
 	return (size_t)kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "unknown";
@@ -52,7 +52,7 @@ void nub_crash_exit(struct nub_sandbox *sandbox, enum nub_crash_kind kind, struc
 	memset(&outcome->crash, 0, sizeof(outcome->crash));
 	outcome->kind = NUB_OUTCOME_CRASHED;
 	outcome->crash.kind = kind;
-	outcome->crash.privilege_level = nub_image_info(sandbox->image)->privilege_level;
+	outcome->crash.privilege_level = sandbox->guest->privilege_level;
 	copy_registers(nub_vcpu_regs(&sandbox->vm), &outcome->crash.regs);
 }
 
@@ -123,16 +123,16 @@ static void locate(const struct nub_sandbox *sandbox, struct nub_crash *crash)
 {
 	const struct nub_plan *plan = &sandbox->plan;
 	const struct nub_region scratch = {
-	    .type = NUB_REGION_SCRATCH,
-	    .flags = NUB_REGION_READ | NUB_REGION_WRITE,
-	    .gpa = nub_layout_scratch_gpa(&plan->layout),
-	    .gva = nub_layout_scratch_gva(&plan->layout),
-	    .size = plan->layout.scratch_size,
+		.type = NUB_REGION_SCRATCH,
+		.flags = NUB_REGION_READ | NUB_REGION_WRITE,
+		.gpa = nub_layout_scratch_gpa(&plan->layout),
+		.gva = nub_layout_scratch_gva(&plan->layout),
+		.size = plan->layout.scratch_size,
 	};
 	const struct {
 		const struct nub_region *regions;
 		size_t count;
-	} lists[] = {{plan->regions.items, plan->regions.count}, {plan->maps, plan->map_count}, {&scratch, 1}};
+	} lists[] = { { plan->regions.items, plan->regions.count }, { plan->maps, plan->map_count }, { &scratch, 1 } };
 
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
 		int64_t distance;

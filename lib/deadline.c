@@ -20,13 +20,13 @@ static uint64_t now_ns(void)
 static int arm(struct nub_deadline *deadline, struct nub_error *err)
 {
 	struct sigevent event = {
-	    .sigev_notify = SIGEV_THREAD_ID,
-	    .sigev_signo = NUB_DEADLINE_SIGNAL,
-	    ._sigev_un = {._tid = gettid()},
+		.sigev_notify = SIGEV_THREAD_ID,
+		.sigev_signo = NUB_DEADLINE_SIGNAL,
+		._sigev_un = { ._tid = gettid() },
 	};
 	const struct itimerspec at = {
-	    .it_value = {.tv_sec = (time_t)(deadline->at_ns / 1000000000),
-	                 .tv_nsec = (long)(deadline->at_ns % 1000000000)},
+		.it_value = { .tv_sec = (time_t)(deadline->at_ns / 1000000000),
+		              .tv_nsec = (long)(deadline->at_ns % 1000000000) },
 	};
 
 	if (timer_create(CLOCK_MONOTONIC, &event, &deadline->timer) < 0)
@@ -41,7 +41,7 @@ int nub_deadline_start(struct nub_deadline *deadline, struct nub_vm *vm, uint64_
 {
 	sigset_t signals;
 
-	*deadline = (struct nub_deadline){0};
+	*deadline = (struct nub_deadline){ 0 };
 	if (timeout_ns == 0)
 		return 0;
 	if (__builtin_add_overflow(now_ns(), timeout_ns, &deadline->at_ns) || deadline->at_ns > INT64_MAX)
@@ -57,7 +57,7 @@ int nub_deadline_start(struct nub_deadline *deadline, struct nub_vm *vm, uint64_
 
 void nub_deadline_stop(struct nub_deadline *deadline)
 {
-	const struct timespec at_once = {0};
+	const struct timespec at_once = { 0 };
 	sigset_t signals;
 
 	if (deadline->at_ns == 0)
@@ -70,7 +70,7 @@ void nub_deadline_stop(struct nub_deadline *deadline)
 	while (sigtimedwait(&signals, NULL, &at_once) > 0)
 		;
 	pthread_sigmask(SIG_SETMASK, &deadline->saved_mask, NULL);
-	*deadline = (struct nub_deadline){0};
+	*deadline = (struct nub_deadline){ 0 };
 }
 
 bool nub_deadline_passed(const struct nub_deadline *deadline)

@@ -98,7 +98,7 @@ static int fail_needed(const struct nub_image *image, const struct dynamic *dyna
 
 int nub_elf_read_dynamic(struct nub_image *image, const struct nub_elf_file *file, struct nub_error *err)
 {
-	struct dynamic dynamic = {0};
+	struct dynamic dynamic = { 0 };
 	if (read_entries(file, &dynamic, err) != 0)
 		return -1;
 	if (dynamic.has_needed)

@@ -128,14 +128,15 @@ int nub_elf_read_exports(struct nub_image *image, const struct nub_elf_file *fil
 	return check_duplicates(image, err);
 }
 
-const struct nub_function *nub_image_function(const struct nub_image *image, const char *name)
+const struct nub_function *nub_function_find(const struct nub_image_info *guest, const char *name)
 {
-	size_t low = 0, high = image->info.function_count;
+	size_t low = 0, high = guest->function_count;
+
 	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		int order = strcmp(name, image->functions[middle].name);
+		const size_t middle = low + (high - low) / 2;
+		const int order = strcmp(name, guest->functions[middle].name);
 		if (order == 0)
-			return &image->functions[middle];
+			return &guest->functions[middle];
 		if (order < 0)
 			high = middle;
 		else

@@ -13,17 +13,17 @@ static const struct {
 	size_t size;
 	const char *what;
 } look_alikes[] = {
-    {"#!", 2, "a script"},
-    {"!<arch>\n", 8, "an archive of object files"},
-    {"\x1f\x8b", 2, "a gzip file"},
-    {"\xfd"
-     "7zXZ",
-     5, "an xz file"},
-    {"\x28\xb5\x2f\xfd", 4, "a zstd file"},
-    {"PK\x03\x04", 4, "a zip file"},
-    {"MZ", 2, "a Windows program"},
-    {"\xcf\xfa\xed\xfe", 4, "a macOS program"},
-    {"\0asm", 4, "a WebAssembly module"},
+	{ "#!", 2, "a script" },
+	{ "!<arch>\n", 8, "an archive of object files" },
+	{ "\x1f\x8b", 2, "a gzip file" },
+	{ "\xfd"
+	  "7zXZ",
+	  5, "an xz file" },
+	{ "\x28\xb5\x2f\xfd", 4, "a zstd file" },
+	{ "PK\x03\x04", 4, "a zip file" },
+	{ "MZ", 2, "a Windows program" },
+	{ "\xcf\xfa\xed\xfe", 4, "a macOS program" },
+	{ "\0asm", 4, "a WebAssembly module" },
 };
 
 static bool looks_like_text(const uint8_t *bytes, size_t size)
@@ -200,7 +200,7 @@ static int fail_libelf(const struct nub_elf_file *file, struct nub_error *err)
 
 int nub_elf_open(struct nub_elf_file *file, const void *bytes, size_t size, const char *name, struct nub_error *err)
 {
-	*file = (struct nub_elf_file){.bytes = bytes, .size = size, .name = name};
+	*file = (struct nub_elf_file){ .bytes = bytes, .size = size, .name = name };
 	if (size < SELFMAG || memcmp(bytes, ELFMAG, SELFMAG) != 0)
 		return fail_magic(file, err);
 	if (check_identity(file, err) != 0)

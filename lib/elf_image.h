@@ -12,6 +12,6 @@ int nub_image_check_wx(const struct nub_image *image, struct nub_error *err);
 int nub_image_load(const struct nub_image *image, uint8_t *memory, uint64_t size, struct nub_error *err);
 
 /* An exported function by name; NULL when there is none. */
-const struct nub_function *nub_image_function(const struct nub_image *image, const char *name);
+const struct nub_function *nub_function_find(const struct nub_image_info *guest, const char *name);
 
 #endif

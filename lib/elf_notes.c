@@ -19,7 +19,7 @@ static bool named(const uint8_t *name, size_t size, const char *expected)
 /* The version comes first and is checked first: another version's note may have another size. */
 static int read_abi_note(struct nub_image *image, const uint8_t *bytes, size_t size, struct nub_error *err)
 {
-	struct nub_note note = {0};
+	struct nub_note note = { 0 };
 	if (image->info.abi_version != 0)
 		return nub_fail(err, NUB_E_ELF_NOTE, 0, "%s: has 2 or more nub notes instead of 1", image->name);
 	if (size < sizeof(note.abi_version))

@@ -60,11 +60,11 @@ static int collect_loads(struct nub_image *image, const struct nub_elf_file *fil
 		if (segment.p_memsz == 0)
 			continue;
 		image->loads[image->load_count++] = (struct nub_elf_load){
-		    .vaddr = segment.p_vaddr,
-		    .memsz = segment.p_memsz,
-		    .offset = segment.p_offset,
-		    .filesz = segment.p_filesz,
-		    .flags = region_flags(segment.p_flags),
+			.vaddr = segment.p_vaddr,
+			.memsz = segment.p_memsz,
+			.offset = segment.p_offset,
+			.filesz = segment.p_filesz,
+			.flags = region_flags(segment.p_flags),
 		};
 	}
 	if (image->load_count == 0)
@@ -169,9 +169,9 @@ static void add_pages(struct nub_image *image, uint64_t start, uint64_t end, uns
 	if (start >= end)
 		return;
 	image->segments[image->info.segment_count++] = (struct nub_image_segment){
-	    .gva = start + image->bias,
-	    .size = end - start,
-	    .flags = flags,
+		.gva = start + image->bias,
+		.size = end - start,
+		.flags = flags,
 	};
 }
 

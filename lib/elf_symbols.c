@@ -30,7 +30,7 @@ static bool find_table(const struct nub_elf_file *file, struct symbol_table *tab
 		    nub_elf_section_header(file, symbols.sh_link, &names, NULL) != 0 || !names_usable(file, &names) ||
 		    !nub_range_in(symbols.sh_offset, symbols.sh_size, file->size))
 			continue;
-		*table = (struct symbol_table){symbols, names};
+		*table = (struct symbol_table){ symbols, names };
 		found = true;
 		if (symbols.sh_type == SHT_SYMTAB)
 			break;

@@ -9,9 +9,9 @@
 static const struct {
 	const char *name;
 	enum nub_error_class class;
-} kinds[NUB_E_COUNT] = {[NUB_E_NONE] = {"none", NUB_CLASS_HOST},
-#define NUB_X(symbol, name, class) [NUB_E_##symbol] = {name, NUB_CLASS_##class},
-                        NUB_ERROR_KINDS(NUB_X)
+} kinds[NUB_E_COUNT] = { [NUB_E_NONE] = { "none", NUB_CLASS_HOST },
+#define NUB_X(symbol, name, class) [NUB_E_##symbol] = { name, NUB_CLASS_##class },
+	                 NUB_ERROR_KINDS(NUB_X)
 #undef NUB_X
 };
 

@@ -38,39 +38,39 @@ static void fill_probe(struct probe_guest *guest, unsigned privilege_level, uint
 	 *    mov $round_trips, %ecx;  jmp 3f;  2: out %al, $CHECKPOINT;  3: dec %ecx; jns 2b
 	 *    xor %eax, %eax; xor %edi, %edi; out %al, $HALT */
 	static const uint8_t code[32] = {
-	    0xb9,          0,    0,    0,    0,    0xff, 0xc9, 0x7f, 0xfc,
-	    0xb9,          0,    0,    0,    0,    0xeb, 2,    0xe6, NUB_PORT_CHECKPOINT,
-	    0xff,          0xc9, 0x79, 0xfa, 0x31, 0xc0, 0x31, 0xff, 0xe6,
-	    NUB_PORT_HALT,
+		0xb9,          0,    0,    0,    0,    0xff, 0xc9, 0x7f, 0xfc,
+		0xb9,          0,    0,    0,    0,    0xeb, 2,    0xe6, NUB_PORT_CHECKPOINT,
+		0xff,          0xc9, 0x79, 0xfa, 0x31, 0xc0, 0x31, 0xff, 0xe6,
+		NUB_PORT_HALT,
 	};
-	const Elf64_Phdr load = {.p_type = PT_LOAD,
-	                         .p_flags = PF_R | PF_X,
-	                         .p_vaddr = base,
-	                         .p_filesz = sizeof(*guest),
-	                         .p_memsz = sizeof(*guest),
-	                         .p_align = NUB_PAGE_SIZE};
-	const Elf64_Phdr note = {.p_type = PT_NOTE,
-	                         .p_flags = PF_R,
-	                         .p_offset = offsetof(struct probe_guest, note),
-	                         .p_vaddr = base + offsetof(struct probe_guest, note),
-	                         .p_filesz = sizeof(guest->note),
-	                         .p_memsz = sizeof(guest->note),
-	                         .p_align = 4};
+	const Elf64_Phdr load = { .p_type = PT_LOAD,
+		                  .p_flags = PF_R | PF_X,
+		                  .p_vaddr = base,
+		                  .p_filesz = sizeof(*guest),
+		                  .p_memsz = sizeof(*guest),
+		                  .p_align = NUB_PAGE_SIZE };
+	const Elf64_Phdr note = { .p_type = PT_NOTE,
+		                  .p_flags = PF_R,
+		                  .p_offset = offsetof(struct probe_guest, note),
+		                  .p_vaddr = base + offsetof(struct probe_guest, note),
+		                  .p_filesz = sizeof(guest->note),
+		                  .p_memsz = sizeof(guest->note),
+		                  .p_align = 4 };
 
 	*guest = (struct probe_guest){
-	    .header = {.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
-	               .e_type = ET_EXEC,
-	               .e_machine = EM_X86_64,
-	               .e_version = EV_CURRENT,
-	               .e_entry = base + offsetof(struct probe_guest, code),
-	               .e_phoff = offsetof(struct probe_guest, segments),
-	               .e_ehsize = sizeof(Elf64_Ehdr),
-	               .e_phentsize = sizeof(Elf64_Phdr),
-	               .e_phnum = 2},
-	    .segments = {load, note},
-	    .note = {.header = {.n_namesz = 4, .n_descsz = sizeof(struct nub_note), .n_type = NUB_NOTE_TYPE_ABI},
-	             .name = "nub",
-	             .desc = {NUB_ABI_VERSION, privilege_level}},
+		.header = { .e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
+		            .e_type = ET_EXEC,
+		            .e_machine = EM_X86_64,
+		            .e_version = EV_CURRENT,
+		            .e_entry = base + offsetof(struct probe_guest, code),
+		            .e_phoff = offsetof(struct probe_guest, segments),
+		            .e_ehsize = sizeof(Elf64_Ehdr),
+		            .e_phentsize = sizeof(Elf64_Phdr),
+		            .e_phnum = 2 },
+		.segments = { load, note },
+		.note = { .header = { .n_namesz = 4, .n_descsz = sizeof(struct nub_note), .n_type = NUB_NOTE_TYPE_ABI },
+		          .name = "nub",
+		          .desc = { NUB_ABI_VERSION, privilege_level } },
 	};
 	memcpy(guest->code, code, sizeof(code));
 	memcpy(guest->code + 1, &spins, sizeof(spins));
@@ -146,7 +146,7 @@ static bool first_line(const char *path, char *text, size_t size)
 
 static void find_module(struct nub_host_info *info)
 {
-	static const char *const modules[] = {"kvm_intel", "kvm_amd", "kvm_pvm"};
+	static const char *const modules[] = { "kvm_intel", "kvm_amd", "kvm_pvm" };
 	char path[64];
 	struct stat status;
 

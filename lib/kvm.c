@@ -57,9 +57,9 @@ static int require_capabilities(struct nub_vm *vm, struct nub_error *err)
 		int number;
 		const char *name, *since;
 	} needed[] = {
-	    {KVM_CAP_SYNC_REGS, "KVM_CAP_SYNC_REGS", "4.17"},
-	    {KVM_CAP_READONLY_MEM, "KVM_CAP_READONLY_MEM", "3.7"},
-	    {KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT", "4.13"},
+		{ KVM_CAP_SYNC_REGS, "KVM_CAP_SYNC_REGS", "4.17" },
+		{ KVM_CAP_READONLY_MEM, "KVM_CAP_READONLY_MEM", "3.7" },
+		{ KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT", "4.13" },
 	};
 
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
@@ -73,7 +73,7 @@ static int require_capabilities(struct nub_vm *vm, struct nub_error *err)
 
 int nub_vm_init(struct nub_vm *vm, struct nub_error *err)
 {
-	*vm = (struct nub_vm){.kvm_fd = -1, .vm_fd = -1, .vcpu_fd = -1};
+	*vm = (struct nub_vm){ .kvm_fd = -1, .vm_fd = -1, .vcpu_fd = -1 };
 	vm->kvm_fd = nub_kvm_open(err);
 	if (vm->kvm_fd < 0 || require_capabilities(vm, err) < 0)
 		return -1;
@@ -105,18 +105,18 @@ void nub_vm_release(struct nub_vm *vm)
 	nub_close_fd(&vm->vcpu_fd);
 	nub_close_fd(&vm->vm_fd);
 	nub_close_fd(&vm->kvm_fd);
-	*vm = (struct nub_vm){.kvm_fd = -1, .vm_fd = -1, .vcpu_fd = -1};
+	*vm = (struct nub_vm){ .kvm_fd = -1, .vm_fd = -1, .vcpu_fd = -1 };
 }
 
 int nub_vm_set_memory(struct nub_vm *vm, unsigned slot, uint64_t gpa, uint64_t size, void *host, bool readonly,
                       struct nub_error *err)
 {
 	const struct kvm_userspace_memory_region region = {
-	    .slot = slot,
-	    .flags = readonly ? KVM_MEM_READONLY : 0,
-	    .guest_phys_addr = gpa,
-	    .memory_size = size,
-	    .userspace_addr = (uintptr_t)host,
+		.slot = slot,
+		.flags = readonly ? KVM_MEM_READONLY : 0,
+		.guest_phys_addr = gpa,
+		.memory_size = size,
+		.userspace_addr = (uintptr_t)host,
 	};
 
 	if (ioctl(vm->vm_fd, KVM_SET_USER_MEMORY_REGION, &region) < 0)
@@ -132,7 +132,7 @@ int nub_vcpu_set_cpuid(struct nub_vm *vm, struct kvm_cpuid2 *cpuid, struct nub_e
 
 int nub_vcpu_set_xcr0(struct nub_vm *vm, uint64_t xcr0, struct nub_error *err)
 {
-	struct kvm_xcrs xcrs = {.nr_xcrs = 1, .xcrs = {{.xcr = 0, .value = xcr0}}};
+	struct kvm_xcrs xcrs = { .nr_xcrs = 1, .xcrs = { { .xcr = 0, .value = xcr0 } } };
 
 	if (ioctl(vm->vcpu_fd, KVM_SET_XCRS, &xcrs) < 0)
 		return nub_fail_errno(err, NUB_E_KVM, "KVM_SET_XCRS: XCR0 = 0x%llx", (unsigned long long)xcr0);
@@ -155,7 +155,7 @@ int nub_vcpu_unblock_signal(struct nub_vm *vm, int signal, struct nub_error *err
 	union {
 		struct kvm_signal_mask head;
 		uint8_t bytes[sizeof(struct kvm_signal_mask) + 8];
-	} argument = {.head = {.len = 8}};
+	} argument = { .head = { .len = 8 } };
 	sigset_t mask;
 
 	pthread_sigmask(SIG_BLOCK, NULL, &mask);

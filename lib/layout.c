@@ -214,7 +214,7 @@ static int check_scratch(const struct nub_layout *layout, struct nub_error *err)
 
 int nub_layout_init(struct nub_layout *layout, const struct nub_layout_sizes *sizes, struct nub_error *err)
 {
-	*layout = (struct nub_layout){0};
+	*layout = (struct nub_layout){ 0 };
 	if (check_sizes(sizes, err) != 0)
 		return -1;
 	place_parts(layout, sizes);

@@ -29,17 +29,17 @@ int nub_layout_write_peb(const struct nub_layout *layout, uint8_t *image, uint64
 	uint64_t scratch_gva = nub_layout_scratch_gva(layout);
 	uint8_t *place = locate(image, size, layout->peb_gpa, sizeof(struct nub_peb), err);
 	struct nub_peb peb = {
-	    .input = {layout->input_size, scratch_gva},
-	    .output = {layout->output_size, scratch_gva + layout->input_size},
-	    .heap = {layout->heap_size, nub_layout_data_gva(layout->heap_gpa)},
-	    .file_mappings = {0, nub_layout_code_gva(layout, mapping_gpa(layout, 0))},
+		.input = { layout->input_size, scratch_gva },
+		.output = { layout->output_size, scratch_gva + layout->input_size },
+		.heap = { layout->heap_size, nub_layout_data_gva(layout->heap_gpa) },
+		.file_mappings = { 0, nub_layout_code_gva(layout, mapping_gpa(layout, 0)) },
 	};
 
 	if (place == NULL)
 		return -1;
 	if (layout->init_data_bytes != 0)
 		peb.init_data =
-		    (struct nub_peb_range){layout->init_data_bytes, nub_layout_data_gva(layout->init_data_gpa)};
+		    (struct nub_peb_range){ layout->init_data_bytes, nub_layout_data_gva(layout->init_data_gpa) };
 	memcpy(place, &peb, sizeof(peb));
 	return 0;
 }
@@ -48,7 +48,7 @@ int nub_layout_add_file_mapping(const struct nub_layout *layout, uint8_t *image,
                                 uint64_t bytes, const char *label, struct nub_error *err)
 {
 	uint8_t *place = locate(image, size, layout->peb_gpa, sizeof(struct nub_peb), err);
-	struct nub_file_mapping mapping = {.gva = gva, .size = bytes};
+	struct nub_file_mapping mapping = { .gva = gva, .size = bytes };
 	size_t label_size = strlen(label);
 	struct nub_peb peb;
 	uint8_t *entry;

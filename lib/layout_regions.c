@@ -40,12 +40,12 @@ static int push_data(const struct nub_layout *layout, const struct nub_region_op
 		unsigned flags;
 		uint64_t gpa, size;
 	} parts[] = {
-	    {"the heap", NUB_REGION_HEAP, options->executable_heap ? read_write | NUB_REGION_EXECUTE : read_write,
-	     layout->heap_gpa, layout->heap_size},
-	    {"the init data", NUB_REGION_INIT_DATA, options->init_data_flags, layout->init_data_gpa,
-	     layout->init_data_size},
-	    {"the guard page", NUB_REGION_GUARD, NUB_REGION_NONE, layout->guard_gpa, NUB_PAGE_SIZE},
-	    {"the stack", NUB_REGION_STACK, read_write, layout->stack_gpa, layout->stack_size},
+		{ "the heap", NUB_REGION_HEAP, options->executable_heap ? read_write | NUB_REGION_EXECUTE : read_write,
+		  layout->heap_gpa, layout->heap_size },
+		{ "the init data", NUB_REGION_INIT_DATA, options->init_data_flags, layout->init_data_gpa,
+		  layout->init_data_size },
+		{ "the guard page", NUB_REGION_GUARD, NUB_REGION_NONE, layout->guard_gpa, NUB_PAGE_SIZE },
+		{ "the stack", NUB_REGION_STACK, read_write, layout->stack_gpa, layout->stack_size },
 	};
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)

@@ -20,8 +20,11 @@ static int reserve(struct nub_memory_map *map, uint64_t gpa, uint64_t size, int 
 		return nub_hint(err, "ask for less (--heap, --scratch), or raise the limit (ulimit -v)");
 	}
 	const uint64_t shift = slack ? (gpa - (uintptr_t)start) & (NUB_LARGE_PAGE_SIZE - 1) : 0;
-	*map = (struct nub_memory_map){
-	    .host = (uint8_t *)start + shift, .gpa = gpa, .size = size, .reservation = start, .reserved = size + slack};
+	*map = (struct nub_memory_map){ .host = (uint8_t *)start + shift,
+		                        .gpa = gpa,
+		                        .size = size,
+		                        .reservation = start,
+		                        .reserved = size + slack };
 	return 0;
 }
 
@@ -103,7 +106,7 @@ static const uint8_t *read_table(void *context, uint64_t gpa)
 
 struct nub_pt_reader nub_memory_reader(struct nub_memory *memory)
 {
-	return (struct nub_pt_reader){.table = read_table, .context = memory};
+	return (struct nub_pt_reader){ .table = read_table, .context = memory };
 }
 
 static int fail_unmapped(uint64_t start, uint64_t gva, size_t size, struct nub_error *err)

@@ -52,7 +52,7 @@ uint64_t nub_pt_entry(const struct nub_pt_builder *builder, uint64_t gpa)
 
 int nub_pt_init(struct nub_pt_builder *builder, uint64_t base_gpa, struct nub_error *err)
 {
-	*builder = (struct nub_pt_builder){.base_gpa = base_gpa};
+	*builder = (struct nub_pt_builder){ .base_gpa = base_gpa };
 	if (!nub_page_aligned(base_gpa) || base_gpa < NUB_BASE_ADDRESS || base_gpa >= BASE_GPA_END)
 		return nub_fail(err, NUB_E_PAGE_ARGUMENT, 0,
 		                "page tables at gpa 0x%" PRIx64 ": not a page between 0x%" PRIx64 " and 0x%" PRIx64,
@@ -64,7 +64,7 @@ int nub_pt_init(struct nub_pt_builder *builder, uint64_t base_gpa, struct nub_er
 void nub_pt_release(struct nub_pt_builder *builder)
 {
 	free(builder->tables);
-	*builder = (struct nub_pt_builder){0};
+	*builder = (struct nub_pt_builder){ 0 };
 }
 
 uint64_t nub_pt_alloc(struct nub_pt_builder *builder, struct nub_error *err)

@@ -50,9 +50,9 @@ static uint64_t sign_extend(uint64_t linear)
 static struct rights narrow(struct rights above, uint64_t entry)
 {
 	return (struct rights){
-	    .writable = above.writable && (entry & NUB_PTE_WRITABLE) != 0,
-	    .user = above.user && (entry & NUB_PTE_USER) != 0,
-	    .executable = above.executable && (entry & NUB_PTE_NX) == 0,
+		.writable = above.writable && (entry & NUB_PTE_WRITABLE) != 0,
+		.user = above.user && (entry & NUB_PTE_USER) != 0,
+		.executable = above.executable && (entry & NUB_PTE_NX) == 0,
 	};
 }
 
@@ -99,14 +99,14 @@ static int visit_shared(struct walk *walk, const struct nub_table_owner *owner, 
                         uint64_t table_gpa, uint64_t entry)
 {
 	struct nub_pt_item item = {
-	    .space = walk->space,
-	    .shared = true,
-	    .table_gva = sign_extend(linear),
-	    .level = level,
-	    .table_gpa = table_gpa,
-	    .owner_space = owner->space,
-	    .owner_gva = owner->gva,
-	    .user = (entry & NUB_PTE_USER) != 0,
+		.space = walk->space,
+		.shared = true,
+		.table_gva = sign_extend(linear),
+		.level = level,
+		.table_gpa = table_gpa,
+		.owner_space = owner->space,
+		.owner_gva = owner->gva,
+		.user = (entry & NUB_PTE_USER) != 0,
 	};
 
 	return walk->visit(walk->context, &item, walk->err);
@@ -189,7 +189,7 @@ static int walk_table(struct walk *walk, unsigned level, uint64_t base, const ui
 /* The same way in for a root as for any other table: CR3 is the entry one level up. */
 static int walk_root(struct walk *walk, uint64_t root_gpa)
 {
-	const struct rights all = {.writable = true, .user = true, .executable = true};
+	const struct rights all = { .writable = true, .user = true, .executable = true };
 
 	return enter_table(walk, ROOT_LEVEL, 0, root_gpa & NUB_PTE_ADDRESS, all);
 }
@@ -199,14 +199,14 @@ int nub_pt_walk_spaces(const struct nub_pt_reader *reader, const uint64_t *roots
 {
 	struct nub_table_set entered;
 	struct walk walk = {
-	    .reader = reader,
-	    .start = start & GVA_BITS_MASK,
-	    .end = end & GVA_BITS_MASK,
-	    .limit = limit,
-	    .entered = &entered,
-	    .visit = visit,
-	    .context = context,
-	    .err = err,
+		.reader = reader,
+		.start = start & GVA_BITS_MASK,
+		.end = end & GVA_BITS_MASK,
+		.limit = limit,
+		.entered = &entered,
+		.visit = visit,
+		.context = context,
+		.err = err,
 	};
 	int result = 0;
 
@@ -223,13 +223,13 @@ int nub_pt_walk(const struct nub_pt_reader *reader, uint64_t root_gpa, uint64_t 
                 nub_pt_visitor visit, void *context, struct nub_error *err)
 {
 	struct walk walk = {
-	    .reader = reader,
-	    .start = start & GVA_BITS_MASK,
-	    .end = end & GVA_BITS_MASK,
-	    .limit = limit,
-	    .visit = visit,
-	    .context = context,
-	    .err = err,
+		.reader = reader,
+		.start = start & GVA_BITS_MASK,
+		.end = end & GVA_BITS_MASK,
+		.limit = limit,
+		.visit = visit,
+		.context = context,
+		.err = err,
 	};
 
 	return walk.start > walk.end ? 0 : walk_root(&walk, root_gpa);
@@ -244,7 +244,7 @@ static int keep_leaf(void *context, const struct nub_pt_item *item, struct nub_e
 
 bool nub_pt_translate(const struct nub_pt_reader *reader, uint64_t root_gpa, uint64_t gva, struct nub_mapping *leaf)
 {
-	struct nub_mapping found = {.size = 0};
+	struct nub_mapping found = { .size = 0 };
 
 	if (!nub_canonical(gva) || nub_pt_walk(reader, root_gpa, gva, gva, 1, keep_leaf, &found, NULL) < 0 ||
 	    found.size == 0)
@@ -266,5 +266,5 @@ static const uint8_t *builder_table(void *context, uint64_t gpa)
 
 struct nub_pt_reader nub_pt_builder_reader(struct nub_pt_builder *builder)
 {
-	return (struct nub_pt_reader){.table = builder_table, .context = builder};
+	return (struct nub_pt_reader){ .table = builder_table, .context = builder };
 }

@@ -159,14 +159,14 @@ static const struct {
 	size_t counter; /* offset in struct nub_exit_counts */
 } ports[NUB_PORT_MAX + 1] = {
 #define COUNTER(name) offsetof(struct nub_exit_counts, name)
-    [NUB_PORT_LOG] = {serve_log, COUNTER(log)},
-    [NUB_PORT_CALL] = {serve_call, COUNTER(call)},
-    [NUB_PORT_ABORT] = {serve_abort, COUNTER(abort)},
-    [NUB_PORT_PRINT] = {serve_print, COUNTER(print)},
-    [NUB_PORT_TRACE] = {serve_trace, COUNTER(trace)},
-    [NUB_PORT_HALT] = {serve_halt, COUNTER(halt)},
-    [NUB_PORT_EXCEPTION] = {serve_exception, COUNTER(exception)},
-    [NUB_PORT_CHECKPOINT] = {serve_checkpoint, COUNTER(checkpoint)},
+	[NUB_PORT_LOG] = { serve_log, COUNTER(log) },
+	[NUB_PORT_CALL] = { serve_call, COUNTER(call) },
+	[NUB_PORT_ABORT] = { serve_abort, COUNTER(abort) },
+	[NUB_PORT_PRINT] = { serve_print, COUNTER(print) },
+	[NUB_PORT_TRACE] = { serve_trace, COUNTER(trace) },
+	[NUB_PORT_HALT] = { serve_halt, COUNTER(halt) },
+	[NUB_PORT_EXCEPTION] = { serve_exception, COUNTER(exception) },
+	[NUB_PORT_CHECKPOINT] = { serve_checkpoint, COUNTER(checkpoint) },
 #undef COUNTER
 };
 

@@ -9,16 +9,16 @@
 const char *nub_region_type_name(enum nub_region_type type)
 {
 	static const char *const names[] = {
-	    [NUB_REGION_CODE] = "Code",
-	    [NUB_REGION_PEB] = "Peb",
-	    [NUB_REGION_HEAP] = "Heap",
-	    [NUB_REGION_INIT_DATA] = "InitData",
-	    [NUB_REGION_GUARD] = "Guard",
-	    [NUB_REGION_STACK] = "Stack",
-	    [NUB_REGION_PAGE_TABLES] = "PageTables",
-	    [NUB_REGION_MAPPED_FILE] = "MappedFile",
-	    [NUB_REGION_SCRATCH] = "Scratch",
-	    [NUB_REGION_SNAPSHOT] = "Snapshot",
+		[NUB_REGION_CODE] = "Code",
+		[NUB_REGION_PEB] = "Peb",
+		[NUB_REGION_HEAP] = "Heap",
+		[NUB_REGION_INIT_DATA] = "InitData",
+		[NUB_REGION_GUARD] = "Guard",
+		[NUB_REGION_STACK] = "Stack",
+		[NUB_REGION_PAGE_TABLES] = "PageTables",
+		[NUB_REGION_MAPPED_FILE] = "MappedFile",
+		[NUB_REGION_SCRATCH] = "Scratch",
+		[NUB_REGION_SNAPSHOT] = "Snapshot",
 	};
 
 	return (unsigned)type < sizeof(names) / sizeof(names[0]) ? names[type] : "Unknown";
@@ -27,8 +27,8 @@ const char *nub_region_type_name(enum nub_region_type type)
 const char *nub_region_flags_name(unsigned flags)
 {
 	static const char *const names[] = {
-	    "NONE",    "READ",           "WRITE",           "READ | WRITE",
-	    "EXECUTE", "READ | EXECUTE", "WRITE | EXECUTE", "READ | WRITE | EXECUTE",
+		"NONE",    "READ",           "WRITE",           "READ | WRITE",
+		"EXECUTE", "READ | EXECUTE", "WRITE | EXECUTE", "READ | WRITE | EXECUTE",
 	};
 
 	return names[flags & (NUB_REGION_READ | NUB_REGION_WRITE | NUB_REGION_EXECUTE)];
@@ -36,7 +36,7 @@ const char *nub_region_flags_name(unsigned flags)
 
 void nub_region_list_init(struct nub_region_list *list, uint64_t base_gpa)
 {
-	*list = (struct nub_region_list){.next_gpa = base_gpa};
+	*list = (struct nub_region_list){ .next_gpa = base_gpa };
 }
 
 void nub_region_list_release(struct nub_region_list *list)
@@ -76,7 +76,7 @@ int nub_region_push(struct nub_region_list *list, enum nub_region_type type, uns
 	if (reserve(list, err) != 0)
 		return -1;
 	list->items[list->count++] =
-	    (struct nub_region){.type = type, .flags = flags, .gpa = list->next_gpa, .gva = gva, .size = rounded};
+	    (struct nub_region){ .type = type, .flags = flags, .gpa = list->next_gpa, .gva = gva, .size = rounded };
 	list->next_gpa = end_gpa;
 	return 0;
 }

@@ -76,13 +76,13 @@ static int enter_at(struct nub_sandbox *sandbox, uint64_t gva, struct nub_error 
 	if (sandbox->state != NUB_STATE_FRESH && nub_sandbox_random(sandbox, &seed, sizeof(seed), err) < 0)
 		return -1;
 	const struct kvm_regs regs = {
-	    .rip = gva,
-	    .rsp = nub_layout_stack_top_gva(layout),
-	    .rflags = 2,
-	    .rdi = nub_layout_code_gva(layout, layout->peb_gpa),
-	    .rsi = seed,
-	    .rdx = NUB_PAGE_SIZE,
-	    .rcx = sandbox->config.log_level,
+		.rip = gva,
+		.rsp = nub_layout_stack_top_gva(layout),
+		.rflags = 2,
+		.rdi = nub_layout_code_gva(layout, layout->peb_gpa),
+		.rsi = seed,
+		.rdx = NUB_PAGE_SIZE,
+		.rcx = sandbox->config.log_level,
 	};
 	nub_vcpu_set_regs(&sandbox->vm, &regs);
 	return 0;
@@ -145,7 +145,7 @@ static void settle(struct nub_sandbox *sandbox, int result, const struct nub_out
 
 static int check_state(const struct nub_sandbox *sandbox, struct nub_error *err)
 {
-	const char *name = nub_image_info(sandbox->image)->name;
+	const char *name = sandbox->guest->name;
 
 	if (sandbox->state == NUB_STATE_ENDED)
 		return nub_fail(err, NUB_E_STATE, 0, "%s: its program has ended, it can't be run again", name);
@@ -158,7 +158,7 @@ static int check_state(const struct nub_sandbox *sandbox, struct nub_error *err)
 static int run(struct nub_sandbox *sandbox, enum nub_sandbox_goal goal, struct nub_outcome *outcome,
                struct nub_error *err)
 {
-	struct nub_error reason = {0};
+	struct nub_error reason = { 0 };
 	const bool fresh = sandbox->state == NUB_STATE_FRESH;
 	int result;
 
@@ -167,7 +167,7 @@ static int run(struct nub_sandbox *sandbox, enum nub_sandbox_goal goal, struct n
 	sandbox->abort_size = 0;
 	if (sandbox->request.size > 0 && nub_sandbox_push_request(sandbox, err) < 0)
 		return nub_hint(err, "give a larger ring with --input");
-	if (enter_at(sandbox, fresh ? nub_image_info(sandbox->image)->entry : sandbox->dispatch_gva, err) < 0 ||
+	if (enter_at(sandbox, fresh ? sandbox->guest->entry : sandbox->dispatch_gva, err) < 0 ||
 	    nub_deadline_start(&sandbox->deadline, &sandbox->vm, sandbox->config.timeout_ns, err) < 0)
 		return -1;
 	result = run_loop(sandbox, outcome, &reason);
@@ -215,8 +215,8 @@ static void describe_params(const struct nub_function *function, char *text, siz
 static int check_arguments(const struct nub_sandbox *sandbox, const char *name, const struct nub_value *args,
                            unsigned arg_count, const struct nub_function **found, struct nub_error *err)
 {
-	const char *guest = nub_image_info(sandbox->image)->name;
-	const struct nub_function *function = nub_image_function(sandbox->image, name);
+	const char *guest = sandbox->guest->name;
+	const struct nub_function *function = nub_function_find(sandbox->guest, name);
 	char params[NUB_MAX_PARAMS * 8];
 
 	if (!function) {
@@ -248,7 +248,7 @@ int nub_sandbox_call(struct nub_sandbox *sandbox, const char *name, const struct
 		return -1;
 	if (outcome->kind != NUB_OUTCOME_RETURNED || outcome->result.type == function->result)
 		return 0;
-	struct nub_error reason = {0};
+	struct nub_error reason = { 0 };
 	nub_fail(&reason, NUB_E_VALUE, 0, "%s returned %s, it is declared to return %s", name,
 	         nub_type_name(outcome->result.type), nub_type_name(function->result));
 	nub_crash_abi(sandbox, &reason, outcome);

@@ -26,12 +26,13 @@ static int write_file_mappings(struct nub_sandbox *sandbox, struct nub_error *er
 }
 
 /* Code, PEB, init data and page tables into the snapshot region. */
-static int fill_snapshot(struct nub_sandbox *sandbox, const struct nub_pt_builder *tables, struct nub_error *err)
+static int fill_snapshot(struct nub_sandbox *sandbox, const struct nub_image *image,
+                         const struct nub_pt_builder *tables, struct nub_error *err)
 {
 	const struct nub_layout *layout = &sandbox->plan.layout;
 	const struct nub_memory_map *snapshot = &sandbox->memory.snapshot;
 
-	if (nub_image_load(sandbox->image, snapshot->host, layout->code_size, err) < 0 ||
+	if (nub_image_load(image, snapshot->host, layout->code_size, err) < 0 ||
 	    nub_layout_write_peb(layout, snapshot->host, snapshot->size, err) < 0 ||
 	    write_file_mappings(sandbox, err) < 0)
 		return -1;
@@ -57,17 +58,18 @@ static int fill_scratch(struct nub_sandbox *sandbox, struct nub_cpu_tables *tabl
 	return 0;
 }
 
-static int build_memory(struct nub_sandbox *sandbox, struct nub_cpu_tables *cpu_tables, struct nub_error *err)
+static int build_memory(struct nub_sandbox *sandbox, const struct nub_image *image, struct nub_cpu_tables *cpu_tables,
+                        struct nub_error *err)
 {
-	struct nub_pt_builder tables = {0};
+	struct nub_pt_builder tables = { 0 };
 	int result = -1;
 
-	if (nub_plan_init(&sandbox->plan, &sandbox->config, sandbox->image, err) < 0)
+	if (nub_plan_init(&sandbox->plan, &sandbox->config, image, err) < 0)
 		return -1;
-	if (nub_plan_tables(&sandbox->plan, nub_image_info(sandbox->image)->privilege_level, &tables, err) == 0 &&
+	if (nub_plan_tables(&sandbox->plan, sandbox->guest->privilege_level, &tables, err) == 0 &&
 	    nub_memory_init(&sandbox->memory, &sandbox->plan, &sandbox->config, err) == 0) {
 		nub_memory_advise_heap(&sandbox->memory, &sandbox->plan.layout);
-		if (fill_snapshot(sandbox, &tables, err) == 0)
+		if (fill_snapshot(sandbox, image, &tables, err) == 0)
 			result = fill_scratch(sandbox, cpu_tables, err);
 	}
 	nub_pt_release(&tables);
@@ -98,7 +100,7 @@ static int build_vm(struct nub_sandbox *sandbox, const struct nub_cpu_tables *ta
 	if (nub_cpu_check_host(&cpuid, err) < 0 || nub_vcpu_set_cpuid(vm, &cpuid.table, err) < 0 ||
 	    nub_vcpu_set_xcr0(vm, NUB_XCR0, err) < 0 || nub_vcpu_get_sregs(vm, &sregs, err) < 0)
 		return -1;
-	nub_cpu_set_sregs(&sregs, tables, nub_image_info(sandbox->image)->privilege_level);
+	nub_cpu_set_sregs(&sregs, tables, sandbox->guest->privilege_level);
 	return nub_vcpu_set_sregs(vm, &sregs, err);
 }
 
@@ -112,10 +114,10 @@ struct nub_sandbox *nub_sandbox_create(const struct nub_config *config, const st
 		nub_fail_errno(err, NUB_E_NO_MEMORY, "sandbox");
 		return NULL;
 	}
-	sandbox->image = image;
+	sandbox->guest = nub_image_info(image);
 	sandbox->config = *config;
-	sandbox->vm = (struct nub_vm){.kvm_fd = -1, .vm_fd = -1, .vcpu_fd = -1};
-	if (build_memory(sandbox, &tables, err) < 0 || build_vm(sandbox, &tables, err) < 0) {
+	sandbox->vm = (struct nub_vm){ .kvm_fd = -1, .vm_fd = -1, .vcpu_fd = -1 };
+	if (build_memory(sandbox, image, &tables, err) < 0 || build_vm(sandbox, &tables, err) < 0) {
 		nub_sandbox_free(sandbox);
 		return NULL;
 	}
@@ -146,9 +148,9 @@ void nub_sandbox_memory_info(const struct nub_sandbox *sandbox, struct nub_memor
 	const struct nub_layout *layout = &sandbox->plan.layout;
 
 	*info = (struct nub_memory_info){
-	    .snapshot_size = layout->snapshot_size,
-	    .scratch_size = layout->scratch_size,
-	    .page_table_size = layout->page_table_size,
+		.snapshot_size = layout->snapshot_size,
+		.scratch_size = layout->scratch_size,
+		.page_table_size = layout->page_table_size,
 	};
 	for (size_t i = 0; i < sandbox->plan.map_count; i++)
 		info->mapped_size += sandbox->plan.maps[i].size;

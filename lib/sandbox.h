@@ -35,8 +35,8 @@ struct nub_deadline {
 };
 
 struct nub_sandbox {
-	const struct nub_image *image;
-	struct nub_config config; /* borrowed parts are used up during creation */
+	const struct nub_image_info *guest; /* what runs here; borrowed from the image */
+	struct nub_config config;           /* borrowed parts are used up during creation */
 	struct nub_plan plan;
 	struct nub_memory memory;
 	struct nub_vm vm;

@@ -44,7 +44,7 @@ struct cpu_page {
 _Static_assert(sizeof(struct cpu_page) <= NUB_PAGE_SIZE, "layout.h gives the CPU tables one page");
 
 static const uint8_t open_ports[] = {
-    NUB_PORT_LOG, NUB_PORT_CALL, NUB_PORT_ABORT, NUB_PORT_PRINT, NUB_PORT_TRACE, NUB_PORT_HALT, NUB_PORT_CHECKPOINT,
+	NUB_PORT_LOG, NUB_PORT_CALL, NUB_PORT_ABORT, NUB_PORT_PRINT, NUB_PORT_TRACE, NUB_PORT_HALT, NUB_PORT_CHECKPOINT,
 };
 
 uint8_t *nub_scratch_input(const struct nub_layout *layout, uint8_t *scratch)
@@ -105,12 +105,12 @@ static void fill_idt(struct gate *idt, uint64_t monitor_gva)
 		const bool user = vector == 3 || vector == 4;
 
 		idt[vector] = (struct gate){
-		    .offset_low = (uint16_t)stub,
-		    .offset_middle = (uint16_t)(stub >> 16),
-		    .offset_high = (uint32_t)(stub >> 32),
-		    .selector = NUB_SELECTOR_KERNEL_CODE,
-		    .ist = (uint8_t)vector_stack(vector),
-		    .type = user ? GATE_INTERRUPT | GATE_USER : GATE_INTERRUPT,
+			.offset_low = (uint16_t)stub,
+			.offset_middle = (uint16_t)(stub >> 16),
+			.offset_high = (uint32_t)(stub >> 32),
+			.selector = NUB_SELECTOR_KERNEL_CODE,
+			.ist = (uint8_t)vector_stack(vector),
+			.type = user ? GATE_INTERRUPT | GATE_USER : GATE_INTERRUPT,
 		};
 	}
 }
@@ -140,7 +140,7 @@ void nub_scratch_write_cpu(const struct nub_layout *layout, uint8_t *scratch, st
 {
 	const uint64_t page_gva = nub_layout_scratch_page_gva(NUB_SCRATCH_PAGE_CPU_TABLES);
 	const uint64_t monitor_gva = nub_layout_scratch_page_gva(NUB_SCRATCH_PAGE_MONITOR);
-	struct cpu_page page = {0};
+	struct cpu_page page = { 0 };
 
 	fill_gdt(page.gdt, page_gva + offsetof(struct cpu_page, tss));
 	fill_idt(page.idt, monitor_gva);
@@ -149,12 +149,12 @@ void nub_scratch_write_cpu(const struct nub_layout *layout, uint8_t *scratch, st
 	memcpy(scratch_page(layout, scratch, NUB_SCRATCH_PAGE_MONITOR), nub_monitor_start,
 	       (size_t)(nub_monitor_end - nub_monitor_start));
 	*tables = (struct nub_cpu_tables){
-	    .gdt = page_gva + offsetof(struct cpu_page, gdt),
-	    .idt = page_gva + offsetof(struct cpu_page, idt),
-	    .tss = page_gva + offsetof(struct cpu_page, tss),
-	    .idt_limit = sizeof(page.idt) - 1,
-	    .tss_limit = sizeof(struct tss) - 1,
-	    .cr3 = layout->page_table_gpa,
+		.gdt = page_gva + offsetof(struct cpu_page, gdt),
+		.idt = page_gva + offsetof(struct cpu_page, idt),
+		.tss = page_gva + offsetof(struct cpu_page, tss),
+		.idt_limit = sizeof(page.idt) - 1,
+		.tss_limit = sizeof(struct tss) - 1,
+		.cr3 = layout->page_table_gpa,
 	};
 }
 
@@ -164,11 +164,11 @@ void nub_scratch_write_metadata(const struct nub_layout *layout, uint8_t *scratc
 		unsigned offset;
 		uint64_t value;
 	} items[] = {
-	    {NUB_SCRATCH_OFF_SIZE, layout->scratch_size},
-	    {NUB_SCRATCH_OFF_ALLOCATOR, nub_layout_first_free_gpa(layout)},
-	    {NUB_SCRATCH_OFF_PAGE_TABLES, layout->page_table_gpa},
-	    {NUB_SCRATCH_OFF_GENERATION, generation},
-	    {NUB_SCRATCH_OFF_SEED, seed},
+		{ NUB_SCRATCH_OFF_SIZE, layout->scratch_size },
+		{ NUB_SCRATCH_OFF_ALLOCATOR, nub_layout_first_free_gpa(layout) },
+		{ NUB_SCRATCH_OFF_PAGE_TABLES, layout->page_table_gpa },
+		{ NUB_SCRATCH_OFF_GENERATION, generation },
+		{ NUB_SCRATCH_OFF_SEED, seed },
 	};
 
 	for (size_t i = 0; i < sizeof(items) / sizeof(items[0]); i++)

@@ -7,7 +7,7 @@
 void nub_table_set_init(struct nub_table_set *set)
 {
 	/* An address of this process is a salt that no guest knows, and costs no system call. */
-	*set = (struct nub_table_set){.salt = (uintptr_t)set};
+	*set = (struct nub_table_set){ .salt = (uintptr_t)set };
 }
 
 void nub_table_set_release(struct nub_table_set *set)
@@ -66,7 +66,7 @@ int nub_table_set_enter(struct nub_table_set *set, uint64_t gpa, unsigned level,
 		*owner = place;
 		return 1;
 	}
-	*place = (struct nub_table_owner){.key = key, .gva = gva, .space = space};
+	*place = (struct nub_table_owner){ .key = key, .gva = gva, .space = space };
 	set->count++;
 	return 0;
 }

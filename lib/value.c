@@ -10,7 +10,7 @@
 const char *nub_type_name(enum nub_type type)
 {
 	static const char *const names[NUB_TYPE_COUNT] = {
-	    "void", "i32", "u32", "i64", "u64", "f32", "f64", "bool", "string", "bytes",
+		"void", "i32", "u32", "i64", "u64", "f32", "f64", "bool", "string", "bytes",
 	};
 	return (unsigned)type < NUB_TYPE_COUNT ? names[type] : "unknown";
 }
@@ -34,7 +34,7 @@ bool nub_name_valid(const char *name, size_t size)
 void nub_buffer_release(struct nub_buffer *buffer)
 {
 	free(buffer->bytes);
-	*buffer = (struct nub_buffer){0};
+	*buffer = (struct nub_buffer){ 0 };
 }
 
 int nub_buffer_append(struct nub_buffer *buffer, const void *bytes, size_t size, struct nub_error *err)
@@ -141,7 +141,7 @@ int nub_encode_call(struct nub_buffer *buffer, const char *name, enum nub_type r
 		return nub_fail(err, NUB_E_VALUE, 0,
 		                "a call of %s with result type %u and %u arguments, the limits are %u and %u", name,
 		                (unsigned)result, arg_count, NUB_TYPE_COUNT - 1, NUB_MAX_PARAMS);
-	const uint8_t head[3] = {NUB_REQUEST_CALL, (uint8_t)result, (uint8_t)arg_count};
+	const uint8_t head[3] = { NUB_REQUEST_CALL, (uint8_t)result, (uint8_t)arg_count };
 	if (nub_buffer_append(buffer, head, sizeof(head), err) != 0 ||
 	    append_counted(buffer, "a name", name, name_size, err) != 0)
 		return -1;

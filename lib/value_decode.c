@@ -100,7 +100,7 @@ static int take_string(struct cursor *cursor, const char *what, struct nub_value
 static int take_value(struct cursor *cursor, const char *what, struct nub_value *value, struct nub_error *err)
 {
 	const uint8_t *at;
-	*value = (struct nub_value){0};
+	*value = (struct nub_value){ 0 };
 	if (take_type(cursor, what, &value->type, err) != 0)
 		return -1;
 	switch (value->type) {
@@ -146,9 +146,9 @@ static int take_name(struct cursor *cursor, char name[NUB_NAME_MAX + 1], struct 
 
 int nub_decode_call(const uint8_t *bytes, size_t size, struct nub_call *call, struct nub_error *err)
 {
-	struct cursor cursor = {.bytes = bytes, .size = size};
+	struct cursor cursor = { .bytes = bytes, .size = size };
 	uint8_t request, count;
-	*call = (struct nub_call){0};
+	*call = (struct nub_call){ 0 };
 	if (take_u8(&cursor, "the request", &request, err) != 0)
 		return -1;
 	if (request != NUB_REQUEST_CALL)
@@ -178,11 +178,11 @@ int nub_decode_call(const uint8_t *bytes, size_t size, struct nub_call *call, st
 
 int nub_decode_reply(const uint8_t *bytes, size_t size, struct nub_reply *reply, struct nub_error *err)
 {
-	struct cursor cursor = {.bytes = bytes, .size = size};
+	struct cursor cursor = { .bytes = bytes, .size = size };
 	const uint8_t *message;
 	uint32_t message_size;
 	uint8_t kind;
-	*reply = (struct nub_reply){0};
+	*reply = (struct nub_reply){ 0 };
 	if (take_u8(&cursor, "the reply", &kind, err) != 0)
 		return -1;
 	if (kind == NUB_REPLY_OK)
@@ -201,11 +201,11 @@ int nub_decode_reply(const uint8_t *bytes, size_t size, struct nub_reply *reply,
 /* Texts that are not UTF-8 are cleaned, not refused: a record is no reason to end a run (R35). */
 int nub_decode_log(const uint8_t *bytes, size_t size, struct nub_log_text *log, struct nub_error *err)
 {
-	struct cursor cursor = {.bytes = bytes, .size = size};
+	struct cursor cursor = { .bytes = bytes, .size = size };
 	const uint8_t *source, *message;
 	uint32_t source_size, message_size;
 	uint8_t level;
-	*log = (struct nub_log_text){0};
+	*log = (struct nub_log_text){ 0 };
 	if (take_u8(&cursor, "the log level", &level, err) != 0)
 		return -1;
 	if (level < NUB_LOG_ERROR || level > NUB_LOG_TRACE)

@@ -47,11 +47,11 @@
 
 /* ---- Scratch metadata: u64 each, at (end of scratch - offset) (R8) ---- */
 
-#define NUB_SCRATCH_OFF_SIZE 0x08          /* size of scratch */
-#define NUB_SCRATCH_OFF_ALLOCATOR 0x10     /* gpa of the first free page */
-#define NUB_SCRATCH_OFF_PAGE_TABLES 0x18   /* gpa of the page tables in use */
-#define NUB_SCRATCH_OFF_GENERATION 0x20    /* snapshots between the ELF file and this sandbox */
-#define NUB_SCRATCH_OFF_SEED 0x28          /* random seed, the same as rsi at entry */
+#define NUB_SCRATCH_OFF_SIZE 0x08            /* size of scratch */
+#define NUB_SCRATCH_OFF_ALLOCATOR 0x10       /* gpa of the first free page */
+#define NUB_SCRATCH_OFF_PAGE_TABLES 0x18     /* gpa of the page tables in use */
+#define NUB_SCRATCH_OFF_GENERATION 0x20      /* snapshots between the ELF file and this sandbox */
+#define NUB_SCRATCH_OFF_SEED 0x28            /* random seed, the same as rsi at entry */
 #define NUB_SCRATCH_OFF_EXCEPTION_STACK 0x30 /* top of the exception stack; it grows down from this offset */
 
 /* ---- Ports: the guest's only way out ----
@@ -60,19 +60,19 @@
  * there is to say is in eax and rdi, which the host reads.
  */
 
-#define NUB_PORT_LOG 99            /* a log record is on the output ring */
-#define NUB_PORT_CALL 101          /* a host call is on the output ring; its reply will be on the input ring */
-#define NUB_PORT_ABORT 102         /* eax: byte 0 = number n of text bytes (0 to 3) that follow in it; or NUB_ABORT_END */
-#define NUB_PORT_PRINT 103         /* eax: 1 stdout, 2 stderr; the bytes are on the output ring */
-#define NUB_PORT_TRACE 104         /* a batch of trace records is on the output ring */
-#define NUB_PORT_HALT 108          /* eax: NUB_HALT_* */
-#define NUB_PORT_EXCEPTION 109     /* the monitor's; never open to CPL 3 */
-#define NUB_PORT_CHECKPOINT 110    /* snapshot me here; eax afterwards: 0 the same run goes on, 1 a restored one does */
+#define NUB_PORT_LOG 99         /* a log record is on the output ring */
+#define NUB_PORT_CALL 101       /* a host call is on the output ring; its reply will be on the input ring */
+#define NUB_PORT_ABORT 102      /* eax: byte 0 = number n of text bytes (0 to 3) that follow in it; or NUB_ABORT_END */
+#define NUB_PORT_PRINT 103      /* eax: 1 stdout, 2 stderr; the bytes are on the output ring */
+#define NUB_PORT_TRACE 104      /* a batch of trace records is on the output ring */
+#define NUB_PORT_HALT 108       /* eax: NUB_HALT_* */
+#define NUB_PORT_EXCEPTION 109  /* the monitor's; never open to CPL 3 */
+#define NUB_PORT_CHECKPOINT 110 /* snapshot me here; eax afterwards: 0 the same run goes on, 1 a restored one does */
 #define NUB_PORT_MAX 110
 
-#define NUB_HALT_EXIT 0   /* the program is over; edi = exit code */
-#define NUB_HALT_READY 1  /* initialised; rdi = gva of the dispatch entry */
-#define NUB_HALT_DONE 2   /* the request is served; the reply of a call is on the output ring */
+#define NUB_HALT_EXIT 0  /* the program is over; edi = exit code */
+#define NUB_HALT_READY 1 /* initialised; rdi = gva of the dispatch entry */
+#define NUB_HALT_DONE 2  /* the request is served; the reply of a call is on the output ring */
 
 /* Abort: the first byte sent is the code, then the text; NUB_ABORT_END in byte 0 of eax ends it (R34). */
 #define NUB_ABORT_END 0xff

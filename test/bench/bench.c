@@ -138,10 +138,10 @@ static char *path(const char *directory, const char *name)
 
 static void bench_process(const char *build, size_t runs)
 {
-	char *const floor[] = {path(build, "bench/floor"), NULL};
-	char *const ours[] = {path(build, "nubrun"),           "run", "--status", "/dev/null",
-	                      path(build, "guests/hello.elf"), NULL};
-	struct series base = {0}, series = {0};
+	char *const floor[] = { path(build, "bench/floor"), NULL };
+	char *const ours[] = { path(build, "nubrun"),           "run", "--status", "/dev/null",
+		               path(build, "guests/hello.elf"), NULL };
+	struct series base = { 0 }, series = { 0 };
 
 	run(floor, -1);
 	run(ours, -1);
@@ -155,11 +155,12 @@ static void bench_process(const char *build, size_t runs)
 static void bench_call(const char *build, size_t runs)
 {
 	char count[16];
-	char *const floor[] = {path(build, "bench/floor"), "--loop", count, NULL};
+	char *const floor[] = { path(build, "bench/floor"), "--loop", count, NULL };
 	char *const ours[] = {
-	    path(build, "nubrun"),           "run", "--status", "-", "--repeat", count, "--call", "empty",
-	    path(build, "guests/empty.elf"), NULL};
-	struct series base = {0}, series = {0};
+		path(build, "nubrun"),           "run", "--status", "-", "--repeat", count, "--call", "empty",
+		path(build, "guests/empty.elf"), NULL
+	};
+	struct series base = { 0 }, series = { 0 };
 
 	snprintf(count, sizeof(count), "%d", CALLS);
 	for (size_t i = 0; i < runs; i++) {
@@ -171,10 +172,10 @@ static void bench_call(const char *build, size_t runs)
 
 static void bench_compute(const char *build, size_t runs)
 {
-	char *const native[] = {path(build, "bench/compute"), "200000000", NULL};
-	char *const ours[] = {path(build, "nubrun"), "run", "--status", "/dev/null", path(build, "guests/compute.elf"),
-	                      "200000000",           NULL};
-	struct series base = {0}, series = {0};
+	char *const native[] = { path(build, "bench/compute"), "200000000", NULL };
+	char *const ours[] = { path(build, "nubrun"), "run", "--status", "/dev/null", path(build, "guests/compute.elf"),
+		               "200000000",           NULL };
+	struct series base = { 0 }, series = { 0 };
 
 	for (size_t i = 0; i < runs; i++) {
 		add(&base, run(native, -1));

@@ -49,7 +49,7 @@ static void put64(uint8_t *memory, uint64_t offset, uint64_t value)
 static void fill(uint8_t *memory)
 {
 	/* 1: out %al, $HALT_PORT; jmp 1b */
-	static const uint8_t code[] = {0xe6, HALT_PORT, 0xeb, 0xfc};
+	static const uint8_t code[] = { 0xe6, HALT_PORT, 0xeb, 0xfc };
 	static const uint64_t table = 0x27; /* A, US, RW, P */
 
 	memcpy(memory + CODE, code, sizeof(code));
@@ -69,15 +69,15 @@ static void fill(uint8_t *memory)
 
 static struct kvm_segment segment(uint16_t selector, uint8_t type, uint8_t l)
 {
-	return (struct kvm_segment){.selector = selector,
-	                            .type = type,
-	                            .l = l,
-	                            .s = 1,
-	                            .dpl = 3,
-	                            .present = 1,
-	                            .limit = 0xffffffff,
-	                            .g = 1,
-	                            .db = !l};
+	return (struct kvm_segment){ .selector = selector,
+		                     .type = type,
+		                     .l = l,
+		                     .s = 1,
+		                     .dpl = 3,
+		                     .present = 1,
+		                     .limit = 0xffffffff,
+		                     .g = 1,
+		                     .db = !l };
 }
 
 static void set_registers(int vcpu)
@@ -95,10 +95,10 @@ static void set_registers(int vcpu)
 	sregs.gdt.base = CODE_GVA + 0x1000;
 	sregs.gdt.limit = 0x37;
 	sregs.tr =
-	    (struct kvm_segment){.selector = 8, .type = 11, .present = 1, .limit = 120, .base = CODE_GVA + 0x1800};
+	    (struct kvm_segment){ .selector = 8, .type = 11, .present = 1, .limit = 120, .base = CODE_GVA + 0x1800 };
 	if (ioctl(vcpu, KVM_SET_SREGS, &sregs) < 0)
 		fail("KVM_SET_SREGS");
-	struct kvm_regs regs = {.rip = CODE_GVA, .rflags = 2};
+	struct kvm_regs regs = { .rip = CODE_GVA, .rflags = 2 };
 	if (ioctl(vcpu, KVM_SET_REGS, &regs) < 0)
 		fail("KVM_SET_REGS");
 }
@@ -155,14 +155,14 @@ int main(int argc, char **argv)
 	uint8_t *snapshot = map(SNAPSHOT_SIZE), *scratch = map(SCRATCH_SIZE);
 	fill(snapshot);
 	const struct kvm_userspace_memory_region slots[2] = {
-	    {.slot = 0,
-	     .guest_phys_addr = SNAPSHOT_GPA,
-	     .memory_size = SNAPSHOT_SIZE,
-	     .userspace_addr = (uintptr_t)snapshot},
-	    {.slot = 1,
-	     .guest_phys_addr = SCRATCH_GPA,
-	     .memory_size = SCRATCH_SIZE,
-	     .userspace_addr = (uintptr_t)scratch},
+		{ .slot = 0,
+		  .guest_phys_addr = SNAPSHOT_GPA,
+		  .memory_size = SNAPSHOT_SIZE,
+		  .userspace_addr = (uintptr_t)snapshot },
+		{ .slot = 1,
+		  .guest_phys_addr = SCRATCH_GPA,
+		  .memory_size = SCRATCH_SIZE,
+		  .userspace_addr = (uintptr_t)scratch },
 	};
 	for (int i = 0; i < 2; i++)
 		if (ioctl(vm, KVM_SET_USER_MEMORY_REGION, &slots[i]) < 0)
