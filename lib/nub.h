@@ -79,6 +79,16 @@ enum nub_error_class {
 	X(ELF_ENTRY, "elf-entry", INPUT)           /* entry outside every executable segment */                        \
 	X(ELF_RELOCATION, "elf-relocation", INPUT) /* of an unsupported type, or outside the image */                  \
 	X(ELF_EXPORTS, "elf-exports", INPUT)       /* the export table is malformed */                                 \
+	/* the snapshot file's */                                                                                      \
+	X(SNAPSHOT_MAGIC, "snapshot-magic", INPUT)         /* not a snapshot */                                        \
+	X(SNAPSHOT_VERSION, "snapshot-version", INPUT)     /* of a format that this nubrun does not read */            \
+	X(SNAPSHOT_TRUNCATED, "snapshot-truncated", INPUT) /* shorter than its header says */                          \
+	X(SNAPSHOT_CORRUPT, "snapshot-corrupt", INPUT)     /* a seal is wrong */                                       \
+	X(SNAPSHOT_FIELD, "snapshot-field", INPUT)         /* a field has a value that can't be */                     \
+	X(SNAPSHOT_CPU, "snapshot-cpu", INPUT)             /* this CPU lacks a feature that the guest was shown */     \
+	X(SNAPSHOT_BASE, "snapshot-base", INPUT)           /* its base is missing, or is another one */                \
+	X(SNAPSHOT_LAYERS, "snapshot-layers", INPUT)       /* more than 16 layers */                                   \
+	X(HOST_FUNCTION, "host-function-missing", USAGE)   /* the snapshot's guest was offered it */                   \
 	/* the running guest's */                                                                                      \
 	X(RING_CORRUPT, "ring-corrupt", GUEST)                                                                         \
 	X(RING_EMPTY, "ring-empty", GUEST)                                                                             \
