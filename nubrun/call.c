@@ -1,0 +1,132 @@
+/* Calling an exported function from the command line. */
+#include "call.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fail.h"
+#include "json_value.h"
+#include "text.h"
+#include "util.h"
+
+void nub_prototype(const struct nub_function *function, char *out, size_t size)
+{
+	size_t used = (size_t)snprintf(out, size, "%s(", function->name);
+
+	for (unsigned i = 0; i < function->param_count && used < size; i++)
+		used += (size_t)snprintf(out + used, size - used, "%s%s", i > 0 ? ", " : "",
+		                         nub_type_name(function->params[i]));
+	if (used < size)
+		snprintf(out + used, size - used, ") -> %s", nub_type_name(function->result));
+}
+
+static int refuse_function(const struct nub_image_info *info, const char *name, struct nub_error *err)
+{
+	nub_refuse(err, NUB_E_FUNCTION_UNKNOWN, "%s: exports no function '%s'", info->name, name);
+	if (info->function_count == 0)
+		return nub_advise(err, "it exports none at all; leave out --call to run its main");
+	NUB_AUTO_FREE const char **words = calloc(info->function_count, sizeof(*words));
+	for (size_t i = 0; words != NULL && i < info->function_count; i++)
+		words[i] = info->functions[i].name;
+	const char *nearest = words != NULL ? nub_nearest(name, words, info->function_count) : NULL;
+	if (nearest != NULL)
+		return nub_advise(err, "did you mean '%s'? 'nubrun inspect' lists its functions", nearest);
+	return nub_advise(err, "'nubrun inspect' lists its %zu functions", info->function_count);
+}
+
+static int convert(struct nub_call_request *request, const char *guest, int argc, char **argv, struct nub_error *err)
+{
+	const struct nub_function *function = request->function;
+	char prototype[256];
+
+	if ((unsigned)argc != function->param_count) {
+		nub_prototype(function, prototype, sizeof(prototype));
+		nub_refuse(err, NUB_E_ARGUMENTS, "%s: %s: takes %u arguments, %d are given", guest, function->name,
+		           function->param_count, argc);
+		return nub_advise(err, "it is %s", prototype);
+	}
+	for (int i = 0; i < argc; i++) {
+		char what[300];
+		snprintf(what, sizeof(what), "%.200s: %s: argument %d", guest, function->name, i + 1);
+		struct json_object *json = nub_json_parse(argv[i], strlen(argv[i]), what, err);
+		int failed = err->kind != NUB_E_NONE ||
+		             nub_json_to_value(json, function->params[i], what, &request->args[i], err) != 0;
+		json_object_put(json);
+		if (failed)
+			return -1;
+	}
+	return 0;
+}
+
+int nub_call_prepare(struct nub_call_request *request, const struct nub_image *image, const char *name, int argc,
+                     char **argv, struct nub_error *err)
+{
+	const struct nub_image_info *info = nub_image_info(image);
+
+	for (size_t i = 0; i < info->function_count; i++)
+		if (strcmp(info->functions[i].name, name) == 0)
+			request->function = &info->functions[i];
+	if (request->function == NULL)
+		return refuse_function(info, name, err);
+	return convert(request, info->name, argc, argv, err);
+}
+
+void nub_call_release(struct nub_call_request *request)
+{
+	for (unsigned i = 0; i < NUB_MAX_PARAMS; i++)
+		nub_json_value_release(&request->args[i]);
+}
+
+static int compare(const void *a, const void *b)
+{
+	uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
+
+	return (left > right) - (left < right);
+}
+
+static void note_times(struct nub_report *report, uint32_t *times, uint64_t count)
+{
+	qsort(times, count, sizeof(*times), compare);
+	report->calls = count;
+	report->calls_min_ns = times[0];
+	report->calls_median_ns = times[count / 2];
+}
+
+static int call_once(const struct nub_call_request *request, struct nub_sandbox *sandbox, struct nub_outcome *outcome,
+                     struct nub_error *err)
+{
+	const struct nub_function *function = request->function;
+
+	return nub_sandbox_call(sandbox, function->name, request->args, function->param_count, outcome, err);
+}
+
+int nub_call_run(const struct nub_call_request *request, struct nub_sandbox *sandbox, uint64_t repeat,
+                 uint64_t timeout_ns, struct nub_outcome *outcome, struct nub_report *report, struct nub_error *err)
+{
+	if (repeat == 0)
+		return call_once(request, sandbox, outcome, err);
+	NUB_AUTO_FREE uint32_t *times = calloc(repeat, sizeof(*times));
+	if (times == NULL)
+		return nub_refuse_errno(err, "--repeat");
+	uint64_t start = nub_now_ns(), before = start, done = 0;
+
+	/* Apart, so that the first call's time is a call's. */
+	if (nub_sandbox_initialise(sandbox, outcome, err) != 0)
+		return -1;
+	outcome->kind = outcome->kind == NUB_OUTCOME_READY ? NUB_OUTCOME_RETURNED : outcome->kind;
+	while (done < repeat && outcome->kind == NUB_OUTCOME_RETURNED) {
+		before = nub_now_ns();
+		if (timeout_ns != 0 && before - start >= timeout_ns) {
+			outcome->kind = NUB_OUTCOME_TIMED_OUT;
+			break;
+		}
+		if (call_once(request, sandbox, outcome, err) != 0)
+			return -1;
+		uint64_t ns = nub_now_ns() - before;
+		times[done++] = ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns;
+	}
+	if (done > 0)
+		note_times(report, times, done);
+	return 0;
+}

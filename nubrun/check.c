@@ -1,0 +1,80 @@
+/* `nubrun check`: can this host run guests, how fast, and what to do about it. */
+#include <stdio.h>
+
+#include "command.h"
+#include "fail.h"
+#include "json_describe.h"
+#include "print.h"
+
+struct check_options {
+	bool json;
+};
+
+const struct nub_option nub_check_options[] = {
+    {.name = "json",
+     .offset = offsetof(struct check_options, json),
+     .parse = nub_option_flag,
+     .help = "print it as one JSON object"},
+    NUB_OPTION_HELP,
+    {0},
+};
+
+/* What a host without it has to do without. */
+static void print_capability(const char *name, bool present, const char *without)
+{
+	printf("%-22s%s%s\n", name, present ? "yes" : "no: ", present ? "" : without);
+}
+
+static void print_text(const struct nub_host_info *info)
+{
+	printf("/dev/kvm              usable, API version %d\n", info->api_version);
+	printf("kernel                %s, module %s\n", info->kernel,
+	       info->module[0] != '\0' ? info->module : "unknown");
+	print_capability("read-only memory", info->readonly_memory, "mapped files are guarded by page tables only");
+	print_capability("register sharing", info->sync_regs, "each call costs a few more ioctls");
+	print_capability("immediate exit", info->immediate_exit, "use a kernel of 4.13 or later");
+	print_capability("XSAVE", info->xsave, "guests get SSE only");
+	print_capability("AVX", info->avx, "guests built with -mavx crash with #UD");
+	print_capability("FSGSBASE", info->fsgsbase, "guests can't use wrfsbase and its like");
+	print_capability("large pages", info->large_pages,
+	                 "fresh memory is slower; try: echo madvise >/sys/kernel/mm/transparent_hugepage/enabled");
+	if (info->cpl0_emulated)
+		printf("supervisor code       emulated, %.0f ns an instruction: keep guests at privilege level 3\n",
+		       info->cpl0_ns_per_instruction);
+	else
+		printf("supervisor code       native, %.1f ns an instruction\n", info->cpl0_ns_per_instruction);
+	printf("round trip            %.1f us from guest to host and back\n", info->round_trip_us);
+	printf("\nThis host can run guests.\n");
+}
+
+static int check(const struct check_options *options, struct nub_error *err)
+{
+	struct nub_host_info info = {0};
+	struct nub_error print_err = {0};
+	int failed = nub_host_probe(&info, err);
+
+	if (options->json)
+		failed |= nub_print_json(nub_json_host(&info, failed != 0 ? err : NULL), &print_err);
+	else if (failed == 0)
+		print_text(&info);
+	else
+		printf("This host can't run guests: %s\n%s%s\n", err->message, err->hint[0] != '\0' ? "To do: " : "",
+		       err->hint);
+	if (print_err.kind == NUB_E_NONE)
+		failed |= nub_print_end(&print_err);
+	if (failed != 0 && err->kind == NUB_E_NONE)
+		*err = print_err;
+	return failed;
+}
+
+int nub_cmd_check(int argc, char **argv, struct nub_report *report)
+{
+	struct check_options options = {0};
+	struct nub_error err = {0};
+
+	report->only_errors = true;
+	if (nub_command_options(&argc, &argv, &options, report) && nub_command_operands(argc, argv, 0, 0, report) &&
+	    check(&options, &err) != 0)
+		nub_report_error(report, &err);
+	return nub_report_end(report);
+}

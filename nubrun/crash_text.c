@@ -1,0 +1,157 @@
+/* Crashes told to people. */
+#include "crash_text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *nub_flags_short(unsigned flags)
+{
+	static const char *const names[8] = {"---", "R--", "-W-", "RW-", "--X", "R-X", "-WX", "RWX"};
+
+	return names[flags & 7];
+}
+
+const char *nub_access_name(unsigned access)
+{
+	switch (access) {
+	case NUB_REGION_READ:
+		return "read";
+	case NUB_REGION_WRITE:
+		return "write";
+	case NUB_REGION_EXECUTE:
+		return "execute";
+	default:
+		return NULL;
+	}
+}
+
+void nub_crash_place(const struct nub_crash *crash, const struct nub_image *image, char *out, size_t size)
+{
+	uint64_t offset = 0;
+	const char *symbol = image != NULL ? nub_image_symbol(image, crash->regs.rip, &offset) : NULL;
+
+	if (symbol == NULL)
+		snprintf(out, size, "0x%" PRIx64, crash->regs.rip);
+	else if (offset == 0)
+		snprintf(out, size, "%s", symbol);
+	else
+		snprintf(out, size, "%s+0x%" PRIx64, symbol, offset);
+}
+
+/* What lies at the address: "code, R-X", or the nearest region, or nothing. */
+static void describe_address(const struct nub_crash *crash, char *out, size_t size)
+{
+	uint64_t distance =
+	    crash->region_distance < 0 ? -(uint64_t)crash->region_distance : (uint64_t)crash->region_distance;
+
+	if (crash->address < NUB_BASE_ADDRESS)
+		snprintf(out, size, "the null page");
+	else if (!crash->has_region)
+		snprintf(out, size, "not mapped");
+	else if (distance == 0 && crash->region.type == NUB_REGION_GUARD)
+		snprintf(out, size, "the stack's guard page: stack overflow");
+	else if (distance == 0)
+		snprintf(out, size, "%s, %s", nub_region_type_name(crash->region.type),
+		         nub_flags_short(crash->region.flags));
+	else
+		/* A distance is counted from the address to the region. */
+		snprintf(out, size, "not mapped, 0x%" PRIx64 " bytes %s %s", distance,
+		         crash->region_distance > 0 ? "below" : "above", nub_region_type_name(crash->region.type));
+}
+
+/* In words, where a mnemonic alone says little. */
+static const char *vector_words(unsigned vector)
+{
+	static const char *const words[] = {
+	    [0] = "divide error",
+	    [1] = "debug trap",
+	    [2] = "non-maskable interrupt",
+	    [3] = "breakpoint",
+	    [4] = "overflow",
+	    [5] = "bound range exceeded",
+	    [6] = "invalid instruction",
+	    [7] = "no coprocessor",
+	    [8] = "double fault",
+	    [10] = "invalid TSS",
+	    [11] = "segment not present",
+	    [12] = "stack-segment fault",
+	    [13] = "general protection fault",
+	    [14] = "page fault",
+	    [16] = "x87 floating-point error",
+	    [17] = "alignment check",
+	    [18] = "machine check",
+	    [19] = "SIMD floating-point error",
+	    [21] = "control protection fault",
+	};
+
+	return vector < sizeof(words) / sizeof(words[0]) && words[vector] != NULL ? words[vector] : "exception";
+}
+
+static void exception_sentence(const struct nub_crash *crash, const char *place, char *out, size_t size)
+{
+	const char *access = nub_access_name(crash->access);
+	const char *name = nub_vector_name(crash->vector);
+	char where[128];
+
+	if (crash->has_address && access != NULL) {
+		describe_address(crash, where, sizeof(where));
+		snprintf(out, size, "%s 0x%" PRIx64 " (%s) at %s: %s",
+		         crash->access == NUB_REGION_WRITE     ? "write to"
+		         : crash->access == NUB_REGION_EXECUTE ? "execution of"
+		                                               : "read from",
+		         crash->address, where, place, vector_words(crash->vector));
+	} else {
+		snprintf(out, size, "%s (%s, vector %u, error code 0x%" PRIx64 ") at %s", vector_words(crash->vector),
+		         name != NULL ? name : "no name", crash->vector, crash->error_code, place);
+	}
+}
+
+static const char *abort_words(unsigned code)
+{
+	switch (code) {
+	case NUB_ABORT_CODE_ABORT:
+		return "abort";
+	case NUB_ABORT_CODE_ASSERT:
+		return "assertion failed";
+	case NUB_ABORT_CODE_RUNTIME:
+		return "guest runtime gave up";
+	default:
+		return "abort with a code of the guest's own";
+	}
+}
+
+void nub_crash_sentence(const struct nub_crash *crash, const struct nub_image *image, char *out, size_t size)
+{
+	char place[192];
+
+	nub_crash_place(crash, image, place, sizeof(place));
+	switch (crash->kind) {
+	case NUB_CRASH_EXCEPTION:
+		exception_sentence(crash, place, out, size);
+		break;
+	case NUB_CRASH_ABORT:
+		snprintf(out, size, "%s%s%s (code %u) at %s", abort_words(crash->abort_code),
+		         crash->abort_message[0] != '\0' ? ": " : "", crash->abort_message, crash->abort_code, place);
+		break;
+	case NUB_CRASH_BAD_PORT:
+		snprintf(out, size, "out to port 0x%x, which is not open, at %s", crash->port, place);
+		break;
+	case NUB_CRASH_NO_MEMORY:
+		snprintf(out, size, "access to guest-physical 0x%" PRIx64 ", where no memory is, at %s", crash->address,
+		         place);
+		break;
+	case NUB_CRASH_TRIPLE_FAULT:
+		snprintf(out, size, "triple fault at %s", place);
+		break;
+	case NUB_CRASH_EMULATION:
+		snprintf(out, size, "an instruction that this host's KVM can't run, at %s", place);
+		break;
+	case NUB_CRASH_HALTED:
+		snprintf(out, size, "hlt, which nothing would end, at %s", place);
+		break;
+	case NUB_CRASH_ABI:
+		snprintf(out, size, "the guest broke its ABI: %s", crash->abort_message);
+		break;
+	}
+}

@@ -1,0 +1,71 @@
+/* One read for a regular file, as many as it takes for a pipe. */
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fail.h"
+#include "util.h"
+
+static int refuse_too_big(const char *path, uint64_t limit, enum nub_error_kind kind, struct nub_error *err)
+{
+	nub_refuse(err, kind, "%s: is over the limit of %llu bytes", path, (unsigned long long)limit);
+	return nub_advise(err, "is it the right file? --map gives a guest large files without copying them");
+}
+
+/* Append what fd gives until its end. The buffer always has a byte more than the file, so that the end is seen without
+ * growing it. */
+static int read_to_end(int fd, const char *path, uint64_t limit, enum nub_error_kind too_big, uint8_t **bytes,
+                       size_t capacity, size_t *size, struct nub_error *err)
+{
+	for (;;) {
+		if (*size == capacity) {
+			capacity *= 2;
+			uint8_t *larger = realloc(*bytes, capacity);
+			if (larger == NULL)
+				return nub_refuse_errno(err, "%s", path);
+			*bytes = larger;
+		}
+		ssize_t got = read(fd, *bytes + *size, capacity - *size);
+		if (got < 0 && errno != EINTR)
+			return nub_refuse_errno(err, "%s", path);
+		if (got == 0)
+			return 0;
+		if (got > 0)
+			*size += (size_t)got;
+		if (*size > limit)
+			return refuse_too_big(path, limit, too_big, err);
+	}
+}
+
+int nub_file_read(const char *path, uint64_t limit, enum nub_error_kind too_big, uint8_t **bytes, size_t *size,
+                  struct nub_error *err)
+{
+	NUB_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	struct stat st;
+	size_t capacity = 64 << 10;
+
+	*bytes = NULL;
+	*size = 0;
+	if (fd < 0 || fstat(fd, &st) != 0) {
+		nub_refuse_errno(err, "%s", path);
+		return nub_advise(err, err->sys_errno == EACCES ? "it must be readable by this user"
+		                                                : "check the file's name");
+	}
+	if (S_ISREG(st.st_mode)) {
+		if ((uint64_t)st.st_size > limit)
+			return refuse_too_big(path, limit, too_big, err);
+		capacity = (size_t)st.st_size + 1;
+	}
+	*bytes = malloc(capacity);
+	if (*bytes == NULL)
+		return nub_refuse_errno(err, "%s", path);
+	if (read_to_end(fd, path, limit, too_big, bytes, capacity, size, err) == 0)
+		return 0;
+	free(*bytes);
+	*bytes = NULL;
+	return -1;
+}

@@ -1,0 +1,15 @@
+/* Reading the files that are named on the command line. */
+#ifndef NUBRUN_FILE_H
+#define NUBRUN_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "nub.h"
+
+/* Read a file (or pipe) of at most `limit` bytes into *bytes, malloc'd, never NULL. A copy, so that nobody changes it
+ * between its check and its use. Errors: NOT_FOUND, IO, NO_MEMORY; `too_big` when it is over the limit. */
+int nub_file_read(const char *path, uint64_t limit, enum nub_error_kind too_big, uint8_t **bytes, size_t *size,
+                  struct nub_error *err);
+
+#endif

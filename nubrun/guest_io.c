@@ -1,0 +1,103 @@
+/* The guest's stdout, stderr and log. */
+#include "guest_io.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fail.h"
+#include "json_status.h"
+#include "json_value.h"
+#include "stream.h"
+#include "text.h"
+#include "util.h"
+
+uint64_t nub_guest_io_remaining(void *context)
+{
+	struct nub_guest_io *io = context;
+
+	return io->sandbox != NULL ? nub_sandbox_remaining_ns(io->sandbox) : UINT64_MAX;
+}
+
+int nub_guest_io_write(struct nub_guest_io *io, int fd, const void *bytes, size_t size, struct nub_error *err)
+{
+	const char *text = bytes;
+
+	if (size == 0)
+		return 0;
+	int result = nub_write_timed(fd, bytes, size, nub_guest_io_remaining, io);
+	if (result > 0)
+		/* The time is over: the library makes a time-out of it. */
+		return -1;
+	if (result < 0) {
+		const char *name = fd == STDOUT_FILENO ? "stdout" : "stderr";
+		nub_refuse_errno(err, "%s: can't write what the guest printed", name);
+		return nub_advise(err, "keep %s open, with room for it, or send it to /dev/null", name);
+	}
+	if (fd == STDOUT_FILENO)
+		io->stdout_open = text[size - 1] != '\n';
+	else
+		io->stderr_open = text[size - 1] != '\n';
+	return 0;
+}
+
+static int output(void *context, enum nub_stream stream, const void *bytes, size_t size, struct nub_error *err)
+{
+	struct nub_guest_io *io = context;
+
+	return nub_guest_io_write(io, stream == NUB_STDOUT ? io->stdout_fd : STDERR_FILENO, bytes, size, err);
+}
+
+/* "warn: main.c:12: message" */
+static char *log_text(const struct nub_log_record *record, size_t *size)
+{
+	NUB_AUTO_FREE char *source = nub_text_printable(record->source, strlen(record->source));
+	NUB_AUTO_FREE char *message = nub_text_printable(record->message, strlen(record->message));
+	char *line;
+
+	if (source == NULL || message == NULL)
+		return NULL;
+	int length =
+	    asprintf(&line, "%s: %s:%u: %s\n", nub_log_level_name(record->level), source, record->line, message);
+	*size = length < 0 ? 0 : (size_t)length;
+	return length < 0 ? NULL : line;
+}
+
+static char *log_json(const struct nub_log_record *record, size_t *size)
+{
+	struct json_object *object = nub_json_log(record);
+	char *line = nub_json_text(object, false, size);
+
+	json_object_put(object);
+	return line;
+}
+
+static int log_record(void *context, const struct nub_log_record *record, struct nub_error *err)
+{
+	struct nub_guest_io *io = context;
+	size_t size = 0;
+	NUB_AUTO_FREE char *line = io->json_log ? log_json(record, &size) : log_text(record, &size);
+
+	if (line == NULL)
+		return nub_refuse(err, NUB_E_NO_MEMORY, "out of memory for a log record");
+	if (io->stderr_open && nub_guest_io_write(io, STDERR_FILENO, "\n", 1, err) != 0)
+		return -1;
+	return nub_guest_io_write(io, STDERR_FILENO, line, size, err);
+}
+
+static int call(void *context, const char *name, const struct nub_value *args, unsigned arg_count,
+                enum nub_type result_type, struct nub_value *result, struct nub_error *err)
+{
+	return nub_host_fn_call(context, name, args, arg_count, result_type, result, err);
+}
+
+struct nub_host_ops nub_guest_io_ops(struct nub_guest_io *io)
+{
+	return (struct nub_host_ops){.context = io, .output = output, .log = log_record, .call = call};
+}
+
+void nub_guest_io_release(struct nub_guest_io *io)
+{
+	nub_json_value_release(&io->reply);
+}

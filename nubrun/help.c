@@ -1,0 +1,77 @@
+/* `nubrun help` and --help: made from the tables. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "command.h"
+#include "fail.h"
+#include "print.h"
+
+/* "  -q, --quiet" or "      --heap SIZE" */
+static int option_label(const struct nub_option *option, char *out, size_t size)
+{
+	char shown[8] = "    ";
+
+	if (option->short_name != 0)
+		snprintf(shown, sizeof(shown), "-%c, ", option->short_name);
+	return snprintf(out, size, "  %s--%s%s%s", shown, option->name, option->arg != NULL ? " " : "",
+	                option->arg != NULL ? option->arg : "");
+}
+
+static void print_options(const struct nub_option *options)
+{
+	char label[80];
+	int width = 0;
+
+	for (const struct nub_option *option = options; option->name != NULL; option++) {
+		int length = option_label(option, label, sizeof(label));
+		width = length > width ? length : width;
+	}
+	for (const struct nub_option *option = options; option->name != NULL; option++) {
+		option_label(option, label, sizeof(label));
+		printf("%-*s  %s\n", width, label, option->help);
+	}
+}
+
+static void print_commands(void)
+{
+	printf("usage: nubrun COMMAND [options] ...\n"
+	       "Run ELF guests in KVM virtual machines without a kernel and without devices.\n\ncommands:\n");
+	for (const struct nub_command *command = nub_commands; command->name != NULL; command++)
+		if (!command->hidden)
+			printf("  %-8s  %s\n", command->name, command->purpose);
+	printf("\noptions:\n"
+	       "  -h, --help     show this help\n"
+	       "  -V, --version  print the version\n\n"
+	       "'nubrun help COMMAND' shows a command's options, nubrun(1) everything.\n");
+}
+
+int nub_help_print(const struct nub_command *command, struct nub_error *err)
+{
+	if (command == NULL) {
+		print_commands();
+	} else {
+		printf("usage: nubrun %s %s\n%s\n\noptions:\n", command->name, command->synopsis, command->purpose);
+		print_options(command->options);
+	}
+	return nub_print_end(err);
+}
+
+int nub_cmd_help(int argc, char **argv, struct nub_report *report)
+{
+	struct nub_error err = {0};
+	const struct nub_command *command = NULL;
+	char none;
+
+	report->only_errors = true;
+	if (!nub_command_options(&argc, &argv, &none, report) || !nub_command_operands(argc, argv, 0, 1, report))
+		return nub_report_end(report);
+	if (argc == 1)
+		command = nub_command_find(argv[0]);
+	if (argc == 1 && command == NULL)
+		nub_command_unknown(argv[0], &err);
+	else
+		nub_help_print(command, &err);
+	if (err.kind != NUB_E_NONE)
+		nub_report_error(report, &err);
+	return nub_report_end(report);
+}

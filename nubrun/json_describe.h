@@ -1,0 +1,15 @@
+/* JSON answers of `inspect` and `check`. Members: nubrun(1). */
+#ifndef NUBRUN_JSON_DESCRIBE_H
+#define NUBRUN_JSON_DESCRIBE_H
+
+#include <json-c/json.h>
+
+#include "nub.h"
+
+struct json_object *nub_json_image(const char *path, const struct nub_image *image, const struct nub_region *regions,
+                                   size_t region_count);
+
+/* `error` is why guests can't run here, or NULL. */
+struct json_object *nub_json_host(const struct nub_host_info *info, const struct nub_error *error);
+
+#endif

@@ -1,0 +1,35 @@
+/* JSON and typed values: the arguments of --call, its result, and what host functions get and give.
+ *
+ * i32, u32, i64, u64: integers, exact. f32, f64: numbers in their shortest form that reads back the same; "nan", "inf",
+ * "-inf". bool: true, false. string: a string. bytes: {"base64": "..."}. void: null.
+ */
+#ifndef NUBRUN_JSON_VALUE_H
+#define NUBRUN_JSON_VALUE_H
+
+#include <json-c/json.h>
+
+#include "nub.h"
+
+/* Parse one JSON text, nothing but space behind it. Error: ARGUMENTS, "WHAT: not JSON at character N: why". */
+struct json_object *nub_json_parse(const char *text, size_t size, const char *what, struct nub_error *err);
+
+/* A value of `type` from JSON. STRING and BYTES get malloc'd bytes: nub_json_value_release frees them. Errors: ARGUMENTS
+ * ("WHAT: 300 is out of range for i32", "WHAT: \"x\" is not an i64"), NO_MEMORY. */
+int nub_json_to_value(struct json_object *json, enum nub_type type, const char *what, struct nub_value *value,
+                      struct nub_error *err);
+void nub_json_value_release(struct nub_value *value);
+
+struct json_object *nub_json_from_value(const struct nub_value *value);
+
+/* A JSON string of bytes that came from outside: invalid UTF-8 becomes U+FFFD. */
+struct json_object *nub_json_string(const void *text, size_t size);
+struct json_object *nub_json_cstring(const char *text);
+
+/* "0x..." */
+struct json_object *nub_json_hex(uint64_t number);
+
+/* The text of `json` on one line, or indented, with a line feed; malloc'd, NULL without memory. No control character is
+ * in it, DEL and U+0080 to U+009F included. */
+char *nub_json_text(struct json_object *json, bool indented, size_t *size);
+
+#endif

@@ -1,0 +1,34 @@
+/* stdout, flushed and checked: a full disk must not look like a short answer. */
+#include "print.h"
+
+#include <stdio.h>
+
+#include "fail.h"
+#include "json_value.h"
+#include "util.h"
+
+int nub_print_end(struct nub_error *err)
+{
+	/* A short write may have failed at any printf: errno is only sure if it is the flush that fails. */
+	bool failed = ferror(stdout) != 0;
+
+	if (fflush(stdout) != 0)
+		nub_refuse_errno(err, "stdout");
+	else if (failed)
+		nub_refuse(err, NUB_E_IO, "stdout: could not be written");
+	else
+		return 0;
+	return nub_advise(err, "keep stdout open, with room for what is printed");
+}
+
+int nub_print_json(struct json_object *object, struct nub_error *err)
+{
+	size_t size;
+	NUB_AUTO_FREE char *text = nub_json_text(object, true, &size);
+
+	json_object_put(object);
+	if (text == NULL)
+		return nub_refuse(err, NUB_E_NO_MEMORY, "out of memory for the answer");
+	fwrite(text, 1, size, stdout);
+	return nub_print_end(err);
+}

@@ -1,0 +1,169 @@
+/* A shell command with a pipe to its stdin and one from its stdout, polled together so that neither side can block. */
+#include "subprocess.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fail.h"
+#include "stream.h"
+#include "util.h"
+
+extern char **environ;
+
+/* Our ends; -1 when closed. */
+struct channel {
+	int in, out, pidfd;
+	size_t sent, capacity;
+};
+
+static void close_end(int *fd)
+{
+	nub_close_fd(fd);
+	*fd = -1;
+}
+
+/* posix_spawn and not fork: a fork would write-protect the guest's memory. Gives an errno value. */
+static int spawn(const char *command, int child_in, int child_out, pid_t *pid)
+{
+	char *argv[] = {(char[]){"sh"}, (char[]){"-c"}, (char *)(uintptr_t)command, NULL};
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	sigset_t none, defaults;
+
+	sigemptyset(&none);
+	sigemptyset(&defaults);
+	sigaddset(&defaults, SIGPIPE);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawnattr_init(&attributes);
+	posix_spawn_file_actions_adddup2(&actions, child_in, STDIN_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, child_out, STDOUT_FILENO);
+	posix_spawnattr_setpgroup(&attributes, 0);
+	posix_spawnattr_setsigmask(&attributes, &none);
+	posix_spawnattr_setsigdefault(&attributes, &defaults);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	int error = posix_spawn(pid, "/bin/sh", &actions, &attributes, argv, environ);
+	posix_spawnattr_destroy(&attributes);
+	posix_spawn_file_actions_destroy(&actions);
+	return error;
+}
+
+/* Start the command. The child's ends of the pipes are closed here again, so that its end shows as their end. */
+static int start(const char *command, struct channel *channel, pid_t *pid, struct nub_error *err)
+{
+	int in[2] = {-1, -1}, out[2] = {-1, -1};
+	int error = pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0 ? errno : 0;
+
+	if (error == 0)
+		error = spawn(command, in[0], out[1], pid);
+	nub_close_fd(&in[0]);
+	nub_close_fd(&out[1]);
+	channel->in = in[1];
+	channel->out = out[0];
+	if (error != 0) {
+		errno = error;
+		return nub_refuse_errno(err, "can't start /bin/sh");
+	}
+	channel->pidfd = pidfd_open(*pid, 0);
+	if (channel->pidfd < 0 || fcntl(channel->in, F_SETFL, O_NONBLOCK) != 0 ||
+	    fcntl(channel->out, F_SETFL, O_NONBLOCK) != 0) {
+		nub_refuse_errno(err, "can't watch /bin/sh");
+		kill(-*pid, SIGKILL);
+		waitpid(*pid, NULL, 0);
+		return -1;
+	}
+	return 0;
+}
+
+static void send_some(struct nub_subprocess *process, struct channel *channel)
+{
+	const uint8_t *at = (const uint8_t *)process->input + channel->sent;
+	ssize_t sent = write(channel->in, at, process->input_size - channel->sent);
+
+	if (sent > 0)
+		channel->sent += (size_t)sent;
+	/* A command need not read its input: a closed pipe is no error. */
+	if (channel->sent == process->input_size || (sent < 0 && errno != EAGAIN && errno != EINTR))
+		close_end(&channel->in);
+}
+
+static enum nub_subprocess_result receive_some(struct nub_subprocess *process, struct channel *channel,
+                                               struct nub_error *err)
+{
+	if (channel->capacity - process->output_size < 4096) {
+		size_t capacity = channel->capacity == 0 ? 16 << 10 : channel->capacity * 2;
+		uint8_t *larger = realloc(process->output, capacity);
+		if (larger == NULL) {
+			nub_refuse_errno(err, "output of a command");
+			return NUB_SUBPROCESS_FAILED;
+		}
+		process->output = larger;
+		channel->capacity = capacity;
+	}
+	ssize_t got =
+	    read(channel->out, process->output + process->output_size, channel->capacity - process->output_size);
+	if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
+		close_end(&channel->out);
+	if (got > 0)
+		process->output_size += (size_t)got;
+	return process->output_size > process->output_limit ? NUB_SUBPROCESS_TOO_MUCH : NUB_SUBPROCESS_ENDED;
+}
+
+/* Until stdout is at its end and the shell has ended, as $(...) does it. */
+static enum nub_subprocess_result exchange(struct nub_subprocess *process, struct channel *channel,
+                                           struct nub_error *err)
+{
+	while (channel->out >= 0 || channel->pidfd >= 0) {
+		struct pollfd fds[3] = {
+		    {.fd = channel->in, .events = POLLOUT},
+		    {.fd = channel->out, .events = POLLIN},
+		    {.fd = channel->pidfd, .events = POLLIN},
+		};
+		uint64_t ns = process->remaining(process->context);
+		if (ns == 0)
+			return NUB_SUBPROCESS_TIMED_OUT;
+		if (poll(fds, 3, nub_poll_ms(ns)) < 0 && errno != EINTR) {
+			nub_refuse_errno(err, "poll");
+			return NUB_SUBPROCESS_FAILED;
+		}
+		if (fds[0].revents != 0)
+			send_some(process, channel);
+		if (fds[1].revents != 0) {
+			enum nub_subprocess_result result = receive_some(process, channel, err);
+			if (result != NUB_SUBPROCESS_ENDED)
+				return result;
+		}
+		if (fds[2].revents != 0)
+			close_end(&channel->pidfd);
+	}
+	return NUB_SUBPROCESS_ENDED;
+}
+
+enum nub_subprocess_result nub_subprocess_run(struct nub_subprocess *process, struct nub_error *err)
+{
+	struct channel channel = {.in = -1, .out = -1, .pidfd = -1};
+	enum nub_subprocess_result result = NUB_SUBPROCESS_FAILED;
+	pid_t pid;
+
+	process->output = NULL;
+	process->output_size = 0;
+	/* Where a parent has it ignored, the kernel would reap the shell before waitpid. */
+	signal(SIGCHLD, SIG_DFL);
+	if (start(process->command, &channel, &pid, err) == 0) {
+		result = exchange(process, &channel, err);
+		if (result != NUB_SUBPROCESS_ENDED)
+			kill(-pid, SIGKILL);
+		while (waitpid(pid, &process->wait_status, 0) < 0 && errno == EINTR)
+			continue;
+	}
+	nub_close_fd(&channel.in);
+	nub_close_fd(&channel.out);
+	nub_close_fd(&channel.pidfd);
+	return result;
+}
