@@ -5,14 +5,14 @@ void *operator_new(size_t size) __asm__("_Znwm");
 void *operator_new_array(size_t size) __asm__("_Znam") __attribute__((alias("_Znwm")));
 void *operator_new_aligned(size_t size, size_t alignment) __asm__("_ZnwmSt11align_val_t");
 void *operator_new_array_aligned(size_t size, size_t alignment) __asm__("_ZnamSt11align_val_t")
-	__attribute__((alias("_ZnwmSt11align_val_t")));
+    __attribute__((alias("_ZnwmSt11align_val_t")));
 void operator_delete(void *block) __asm__("_ZdlPv");
 void operator_delete_array(void *block) __asm__("_ZdaPv") __attribute__((alias("_ZdlPv")));
 void operator_delete_sized(void *block, size_t size) __asm__("_ZdlPvm");
 void operator_delete_array_sized(void *block, size_t size) __asm__("_ZdaPvm") __attribute__((alias("_ZdlPvm")));
 void operator_delete_aligned(void *block, size_t size, size_t alignment) __asm__("_ZdlPvmSt11align_val_t");
 void operator_delete_array_aligned(void *block, size_t size, size_t alignment) __asm__("_ZdaPvmSt11align_val_t")
-	__attribute__((alias("_ZdlPvmSt11align_val_t")));
+    __attribute__((alias("_ZdlPvmSt11align_val_t")));
 int __cxa_guard_acquire(uint64_t *guard);
 void __cxa_guard_release(uint64_t *guard);
 void __cxa_guard_abort(uint64_t *guard);

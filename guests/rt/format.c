@@ -171,7 +171,8 @@ static void add_digits(struct field *field, const struct nub_decimal *decimal, i
 	add(field, NULL, size - there);
 }
 
-static void add_fixed(struct field *field, const struct spec *spec, const struct nub_decimal *decimal, int64_t precision)
+static void add_fixed(struct field *field, const struct spec *spec, const struct nub_decimal *decimal,
+                      int64_t precision)
 {
 	if (decimal->point > 0)
 		add_digits(field, decimal, 0, decimal->point);
@@ -225,7 +226,8 @@ static void add_general(struct field *field, const struct spec *spec, struct nub
 
 static void format_float(struct output *out, const struct spec *spec, struct arguments *args)
 {
-	double value = spec->length == LONG_DOUBLE ? (double)va_arg(args->list, long double) : va_arg(args->list, double);
+	double value =
+	    spec->length == LONG_DOUBLE ? (double)va_arg(args->list, long double) : va_arg(args->list, double);
 	struct field field = {.zero_fill = spec->zero};
 	int64_t precision = spec->precision < 0 ? 6 : spec->precision;
 	struct nub_decimal decimal;
@@ -325,8 +327,8 @@ static const char *parse_length(const char *at, struct spec *spec)
 	static const struct {
 		char letter, doubled, length, doubled_length;
 	} lengths[] = {
-		{'h', 'h', SHORT, CHAR}, {'l', 'l', LONG, LONG_LONG}, {'z', 0, SIZE, 0},
-		{'j', 0, MAX, 0},        {'t', 0, DIFFERENCE, 0},     {'L', 0, LONG_DOUBLE, 0},
+	    {'h', 'h', SHORT, CHAR}, {'l', 'l', LONG, LONG_LONG}, {'z', 0, SIZE, 0},
+	    {'j', 0, MAX, 0},        {'t', 0, DIFFERENCE, 0},     {'L', 0, LONG_DOUBLE, 0},
 	};
 
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {

@@ -89,7 +89,7 @@ static void bin_remove(struct nub_heap *heap, struct nub_heap_chunk *chunk)
 	bin_of(size_of(chunk), &class, &step);
 	if (heap->bins[class][step])
 		return;
-	heap->step_map[class] &= (uint8_t)~(1u << step);
+	heap->step_map[class] &= (uint8_t) ~(1u << step);
 	if (!heap->step_map[class])
 		heap->class_map &= ~(UINT64_C(1) << class);
 }

@@ -20,9 +20,9 @@ struct nub_heap_chunk;
 
 struct nub_heap {
 	uint8_t *start, *end, *top;
-	uint8_t *touched;       /* the highest top ever: what lies above is zero */
-	uint64_t last_size;     /* of the chunk below top; 0 when there is none */
-	uint64_t class_map;     /* bit c: step_map[c] is not 0 */
+	uint8_t *touched;                   /* the highest top ever: what lies above is zero */
+	uint64_t last_size;                 /* of the chunk below top; 0 when there is none */
+	uint64_t class_map;                 /* bit c: step_map[c] is not 0 */
 	uint8_t step_map[NUB_HEAP_CLASSES]; /* bit s: bins[c][s] is not empty */
 	struct nub_heap_chunk *bins[NUB_HEAP_CLASSES][NUB_HEAP_STEPS];
 	void (*broken)(const char *what, const void *block); /* does not return */

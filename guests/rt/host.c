@@ -160,7 +160,8 @@ unsigned nub_mapped_file_count(void)
 
 const struct nub_file_mapping *nub_mapped_file_at(unsigned index)
 {
-	const struct nub_file_mapping *files = (const struct nub_file_mapping *)(uintptr_t)nub_rt.peb->file_mappings.gva;
+	const struct nub_file_mapping *files =
+	    (const struct nub_file_mapping *)(uintptr_t)nub_rt.peb->file_mappings.gva;
 
 	return index < nub_mapped_file_count() ? &files[index] : NULL;
 }

@@ -185,9 +185,9 @@ static inline struct nub_value nub_string(const char *text)
 
 int nub_call_host(const char *name, struct nub_value *result, enum nub_type result_type, unsigned count,
                   const struct nub_value *args);
-const char *nub_host_error(void);       /* why the last one failed */
-uint32_t nub_host_error_code(void);     /* the host's number for it; 0 when the call never left */
-uint64_t nub_time_ns(void);             /* nanoseconds since 1970 */
+const char *nub_host_error(void);         /* why the last one failed */
+uint32_t nub_host_error_code(void);       /* the host's number for it; 0 when the call never left */
+uint64_t nub_time_ns(void);               /* nanoseconds since 1970 */
 int nub_random(void *bytes, size_t size); /* random bytes of the host; 0 or -1 */
 
 #define nub_host(name, result, result_type, ...)                                                                       \
@@ -198,12 +198,12 @@ int nub_random(void *bytes, size_t size); /* random bytes of the host; 0 or -1 *
 
 /* ---- What the host prepared ---- */
 
-uint64_t nub_seed(void);               /* random, new at each entry */
-void *nub_init_data(size_t *size);     /* NULL and 0 when there is none; read-only unless the host was asked */
+uint64_t nub_seed(void);           /* random, new at each entry */
+void *nub_init_data(size_t *size); /* NULL and 0 when there is none; read-only unless the host was asked */
 const struct nub_peb *nub_peb(void);
 unsigned nub_mapped_file_count(void);
-const struct nub_file_mapping *nub_mapped_file_at(unsigned index);  /* NULL from the count upwards */
-const void *nub_mapped_file(const char *label, size_t *size);       /* NULL when no file has this label */
+const struct nub_file_mapping *nub_mapped_file_at(unsigned index); /* NULL from the count upwards */
+const void *nub_mapped_file(const char *label, size_t *size);      /* NULL when no file has this label */
 
 /* The host may take a snapshot here. 0 when this run goes on, 1 when it goes on from a snapshot. */
 int nub_checkpoint(void);
@@ -300,7 +300,8 @@ NUB_ABI_ASSERT(offsetof(struct nub_export_entry, name) == offsetof(struct nub_ex
 
 /* aligned(8): compilers give larger objects a larger alignment, which would leave gaps in the table. */
 #define NUB_EXPORT(function, ...)                                                                                      \
-	NUB_EXPORT_(function, NUB_PARAM_COUNT(__VA_ARGS__), NUB_JOIN(NUB_EACH_, NUB_PARAM_COUNT(__VA_ARGS__)), __VA_ARGS__)
+	NUB_EXPORT_(function, NUB_PARAM_COUNT(__VA_ARGS__), NUB_JOIN(NUB_EACH_, NUB_PARAM_COUNT(__VA_ARGS__)),         \
+	            __VA_ARGS__)
 #define NUB_EXPORT_(function, count, each, R, ...)                                                                     \
 	NUB_CHECK_PROTOTYPE(function, NUB_C_##R, each(NUB_PARAM_TYPE, void, ##__VA_ARGS__));                           \
 	static void nub_wrapper_##function(const struct nub_value *nub_args, struct nub_value *nub_result)             \
@@ -310,9 +311,9 @@ NUB_ABI_ASSERT(offsetof(struct nub_export_entry, name) == offsetof(struct nub_ex
 		NUB_RESULT_##R(function(each(NUB_PARAM_ARG, , ##__VA_ARGS__)));                                        \
 	}                                                                                                              \
 	NUB_ABI_ASSERT(sizeof(#function) <= NUB_NAME_MAX + 1);                                                         \
-	__attribute__((section(NUB_EXPORT_SECTION), used, aligned(8))) static struct nub_export_entry                  \
-		nub_export_##function = {nub_wrapper_##function, NUB_TYPE_##R, count,                                  \
-	                                 {each(NUB_PARAM_CODE, 0, ##__VA_ARGS__)}, #function};
+	__attribute__((section(NUB_EXPORT_SECTION), used,                                                              \
+	               aligned(8))) static struct nub_export_entry nub_export_##function = {                           \
+	    nub_wrapper_##function, NUB_TYPE_##R, count, {each(NUB_PARAM_CODE, 0, ##__VA_ARGS__)}, #function};
 
 #ifdef __cplusplus
 }
