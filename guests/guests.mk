@@ -1,8 +1,11 @@
 # The guest runtime and the sample guests: each guests/NAME.c becomes build/guests/NAME.elf (ET_EXEC) and NAME.pie.elf.
 
 GUEST_CFLAGS ?= -O2 -g
-GUEST_FLAGS = -std=gnu17 -ffreestanding -fno-stack-protector -fcf-protection=none -Iguests/rt -Ilib $(WARNINGS) $(GUEST_CFLAGS)
-GUEST_LINK = -nostdlib -Wl,-T,guests/rt/nub.ld -Wl,-z,noexecstack
+# What guests/rt/nub-guest.pc.in says, for a build inside the project.
+GUEST_FLAGS = -std=gnu17 -ffreestanding -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
+	-ffunction-sections -fdata-sections -Iguests/rt -Ilib $(WARNINGS) $(GUEST_CFLAGS)
+GUEST_LINK = -nostdlib -Wl,-T,guests/rt/nub.ld -Wl,--gc-sections -Wl,--build-id -Wl,-z,noexecstack -Wl,-z,separate-code \
+	-Wl,-z,norelro
 
 RT_SRCS = $(wildcard guests/rt/*.c guests/rt/*.S)
 RT_OBJS = $(patsubst %,$(B)/%.o,$(RT_SRCS))
@@ -31,8 +34,7 @@ $(B)/guests/%.elf: guests/%.c $(B)/libnubguest.a guests/rt/nub.ld
 	$(Q)mkdir -p $(@D)
 	$(Q)$(GUEST_CC) $(GUEST_FLAGS) $(GUEST_FLAGS_$*) -fno-pie -static -MMD -MP -MF $@.d -MT $@ $(GUEST_LINK) -o $@ $< $(B)/libnubguest.a
 
-# simd wants AVX2; two-spaces runs at CPL 0, where some hosts interpret every instruction and know general registers only.
-GUEST_FLAGS_simd = -mavx2
+# two-spaces runs at CPL 0, where some hosts interpret every instruction and know general registers only.
 GUEST_FLAGS_two-spaces = -mgeneral-regs-only
 
 .PHONY: guests

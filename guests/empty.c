@@ -1,0 +1,25 @@
+/* Functions that do next to nothing: what a call costs, and what a written page costs. */
+#include "nub_guest.h"
+
+#define PAGES 4
+
+static void empty(void)
+{
+}
+NUB_EXPORT(empty, VOID)
+
+/* Write to four heap pages, the same ones each time. */
+static void write4(void)
+{
+	static volatile uint8_t *pages;
+
+	if (!pages)
+		pages = (volatile uint8_t *)aligned_alloc(NUB_PAGE_SIZE, PAGES * NUB_PAGE_SIZE);
+	if (!pages) {
+		nub_fail(1, "no heap for %d pages", PAGES);
+		return;
+	}
+	for (int i = 0; i < PAGES; i++)
+		pages[i * NUB_PAGE_SIZE]++;
+}
+NUB_EXPORT(write4, VOID)

@@ -1,0 +1,46 @@
+/* malloc and its family, and C++'s operators, over the PEB's heap. */
+#include "heap.h"
+#include "rt.h"
+
+static struct nub_heap heap;
+
+static void broken(const char *what, const void *block)
+{
+	nub_abort("heap: the block at %p %s", block, what);
+}
+
+void nub_rt_heap_init(void *memory, uint64_t size)
+{
+	nub_heap_init(&heap, memory, size, broken);
+}
+
+void *malloc(size_t size)
+{
+	return nub_heap_alloc(&heap, size);
+}
+
+void *calloc(size_t count, size_t size)
+{
+	size_t total;
+
+	if (__builtin_mul_overflow(count, size, &total))
+		return NULL;
+	return nub_heap_alloc_zeroed(&heap, total);
+}
+
+void *realloc(void *block, size_t size)
+{
+	return nub_heap_resize(&heap, block, size);
+}
+
+void *aligned_alloc(size_t alignment, size_t size)
+{
+	if (alignment == 0 || (alignment & (alignment - 1)) != 0)
+		return NULL;
+	return nub_heap_alloc_aligned(&heap, alignment, size);
+}
+
+void free(void *block)
+{
+	nub_heap_free(&heap, block);
+}

@@ -1,0 +1,32 @@
+/* Where the host enters a guest, and the ELF note that says what this guest speaks. */
+#include "abi/nub_abi.h"
+
+	.section .note.nub, "a", @note
+	.balign 4
+	.long 4 /* bytes of the name */
+	.long 8 /* bytes of struct nub_note */
+	.long NUB_NOTE_TYPE_ABI
+	.asciz "nub"
+	.long NUB_ABI_VERSION
+	.long 3 /* privilege level */
+
+/* Both entries: rdi PEB, rsi seed, rdx page size, rcx log level, which are the arguments of the C functions as they
+ * stand. rsp is 16-aligned and there is nothing to return to. */
+	.text
+	.globl _start
+	.type _start, @function
+_start:
+	xorl %ebp, %ebp
+	call nub_rt_start
+	ud2
+	.size _start, . - _start
+
+	.globl nub_rt_dispatch
+	.type nub_rt_dispatch, @function
+nub_rt_dispatch:
+	xorl %ebp, %ebp
+	call nub_rt_resume
+	ud2
+	.size nub_rt_dispatch, . - nub_rt_dispatch
+
+	.section .note.GNU-stack, "", @progbits
