@@ -84,14 +84,14 @@ static void privileged(void)
 
 static void bad_port(void)
 {
-	__asm__ volatile("outl %0, %w1" : : "a"(0), "d"((uint16_t)0x80));
+	__asm__ volatile("outb %b0, %w1" : : "a"(0), "d"((uint16_t)0x80));
 }
 
 static void exit_port(void)
 {
 	uint32_t value;
 
-	__asm__ volatile("inl %w1, %0" : "=a"(value) : "d"((uint16_t)NUB_PORT_HALT));
+	__asm__ volatile("inb %w1, %b0" : "=a"(value) : "d"((uint16_t)NUB_PORT_HALT));
 }
 
 static void abort_message(void)

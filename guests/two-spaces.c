@@ -41,7 +41,7 @@ struct kernel {
 
 static void out(uint16_t port, uint32_t value)
 {
-	__asm__ volatile("outl %0, %w1" : : "a"(value), "d"(port) : "memory");
+	__asm__ volatile("outb %b0, %w1" : : "a"(value), "d"(port) : "memory");
 }
 
 static void print(struct kernel *kernel, const char *text)
@@ -58,7 +58,7 @@ static void print(struct kernel *kernel, const char *text)
 
 static void halt(int code)
 {
-	__asm__ volatile("outl %0, %w1" : : "a"(NUB_HALT_EXIT), "d"((uint16_t)NUB_PORT_HALT), "D"(code) : "memory");
+	__asm__ volatile("outb %b0, %w1" : : "a"(NUB_HALT_EXIT), "d"((uint16_t)NUB_PORT_HALT), "D"(code) : "memory");
 	for (;;)
 		__asm__ volatile("ud2");
 }

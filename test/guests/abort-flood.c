@@ -3,7 +3,7 @@
 
 static void send(uint32_t value)
 {
-	__asm__ volatile("outl %0, %w1" : : "a"(value), "d"((uint16_t)NUB_PORT_ABORT) : "memory");
+	__asm__ volatile("outb %b0, %w1" : : "a"(value), "d"((uint16_t)NUB_PORT_ABORT) : "memory");
 }
 
 int main(int argc, char **argv)

@@ -3,7 +3,7 @@
 
 static void halt(uint32_t reason)
 {
-	__asm__ volatile("outl %0, %w1" : : "a"(reason), "d"((uint16_t)NUB_PORT_HALT), "D"(0) : "memory");
+	__asm__ volatile("outb %b0, %w1" : : "a"(reason), "d"((uint16_t)NUB_PORT_HALT), "D"(0) : "memory");
 }
 NUB_EXPORT(halt, VOID, U32)
 

@@ -15,7 +15,7 @@ static void push(const void *item, uint64_t size)
 
 static void out(uint16_t port, uint32_t value)
 {
-	__asm__ volatile("outl %0, %w1" : : "a"(value), "d"(port) : "memory");
+	__asm__ volatile("outb %b0, %w1" : : "a"(value), "d"(port) : "memory");
 }
 
 /* Items as they would be on the wire; each is wrong in one place. */

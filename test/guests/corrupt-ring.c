@@ -39,7 +39,7 @@ static bool corrupt(const char *way)
 
 static void print_ring(void)
 {
-	__asm__ volatile("outl %0, %w1" : : "a"(1), "d"((uint16_t)NUB_PORT_PRINT) : "memory");
+	__asm__ volatile("outb %b0, %w1" : : "a"(1), "d"((uint16_t)NUB_PORT_PRINT) : "memory");
 }
 
 static void corrupt_call(const char *way)

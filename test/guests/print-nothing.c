@@ -3,7 +3,7 @@
 
 static void out(uint16_t port, uint32_t value)
 {
-	__asm__ volatile("outl %0, %w1" : : "a"(value), "d"(port) : "memory");
+	__asm__ volatile("outb %b0, %w1" : : "a"(value), "d"(port) : "memory");
 }
 
 /* A call that ends without a reply. */
