@@ -28,10 +28,12 @@ static bool corrupt(const char *way)
 		set(16, UINT64_MAX - 7);
 	else if (strcmp(way, "back-zero") == 0)
 		set(16, 0);
-	else if (strcmp(way, "back-self") == 0)
-		set(16, 16);
+	else if (strcmp(way, "back-inside") == 0)
+		set(16, 17);
 	else if (strcmp(way, "back-sp") == 0)
 		set(16, 24);
+	else if (strcmp(way, "empty-item") == 0)
+		set(16, 16);
 	else
 		return strcmp(way, "sound") == 0;
 	return true;
@@ -51,7 +53,7 @@ static void corrupt_call(const char *way)
 }
 NUB_EXPORT(corrupt_call, VOID, STRING)
 
-/* "sound" is the way that must work: it prints 8 bytes. */
+/* "sound" and "empty-item" must work: they print 8 bytes, and none. */
 int main(int argc, char **argv)
 {
 	if (argc < 2 || !corrupt(argv[1]))
