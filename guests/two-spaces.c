@@ -158,7 +158,7 @@ static int check(struct kernel *kernel, int holds, const char *right, const char
 
 __attribute__((used)) static void two_spaces(const struct nub_peb *peb, uint64_t stack_top)
 {
-	struct kernel kernel = {peb, (peb->heap.gva + NUB_PAGE_SIZE - 1) & ~(NUB_PAGE_SIZE - 1)};
+	struct kernel kernel = { peb, (peb->heap.gva + NUB_PAGE_SIZE - 1) & ~(NUB_PAGE_SIZE - 1) };
 	volatile uint64_t *private = (volatile uint64_t *)PRIVATE_GVA;
 	uint64_t roots[2], pages[2];
 	int wrong = 0;

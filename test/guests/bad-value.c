@@ -32,37 +32,37 @@ static const struct {
 	const char *item;
 	size_t size;
 } items[] = {
-    ITEM("call-kind", NUB_PORT_CALL, "\x07\x00\x00\x01\x00\x00\x00x"),
-    ITEM("call-short", NUB_PORT_CALL, "\x01\x00"),
-    ITEM("call-result-type", NUB_PORT_CALL, "\x01\x0a\x00\x01\x00\x00\x00x"),
-    ITEM("call-count", NUB_PORT_CALL, "\x01\x00\x0b\x01\x00\x00\x00x"),
-    ITEM("call-name-length", NUB_PORT_CALL, "\x01\x00\x00\xff\xff\xff\xffx"),
-    ITEM("call-name-empty", NUB_PORT_CALL, "\x01\x00\x00\x00\x00\x00\x00"),
-    ITEM("call-arg-type", NUB_PORT_CALL, "\x01\x00\x01\x01\x00\x00\x00x\x63"),
-    ITEM("call-arg-short", NUB_PORT_CALL, "\x01\x00\x01\x01\x00\x00\x00x\x03\x01\x02"),
-    ITEM("call-arg-length", NUB_PORT_CALL, "\x01\x00\x01\x01\x00\x00\x00x\x08\xff\xff\xff\x7f"),
-    ITEM("call-bool", NUB_PORT_CALL, "\x01\x00\x01\x01\x00\x00\x00x\x07\x02"),
-    ITEM("call-nul", NUB_PORT_CALL,
-         "\x01\x00\x01\x01\x00\x00\x00x\x08\x03\x00\x00\x00"
-         "a\0b"),
-    ITEM("call-trailing", NUB_PORT_CALL, "\x01\x00\x00\x01\x00\x00\x00x!"),
-    ITEM("log-short", NUB_PORT_LOG, "\x03\x01"),
-    ITEM("log-level", NUB_PORT_LOG,
-         "\xff\x01\x00\x00\x00\x01\x00\x00\x00"
-         "f\x01\x00\x00\x00m"),
-    ITEM("log-source-length", NUB_PORT_LOG,
-         "\x03\x01\x00\x00\x00\xff\xff\xff\xff"
-         "f"),
-    ITEM("log-message-length", NUB_PORT_LOG,
-         "\x03\x01\x00\x00\x00\x01\x00\x00\x00"
-         "f\xff\xff\xff\xffm"),
-    ITEM("reply-kind", NUB_PORT_HALT, "\x05\x00"),
-    ITEM("reply-type", NUB_PORT_HALT, "\x00\x63"),
-    ITEM("reply-other-type", NUB_PORT_HALT, "\x00\x01\x01\x00\x00\x00"),
-    ITEM("reply-length", NUB_PORT_HALT, "\x00\x09\xff\xff\xff\xff"),
-    ITEM("reply-trailing", NUB_PORT_HALT, "\x00\x00\x00"),
-    ITEM("reply-error-length", NUB_PORT_HALT, "\x01\x01\x00\x00\x00\xff\xff\xff\xff"),
-    ITEM("reply-empty", NUB_PORT_HALT, ""),
+	ITEM("call-kind", NUB_PORT_CALL, "\x07\x00\x00\x01\x00\x00\x00x"),
+	ITEM("call-short", NUB_PORT_CALL, "\x01\x00"),
+	ITEM("call-result-type", NUB_PORT_CALL, "\x01\x0a\x00\x01\x00\x00\x00x"),
+	ITEM("call-count", NUB_PORT_CALL, "\x01\x00\x0b\x01\x00\x00\x00x"),
+	ITEM("call-name-length", NUB_PORT_CALL, "\x01\x00\x00\xff\xff\xff\xffx"),
+	ITEM("call-name-empty", NUB_PORT_CALL, "\x01\x00\x00\x00\x00\x00\x00"),
+	ITEM("call-arg-type", NUB_PORT_CALL, "\x01\x00\x01\x01\x00\x00\x00x\x63"),
+	ITEM("call-arg-short", NUB_PORT_CALL, "\x01\x00\x01\x01\x00\x00\x00x\x03\x01\x02"),
+	ITEM("call-arg-length", NUB_PORT_CALL, "\x01\x00\x01\x01\x00\x00\x00x\x08\xff\xff\xff\x7f"),
+	ITEM("call-bool", NUB_PORT_CALL, "\x01\x00\x01\x01\x00\x00\x00x\x07\x02"),
+	ITEM("call-nul", NUB_PORT_CALL,
+	     "\x01\x00\x01\x01\x00\x00\x00x\x08\x03\x00\x00\x00"
+	     "a\0b"),
+	ITEM("call-trailing", NUB_PORT_CALL, "\x01\x00\x00\x01\x00\x00\x00x!"),
+	ITEM("log-short", NUB_PORT_LOG, "\x03\x01"),
+	ITEM("log-level", NUB_PORT_LOG,
+	     "\xff\x01\x00\x00\x00\x01\x00\x00\x00"
+	     "f\x01\x00\x00\x00m"),
+	ITEM("log-source-length", NUB_PORT_LOG,
+	     "\x03\x01\x00\x00\x00\xff\xff\xff\xff"
+	     "f"),
+	ITEM("log-message-length", NUB_PORT_LOG,
+	     "\x03\x01\x00\x00\x00\x01\x00\x00\x00"
+	     "f\xff\xff\xff\xffm"),
+	ITEM("reply-kind", NUB_PORT_HALT, "\x05\x00"),
+	ITEM("reply-type", NUB_PORT_HALT, "\x00\x63"),
+	ITEM("reply-other-type", NUB_PORT_HALT, "\x00\x01\x01\x00\x00\x00"),
+	ITEM("reply-length", NUB_PORT_HALT, "\x00\x09\xff\xff\xff\xff"),
+	ITEM("reply-trailing", NUB_PORT_HALT, "\x00\x00\x00"),
+	ITEM("reply-error-length", NUB_PORT_HALT, "\x01\x01\x00\x00\x00\xff\xff\xff\xff"),
+	ITEM("reply-empty", NUB_PORT_HALT, ""),
 };
 
 /* A VOID function: a reply with anything but OK and VOID is wrong. Halts by itself, so no other reply follows. */

@@ -13,6 +13,8 @@
 /* Both are pure, so they run here as they are. */
 #include "../../guests/rt/decimal.c"
 #include "../../guests/rt/format.c"
+#include "../../guests/rt/format_field.c"
+#include "../../guests/rt/format_number.c"
 
 struct text {
 	struct nub_sink sink;
@@ -34,7 +36,7 @@ static void text_write(struct nub_sink *sink, const char *bytes, size_t size)
 static void same(const char *format, ...)
 {
 	char expected[4096];
-	struct text ours = {.sink = {text_write}};
+	struct text ours = { .sink = { text_write } };
 	va_list args, again;
 
 	va_start(args, format);
@@ -52,7 +54,7 @@ static void same(const char *format, ...)
 /* Every combination of flags, with and without width and precision, before `conversion`. */
 static void for_all_specs(const char *conversion, void (*try)(const char *format))
 {
-	static const char *const sizes[] = {"", "1", "12", ".0", ".3", "12.3", "12.0", ".20", "30.20"};
+	static const char *const sizes[] = { "", "1", "12", ".0", ".3", "12.3", "12.0", ".20", "30.20" };
 
 	for (unsigned flags = 0; flags < 32; flags++) {
 		for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
@@ -70,7 +72,7 @@ static void for_all_specs(const char *conversion, void (*try)(const char *format
 
 static void try_int(const char *format)
 {
-	static const int values[] = {0, 1, -1, 7, 42, -42, 255, INT_MAX, INT_MIN};
+	static const int values[] = { 0, 1, -1, 7, 42, -42, 255, INT_MAX, INT_MIN };
 
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
 		same(format, values[i]);
@@ -78,7 +80,7 @@ static void try_int(const char *format)
 
 static void try_long(const char *format)
 {
-	static const long long values[] = {0, 1, -1, 1234567890123, LLONG_MAX, LLONG_MIN};
+	static const long long values[] = { 0, 1, -1, 1234567890123, LLONG_MAX, LLONG_MIN };
 
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
 		same(format, values[i]);
@@ -86,8 +88,8 @@ static void try_long(const char *format)
 
 static void test_integers(void **state)
 {
-	static const char *const ints[] = {"d", "i", "u", "x", "X", "o", "hd", "hu", "hhd", "hhx"};
-	static const char *const longs[] = {"ld", "lu", "lld", "llx", "zu", "zx", "jd", "ju", "td", "lo", "lX"};
+	static const char *const ints[] = { "d", "i", "u", "x", "X", "o", "hd", "hu", "hhd", "hhx" };
+	static const char *const longs[] = { "ld", "lu", "lld", "llx", "zu", "zx", "jd", "ju", "td", "lo", "lX" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(ints) / sizeof(ints[0]); i++)
@@ -99,39 +101,39 @@ static void test_integers(void **state)
 static void try_double(const char *format)
 {
 	static const double values[] = {
-	    0.0,
-	    -0.0,
-	    1.0,
-	    -1.0,
-	    0.1,
-	    0.5,
-	    1.5,
-	    2.5,
-	    0.25,
-	    0.05,
-	    9.5,
-	    99.5,
-	    9.995,
+		0.0,
+		-0.0,
+		1.0,
+		-1.0,
+		0.1,
+		0.5,
+		1.5,
+		2.5,
+		0.25,
+		0.05,
+		9.5,
+		99.5,
+		9.995,
 
-	    0.0001,
-	    0.00001,
-	    123456.0,
-	    1234567.0,
-	    1e15,
-	    1e16,
-	    1e22,
-	    1e23,
-	    1e100,
-	    3.141592653589793,
-	    2.0 / 3,
-	    1e-5,
-	    1e-10,
-	    5e-324,
-	    2.2250738585072014e-308,
-	    1.7976931348623157e308,
-	    INFINITY,
-	    -INFINITY,
-	    NAN,
+		0.0001,
+		0.00001,
+		123456.0,
+		1234567.0,
+		1e15,
+		1e16,
+		1e22,
+		1e23,
+		1e100,
+		3.141592653589793,
+		2.0 / 3,
+		1e-5,
+		1e-10,
+		5e-324,
+		2.2250738585072014e-308,
+		1.7976931348623157e308,
+		INFINITY,
+		-INFINITY,
+		NAN,
 	};
 
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
@@ -140,7 +142,7 @@ static void try_double(const char *format)
 
 static void test_doubles(void **state)
 {
-	static const char *const conversions[] = {"f", "F", "e", "E", "g", "G"};
+	static const char *const conversions[] = { "f", "F", "e", "E", "g", "G" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(conversions) / sizeof(conversions[0]); i++)
@@ -154,7 +156,7 @@ static void test_doubles(void **state)
 /* Doubles of every size, from a fixed sequence. */
 static void test_many_doubles(void **state)
 {
-	static const char *const formats[] = {"%f", "%.0f", "%.17g", "%e", "%.3e", "%g", "%.1f", "%.20e"};
+	static const char *const formats[] = { "%f", "%.0f", "%.17g", "%e", "%.3e", "%g", "%.1f", "%.20e" };
 	uint64_t bits = 0x9e3779b97f4a7c15u;
 
 	(void)state;
@@ -185,7 +187,7 @@ static void test_text(void **state)
 
 static void ours_is(const char *expected, const char *format, ...)
 {
-	struct text ours = {.sink = {text_write}};
+	struct text ours = { .sink = { text_write } };
 	va_list args;
 
 	va_start(args, format);
@@ -216,7 +218,7 @@ static void drop(struct nub_sink *sink, const char *bytes, size_t size)
 
 static int dropped(const char *format, ...)
 {
-	struct nub_sink sink = {drop};
+	struct nub_sink sink = { drop };
 	va_list args;
 
 	va_start(args, format);
@@ -236,9 +238,9 @@ static void test_too_long(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_integers),           cmocka_unit_test(test_doubles),
-	    cmocka_unit_test(test_many_doubles),       cmocka_unit_test(test_text),
-	    cmocka_unit_test(test_what_c_leaves_open), cmocka_unit_test(test_too_long),
+		cmocka_unit_test(test_integers),           cmocka_unit_test(test_doubles),
+		cmocka_unit_test(test_many_doubles),       cmocka_unit_test(test_text),
+		cmocka_unit_test(test_what_c_leaves_open), cmocka_unit_test(test_too_long),
 	};
 
 	return cmocka_run_group_tests_name("guest printf", tests, NULL, NULL);

@@ -70,7 +70,7 @@ static void test_blocks(void **state)
 static void test_full(void **state)
 {
 	void *blocks[300];
-	unsigned count[2] = {0, 0};
+	unsigned count[2] = { 0, 0 };
 
 	(void)state;
 	for (int round = 0; round < 2; round++) {
@@ -227,8 +227,8 @@ static void test_overrun(void **state)
 static void test_random(void **state)
 {
 	enum { COUNT = 64 };
-	uint8_t *blocks[COUNT] = {NULL};
-	uint64_t sizes[COUNT] = {0}, random = 88172645463325252u;
+	uint8_t *blocks[COUNT] = { NULL };
+	uint64_t sizes[COUNT] = { 0 }, random = 88172645463325252u;
 
 	(void)state;
 	for (unsigned step = 0; step < 50000; step++) {
@@ -282,9 +282,9 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(test_blocks),        TEST(test_full),    TEST(test_reuse),   TEST(test_untouched),
-	    TEST(test_zeroed),        TEST(test_resize),  TEST(test_aligned), TEST(test_double_free),
-	    TEST(test_not_allocated), TEST(test_overrun), TEST(test_random),  TEST(test_odd_heaps),
+		TEST(test_blocks),        TEST(test_full),    TEST(test_reuse),   TEST(test_untouched),
+		TEST(test_zeroed),        TEST(test_resize),  TEST(test_aligned), TEST(test_double_free),
+		TEST(test_not_allocated), TEST(test_overrun), TEST(test_random),  TEST(test_odd_heaps),
 	};
 
 	return cmocka_run_group_tests_name("guest heap", tests, NULL, NULL);
