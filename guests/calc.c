@@ -91,11 +91,11 @@ static struct nub_bytes reverse(struct nub_bytes bytes)
 
 	if (!to) {
 		nub_fail(2, "no heap for %u bytes", bytes.size);
-		return (struct nub_bytes){NULL, 0};
+		return (struct nub_bytes){ NULL, 0 };
 	}
 	for (uint32_t i = 0; i < bytes.size; i++)
 		to[i] = from[bytes.size - 1 - i];
-	return (struct nub_bytes){to, bytes.size};
+	return (struct nub_bytes){ to, bytes.size };
 }
 NUB_EXPORT(reverse, BYTES, BYTES)
 

@@ -30,7 +30,7 @@ static int checkpoint_with(const struct registers *set, struct registers *found)
 	                 "movdqu 128(%[set]), %%xmm5\n\t"
 	                 "movdqu 144(%[set]), %%xmm14\n\t"
 	                 "movdqu 160(%[set]), %%xmm15\n\t"
-	                 "outl %%eax, %%dx\n\t"
+	                 "outb %%al, %%dx\n\t"
 	                 "movq %%rbx, 0(%[found])\n\t"
 	                 "movq %%r8, 8(%[found])\n\t"
 	                 "movq %%r9, 16(%[found])\n\t"

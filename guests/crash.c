@@ -84,14 +84,14 @@ static void privileged(void)
 
 static void bad_port(void)
 {
-	__asm__ volatile("outl %0, %w1" : : "a"(0), "d"((uint16_t)0x80));
+	__asm__ volatile("outb %b0, %w1" : : "a"(0), "d"((uint16_t)0x80));
 }
 
 static void exit_port(void)
 {
 	uint32_t value;
 
-	__asm__ volatile("inl %w1, %0" : "=a"(value) : "d"((uint16_t)NUB_PORT_HALT));
+	__asm__ volatile("inb %w1, %b0" : "=a"(value) : "d"((uint16_t)NUB_PORT_HALT));
 }
 
 static void abort_message(void)
@@ -132,24 +132,24 @@ static const struct {
 	const char *name;
 	void (*function)(void);
 } ways[] = {
-    {"null", null},
-    {"guard", guard},
-    {"write-code", write_code},
-    {"write-rodata", write_rodata},
-    {"exec-heap", exec_heap},
-    {"exec-null", exec_null},
-    {"ud2", ud2},
-    {"div0", div0},
-    {"int3", int3},
-    {"gp", gp},
-    {"privileged", privileged},
-    {"bad-port", bad_port},
-    {"exit-port", exit_port},
-    {"abort", abort},
-    {"abort-message", abort_message},
-    {"assert", assertion},
-    {"recursion", recursion},
-    {"double-free", double_free},
+	{ "null", null },
+	{ "guard", guard },
+	{ "write-code", write_code },
+	{ "write-rodata", write_rodata },
+	{ "exec-heap", exec_heap },
+	{ "exec-null", exec_null },
+	{ "ud2", ud2 },
+	{ "div0", div0 },
+	{ "int3", int3 },
+	{ "gp", gp },
+	{ "privileged", privileged },
+	{ "bad-port", bad_port },
+	{ "exit-port", exit_port },
+	{ "abort", abort },
+	{ "abort-message", abort_message },
+	{ "assert", assertion },
+	{ "recursion", recursion },
+	{ "double-free", double_free },
 };
 
 /* The same from an exported function. */

@@ -73,12 +73,12 @@ NUB_EXPORT(count, U32)
 /* As many bytes as asked for, each its offset modulo 251: an answer of any size to a small question. */
 static struct nub_bytes make_bytes(uint32_t size)
 {
-	struct nub_bytes made = {nub_temp(size), size};
+	struct nub_bytes made = { nub_temp(size), size };
 	uint8_t *at = (uint8_t *)(uintptr_t)made.data;
 
 	if (!at) {
 		nub_fail(1, "no heap for %u bytes", size);
-		return (struct nub_bytes){NULL, 0};
+		return (struct nub_bytes){ NULL, 0 };
 	}
 	for (uint32_t i = 0; i < size; i++)
 		at[i] = (uint8_t)(i % 251);

@@ -1,6 +1,9 @@
 /* Allocates until the heap is full, frees, and does it again: a heap that loses or mixes up memory exits with 1. */
 #include "nub_guest.h"
 
+/* What the checks need; a smaller heap is only filled. */
+#define ROOM (64u << 10)
+
 struct node {
 	struct node *next;
 	uint64_t mark;
@@ -93,9 +96,11 @@ int main(void)
 	struct node *all;
 	unsigned rounds[2];
 
-	check_realloc();
-	check_aligned();
-	check_calloc();
+	if (nub_peb()->heap.size >= ROOM) {
+		check_realloc();
+		check_aligned();
+		check_calloc();
+	}
 	for (int round = 0; round < 2; round++) {
 		rounds[round] = fill(&all);
 		printf("round %d: %u blocks\n", round + 1, rounds[round]);

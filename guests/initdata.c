@@ -25,6 +25,7 @@ int main(int argc, char **argv)
 
 	printf("size: %zu\nfnv1a: %016llx\n", size, (unsigned long long)checksum(data, size));
 	print_start(data, size);
+	fflush(stdout);
 	if (argc > 1 && data && strcmp(argv[1], "write") == 0) {
 		*(volatile uint8_t *)data = 'W';
 		printf("wrote: ");

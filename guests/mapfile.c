@@ -20,6 +20,7 @@ int main(int argc, char **argv)
 		printf("%s: size %llu at 0x%llx, fnv1a %016llx\n", file->label, (unsigned long long)file->size,
 		       (unsigned long long)file->gva, (unsigned long long)checksum(bytes, file->size));
 	}
+	fflush(stdout);
 	if (argc > 1 && strcmp(argv[1], "write") == 0 && nub_mapped_file_count() > 0) {
 		*(volatile uint8_t *)(uintptr_t)nub_mapped_file_at(0)->gva = 'W';
 		printf("wrote\n");

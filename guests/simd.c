@@ -31,7 +31,7 @@ static void detect(bool *avx, bool *avx2)
 /* Lane by lane, in the order in which the vector code below adds. */
 static float scalar_dot(const float *a, const float *b)
 {
-	float lanes[8] = {0};
+	float lanes[8] = { 0 };
 
 	for (int i = 0; i < COUNT; i++)
 		lanes[i % 8] += a[i] * b[i];

@@ -25,6 +25,10 @@ $(B)/test/guests/%.elf: test/guests/%.c $(B)/libnubguest.a guests/rt/nub.ld
 	$(Q)mkdir -p $(@D)
 	$(Q)$(GUEST_CC) $(GUEST_FLAGS) $(GUEST_FLAGS_$*) -fno-pie -static -MMD -MP -MF $@.d -MT $@ $(GUEST_LINK) -o $@ $< $(B)/libnubguest.a
 
+# wx has a segment that linkers warn of.
+GUEST_FLAGS_wx = $(if $(shell ld --help | grep no-warn-rwx-segments),-Wl$(comma)--no-warn-rwx-segments)
+comma = ,
+
 tests: all $(UNITS) $(FUZZERS) $(TEST_GUESTS)
 
 ## unit: build and run the unit tests (no KVM needed)

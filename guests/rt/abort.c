@@ -35,7 +35,7 @@ static void abort_write(struct nub_sink *sink, const char *text, size_t size)
 
 static NUB_NORETURN void abort_with(uint8_t code, const char *format, va_list args)
 {
-	struct abort_sink to = {.sink = {abort_write}};
+	struct abort_sink to = { .sink = { abort_write } };
 
 	add(&to, code);
 	nub_format(&to.sink, format, args);

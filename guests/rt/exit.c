@@ -22,7 +22,7 @@ static int add(void (*function)(void *), void (*plain)(void), void *argument)
 
 	if (!made)
 		return -1;
-	*made = (struct exit_function){exit_functions, function, plain, argument};
+	*made = (struct exit_function){ exit_functions, function, plain, argument };
 	exit_functions = made;
 	return 0;
 }

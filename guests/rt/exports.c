@@ -100,9 +100,9 @@ static bool take_arguments(struct nub_rt_cursor *cursor, const struct nub_export
 
 void nub_rt_serve_call(uint8_t *request, size_t size)
 {
-	struct nub_rt_cursor cursor = {request, request + size};
+	struct nub_rt_cursor cursor = { request, request + size };
 	struct nub_value args[NUB_MAX_PARAMS];
-	struct nub_value result = {NUB_TYPE_VOID, {0}};
+	struct nub_value result = { NUB_TYPE_VOID, { 0 } };
 	uint8_t result_type, count, *name;
 	uint32_t length;
 

@@ -86,7 +86,7 @@ static int take_reply(struct nub_value *result, enum nub_type result_type)
 		nub_rt_broken("no heap for a reply of %llu bytes", (unsigned long long)size);
 	nub_rt_pop(reply, size);
 
-	struct nub_rt_cursor cursor = {reply, reply + size};
+	struct nub_rt_cursor cursor = { reply, reply + size };
 	if (nub_rt_take_u8(&cursor, &kind) && kind == NUB_REPLY_ERROR && nub_rt_take_u32(&cursor, &code) &&
 	    nub_rt_take_u32(&cursor, &length) && nub_rt_take(&cursor, length, &message))
 		return fail(code, "%.*s", (int)(length < sizeof(failure.message) ? length : sizeof(failure.message)),

@@ -42,7 +42,7 @@ void nub_rt_resume(const struct nub_peb *peb, uint64_t seed, uint64_t page_size,
 
 void nub_rt_halt(uint32_t reason, uint64_t value)
 {
-	__asm__ volatile("outl %0, %w1" : : "a"(reason), "d"((uint16_t)NUB_PORT_HALT), "D"(value) : "memory");
+	__asm__ volatile("outb %b0, %w1" : : "a"(reason), "d"((uint16_t)NUB_PORT_HALT), "D"(value) : "memory");
 	nub_rt_broken("the host went on after halt %u", reason);
 }
 
@@ -61,6 +61,6 @@ int nub_checkpoint(void)
 	uint32_t restored = 0;
 
 	fflush(NULL);
-	__asm__ volatile("outl %0, %w1" : "+a"(restored) : "d"((uint16_t)NUB_PORT_CHECKPOINT) : "memory");
+	__asm__ volatile("outb %b0, %w1" : "+a"(restored) : "d"((uint16_t)NUB_PORT_CHECKPOINT) : "memory");
 	return (int)restored;
 }

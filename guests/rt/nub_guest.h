@@ -192,7 +192,7 @@ int nub_random(void *bytes, size_t size); /* random bytes of the host; 0 or -1 *
 
 #define nub_host(name, result, result_type, ...)                                                                       \
 	__extension__({                                                                                                \
-		const struct nub_value nub_args_[] = {nub_bool(false), ##__VA_ARGS__};                                 \
+		const struct nub_value nub_args_[] = { nub_bool(false), ##__VA_ARGS__ };                               \
 		nub_call_host(name, result, result_type, sizeof(nub_args_) / sizeof(nub_args_[0]) - 1, nub_args_ + 1); \
 	})
 
@@ -313,7 +313,8 @@ NUB_ABI_ASSERT(offsetof(struct nub_export_entry, name) == offsetof(struct nub_ex
 	NUB_ABI_ASSERT(sizeof(#function) <= NUB_NAME_MAX + 1);                                                         \
 	__attribute__((section(NUB_EXPORT_SECTION), used,                                                              \
 	               aligned(8))) static struct nub_export_entry nub_export_##function = {                           \
-	    nub_wrapper_##function, NUB_TYPE_##R, count, {each(NUB_PARAM_CODE, 0, ##__VA_ARGS__)}, #function};
+		nub_wrapper_##function, NUB_TYPE_##R, count, { each(NUB_PARAM_CODE, 0, ##__VA_ARGS__) }, #function     \
+	};
 
 #ifdef __cplusplus
 }

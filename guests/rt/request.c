@@ -48,7 +48,7 @@ static void parse_arguments(struct nub_rt_cursor *cursor, uint32_t argc, char **
 
 static NUB_NORETURN void serve_main(uint8_t *request, size_t size)
 {
-	struct nub_rt_cursor cursor = {request, request + size};
+	struct nub_rt_cursor cursor = { request, request + size };
 	char *small[SMALL_ARGC + 1];
 	char **argv = small;
 	uint32_t argc;

@@ -20,7 +20,7 @@ extern struct nub_rt nub_rt;
 
 static inline void nub_rt_out(uint16_t port, uint32_t value)
 {
-	__asm__ volatile("outl %0, %w1" : : "a"(value), "d"(port) : "memory");
+	__asm__ volatile("outb %b0, %w1" : : "a"(value), "d"(port) : "memory");
 }
 
 /* ---- start.S, init.c ---- */

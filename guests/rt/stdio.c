@@ -11,8 +11,8 @@ struct nub_file {
 
 static char stdout_buffer[4096];
 static char stderr_buffer[256];
-FILE nub_stdout = {1, false, 0, sizeof(stdout_buffer), stdout_buffer};
-FILE nub_stderr = {2, true, 0, sizeof(stderr_buffer), stderr_buffer};
+FILE nub_stdout = { 1, false, 0, sizeof(stdout_buffer), stdout_buffer };
+FILE nub_stderr = { 2, true, 0, sizeof(stderr_buffer), stderr_buffer };
 
 /* In pieces as large as the ring takes: each one is an exit. */
 static void send(int stream, const char *text, size_t size)
@@ -125,7 +125,7 @@ static void file_write(struct nub_sink *sink, const char *text, size_t size)
 
 int vfprintf(FILE *file, const char *format, va_list args)
 {
-	struct file_sink to = {{file_write}, file};
+	struct file_sink to = { { file_write }, file };
 	int written = nub_format(&to.sink, format, args);
 
 	end_of_function(file);
@@ -175,7 +175,7 @@ static void text_write(struct nub_sink *sink, const char *text, size_t size)
 
 int vsnprintf(char *to, size_t size, const char *format, va_list args)
 {
-	struct text_sink sink = {{text_write}, to, size > 0 ? size - 1 : 0};
+	struct text_sink sink = { { text_write }, to, size > 0 ? size - 1 : 0 };
 	int written = nub_format(&sink.sink, format, args);
 
 	if (size > 0)

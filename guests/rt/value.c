@@ -3,8 +3,8 @@
 
 /* Bytes of a value after its type; STRING and BYTES have a length first. */
 static const uint8_t fixed_size[NUB_TYPE_COUNT] = {
-    [NUB_TYPE_I32] = 4, [NUB_TYPE_U32] = 4, [NUB_TYPE_F32] = 4,  [NUB_TYPE_I64] = 8,
-    [NUB_TYPE_U64] = 8, [NUB_TYPE_F64] = 8, [NUB_TYPE_BOOL] = 1,
+	[NUB_TYPE_I32] = 4, [NUB_TYPE_U32] = 4, [NUB_TYPE_F32] = 4,  [NUB_TYPE_I64] = 8,
+	[NUB_TYPE_U64] = 8, [NUB_TYPE_F64] = 8, [NUB_TYPE_BOOL] = 1,
 };
 
 static bool has_length(unsigned type)
