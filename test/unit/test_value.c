@@ -355,6 +355,7 @@ static void test_utf8(void **state)
 			memset(text, 'a', sizeof(text));
 			memcpy(text + before, cases[i].text, strlen(cases[i].text));
 			uint32_t size = (uint32_t)(before + strlen(cases[i].text) + (before % 2) * 9);
+			memset(text + size, 0x80, sizeof(text) - size); /* what follows must not complete it */
 			struct nub_value value = text_value(NUB_TYPE_STRING, text, size);
 			int result = nub_encode_reply(&buffer, &value, &err);
 			if ((result == 0) != cases[i].good)
