@@ -141,7 +141,8 @@ static int check_entry(const struct nub_image *image, const struct nub_elf_file 
 }
 
 /* The whole pages of PT_GNU_RELRO: written by relocation only. A page that it shares with data stays writable, unless
- * nothing of the segment lies in it before the range. Empty when there is none. */
+ * nothing of the segment lies in it before the range. lld's range reaches to the end of the segment's last page. Empty
+ * when there is none. */
 static int find_relro(const struct nub_image *image, const struct nub_elf_file *file, uint64_t *start, uint64_t *end,
                       struct nub_error *err)
 {
@@ -152,8 +153,8 @@ static int find_relro(const struct nub_image *image, const struct nub_elf_file *
 			return -1;
 		if (relro.p_type != PT_GNU_RELRO)
 			continue;
-		const struct nub_elf_load *load = nub_elf_find_memory(image, relro.p_vaddr, relro.p_memsz);
-		if (load == NULL)
+		const struct nub_elf_load *load = nub_elf_find_memory(image, relro.p_vaddr, 1);
+		if (load == NULL || relro.p_memsz > load_end(load) - relro.p_vaddr)
 			return 0;
 		*end = nub_page_down(relro.p_vaddr + relro.p_memsz);
 		*start = nub_page_down(relro.p_vaddr);

@@ -106,6 +106,9 @@ static void test_relro_edges(void **state)
 	    {0x1000, 0x1000, 0x1000, 0x1000},
 	    {0, 0xfff, 0, 0},
 	    {0, 0x100000, 0, 0},
+	    {0, 0x3000, 0, 0x3000},
+	    {0, 0x3001, 0, 0},
+	    {8, UINT64_MAX, 0, 0},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct elf_sample elf;
@@ -257,6 +260,15 @@ static void test_no_sections(void **state)
 	assert_int_equal(nub_image_info(image)->function_count, 0);
 	assert_null(nub_image_function(image, "add"));
 	nub_image_free(image);
+
+	/* Nor is a section whose name lies outside the name table, or ends there, the export section. */
+	for (uint32_t at = sizeof(elf.section_names) - 5; at != 0; at = at < 1000 ? UINT32_MAX : 0) {
+		memcpy(elf.section_names + sizeof(elf.section_names) - 5, ".nub_", 5);
+		elf.sections[SAMPLE_SECTION_EXPORTS].sh_name = at;
+		image = parse(&elf);
+		assert_int_equal(nub_image_info(image)->function_count, 0);
+		nub_image_free(image);
+	}
 
 	elf_sample_init(&elf, true);
 	elf.header.e_shoff = elf.header.e_shnum = elf.header.e_shstrndx = 0;
