@@ -59,8 +59,9 @@ struct nub_layout_sizes {
 	uint64_t heap_size, init_data_size, stack_size;
 	uint64_t input_size, output_size;
 	uint64_t scratch_size; /* 0: chosen by nub_layout_init */
-	uint64_t mapped_size;  /* bytes of all mapped files, each rounded to pages, and how many: their page tables take */
-	unsigned map_count;    /* room in an automatic scratch (cow=guest) */
+	uint64_t
+	    mapped_size;    /* bytes of all mapped files, each rounded to pages, and how many: their page tables take */
+	unsigned map_count; /* room in an automatic scratch (cow=guest) */
 	enum nub_cow cow;
 };
 
@@ -73,10 +74,10 @@ struct nub_layout {
 	uint64_t init_data_gpa, init_data_size, init_data_bytes;
 	uint64_t guard_gpa;
 	uint64_t stack_gpa, stack_size;
-	uint64_t data_end_gpa; /* end of the stack: the tail of the image starts here */
-	uint64_t page_table_gpa; /* the tables in use: the tail (cow=host) or its copy in scratch (cow=guest) */
+	uint64_t data_end_gpa;    /* end of the stack: the tail of the image starts here */
+	uint64_t page_table_gpa;  /* the tables in use: the tail (cow=host) or its copy in scratch (cow=guest) */
 	uint64_t page_table_size; /* 0 until nub_layout_set_page_tables */
-	uint64_t snapshot_size; /* of memslot 0, from NUB_BASE_ADDRESS */
+	uint64_t snapshot_size;   /* of memslot 0, from NUB_BASE_ADDRESS */
 	uint64_t input_size, output_size; /* as asked, not rounded */
 	uint64_t scratch_size;
 	bool scratch_automatic; /* scratch_size was chosen here */

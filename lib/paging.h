@@ -80,8 +80,8 @@ struct nub_pt_item {
 	bool shared;    /* false: leaf; true: the rest is about a shared table */
 	struct nub_mapping leaf;
 	uint64_t leaf_entry_gpa; /* where the leaf's entry is */
-	uint64_t table_gva;   /* first gva that the shared table covers */
-	unsigned level;       /* of the entry that points at it: 4, 3 or 2; 5 for a root that was given before */
+	uint64_t table_gva;      /* first gva that the shared table covers */
+	unsigned level;          /* of the entry that points at it: 4, 3 or 2; 5 for a root that was given before */
 	uint64_t table_gpa;
 	unsigned owner_space; /* the first root under which it was seen */
 	uint64_t owner_gva;   /* and at which gva there */
