@@ -168,7 +168,7 @@ static uint64_t max_tables(uint64_t size)
 static uint64_t max_page_tables(const struct nub_layout_sizes *sizes, uint64_t data_size, uint64_t room)
 {
 	uint64_t others = 1 + max_tables(sizes->image_size + PEB_SIZE) + max_tables(data_size) +
-	                  max_tables(sizes->mapped_size) + 6 * sizes->map_count;
+	                  max_tables(sizes->mapped_size) + UINT64_C(6) * sizes->map_count;
 	uint64_t size = 0, last;
 
 	do {

@@ -59,9 +59,9 @@ struct nub_layout_sizes {
 	uint64_t heap_size, init_data_size, stack_size;
 	uint64_t input_size, output_size;
 	uint64_t scratch_size; /* 0: chosen by nub_layout_init */
-	uint64_t
-	    mapped_size;    /* bytes of all mapped files, each rounded to pages, and how many: their page tables take */
-	unsigned map_count; /* room in an automatic scratch (cow=guest) */
+	/* An automatic scratch keeps room for the page tables of mapped files too (cow=guest). */
+	uint64_t mapped_size; /* of all files, each rounded up to pages */
+	unsigned map_count;
 	enum nub_cow cow;
 };
 

@@ -172,9 +172,10 @@ static void bench_call(const char *build, size_t runs)
 
 static void bench_compute(const char *build, size_t runs)
 {
-	char *const native[] = { path(build, "bench/compute"), "200000000", NULL };
-	char *const ours[] = { path(build, "nubrun"), "run", "--status", "/dev/null", path(build, "guests/compute.elf"),
-		               "200000000",           NULL };
+	char *const native[] = { path(build, "bench/compute"), "300000", NULL };
+	char *const ours[] = {
+		path(build, "nubrun"), "run", "--status", "/dev/null", path(build, "guests/compute.elf"), "300000", NULL
+	};
 	struct series base = { 0 }, series = { 0 };
 
 	for (size_t i = 0; i < runs; i++) {

@@ -367,7 +367,7 @@ static void spaces_name_shared_tables(void **state)
 {
 	struct memory *memory = *state;
 	const struct nub_pt_reader reader = {.table = read_table, .context = memory};
-	const uint64_t roots[] = {table_gpa(0) | 0x18, table_gpa(4), table_gpa(0), table_gpa(8)};
+	const uint64_t roots[] = {table_gpa(0) | 0x18, table_gpa(4), table_gpa(0) | 0xfff, table_gpa(8)};
 	struct nub_error err = {0};
 
 	make_path(memory);

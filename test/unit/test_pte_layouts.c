@@ -73,8 +73,15 @@ static void build(struct fixture *fixture, const struct layout_case *tried)
 	                                         fixture->regions.count, &fixture->map, 1, tried->privilege_level,
 	                                         &err),
 	                 0);
-	/* With cow=guest this also holds the room that was kept against what the tables really take. */
 	assert_int_equal(nub_layout_set_page_tables(&fixture->layout, fixture->builder.size, &err), 0);
+	/* The room that was kept for the tables and for copies, against what the tables really take. */
+	if (tried->cow == NUB_COW_GUEST) {
+		uint64_t copies = fixture->layout.snapshot_size < 64 * MIB ? fixture->layout.snapshot_size : 64 * MIB;
+
+		assert_true(fixture->layout.scratch_size >=
+		            nub_layout_min_scratch(sizes.input_size, sizes.output_size) + fixture->builder.size +
+		                copies);
+	}
 }
 
 static void release(struct fixture *fixture)
