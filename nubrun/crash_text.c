@@ -7,9 +7,36 @@
 
 const char *nub_flags_short(unsigned flags)
 {
-	static const char *const names[8] = {"---", "R--", "-W-", "RW-", "--X", "R-X", "-WX", "RWX"};
+	static const char *const names[8] = { "---", "R--", "-W-", "RW-", "--X", "R-X", "-WX", "RWX" };
 
 	return names[flags & 7];
+}
+
+const char *nub_region_words(enum nub_region_type type)
+{
+	switch (type) {
+	case NUB_REGION_CODE:
+		return "code";
+	case NUB_REGION_PEB:
+		return "PEB";
+	case NUB_REGION_HEAP:
+		return "heap";
+	case NUB_REGION_INIT_DATA:
+		return "init data";
+	case NUB_REGION_GUARD:
+		return "guard page";
+	case NUB_REGION_STACK:
+		return "stack";
+	case NUB_REGION_PAGE_TABLES:
+		return "page tables";
+	case NUB_REGION_MAPPED_FILE:
+		return "mapped file";
+	case NUB_REGION_SCRATCH:
+		return "scratch";
+	case NUB_REGION_SNAPSHOT:
+		return "snapshot";
+	}
+	return "memory";
 }
 
 const char *nub_access_name(unsigned access)
@@ -52,37 +79,37 @@ static void describe_address(const struct nub_crash *crash, char *out, size_t si
 	else if (distance == 0 && crash->region.type == NUB_REGION_GUARD)
 		snprintf(out, size, "the stack's guard page: stack overflow");
 	else if (distance == 0)
-		snprintf(out, size, "%s, %s", nub_region_type_name(crash->region.type),
+		snprintf(out, size, "%s, %s", nub_region_words(crash->region.type),
 		         nub_flags_short(crash->region.flags));
 	else
 		/* A distance is counted from the address to the region. */
 		snprintf(out, size, "not mapped, 0x%" PRIx64 " bytes %s %s", distance,
-		         crash->region_distance > 0 ? "below" : "above", nub_region_type_name(crash->region.type));
+		         crash->region_distance > 0 ? "below" : "above", nub_region_words(crash->region.type));
 }
 
 /* In words, where a mnemonic alone says little. */
 static const char *vector_words(unsigned vector)
 {
 	static const char *const words[] = {
-	    [0] = "divide error",
-	    [1] = "debug trap",
-	    [2] = "non-maskable interrupt",
-	    [3] = "breakpoint",
-	    [4] = "overflow",
-	    [5] = "bound range exceeded",
-	    [6] = "invalid instruction",
-	    [7] = "no coprocessor",
-	    [8] = "double fault",
-	    [10] = "invalid TSS",
-	    [11] = "segment not present",
-	    [12] = "stack-segment fault",
-	    [13] = "general protection fault",
-	    [14] = "page fault",
-	    [16] = "x87 floating-point error",
-	    [17] = "alignment check",
-	    [18] = "machine check",
-	    [19] = "SIMD floating-point error",
-	    [21] = "control protection fault",
+		[0] = "divide error",
+		[1] = "debug trap",
+		[2] = "non-maskable interrupt",
+		[3] = "breakpoint",
+		[4] = "overflow",
+		[5] = "bound range exceeded",
+		[6] = "invalid instruction",
+		[7] = "no coprocessor",
+		[8] = "double fault",
+		[10] = "invalid TSS",
+		[11] = "segment not present",
+		[12] = "stack-segment fault",
+		[13] = "general protection fault",
+		[14] = "page fault",
+		[16] = "x87 floating-point error",
+		[17] = "alignment check",
+		[18] = "machine check",
+		[19] = "SIMD floating-point error",
+		[21] = "control protection fault",
 	};
 
 	return vector < sizeof(words) / sizeof(words[0]) && words[vector] != NULL ? words[vector] : "exception";

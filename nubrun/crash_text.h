@@ -7,6 +7,9 @@
 /* "R-X" and its like. */
 const char *nub_flags_short(unsigned flags);
 
+/* "code", "init data", "page tables": a region's type for people. */
+const char *nub_region_words(enum nub_region_type type);
+
 /* "read", "write" or "execute"; NULL for none of them. */
 const char *nub_access_name(unsigned access);
 

@@ -18,25 +18,16 @@ static void add_count(struct json_object *object, const char *name, uint64_t cou
 	add(object, name, json_object_new_uint64(count));
 }
 
-/* Microseconds with three decimals: what a clock of nanoseconds gives. */
-static struct json_object *microseconds(uint64_t ns)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%llu.%03llu", (unsigned long long)(ns / 1000), (unsigned long long)(ns % 1000));
-	return json_object_new_double_s((double)ns / 1000, text);
-}
-
 const char *nub_status_name(enum nub_status status)
 {
-	static const char *const names[] = {"ok", "guest-exit", "guest-crash", "timeout", "error"};
+	static const char *const names[] = { "ok", "guest-exit", "guest-crash", "timeout", "error" };
 
 	return names[status];
 }
 
 const char *nub_log_level_name(unsigned level)
 {
-	static const char *const names[] = {"off", "error", "warn", "info", "debug", "trace"};
+	static const char *const names[] = { "off", "error", "warn", "info", "debug", "trace" };
 
 	return level < COUNT(names) ? names[level] : "unknown";
 }
@@ -93,10 +84,11 @@ static struct json_object *registers(const struct nub_registers *regs)
 		const char *name;
 		uint64_t value;
 	} all[] = {
-	    {"rax", regs->rax}, {"rbx", regs->rbx}, {"rcx", regs->rcx},       {"rdx", regs->rdx}, {"rsi", regs->rsi},
-	    {"rdi", regs->rdi}, {"rsp", regs->rsp}, {"rbp", regs->rbp},       {"r8", regs->r8},   {"r9", regs->r9},
-	    {"r10", regs->r10}, {"r11", regs->r11}, {"r12", regs->r12},       {"r13", regs->r13}, {"r14", regs->r14},
-	    {"r15", regs->r15}, {"rip", regs->rip}, {"rflags", regs->rflags},
+		{ "rax", regs->rax }, { "rbx", regs->rbx },       { "rcx", regs->rcx }, { "rdx", regs->rdx },
+		{ "rsi", regs->rsi }, { "rdi", regs->rdi },       { "rsp", regs->rsp }, { "rbp", regs->rbp },
+		{ "r8", regs->r8 },   { "r9", regs->r9 },         { "r10", regs->r10 }, { "r11", regs->r11 },
+		{ "r12", regs->r12 }, { "r13", regs->r13 },       { "r14", regs->r14 }, { "r15", regs->r15 },
+		{ "rip", regs->rip }, { "rflags", regs->rflags },
 	};
 	struct json_object *object = json_object_new_object();
 
@@ -159,7 +151,7 @@ struct json_object *nub_json_crash(const struct nub_crash *crash, const struct n
 	add(object, "rip", nub_json_hex(crash->regs.rip));
 	nub_crash_place(crash, image, place, sizeof(place));
 	/* Without a symbol the place is the address again. */
-	if (image != NULL && nub_image_symbol(image, crash->regs.rip, &(uint64_t){0}) != NULL)
+	if (image != NULL && nub_image_symbol(image, crash->regs.rip, &(uint64_t){ 0 }) != NULL)
 		add(object, "symbol", nub_json_cstring(place));
 	add_count(object, "privilege_level", crash->privilege_level);
 	add(object, "registers", registers(&crash->regs));
@@ -188,10 +180,10 @@ static struct json_object *memory(const struct nub_memory_info *info)
 {
 	struct json_object *object = json_object_new_object();
 
-	add_count(object, "snapshot_size", info->snapshot_size);
-	add_count(object, "scratch_size", info->scratch_size);
-	add_count(object, "page_table_size", info->page_table_size);
-	add_count(object, "mapped_size", info->mapped_size);
+	add_count(object, "snapshot", info->snapshot_size);
+	add_count(object, "scratch", info->scratch_size);
+	add_count(object, "page_tables", info->page_table_size);
+	add_count(object, "mapped", info->mapped_size);
 	return object;
 }
 
@@ -199,11 +191,20 @@ static struct json_object *times(const struct nub_report *report)
 {
 	struct json_object *object = json_object_new_object();
 
-	add(object, "load", microseconds(report->load_ns));
-	add(object, "create", microseconds(report->create_ns));
-	add(object, "run", microseconds(report->run_ns));
-	add(object, "total", microseconds(nub_now_ns() - report->start_ns));
+	add_count(object, "load", report->load_ns / 1000);
+	add_count(object, "create", report->create_ns / 1000);
+	add_count(object, "run", report->run_ns / 1000);
+	add_count(object, "total", (nub_now_ns() - report->start_ns) / 1000);
 	return object;
+}
+
+/* Microseconds with three decimals: a call takes few of them. */
+static struct json_object *microseconds(uint64_t ns)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%llu.%03llu", (unsigned long long)(ns / 1000), (unsigned long long)(ns % 1000));
+	return json_object_new_double_s((double)ns / 1000, text);
 }
 
 static struct json_object *calls(const struct nub_report *report)

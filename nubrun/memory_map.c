@@ -10,7 +10,7 @@
 
 void nub_size_text(uint64_t size, char *out, size_t out_size)
 {
-	static const char *const units[] = {"", " KiB", " MiB", " GiB"};
+	static const char *const units[] = { "", " KiB", " MiB", " GiB" };
 	unsigned unit = 0;
 
 	while (unit < 3 && size != 0 && size % 1024 == 0) {
@@ -28,7 +28,7 @@ static void draw_region(FILE *out, const struct nub_region *region)
 		snprintf(gva, sizeof(gva), "0x%016" PRIx64, region->gva);
 	nub_size_text(region->size, size, sizeof(size));
 	fprintf(out, "0x%016" PRIx64 "  %-18s  %12s  %-4s  %s| %-22s |\n", region->gpa, gva, size,
-	        nub_flags_short(region->flags), "      ", nub_region_type_name(region->type));
+	        nub_flags_short(region->flags), "      ", nub_region_words(region->type));
 }
 
 void nub_memory_map_draw(FILE *out, const struct nub_region *regions, size_t count)
