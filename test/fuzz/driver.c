@@ -59,8 +59,8 @@ static void save_and_die(int signal_number)
 
 static void catch_signals(void)
 {
-	static const int signals[] = {SIGABRT, SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE, SIGALRM};
-	struct sigaction action = {.sa_handler = save_and_die, .sa_flags = SA_RESETHAND | SA_NODEFER};
+	static const int signals[] = { SIGABRT, SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE, SIGALRM };
+	struct sigaction action = { .sa_handler = save_and_die, .sa_flags = SA_RESETHAND | SA_NODEFER };
 	snprintf(crash_file, sizeof(crash_file), "%s.crash", program_invocation_short_name);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
 		sigaction(signals[i], &action, NULL);
@@ -256,7 +256,7 @@ static bool parse_number(const char *text, uint64_t *number)
 
 int main(int argc, char *argv[])
 {
-	struct options options = {.runs = DEFAULT_RUNS, .seed = 1};
+	struct options options = { .runs = DEFAULT_RUNS, .seed = 1 };
 	int i = 1;
 	for (; i < argc && strncmp(argv[i], "--", 2) == 0; i += 2) {
 		uint64_t *number = strcmp(argv[i], "--runs") == 0      ? &options.runs

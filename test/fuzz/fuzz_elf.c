@@ -58,7 +58,7 @@ static void check_functions(const struct nub_image *image, const struct nub_imag
 {
 	for (size_t i = 0; i < info->function_count; i++) {
 		const struct nub_function *function = &info->functions[i];
-		FUZZ_CHECK(nub_image_function(image, function->name) == function);
+		FUZZ_CHECK(nub_function_find(nub_image_info(image), function->name) == function);
 		FUZZ_CHECK((unsigned)function->result < NUB_TYPE_COUNT && function->param_count <= NUB_MAX_PARAMS);
 	}
 }
@@ -72,7 +72,7 @@ static void check_symbol(const struct nub_image *image, uint64_t gva)
 
 static void check_load(const struct nub_image *image, const struct nub_image_info *info)
 {
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 	if (info->image_size > MAX_LOAD)
 		return;
 	uint8_t *memory = calloc(1, info->image_size);
@@ -84,7 +84,7 @@ static void check_load(const struct nub_image *image, const struct nub_image_inf
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 	if (size > MAX_FILE)
 		return 0;
 	struct nub_image *image = nub_image_parse(place(data, size), size, "fuzz.elf", &err);

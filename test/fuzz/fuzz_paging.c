@@ -115,21 +115,21 @@ static void check_result(const struct seen *seen, int result, const struct nub_e
 
 static void walk(struct memory *memory, const struct parameters *parameters)
 {
-	const struct nub_pt_reader reader = {.table = read_table, .context = memory};
+	const struct nub_pt_reader reader = { .table = read_table, .context = memory };
 	static struct seen seen;
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 	struct nub_mapping leaf;
 	int result;
 
-	seen = (struct seen){.memory = memory, .parameters = parameters, .single = true};
+	seen = (struct seen){ .memory = memory, .parameters = parameters, .single = true };
 	memory->reads = 0;
 	result = nub_pt_walk(&reader, parameters->roots[0], parameters->start, parameters->end, parameters->limit,
 	                     visit, &seen, &err);
 	check_result(&seen, result, &err);
 
-	seen = (struct seen){.memory = memory, .parameters = parameters};
+	seen = (struct seen){ .memory = memory, .parameters = parameters };
 	memory->reads = 0;
-	err = (struct nub_error){0};
+	err = (struct nub_error){ 0 };
 	result = nub_pt_walk_spaces(&reader, parameters->roots, parameters->root_count, parameters->start,
 	                            parameters->end, parameters->limit, visit, &seen, &err);
 	check_result(&seen, result, &err);
@@ -144,8 +144,8 @@ static void walk(struct memory *memory, const struct parameters *parameters)
 static struct parameters read_header(const uint8_t *bytes)
 {
 	struct parameters parameters = {
-	    .root_count = 1 + bytes[4] % MAX_ROOTS,
-	    .limit = bytes[4] / MAX_ROOTS % (MAX_LIMIT + 1),
+		.root_count = 1 + bytes[4] % MAX_ROOTS,
+		.limit = bytes[4] / MAX_ROOTS % (MAX_LIMIT + 1),
 	};
 
 	for (unsigned i = 0; i < MAX_ROOTS; i++)
@@ -200,28 +200,33 @@ static const struct seed {
 	struct record records[SEED_RECORDS];
 	size_t record_count;
 } seeds[] = {
-    /* one path down, leaves of all sizes, some cow */
-    {{0},
-     0xfc,
-     {{0, 2, 0, 7, 0}, {1, 3, 0, 7, 0}, {2, 4, 0, 7, 0}, {3, 9, 1, 0x267, 9}, {2, 0, 1, 0x8085, 1}, {1, 0, 1, 0x87, 0}},
-     6},
-    /* a root that is in itself, at several places */
-    {{0}, 0xfc, {{0, 1, 0, 7, 511}, {0, 2, 5, 7, 0}, {1, 1, 0, 7, 9}, {1, 2, 20, 7, 9}}, 4},
-    /* every entry leads down, to nothing; and the same with a leaf */
-    {{0}, 0x10, {{0, 2, 0, 7, 511}, {1, 3, 0, 7, 511}, {2, 4, 0, 7, 511}}, 3},
-    {{0}, 0xfc, {{0, 2, 0, 7, 511}, {1, 3, 0, 7, 511}, {2, 4, 0, 7, 511}, {3, 9, 3, 0x61, 0}}, 4},
-    /* three roots that share tables at each level, one of them given twice */
-    {{0, 4, 0, 5},
-     0xff,
-     {{0, 2, 0, 7, 0},
-      {1, 3, 0, 7, 0},
-      {2, 4, 0, 7, 0},
-      {3, 9, 1, 7, 3},
-      {4, 2, 256, 3, 1},
-      {5, 7, 1, 7, 0},
-      {6, 3, 1, 7, 0},
-      {6, 200, 9, 7, 40}},
-     8},
+	/* one path down, leaves of all sizes, some cow */
+	{ { 0 },
+	  0xfc,
+	  { { 0, 2, 0, 7, 0 },
+	    { 1, 3, 0, 7, 0 },
+	    { 2, 4, 0, 7, 0 },
+	    { 3, 9, 1, 0x267, 9 },
+	    { 2, 0, 1, 0x8085, 1 },
+	    { 1, 0, 1, 0x87, 0 } },
+	  6 },
+	/* a root that is in itself, at several places */
+	{ { 0 }, 0xfc, { { 0, 1, 0, 7, 511 }, { 0, 2, 5, 7, 0 }, { 1, 1, 0, 7, 9 }, { 1, 2, 20, 7, 9 } }, 4 },
+	/* every entry leads down, to nothing; and the same with a leaf */
+	{ { 0 }, 0x10, { { 0, 2, 0, 7, 511 }, { 1, 3, 0, 7, 511 }, { 2, 4, 0, 7, 511 } }, 3 },
+	{ { 0 }, 0xfc, { { 0, 2, 0, 7, 511 }, { 1, 3, 0, 7, 511 }, { 2, 4, 0, 7, 511 }, { 3, 9, 3, 0x61, 0 } }, 4 },
+	/* three roots that share tables at each level, one of them given twice */
+	{ { 0, 4, 0, 5 },
+	  0xff,
+	  { { 0, 2, 0, 7, 0 },
+	    { 1, 3, 0, 7, 0 },
+	    { 2, 4, 0, 7, 0 },
+	    { 3, 9, 1, 7, 3 },
+	    { 4, 2, 256, 3, 1 },
+	    { 5, 7, 1, 7, 0 },
+	    { 6, 3, 1, 7, 0 },
+	    { 6, 200, 9, 7, 40 } },
+	  8 },
 };
 
 /* The whole address space is walked. */

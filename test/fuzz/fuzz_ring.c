@@ -21,7 +21,7 @@ static void check_error(const struct nub_error *err)
 /* What was pushed comes back; what was there before is untouched. */
 static void check_push(uint8_t *buffer, uint64_t size)
 {
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 	uint8_t item[40], out[40];
 	uint64_t before = stack_pointer(buffer), item_size;
 	memset(item, 0x5a, sizeof(item));
@@ -39,7 +39,7 @@ static void check_push(uint8_t *buffer, uint64_t size)
 static void drain(uint8_t *buffer, uint64_t size)
 {
 	for (;;) {
-		struct nub_error err = {0};
+		struct nub_error err = { 0 };
 		uint64_t before = stack_pointer(buffer), item_size;
 		uint8_t *item, small[16];
 		check_push(buffer, size);
@@ -69,7 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 size_t nub_fuzz_seed(unsigned index, uint8_t *out, size_t capacity)
 {
-	static const uint64_t sizes[] = {16, 64, 256, 1000};
+	static const uint64_t sizes[] = { 16, 64, 256, 1000 };
 	if (index >= sizeof(sizes) / sizeof(*sizes) || sizes[index] > capacity)
 		return 0;
 	memset(out, 0, sizes[index]);

@@ -27,8 +27,8 @@ static void check_text(const char *text, size_t capacity)
 
 static void try_call(const uint8_t *data, size_t size)
 {
-	struct nub_error err = {0};
-	struct nub_buffer buffer = {0};
+	struct nub_error err = { 0 };
+	struct nub_buffer buffer = { 0 };
 	struct nub_call call;
 	if (nub_decode_call(data, size, &call, &err) != 0) {
 		check_error(&err);
@@ -40,8 +40,8 @@ static void try_call(const uint8_t *data, size_t size)
 
 static void try_reply(const uint8_t *data, size_t size)
 {
-	struct nub_error err = {0};
-	struct nub_buffer buffer = {0};
+	struct nub_error err = { 0 };
+	struct nub_buffer buffer = { 0 };
 	struct nub_reply reply;
 	if (nub_decode_reply(data, size, &reply, &err) != 0) {
 		check_error(&err);
@@ -55,7 +55,7 @@ static void try_reply(const uint8_t *data, size_t size)
 
 static void try_log(const uint8_t *data, size_t size)
 {
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 	struct nub_log_text log;
 	if (nub_decode_log(data, size, &log, &err) != 0) {
 		check_error(&err);
@@ -89,11 +89,11 @@ static int encode_seed(unsigned index, struct nub_buffer *buffer)
 	static const uint8_t text[] = "na\xc3\xafve \xe2\x82\xac";
 	static const uint8_t log[] = "\3\7\0\0\0\4\0\0\0main\5\0\0\0na\xc3\xafv";
 	const struct nub_value values[] = {
-	    {.type = NUB_TYPE_STRING, .bytes = {text, sizeof(text) - 1}},
-	    {.type = NUB_TYPE_BYTES, .bytes = {text, sizeof(text)}},
-	    {.type = NUB_TYPE_BOOL, .boolean = true},
-	    {.type = NUB_TYPE_F64, .f64 = 0.5},
-	    {.type = NUB_TYPE_I32, .i32 = -1},
+		{ .type = NUB_TYPE_STRING, .bytes = { text, sizeof(text) - 1 } },
+		{ .type = NUB_TYPE_BYTES, .bytes = { text, sizeof(text) } },
+		{ .type = NUB_TYPE_BOOL, .boolean = true },
+		{ .type = NUB_TYPE_F64, .f64 = 0.5 },
+		{ .type = NUB_TYPE_I32, .i32 = -1 },
 	};
 	switch (index) {
 	case 0:
@@ -113,7 +113,7 @@ static int encode_seed(unsigned index, struct nub_buffer *buffer)
 
 size_t nub_fuzz_seed(unsigned index, uint8_t *out, size_t capacity)
 {
-	struct nub_buffer buffer = {0};
+	struct nub_buffer buffer = { 0 };
 	size_t size = 0;
 	if (encode_seed(index, &buffer) == 0 && buffer.size < capacity) {
 		size = buffer.size + 1;

@@ -63,18 +63,18 @@ static inline uint64_t sample_base(const struct elf_sample *elf)
 static inline void sample_headers(struct elf_sample *elf, bool relocatable)
 {
 	elf->header = (Elf64_Ehdr){
-	    .e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
-	    .e_type = relocatable ? ET_DYN : ET_EXEC,
-	    .e_machine = EM_X86_64,
-	    .e_version = EV_CURRENT,
-	    .e_phoff = offsetof(struct elf_sample, segments),
-	    .e_shoff = offsetof(struct elf_sample, sections),
-	    .e_ehsize = sizeof(Elf64_Ehdr),
-	    .e_phentsize = sizeof(Elf64_Phdr),
-	    .e_phnum = SAMPLE_SEGMENTS,
-	    .e_shentsize = sizeof(Elf64_Shdr),
-	    .e_shnum = SAMPLE_SECTIONS,
-	    .e_shstrndx = SAMPLE_SECTION_NAMES,
+		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
+		.e_type = relocatable ? ET_DYN : ET_EXEC,
+		.e_machine = EM_X86_64,
+		.e_version = EV_CURRENT,
+		.e_phoff = offsetof(struct elf_sample, segments),
+		.e_shoff = offsetof(struct elf_sample, sections),
+		.e_ehsize = sizeof(Elf64_Ehdr),
+		.e_phentsize = sizeof(Elf64_Phdr),
+		.e_phnum = SAMPLE_SEGMENTS,
+		.e_shentsize = sizeof(Elf64_Shdr),
+		.e_shnum = SAMPLE_SECTIONS,
+		.e_shstrndx = SAMPLE_SECTION_NAMES,
 	};
 	elf->header.e_entry = sample_base(elf) + offsetof(struct elf_sample, code);
 }
@@ -82,14 +82,14 @@ static inline void sample_headers(struct elf_sample *elf, bool relocatable)
 static inline Elf64_Phdr sample_segment(uint32_t type, uint32_t flags, size_t offset, uint64_t vaddr, uint64_t size)
 {
 	return (Elf64_Phdr){
-	    .p_type = type,
-	    .p_flags = flags,
-	    .p_offset = offset,
-	    .p_vaddr = vaddr,
-	    .p_paddr = vaddr,
-	    .p_filesz = size,
-	    .p_memsz = size,
-	    .p_align = type == PT_LOAD ? NUB_PAGE_SIZE : 4,
+		.p_type = type,
+		.p_flags = flags,
+		.p_offset = offset,
+		.p_vaddr = vaddr,
+		.p_paddr = vaddr,
+		.p_filesz = size,
+		.p_memsz = size,
+		.p_align = type == PT_LOAD ? NUB_PAGE_SIZE : 4,
 	};
 }
 
@@ -110,33 +110,33 @@ static inline void sample_segments(struct elf_sample *elf)
 static inline void sample_contents(struct elf_sample *elf)
 {
 	uint64_t base = sample_base(elf), code = base + offsetof(struct elf_sample, code);
-	elf->notes.abi.header = (Elf64_Nhdr){4, sizeof(struct nub_note), NUB_NOTE_TYPE_ABI};
+	elf->notes.abi.header = (Elf64_Nhdr){ 4, sizeof(struct nub_note), NUB_NOTE_TYPE_ABI };
 	memcpy(elf->notes.abi.name, "nub", 4);
-	elf->notes.abi.desc = (struct nub_note){NUB_ABI_VERSION, 3};
-	elf->notes.build_id.header = (Elf64_Nhdr){4, sizeof(elf->notes.build_id.id), NT_GNU_BUILD_ID};
+	elf->notes.abi.desc = (struct nub_note){ NUB_ABI_VERSION, 3 };
+	elf->notes.build_id.header = (Elf64_Nhdr){ 4, sizeof(elf->notes.build_id.id), NT_GNU_BUILD_ID };
 	memcpy(elf->notes.build_id.name, "GNU", 4);
 	memset(elf->notes.build_id.id, 0xb1, sizeof(elf->notes.build_id.id));
 
-	elf->dynamic[0] = (Elf64_Dyn){DT_RELA, {base + offsetof(struct elf_sample, relocations)}};
-	elf->dynamic[1] = (Elf64_Dyn){DT_RELASZ, {sizeof(elf->relocations)}};
-	elf->dynamic[2] = (Elf64_Dyn){DT_RELAENT, {sizeof(Elf64_Rela)}};
-	elf->dynamic[3] = (Elf64_Dyn){DT_STRTAB, {base + offsetof(struct elf_sample, strings)}};
-	elf->relocations[0] = (Elf64_Rela){base + SAMPLE_DATA, R_X86_64_RELATIVE, (int64_t)code};
-	elf->relocations[1] = (Elf64_Rela){0, R_X86_64_NONE, 0};
-	elf->relocations[2] = (Elf64_Rela){base + SAMPLE_DATA + 16, R_X86_64_RELATIVE, (int64_t)code + 16};
+	elf->dynamic[0] = (Elf64_Dyn){ DT_RELA, { base + offsetof(struct elf_sample, relocations) } };
+	elf->dynamic[1] = (Elf64_Dyn){ DT_RELASZ, { sizeof(elf->relocations) } };
+	elf->dynamic[2] = (Elf64_Dyn){ DT_RELAENT, { sizeof(Elf64_Rela) } };
+	elf->dynamic[3] = (Elf64_Dyn){ DT_STRTAB, { base + offsetof(struct elf_sample, strings) } };
+	elf->relocations[0] = (Elf64_Rela){ base + SAMPLE_DATA, R_X86_64_RELATIVE, (int64_t)code };
+	elf->relocations[1] = (Elf64_Rela){ 0, R_X86_64_NONE, 0 };
+	elf->relocations[2] = (Elf64_Rela){ base + SAMPLE_DATA + 16, R_X86_64_RELATIVE, (int64_t)code + 16 };
 	memcpy(elf->strings, "\0libc.so.6", 11);
 	memcpy(elf->interpreter, "/lib64/ld.so", 13);
 	memset(elf->code, 0x90, sizeof(elf->code));
 	elf->pointers[1] = 0x1122334455667788;
 
-	elf->exports[0] = (struct nub_export){0, NUB_TYPE_I64, 2, {NUB_TYPE_I64, NUB_TYPE_I64}, "sub"};
-	elf->exports[1] = (struct nub_export){0, NUB_TYPE_VOID, 0, {0}, "noop"};
-	elf->exports[2] = (struct nub_export){0, NUB_TYPE_STRING, 1, {NUB_TYPE_BYTES}, "add"};
+	elf->exports[0] = (struct nub_export){ 0, NUB_TYPE_I64, 2, { NUB_TYPE_I64, NUB_TYPE_I64 }, "sub" };
+	elf->exports[1] = (struct nub_export){ 0, NUB_TYPE_VOID, 0, { 0 }, "noop" };
+	elf->exports[2] = (struct nub_export){ 0, NUB_TYPE_STRING, 1, { NUB_TYPE_BYTES }, "add" };
 }
 
 static inline Elf64_Shdr sample_section(uint32_t name, uint32_t type, size_t offset, size_t size)
 {
-	return (Elf64_Shdr){.sh_name = name, .sh_type = type, .sh_offset = offset, .sh_size = size};
+	return (Elf64_Shdr){ .sh_name = name, .sh_type = type, .sh_offset = offset, .sh_size = size };
 }
 
 static inline void sample_sections(struct elf_sample *elf)
@@ -144,10 +144,10 @@ static inline void sample_sections(struct elf_sample *elf)
 	uint64_t code = sample_base(elf) + offsetof(struct elf_sample, code);
 	const unsigned char function = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC);
 	memcpy(elf->symbol_names, "\0outer\0inner\0table\0label", 25);
-	elf->symbols[1] = (Elf64_Sym){1, function, 0, 1, code, 64};
-	elf->symbols[2] = (Elf64_Sym){7, function, 0, 1, code + 16, 16};
-	elf->symbols[3] = (Elf64_Sym){13, ELF64_ST_INFO(STB_LOCAL, STT_OBJECT), 0, 1, code + 0x2000, 32};
-	elf->symbols[4] = (Elf64_Sym){19, ELF64_ST_INFO(STB_LOCAL, STT_NOTYPE), 0, 1, code + 16, 16};
+	elf->symbols[1] = (Elf64_Sym){ 1, function, 0, 1, code, 64 };
+	elf->symbols[2] = (Elf64_Sym){ 7, function, 0, 1, code + 16, 16 };
+	elf->symbols[3] = (Elf64_Sym){ 13, ELF64_ST_INFO(STB_LOCAL, STT_OBJECT), 0, 1, code + 0x2000, 32 };
+	elf->symbols[4] = (Elf64_Sym){ 19, ELF64_ST_INFO(STB_LOCAL, STT_NOTYPE), 0, 1, code + 16, 16 };
 
 	memcpy(elf->section_names, "\0.nub_exports\0.symtab\0.strtab\0.shstrtab", 40);
 	elf->sections[SAMPLE_SECTION_EXPORTS] =

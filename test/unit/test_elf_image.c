@@ -8,7 +8,7 @@ static const size_t code_offset = offsetof(struct elf_sample, code);
 
 static struct nub_image *parse(const struct elf_sample *elf)
 {
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 	struct nub_image *image = nub_image_parse(elf, sizeof(*elf), "x.elf", &err);
 	if (image == NULL)
 		fail_msg("%s", err.message);
@@ -100,15 +100,15 @@ static void test_relro_edges(void **state)
 		uint64_t start, size;
 		uint64_t read_only, read_only_size; /* from the data segment */
 	} cases[] = {
-	    {0, 0x1fff, 0, 0x1000},
-	    {8, 0x2000, 0x1000, 0x1000},
-	    {8, 0x1ff8, 0x1000, 0x1000},
-	    {0x1000, 0x1000, 0x1000, 0x1000},
-	    {0, 0xfff, 0, 0},
-	    {0, 0x100000, 0, 0},
-	    {0, 0x3000, 0, 0x3000},
-	    {0, 0x3001, 0, 0},
-	    {8, UINT64_MAX, 0, 0},
+		{ 0, 0x1fff, 0, 0x1000 },
+		{ 8, 0x2000, 0x1000, 0x1000 },
+		{ 8, 0x1ff8, 0x1000, 0x1000 },
+		{ 0x1000, 0x1000, 0x1000, 0x1000 },
+		{ 0, 0xfff, 0, 0 },
+		{ 0, 0x100000, 0, 0 },
+		{ 0, 0x3000, 0, 0x3000 },
+		{ 0, 0x3001, 0, 0 },
+		{ 8, UINT64_MAX, 0, 0 },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct elf_sample elf;
@@ -153,7 +153,7 @@ static void test_sorted(void **state)
 /* R16: filesz is copied, the rest left alone, relocations applied with the load bias. */
 static void check_load(bool relocatable)
 {
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 	struct elf_sample elf;
 	elf_sample_init(&elf, relocatable);
 	struct nub_image *image = parse(&elf);
@@ -193,11 +193,11 @@ static void test_load_dyn(void **state)
 static void test_load_too_small(void **state)
 {
 	(void)state;
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 	struct elf_sample elf;
 	elf_sample_init(&elf, true);
 	struct nub_image *image = parse(&elf);
-	uint8_t memory[16] = {0};
+	uint8_t memory[16] = { 0 };
 	assert_int_equal(nub_image_load(image, memory, SAMPLE_IMAGE_SIZE - 1, &err), -1);
 	assert_int_equal(err.kind, NUB_E_ELF_SIZE);
 	assert_string_equal(err.message, "x.elf: needs 20480 bytes of memory, there are 20479");
@@ -209,7 +209,7 @@ static void test_load_too_small(void **state)
 static void test_wx(void **state)
 {
 	(void)state;
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 	struct elf_sample elf;
 	elf_sample_init(&elf, true);
 	struct nub_image *image = parse(&elf);
@@ -241,10 +241,11 @@ static void test_exports(void **state)
 	assert_int_equal(info->functions[0].param_count, 1);
 	assert_int_equal(info->functions[0].params[0], NUB_TYPE_BYTES);
 	for (size_t i = 0; i < info->function_count; i++)
-		assert_ptr_equal(nub_image_function(image, info->functions[i].name), &info->functions[i]);
-	assert_null(nub_image_function(image, "a"));
-	assert_null(nub_image_function(image, "nooq"));
-	assert_null(nub_image_function(image, "zzz"));
+		assert_ptr_equal(nub_function_find(nub_image_info(image), info->functions[i].name),
+		                 &info->functions[i]);
+	assert_null(nub_function_find(nub_image_info(image), "a"));
+	assert_null(nub_function_find(nub_image_info(image), "nooq"));
+	assert_null(nub_function_find(nub_image_info(image), "zzz"));
 	nub_image_free(image);
 }
 
@@ -258,7 +259,7 @@ static void test_no_sections(void **state)
 	elf.sections[SAMPLE_SECTION_EXPORTS].sh_name = 0;
 	struct nub_image *image = parse(&elf);
 	assert_int_equal(nub_image_info(image)->function_count, 0);
-	assert_null(nub_image_function(image, "add"));
+	assert_null(nub_function_find(nub_image_info(image), "add"));
 	nub_image_free(image);
 
 	/* Nor is a section whose name lies outside the name table, or ends there, the export section. */
@@ -282,7 +283,7 @@ static void test_no_sections(void **state)
 static void test_unaligned(void **state)
 {
 	(void)state;
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 	struct elf_sample elf;
 	uint64_t offset;
 	elf_sample_init(&elf, true);
@@ -308,8 +309,9 @@ static void test_symbols(void **state)
 		const char *name;
 		uint64_t offset;
 	} cases[] = {
-	    {0, "outer", 0}, {15, "outer", 15},    {16, "inner", 0},      {31, "inner", 15}, {32, "outer", 32},
-	    {64, NULL, 0},   {0x2000, "table", 0}, {0x201f, "table", 31}, {0x2020, NULL, 0}, {UINT64_MAX, NULL, 0},
+		{ 0, "outer", 0 },   { 15, "outer", 15 },     { 16, "inner", 0 },     { 31, "inner", 15 },
+		{ 32, "outer", 32 }, { 64, NULL, 0 },         { 0x2000, "table", 0 }, { 0x201f, "table", 31 },
+		{ 0x2020, NULL, 0 }, { UINT64_MAX, NULL, 0 },
 	};
 	for (int relocatable = 0; relocatable < 2; relocatable++) {
 		struct elf_sample elf;
@@ -372,7 +374,7 @@ static void test_other_notes(void **state)
 	elf.segments[SAMPLE_SPARE] = sample_segment(PT_NOTE, PF_R, offsetof(struct elf_sample, code), 0, 32);
 	elf.segments[SAMPLE_SPARE].p_align = 8;
 	memset(elf.code, 0, 32);
-	memcpy(elf.code, &(Elf64_Nhdr){4, 12, 5}, sizeof(Elf64_Nhdr));
+	memcpy(elf.code, &(Elf64_Nhdr){ 4, 12, 5 }, sizeof(Elf64_Nhdr));
 	memcpy(elf.code + sizeof(Elf64_Nhdr), "GNU", 4);
 	struct nub_image *image = parse(&elf);
 	assert_int_equal(nub_image_info(image)->build_id_size, 20);
@@ -387,22 +389,22 @@ static void test_other_notes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_exec),
-	    cmocka_unit_test(test_dyn),
-	    cmocka_unit_test(test_dyn_linked_high),
-	    cmocka_unit_test(test_segments),
-	    cmocka_unit_test(test_relro_edges),
-	    cmocka_unit_test(test_sorted),
-	    cmocka_unit_test(test_load_exec),
-	    cmocka_unit_test(test_load_dyn),
-	    cmocka_unit_test(test_load_too_small),
-	    cmocka_unit_test(test_wx),
-	    cmocka_unit_test(test_exports),
-	    cmocka_unit_test(test_no_sections),
-	    cmocka_unit_test(test_unaligned),
-	    cmocka_unit_test(test_symbols),
-	    cmocka_unit_test(test_symbol_tables),
-	    cmocka_unit_test(test_other_notes),
+		cmocka_unit_test(test_exec),
+		cmocka_unit_test(test_dyn),
+		cmocka_unit_test(test_dyn_linked_high),
+		cmocka_unit_test(test_segments),
+		cmocka_unit_test(test_relro_edges),
+		cmocka_unit_test(test_sorted),
+		cmocka_unit_test(test_load_exec),
+		cmocka_unit_test(test_load_dyn),
+		cmocka_unit_test(test_load_too_small),
+		cmocka_unit_test(test_wx),
+		cmocka_unit_test(test_exports),
+		cmocka_unit_test(test_no_sections),
+		cmocka_unit_test(test_unaligned),
+		cmocka_unit_test(test_symbols),
+		cmocka_unit_test(test_symbol_tables),
+		cmocka_unit_test(test_other_notes),
 	};
 	return cmocka_run_group_tests_name("elf_image", tests, NULL, NULL);
 }

@@ -37,7 +37,7 @@ static void unknown_kinds_are_internal(void **state)
 
 static void fail_replaces_everything(void **state)
 {
-	struct nub_error err = {.kind = NUB_E_IO, .sys_errno = EIO, .message = "old", .hint = "old"};
+	struct nub_error err = { .kind = NUB_E_IO, .sys_errno = EIO, .message = "old", .hint = "old" };
 
 	(void)state;
 	assert_int_equal(nub_fail(&err, NUB_E_ELF_MAGIC, 7, "%s: %d bytes", "a.elf", 3), -1);
@@ -49,7 +49,7 @@ static void fail_replaces_everything(void **state)
 
 static void hint_and_context_keep_the_rest(void **state)
 {
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 
 	(void)state;
 	nub_fail(&err, NUB_E_SIZE, 0, "too odd");
@@ -72,7 +72,7 @@ static void no_error_wanted_is_fine(void **state)
 
 static void errno_is_kept_and_described(void **state)
 {
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 
 	(void)state;
 	errno = ENOENT;
@@ -86,7 +86,7 @@ static void errno_is_kept_and_described(void **state)
 
 static void own_message_may_be_an_argument(void **state)
 {
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 
 	(void)state;
 	nub_fail(&err, NUB_E_IO, 0, "inner");
@@ -99,7 +99,7 @@ static void own_message_may_be_an_argument(void **state)
 
 static void exact_fit_is_not_cut(void **state)
 {
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 	char text[sizeof(err.message)];
 
 	(void)state;
@@ -111,7 +111,7 @@ static void exact_fit_is_not_cut(void **state)
 
 static void too_long_ends_in_an_ellipsis(void **state)
 {
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 	char text[2000];
 
 	(void)state;
@@ -136,7 +136,7 @@ static void cut_is_between_characters(void **state)
 {
 	(void)state;
 	for (size_t lead = 0; lead < 4; lead++) {
-		struct nub_error err = {0};
+		struct nub_error err = { 0 };
 		char text[1000] = "";
 		size_t length, whole;
 
@@ -156,16 +156,16 @@ static void cut_is_between_characters(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(names_are_unique_and_classes_known),
-	    cmocka_unit_test(unknown_kinds_are_internal),
-	    cmocka_unit_test(fail_replaces_everything),
-	    cmocka_unit_test(hint_and_context_keep_the_rest),
-	    cmocka_unit_test(no_error_wanted_is_fine),
-	    cmocka_unit_test(errno_is_kept_and_described),
-	    cmocka_unit_test(own_message_may_be_an_argument),
-	    cmocka_unit_test(exact_fit_is_not_cut),
-	    cmocka_unit_test(too_long_ends_in_an_ellipsis),
-	    cmocka_unit_test(cut_is_between_characters),
+		cmocka_unit_test(names_are_unique_and_classes_known),
+		cmocka_unit_test(unknown_kinds_are_internal),
+		cmocka_unit_test(fail_replaces_everything),
+		cmocka_unit_test(hint_and_context_keep_the_rest),
+		cmocka_unit_test(no_error_wanted_is_fine),
+		cmocka_unit_test(errno_is_kept_and_described),
+		cmocka_unit_test(own_message_may_be_an_argument),
+		cmocka_unit_test(exact_fit_is_not_cut),
+		cmocka_unit_test(too_long_ends_in_an_ellipsis),
+		cmocka_unit_test(cut_is_between_characters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,12 +16,12 @@
 static struct nub_layout_sizes default_sizes(void)
 {
 	return (struct nub_layout_sizes){
-	    .image_base = 0x400000,
-	    .image_size = 0x5000,
-	    .heap_size = NUB_DEFAULT_HEAP_SIZE,
-	    .stack_size = NUB_DEFAULT_STACK_SIZE,
-	    .input_size = NUB_DEFAULT_RING_SIZE,
-	    .output_size = NUB_DEFAULT_RING_SIZE,
+		.image_base = 0x400000,
+		.image_size = 0x5000,
+		.heap_size = NUB_DEFAULT_HEAP_SIZE,
+		.stack_size = NUB_DEFAULT_STACK_SIZE,
+		.input_size = NUB_DEFAULT_RING_SIZE,
+		.output_size = NUB_DEFAULT_RING_SIZE,
 	};
 }
 
@@ -30,7 +30,7 @@ static void parts_follow_each_other(void **state)
 {
 	struct nub_layout_sizes sizes = default_sizes();
 	struct nub_layout layout;
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 
 	(void)state;
 	sizes.heap_size = 0x1801;
@@ -66,7 +66,7 @@ static void scratch_is_at_the_top(void **state)
 {
 	struct nub_layout_sizes sizes = default_sizes();
 	struct nub_layout layout;
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 
 	(void)state;
 	sizes.input_size = 0x1008;
@@ -96,7 +96,7 @@ static void scratch_minimum(void **state)
 {
 	struct nub_layout_sizes sizes = default_sizes();
 	struct nub_layout layout;
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 
 	(void)state;
 	assert_int_equal(nub_layout_min_scratch(0x1008, 0x1000), 0x3000 + 0xc000);
@@ -130,7 +130,7 @@ static void automatic_scratch(void **state)
 {
 	struct nub_layout_sizes sizes = default_sizes();
 	struct nub_layout layout;
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 
 	(void)state;
 	assert_int_equal(nub_layout_init(&layout, &sizes, &err), 0);
@@ -155,7 +155,7 @@ static void automatic_scratch(void **state)
 static void options_are_named(struct nub_layout_sizes *sizes, uint64_t *field, const char *option, bool ring)
 {
 	struct nub_layout layout;
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 	const uint64_t good = *field;
 
 	*field = 0;
@@ -165,7 +165,7 @@ static void options_are_named(struct nub_layout_sizes *sizes, uint64_t *field, c
 	assert_non_null(strstr(err.message, "0 bytes"));
 	assert_non_null(strstr(err.hint, option));
 	for (unsigned i = 0; i < 3; i++) {
-		*field = (const uint64_t[]){NUB_MAX_MEMORY_SIZE + 1, UINT64_MAX, UINT64_MAX - 0xfff}[i];
+		*field = (const uint64_t[]){ NUB_MAX_MEMORY_SIZE + 1, UINT64_MAX, UINT64_MAX - 0xfff }[i];
 		assert_int_equal(nub_layout_init(&layout, sizes, &err), -1);
 		assert_int_equal(err.kind, NUB_E_MEMORY_TOO_BIG);
 		assert_non_null(strstr(err.message, option));
@@ -205,7 +205,7 @@ static void huge_scratch_and_init_data_are_named(void **state)
 {
 	struct nub_layout_sizes sizes = default_sizes();
 	struct nub_layout layout;
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 
 	(void)state;
 	sizes.scratch_size = UINT64_MAX;
@@ -224,7 +224,7 @@ static void limit_is_exact(void **state)
 {
 	struct nub_layout_sizes sizes = default_sizes();
 	struct nub_layout layout;
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 	uint64_t others;
 
 	(void)state;
@@ -258,27 +258,27 @@ static void image_must_not_collide(void **state)
 		uint64_t base, size;
 		bool good;
 	} cases[] = {
-	    {0x0, 0x1000, false},
-	    {0x1000, 0x1000, true},
-	    {0x400800, 0x1000, false},
-	    {0x400000, 0x1800, false},
-	    {0x400000, 0, false},
-	    {NUB_DATA_GVA_BASE - 0x2000, 0x1000, true},
-	    {NUB_DATA_GVA_BASE - 0x1000, 0x1000, false}, /* its PEB is inside */
-	    {NUB_DATA_GVA_BASE + 16 * GIB - 0x1000, 0x1000, false},
-	    {NUB_DATA_GVA_BASE + 16 * GIB, 0x1000, true},
-	    {NUB_USER_GVA_END - 0x2000, 0x1000, true},
-	    {NUB_USER_GVA_END - 0x1000, 0x1000, false},
-	    {0xffff800000000000, 0x1000, false},
-	    {0xfffffffffffff000, 0x1000, false},
-	    {NUB_IMAGE_BASE_DYN, 0x1000, true},
+		{ 0x0, 0x1000, false },
+		{ 0x1000, 0x1000, true },
+		{ 0x400800, 0x1000, false },
+		{ 0x400000, 0x1800, false },
+		{ 0x400000, 0, false },
+		{ NUB_DATA_GVA_BASE - 0x2000, 0x1000, true },
+		{ NUB_DATA_GVA_BASE - 0x1000, 0x1000, false }, /* its PEB is inside */
+		{ NUB_DATA_GVA_BASE + 16 * GIB - 0x1000, 0x1000, false },
+		{ NUB_DATA_GVA_BASE + 16 * GIB, 0x1000, true },
+		{ NUB_USER_GVA_END - 0x2000, 0x1000, true },
+		{ NUB_USER_GVA_END - 0x1000, 0x1000, false },
+		{ 0xffff800000000000, 0x1000, false },
+		{ 0xfffffffffffff000, 0x1000, false },
+		{ NUB_IMAGE_BASE_DYN, 0x1000, true },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct nub_layout_sizes sizes = default_sizes();
 		struct nub_layout layout;
-		struct nub_error err = {0};
+		struct nub_error err = { 0 };
 
 		sizes.image_base = cases[i].base;
 		sizes.image_size = cases[i].size;
@@ -291,7 +291,7 @@ static void image_over_the_limit(void **state)
 {
 	struct nub_layout_sizes sizes = default_sizes();
 	struct nub_layout layout;
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 
 	(void)state;
 	sizes.image_size = UINT64_MAX - 0xfff;
@@ -310,19 +310,19 @@ static void check_region(const struct nub_region *region, enum nub_region_type t
 }
 
 static const struct nub_image_segment three_segments[] = {
-    {.gva = 0x400000, .size = 0x1000, .flags = NUB_REGION_READ},
-    {.gva = 0x401000, .size = 0x1000, .flags = NUB_REGION_READ | NUB_REGION_EXECUTE},
-    {.gva = 0x403000, .size = 0x1000, .flags = NUB_REGION_READ | NUB_REGION_WRITE},
+	{ .gva = 0x400000, .size = 0x1000, .flags = NUB_REGION_READ },
+	{ .gva = 0x401000, .size = 0x1000, .flags = NUB_REGION_READ | NUB_REGION_EXECUTE },
+	{ .gva = 0x403000, .size = 0x1000, .flags = NUB_REGION_READ | NUB_REGION_WRITE },
 };
 
 /* R3, R10, R11: order and flags of the regions; a gap in the image and the image's end are memory without a mapping. */
 static void regions_in_order(void **state)
 {
 	struct nub_layout_sizes sizes = default_sizes();
-	struct nub_region_options options = {.segments = three_segments, .segment_count = 3, .executable_heap = true};
+	struct nub_region_options options = { .segments = three_segments, .segment_count = 3, .executable_heap = true };
 	struct nub_region_list list;
 	struct nub_layout layout;
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 
 	(void)state;
 	options.init_data_flags = NUB_REGION_READ;
@@ -349,10 +349,10 @@ static void regions_in_order(void **state)
 static void regions_that_are_left_out(void **state)
 {
 	struct nub_layout_sizes sizes = default_sizes();
-	struct nub_region_options options = {.segments = three_segments, .segment_count = 3};
+	struct nub_region_options options = { .segments = three_segments, .segment_count = 3 };
 	struct nub_region_list list;
 	struct nub_layout layout;
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 
 	(void)state;
 	sizes.cow = NUB_COW_GUEST;
@@ -370,19 +370,19 @@ static void regions_that_are_left_out(void **state)
 static void segments_outside_the_layout(void **state)
 {
 	const struct nub_image_segment cases[][2] = {
-	    {{.gva = 0x3ff000, .size = 0x1000}, {.gva = 0x401000, .size = 0x1000}}, /* below */
-	    {{.gva = 0x400000, .size = 0x2000}, {.gva = 0x401000, .size = 0x1000}}, /* overlapping */
-	    {{.gva = 0x400000, .size = 0x1000}, {.gva = 0x404000, .size = 0x2000}}, /* over the end */
-	    {{.gva = 0x400000, .size = 0x1000}, {.gva = 0x404000, .size = UINT64_MAX - 0xfff}},
+		{ { .gva = 0x3ff000, .size = 0x1000 }, { .gva = 0x401000, .size = 0x1000 } }, /* below */
+		{ { .gva = 0x400000, .size = 0x2000 }, { .gva = 0x401000, .size = 0x1000 } }, /* overlapping */
+		{ { .gva = 0x400000, .size = 0x1000 }, { .gva = 0x404000, .size = 0x2000 } }, /* over the end */
+		{ { .gva = 0x400000, .size = 0x1000 }, { .gva = 0x404000, .size = UINT64_MAX - 0xfff } },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct nub_layout_sizes sizes = default_sizes();
-		struct nub_region_options options = {.segments = cases[i], .segment_count = 2};
+		struct nub_region_options options = { .segments = cases[i], .segment_count = 2 };
 		struct nub_region_list list;
 		struct nub_layout layout;
-		struct nub_error err = {0};
+		struct nub_error err = { 0 };
 
 		assert_int_equal(nub_layout_init(&layout, &sizes, &err), 0);
 		assert_int_equal(nub_layout_regions(&layout, &options, &list, &err), -1);
@@ -394,7 +394,7 @@ static void segments_outside_the_layout(void **state)
 static void layout_with_a_peb(struct nub_layout *layout, uint64_t init_data_size)
 {
 	struct nub_layout_sizes sizes = default_sizes();
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 
 	sizes.init_data_size = init_data_size;
 	sizes.input_size = 0x1008;
@@ -414,7 +414,7 @@ static void peb_fields(void **state)
 {
 	static uint8_t image[0x7000];
 	struct nub_layout layout;
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 	const uint64_t peb = 0x5000;
 
 	(void)state;
@@ -443,7 +443,7 @@ static void peb_writes_are_bounded(void **state)
 {
 	static uint8_t image[0x6000];
 	struct nub_layout layout;
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 
 	(void)state;
 	layout_with_a_peb(&layout, 0);
@@ -464,7 +464,7 @@ static void file_mappings(void **state)
 	static uint8_t image[0x7000];
 	char label[65];
 	struct nub_layout layout;
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 
 	(void)state;
 	layout_with_a_peb(&layout, 0);
@@ -496,21 +496,21 @@ static void file_mappings(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(parts_follow_each_other),
-	    cmocka_unit_test(scratch_is_at_the_top),
-	    cmocka_unit_test(scratch_minimum),
-	    cmocka_unit_test(automatic_scratch),
-	    cmocka_unit_test(bad_sizes_name_the_option),
-	    cmocka_unit_test(huge_scratch_and_init_data_are_named),
-	    cmocka_unit_test(limit_is_exact),
-	    cmocka_unit_test(image_must_not_collide),
-	    cmocka_unit_test(image_over_the_limit),
-	    cmocka_unit_test(regions_in_order),
-	    cmocka_unit_test(regions_that_are_left_out),
-	    cmocka_unit_test(segments_outside_the_layout),
-	    cmocka_unit_test(peb_fields),
-	    cmocka_unit_test(peb_writes_are_bounded),
-	    cmocka_unit_test(file_mappings),
+		cmocka_unit_test(parts_follow_each_other),
+		cmocka_unit_test(scratch_is_at_the_top),
+		cmocka_unit_test(scratch_minimum),
+		cmocka_unit_test(automatic_scratch),
+		cmocka_unit_test(bad_sizes_name_the_option),
+		cmocka_unit_test(huge_scratch_and_init_data_are_named),
+		cmocka_unit_test(limit_is_exact),
+		cmocka_unit_test(image_must_not_collide),
+		cmocka_unit_test(image_over_the_limit),
+		cmocka_unit_test(regions_in_order),
+		cmocka_unit_test(regions_that_are_left_out),
+		cmocka_unit_test(segments_outside_the_layout),
+		cmocka_unit_test(peb_fields),
+		cmocka_unit_test(peb_writes_are_bounded),
+		cmocka_unit_test(file_mappings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,7 +31,7 @@ static uint64_t entry_at(const struct nub_pt_builder *builder, uint64_t gva, uns
 static int setup(void **state)
 {
 	static struct nub_pt_builder builder;
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 
 	assert_int_equal(nub_pt_init(&builder, BASE, &err), 0);
 	*state = &builder;
@@ -46,14 +46,14 @@ static int teardown(void **state)
 
 static struct nub_mapping page(uint64_t gva, uint64_t gpa)
 {
-	return (struct nub_mapping){.gva = gva, .gpa = gpa, .size = 0x1000, .readable = true};
+	return (struct nub_mapping){ .gva = gva, .gpa = gpa, .size = 0x1000, .readable = true };
 }
 
 /* R19: a zeroed root at the base; tables follow each other and keep their addresses while the buffer grows. */
 static void tables_are_zeroed_and_never_move(void **state)
 {
 	struct nub_pt_builder *builder = *state;
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 	struct nub_mapping mapping = page(0x7000, 0x9000);
 
 	assert_int_equal(builder->root_gpa, BASE);
@@ -73,7 +73,7 @@ static void tables_are_zeroed_and_never_move(void **state)
 static void reads_outside_give_0(void **state)
 {
 	struct nub_pt_builder *builder = *state;
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 	struct nub_mapping mapping = page(0xfffffffffffff000, 0x9000);
 
 	assert_int_equal(nub_pt_map(builder, &mapping, &err), 0);
@@ -89,20 +89,20 @@ static void reads_outside_give_0(void **state)
 static void bits_of_entries(void **state)
 {
 	struct nub_pt_builder *builder = *state;
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 	const uint64_t nx = UINT64_C(1) << 63;
 	const struct {
 		bool writable, executable, user;
 		enum nub_mapping_kind kind;
 		uint64_t bits;
 	} cases[] = {
-	    {false, false, false, NUB_MAPPING_BASIC, nx | 0x61},
-	    {true, false, false, NUB_MAPPING_BASIC, nx | 0x63},
-	    {false, true, false, NUB_MAPPING_BASIC, 0x61},
-	    {false, false, true, NUB_MAPPING_BASIC, nx | 0x65},
-	    {true, true, true, NUB_MAPPING_BASIC, 0x67},
-	    {false, false, true, NUB_MAPPING_COW, nx | 0x265}, /* R18, cow=guest */
-	    {true, false, true, NUB_MAPPING_COW, nx | 0x267},  /* R18, cow=host */
+		{ false, false, false, NUB_MAPPING_BASIC, nx | 0x61 },
+		{ true, false, false, NUB_MAPPING_BASIC, nx | 0x63 },
+		{ false, true, false, NUB_MAPPING_BASIC, 0x61 },
+		{ false, false, true, NUB_MAPPING_BASIC, nx | 0x65 },
+		{ true, true, true, NUB_MAPPING_BASIC, 0x67 },
+		{ false, false, true, NUB_MAPPING_COW, nx | 0x265 }, /* R18, cow=guest */
+		{ true, false, true, NUB_MAPPING_COW, nx | 0x267 },  /* R18, cow=host */
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -124,7 +124,7 @@ static void bits_of_entries(void **state)
 static void user_mappings_open_their_tables(void **state)
 {
 	struct nub_pt_builder *builder = *state;
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 	struct nub_mapping mapping = page(0x7000, 0x9000);
 
 	assert_int_equal(nub_pt_map(builder, &mapping, &err), 0);
@@ -147,8 +147,8 @@ static void user_mappings_open_their_tables(void **state)
 static void large_leaves_where_aligned(void **state)
 {
 	struct nub_pt_builder *builder = *state;
-	struct nub_error err = {0};
-	struct nub_mapping mapping = {.gva = 2 * MIB2 - 0x2000, .gpa = 8 * MIB2 - 0x2000, .size = 2 * MIB2 + 0x5000};
+	struct nub_error err = { 0 };
+	struct nub_mapping mapping = { .gva = 2 * MIB2 - 0x2000, .gpa = 8 * MIB2 - 0x2000, .size = 2 * MIB2 + 0x5000 };
 
 	assert_int_equal(nub_pt_map(builder, &mapping, &err), 0);
 	assert_int_equal(entry_at(builder, 2 * MIB2 - 0x3000, 1), 0);
@@ -164,8 +164,8 @@ static void large_leaves_where_aligned(void **state)
 static void small_leaves_where_not_congruent(void **state)
 {
 	struct nub_pt_builder *builder = *state;
-	struct nub_error err = {0};
-	struct nub_mapping mapping = {.gva = 2 * MIB2, .gpa = 8 * MIB2 + 0x1000, .size = 2 * MIB2};
+	struct nub_error err = { 0 };
+	struct nub_mapping mapping = { .gva = 2 * MIB2, .gpa = 8 * MIB2 + 0x1000, .size = 2 * MIB2 };
 
 	assert_int_equal(nub_pt_map(builder, &mapping, &err), 0);
 	for (uint64_t offset = 0; offset < mapping.size; offset += 0x1000)
@@ -177,8 +177,8 @@ static void small_leaves_where_not_congruent(void **state)
 static void large_runs_and_the_last_page(void **state)
 {
 	struct nub_pt_builder *builder = *state;
-	struct nub_error err = {0};
-	struct nub_mapping mapping = {.gva = 0x600000000000, .gpa = 16 * GIB, .size = 16 * GIB};
+	struct nub_error err = { 0 };
+	struct nub_mapping mapping = { .gva = 0x600000000000, .gpa = 16 * GIB, .size = 16 * GIB };
 
 	assert_int_equal(nub_pt_map(builder, &mapping, &err), 0);
 	assert_int_equal(builder->size, (1 + 1 + 16) * 0x1000);
@@ -195,25 +195,25 @@ static void bad_runs_are_refused(void **state)
 		uint64_t gva, gpa, size;
 		const char *says;
 	} cases[] = {
-	    {0x1000, 0x1000, 0, "is empty"},
-	    {0x1001, 0x1000, 0x1000, "whole pages"},
-	    {0x1000, 0x1008, 0x1000, "whole pages"},
-	    {0x1000, 0x1000, 0x800, "whole pages"},
-	    {0, 0x1000, 0x1000, "page 0"},
-	    {0x1000, 0, 0x1000, "page 0"},
-	    {0xfffffffffffff000, 0x1000, 0x2000, "wraps"},
-	    {0x1000, 0xfffffffffffff000, 0x2000, "wraps"},
-	    {0x800000000000, 0x1000, 0x1000, "not canonical"},
-	    {0x7ffffffff000, 0x1000, 0x2000, "not canonical"},
-	    {0xffff7ffffffff000, 0x1000, 0x1000, "not canonical"},
-	    {0x7ffffffff000, 0x1000, 0xffff000000002000, "not canonical"},
-	    {0x1000, 0x000ffffffffff000, 0x2000, "entry can hold"},
-	    {0x1000, 0x0010000000000000, 0x1000, "entry can hold"},
+		{ 0x1000, 0x1000, 0, "is empty" },
+		{ 0x1001, 0x1000, 0x1000, "whole pages" },
+		{ 0x1000, 0x1008, 0x1000, "whole pages" },
+		{ 0x1000, 0x1000, 0x800, "whole pages" },
+		{ 0, 0x1000, 0x1000, "page 0" },
+		{ 0x1000, 0, 0x1000, "page 0" },
+		{ 0xfffffffffffff000, 0x1000, 0x2000, "wraps" },
+		{ 0x1000, 0xfffffffffffff000, 0x2000, "wraps" },
+		{ 0x800000000000, 0x1000, 0x1000, "not canonical" },
+		{ 0x7ffffffff000, 0x1000, 0x2000, "not canonical" },
+		{ 0xffff7ffffffff000, 0x1000, 0x1000, "not canonical" },
+		{ 0x7ffffffff000, 0x1000, 0xffff000000002000, "not canonical" },
+		{ 0x1000, 0x000ffffffffff000, 0x2000, "entry can hold" },
+		{ 0x1000, 0x0010000000000000, 0x1000, "entry can hold" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct nub_mapping mapping = {.gva = cases[i].gva, .gpa = cases[i].gpa, .size = cases[i].size};
-		struct nub_error err = {0};
+		struct nub_mapping mapping = { .gva = cases[i].gva, .gpa = cases[i].gpa, .size = cases[i].size };
+		struct nub_error err = { 0 };
 
 		assert_int_equal(nub_pt_map(builder, &mapping, &err), -1);
 		assert_int_equal(err.kind, NUB_E_PAGE_ARGUMENT);
@@ -225,32 +225,32 @@ static void bad_runs_are_refused(void **state)
 static void mapped_pages_are_not_mapped_again(void **state)
 {
 	struct nub_pt_builder *builder = *state;
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 	struct nub_mapping mapping = page(4 * MIB2 + 0x3000, 0x9000);
-	struct nub_mapping large = {.gva = 4 * MIB2, .gpa = 8 * MIB2, .size = MIB2};
+	struct nub_mapping large = { .gva = 4 * MIB2, .gpa = 8 * MIB2, .size = MIB2 };
 
 	assert_int_equal(nub_pt_map(builder, &mapping, &err), 0);
 	/* A page onto a page, the middle of a run, a large leaf onto a table. */
 	assert_int_equal(nub_pt_map(builder, &mapping, &err), -1);
 	assert_int_equal(err.kind, NUB_E_PAGE_CONFLICT);
 	assert_non_null(strstr(err.message, "0x803000"));
-	err = (struct nub_error){0};
+	err = (struct nub_error){ 0 };
 	mapping = page(4 * MIB2 + 0x2000, 0x20000);
 	mapping.size = 0x3000;
 	assert_int_equal(nub_pt_map(builder, &mapping, &err), -1);
 	assert_int_equal(err.kind, NUB_E_PAGE_CONFLICT);
 	assert_non_null(strstr(err.message, "gva 0x803000 can't be mapped to gpa 0x21000"));
-	err = (struct nub_error){0};
+	err = (struct nub_error){ 0 };
 	assert_int_equal(nub_pt_map(builder, &large, &err), -1);
 	assert_int_equal(err.kind, NUB_E_PAGE_CONFLICT);
 	assert_int_equal(entry_at(builder, 4 * MIB2 + 0x3000, 1) & NUB_PTE_ADDRESS, 0x9000);
 	/* A page, and a large leaf, onto a large leaf. */
 	large.gva = 6 * MIB2;
 	assert_int_equal(nub_pt_map(builder, &large, &err), 0);
-	err = (struct nub_error){0};
+	err = (struct nub_error){ 0 };
 	assert_int_equal(nub_pt_map(builder, &large, &err), -1);
 	assert_int_equal(err.kind, NUB_E_PAGE_CONFLICT);
-	err = (struct nub_error){0};
+	err = (struct nub_error){ 0 };
 	mapping = page(6 * MIB2 + 0x5000, 0x9000);
 	assert_int_equal(nub_pt_map(builder, &mapping, &err), -1);
 	assert_int_equal(err.kind, NUB_E_PAGE_CONFLICT);
@@ -261,7 +261,7 @@ static void mapped_pages_are_not_mapped_again(void **state)
 static void roots_share_tables(void **state)
 {
 	struct nub_pt_builder *builder = *state;
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 	struct nub_mapping mapping = page(0x600000007000, 0x9000);
 	const uint64_t first = builder->root_gpa;
 	uint64_t pd, second;
@@ -292,14 +292,14 @@ static void bad_links_are_refused(void **state)
 		unsigned level;
 		uint64_t table;
 	} cases[] = {
-	    {0x7000, 1, BASE},          {0x7000, 5, BASE},
-	    {0x7000, 0, BASE},          {0x800000000000, 4, BASE},
-	    {0x7000, 4, BASE + 8},      {0x7000, 4, BASE - 0x1000},
-	    {0x7000, 4, BASE + 0x1000}, {0x7000, 4, UINT64_MAX - 0xfff},
+		{ 0x7000, 1, BASE },          { 0x7000, 5, BASE },
+		{ 0x7000, 0, BASE },          { 0x800000000000, 4, BASE },
+		{ 0x7000, 4, BASE + 8 },      { 0x7000, 4, BASE - 0x1000 },
+		{ 0x7000, 4, BASE + 0x1000 }, { 0x7000, 4, UINT64_MAX - 0xfff },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct nub_error err = {0};
+		struct nub_error err = { 0 };
 
 		assert_int_equal(nub_pt_link(builder, cases[i].gva, cases[i].level, cases[i].table, false, &err), -1);
 		assert_int_equal(err.kind, NUB_E_PAGE_ARGUMENT);
@@ -309,12 +309,12 @@ static void bad_links_are_refused(void **state)
 
 static void bad_bases_are_refused(void **state)
 {
-	const uint64_t cases[] = {0, 0x1008, UINT64_C(1) << 51, UINT64_MAX - 0xfff};
+	const uint64_t cases[] = { 0, 0x1008, UINT64_C(1) << 51, UINT64_MAX - 0xfff };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct nub_pt_builder builder;
-		struct nub_error err = {0};
+		struct nub_error err = { 0 };
 
 		assert_int_equal(nub_pt_init(&builder, cases[i], &err), -1);
 		assert_int_equal(err.kind, NUB_E_PAGE_ARGUMENT);
@@ -327,18 +327,18 @@ static void bad_bases_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    WITH_BUILDER(tables_are_zeroed_and_never_move),
-	    WITH_BUILDER(reads_outside_give_0),
-	    WITH_BUILDER(bits_of_entries),
-	    WITH_BUILDER(user_mappings_open_their_tables),
-	    WITH_BUILDER(large_leaves_where_aligned),
-	    WITH_BUILDER(small_leaves_where_not_congruent),
-	    WITH_BUILDER(large_runs_and_the_last_page),
-	    WITH_BUILDER(bad_runs_are_refused),
-	    WITH_BUILDER(mapped_pages_are_not_mapped_again),
-	    WITH_BUILDER(roots_share_tables),
-	    WITH_BUILDER(bad_links_are_refused),
-	    cmocka_unit_test(bad_bases_are_refused),
+		WITH_BUILDER(tables_are_zeroed_and_never_move),
+		WITH_BUILDER(reads_outside_give_0),
+		WITH_BUILDER(bits_of_entries),
+		WITH_BUILDER(user_mappings_open_their_tables),
+		WITH_BUILDER(large_leaves_where_aligned),
+		WITH_BUILDER(small_leaves_where_not_congruent),
+		WITH_BUILDER(large_runs_and_the_last_page),
+		WITH_BUILDER(bad_runs_are_refused),
+		WITH_BUILDER(mapped_pages_are_not_mapped_again),
+		WITH_BUILDER(roots_share_tables),
+		WITH_BUILDER(bad_links_are_refused),
+		cmocka_unit_test(bad_bases_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

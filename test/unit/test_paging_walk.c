@@ -72,8 +72,8 @@ static int collect(void *context, const struct nub_pt_item *item, struct nub_err
 
 static int walk_range(struct memory *memory, uint64_t root, uint64_t start, uint64_t end)
 {
-	const struct nub_pt_reader reader = {.table = read_table, .context = memory};
-	struct nub_error err = {0};
+	const struct nub_pt_reader reader = { .table = read_table, .context = memory };
+	struct nub_error err = { 0 };
 
 	found.count = found.stop_at = 0;
 	return nub_pt_walk(&reader, root, start, end, 2000, collect, &found, &err);
@@ -133,10 +133,10 @@ static void rights_are_the_product_of_all_levels(void **state)
 			uint64_t clear, set;
 			bool writable, user, executable;
 		} cases[] = {
-		    {0, 0, true, true, true},
-		    {RW, 0, false, true, true},
-		    {US, 0, true, false, true},
-		    {0, NX, true, true, false},
+			{ 0, 0, true, true, true },
+			{ RW, 0, false, true, true },
+			{ US, 0, true, false, true },
+			{ 0, NX, true, true, false },
 		};
 
 		for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -277,8 +277,8 @@ static void fan_out(struct memory *memory)
 static void fans_end_at_the_limit(void **state)
 {
 	struct memory *memory = *state;
-	const struct nub_pt_reader reader = {.table = read_table, .context = memory};
-	struct nub_error err = {0};
+	const struct nub_pt_reader reader = { .table = read_table, .context = memory };
+	struct nub_error err = { 0 };
 
 	fan_out(memory);
 	found.count = 0;
@@ -288,7 +288,7 @@ static void fans_end_at_the_limit(void **state)
 	assert_int_equal(memory->reads, 4 * 10 + 4096 + 1);
 
 	memory->tables[3][5] = 0x9000 | P;
-	err = (struct nub_error){0};
+	err = (struct nub_error){ 0 };
 	assert_int_equal(nub_pt_walk(&reader, table_gpa(0), 0, TOP, 10, collect, &found, &err), -1);
 	assert_int_equal(err.kind, NUB_E_PAGE_LIMIT);
 	assert_non_null(strstr(err.message, "more than 0xa leaves, one of them at gva 0x1405000"));
@@ -296,8 +296,8 @@ static void fans_end_at_the_limit(void **state)
 
 	/* With each table entered once there is one leaf, and an end. */
 	memory->reads = found.count = 0;
-	err = (struct nub_error){0};
-	assert_int_equal(nub_pt_walk_spaces(&reader, &(uint64_t){table_gpa(0)}, 1, 0, TOP, 10, collect, &found, &err),
+	err = (struct nub_error){ 0 };
+	assert_int_equal(nub_pt_walk_spaces(&reader, &(uint64_t){ table_gpa(0) }, 1, 0, TOP, 10, collect, &found, &err),
 	                 0);
 	assert_int_equal(found.count, 1 + 3 * 511);
 	assert_false(found.items[0].shared);
@@ -306,8 +306,8 @@ static void fans_end_at_the_limit(void **state)
 static void limit_itself_is_allowed(void **state)
 {
 	struct memory *memory = *state;
-	const struct nub_pt_reader reader = {.table = read_table, .context = memory};
-	struct nub_error err = {0};
+	const struct nub_pt_reader reader = { .table = read_table, .context = memory };
+	struct nub_error err = { 0 };
 
 	make_path(memory);
 	for (unsigned i = 0; i < 5; i++)
@@ -323,9 +323,9 @@ static void limit_itself_is_allowed(void **state)
 static void visitor_stops_the_walk(void **state)
 {
 	struct memory *memory = *state;
-	const struct nub_pt_reader reader = {.table = read_table, .context = memory};
-	const uint64_t roots[] = {table_gpa(0), table_gpa(4)};
-	struct nub_error err = {0};
+	const struct nub_pt_reader reader = { .table = read_table, .context = memory };
+	const uint64_t roots[] = { table_gpa(0), table_gpa(4) };
+	struct nub_error err = { 0 };
 
 	make_path(memory);
 	memory->tables[4][0] = memory->tables[0][0];
@@ -366,9 +366,9 @@ static void assert_shared(size_t index, unsigned space, uint64_t gva, unsigned l
 static void spaces_name_shared_tables(void **state)
 {
 	struct memory *memory = *state;
-	const struct nub_pt_reader reader = {.table = read_table, .context = memory};
-	const uint64_t roots[] = {table_gpa(0) | 0x18, table_gpa(4), table_gpa(0) | 0xfff, table_gpa(8)};
-	struct nub_error err = {0};
+	const struct nub_pt_reader reader = { .table = read_table, .context = memory };
+	const uint64_t roots[] = { table_gpa(0) | 0x18, table_gpa(4), table_gpa(0) | 0xfff, table_gpa(8) };
+	struct nub_error err = { 0 };
 
 	make_path(memory);
 	memory->tables[3][1] = 0x9000 | P;
@@ -402,7 +402,7 @@ static void many_shared_tables(void **state)
 {
 	struct nub_pt_builder builder;
 	struct nub_pt_reader reader;
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 	uint64_t roots[2];
 
 	(void)state;
@@ -410,7 +410,7 @@ static void many_shared_tables(void **state)
 	roots[0] = builder.root_gpa;
 	roots[1] = nub_pt_alloc(&builder, &err);
 	for (uint64_t i = 0; i < 600; i++) {
-		struct nub_mapping mapping = {.gva = 0x600000000000 + i * 0x200000, .gpa = 0x9000, .size = 0x1000};
+		struct nub_mapping mapping = { .gva = 0x600000000000 + i * 0x200000, .gpa = 0x9000, .size = 0x1000 };
 
 		builder.root_gpa = roots[0];
 		assert_int_equal(nub_pt_map(&builder, &mapping, &err), 0);
@@ -435,8 +435,8 @@ static void many_shared_tables(void **state)
 static void one_address_is_translated(void **state)
 {
 	struct memory *memory = *state;
-	const struct nub_pt_reader reader = {.table = read_table, .context = memory};
-	struct nub_mapping leaf = {0};
+	const struct nub_pt_reader reader = { .table = read_table, .context = memory };
+	struct nub_mapping leaf = { 0 };
 
 	make_path(memory);
 	memory->tables[3][1] = 0x9000 | ALL;
@@ -460,14 +460,14 @@ static void builder_and_walker_agree(void **state)
 {
 	struct nub_pt_builder builder;
 	struct nub_pt_reader reader;
-	struct nub_error err = {0};
-	const struct nub_mapping cow = {.gva = 0x600000200000,
-	                                .gpa = 0x200000,
-	                                .size = 0x201000,
-	                                .user = true,
-	                                .kind = NUB_MAPPING_COW,
-	                                .writable = true,
-	                                .readable = true};
+	struct nub_error err = { 0 };
+	const struct nub_mapping cow = { .gva = 0x600000200000,
+		                         .gpa = 0x200000,
+		                         .size = 0x201000,
+		                         .user = true,
+		                         .kind = NUB_MAPPING_COW,
+		                         .writable = true,
+		                         .readable = true };
 
 	(void)state;
 	assert_int_equal(nub_pt_init(&builder, 0x100000, &err), 0);
@@ -492,21 +492,21 @@ static void builder_and_walker_agree(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup(leaves_of_every_size_in_order, setup),
-	    cmocka_unit_test_setup(rights_are_the_product_of_all_levels, setup),
-	    cmocka_unit_test_setup(cow_is_exactly_bit_9, setup),
-	    cmocka_unit_test_setup(odd_bits_are_not_address, setup),
-	    cmocka_unit_test_setup(ranges_are_inclusive_and_leaves_whole, setup),
-	    cmocka_unit_test_setup(both_halves, setup),
-	    cmocka_unit_test_setup(unreadable_tables_are_not_present, setup),
-	    cmocka_unit_test_setup(tables_that_point_at_themselves, setup),
-	    cmocka_unit_test_setup(fans_end_at_the_limit, setup),
-	    cmocka_unit_test_setup(limit_itself_is_allowed, setup),
-	    cmocka_unit_test_setup(visitor_stops_the_walk, setup),
-	    cmocka_unit_test_setup(spaces_name_shared_tables, setup),
-	    cmocka_unit_test(many_shared_tables),
-	    cmocka_unit_test_setup(one_address_is_translated, setup),
-	    cmocka_unit_test(builder_and_walker_agree),
+		cmocka_unit_test_setup(leaves_of_every_size_in_order, setup),
+		cmocka_unit_test_setup(rights_are_the_product_of_all_levels, setup),
+		cmocka_unit_test_setup(cow_is_exactly_bit_9, setup),
+		cmocka_unit_test_setup(odd_bits_are_not_address, setup),
+		cmocka_unit_test_setup(ranges_are_inclusive_and_leaves_whole, setup),
+		cmocka_unit_test_setup(both_halves, setup),
+		cmocka_unit_test_setup(unreadable_tables_are_not_present, setup),
+		cmocka_unit_test_setup(tables_that_point_at_themselves, setup),
+		cmocka_unit_test_setup(fans_end_at_the_limit, setup),
+		cmocka_unit_test_setup(limit_itself_is_allowed, setup),
+		cmocka_unit_test_setup(visitor_stops_the_walk, setup),
+		cmocka_unit_test_setup(spaces_name_shared_tables, setup),
+		cmocka_unit_test(many_shared_tables),
+		cmocka_unit_test_setup(one_address_is_translated, setup),
+		cmocka_unit_test(builder_and_walker_agree),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,36 +35,36 @@ struct fixture {
 static void build(struct fixture *fixture, const struct layout_case *tried)
 {
 	const struct nub_image_segment segments[] = {
-	    {.gva = tried->image_base, .size = 0x3000, .flags = NUB_REGION_READ},
-	    {.gva = tried->image_base + 0x3000, .size = 0x5000, .flags = NUB_REGION_READ | NUB_REGION_EXECUTE},
-	    {.gva = tried->image_base + 0x9000, .size = 0x2000, .flags = NUB_REGION_READ | NUB_REGION_WRITE},
+		{ .gva = tried->image_base, .size = 0x3000, .flags = NUB_REGION_READ },
+		{ .gva = tried->image_base + 0x3000, .size = 0x5000, .flags = NUB_REGION_READ | NUB_REGION_EXECUTE },
+		{ .gva = tried->image_base + 0x9000, .size = 0x2000, .flags = NUB_REGION_READ | NUB_REGION_WRITE },
 	};
 	const struct nub_region_options options = {
-	    .segments = segments,
-	    .segment_count = 3,
-	    .executable_heap = tried->executable_heap,
-	    .init_data_flags = NUB_REGION_READ,
+		.segments = segments,
+		.segment_count = 3,
+		.executable_heap = tried->executable_heap,
+		.init_data_flags = NUB_REGION_READ,
 	};
 	const struct nub_layout_sizes sizes = {
-	    .image_base = tried->image_base,
-	    .image_size = 0xb000,
-	    .heap_size = tried->heap_size,
-	    .init_data_size = 5000,
-	    .stack_size = NUB_DEFAULT_STACK_SIZE,
-	    .input_size = NUB_DEFAULT_RING_SIZE,
-	    .output_size = NUB_DEFAULT_RING_SIZE,
-	    .mapped_size = 3 * MIB,
-	    .map_count = 1,
-	    .cow = tried->cow,
+		.image_base = tried->image_base,
+		.image_size = 0xb000,
+		.heap_size = tried->heap_size,
+		.init_data_size = 5000,
+		.stack_size = NUB_DEFAULT_STACK_SIZE,
+		.input_size = NUB_DEFAULT_RING_SIZE,
+		.output_size = NUB_DEFAULT_RING_SIZE,
+		.mapped_size = 3 * MIB,
+		.map_count = 1,
+		.cow = tried->cow,
 	};
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 
 	fixture->map = (struct nub_region){
-	    .type = NUB_REGION_MAPPED_FILE,
-	    .flags = NUB_REGION_READ,
-	    .gpa = NUB_MAP_GPA_BASE,
-	    .gva = 0x10000000,
-	    .size = 3 * MIB,
+		.type = NUB_REGION_MAPPED_FILE,
+		.flags = NUB_REGION_READ,
+		.gpa = NUB_MAP_GPA_BASE,
+		.gva = 0x10000000,
+		.size = 3 * MIB,
 	};
 	assert_int_equal(nub_layout_init(&fixture->layout, &sizes, &err), 0);
 	assert_int_equal(nub_layout_regions(&fixture->layout, &options, &fixture->regions, &err), 0);
@@ -101,14 +101,14 @@ struct pte {
 
 static struct pte read_pte(const struct nub_pt_builder *builder, uint64_t gva)
 {
-	struct pte pte = {.user_path = true};
+	struct pte pte = { .user_path = true };
 	uint64_t table = builder->root_gpa;
 
 	for (unsigned shift = 39;; shift -= 9) {
 		uint64_t entry = nub_pt_entry(builder, table + (gva >> shift & 511) * 8);
 
 		if ((entry & 1) == 0)
-			return (struct pte){0};
+			return (struct pte){ 0 };
 		if (shift == 12 || (entry & 0x80) != 0) {
 			assert_true(shift == 12 || shift == 21);
 			pte.entry = entry;
@@ -253,9 +253,9 @@ static int add_leaf(void *context, const struct nub_pt_item *item, struct nub_er
 static void check_case(const struct layout_case *tried)
 {
 	struct fixture fixture;
-	struct totals totals = {0};
+	struct totals totals = { 0 };
 	struct nub_pt_reader reader;
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 	uint64_t expected;
 
 	print_message("%s\n", tried->name);
@@ -275,14 +275,14 @@ static void check_case(const struct layout_case *tried)
 static void layouts_of_static_guests(void **state)
 {
 	const struct layout_case cases[] = {
-	    {"ET_EXEC, default heap, cow=host", 0x400000, NUB_DEFAULT_HEAP_SIZE, NUB_COW_HOST, 3, false},
-	    {"ET_EXEC, default heap, cow=guest", 0x400000, NUB_DEFAULT_HEAP_SIZE, NUB_COW_GUEST, 3, false},
-	    {"ET_EXEC, 8 MiB heap, cow=host", 0x400000, 8 * MIB, NUB_COW_HOST, 3, false},
-	    {"ET_EXEC, 8 MiB heap, cow=guest", 0x400000, 8 * MIB, NUB_COW_GUEST, 3, false},
-	    {"ET_EXEC, 64 MiB heap, cow=host", 0x400000, 64 * MIB, NUB_COW_HOST, 3, false},
-	    {"ET_EXEC, 64 MiB heap, cow=guest", 0x400000, 64 * MIB, NUB_COW_GUEST, 3, false},
-	    {"ET_EXEC, 256 MiB heap, cow=host", 0x400000, 256 * MIB, NUB_COW_HOST, 3, false},
-	    {"ET_EXEC, 256 MiB heap, cow=guest", 0x400000, 256 * MIB, NUB_COW_GUEST, 3, false},
+		{ "ET_EXEC, default heap, cow=host", 0x400000, NUB_DEFAULT_HEAP_SIZE, NUB_COW_HOST, 3, false },
+		{ "ET_EXEC, default heap, cow=guest", 0x400000, NUB_DEFAULT_HEAP_SIZE, NUB_COW_GUEST, 3, false },
+		{ "ET_EXEC, 8 MiB heap, cow=host", 0x400000, 8 * MIB, NUB_COW_HOST, 3, false },
+		{ "ET_EXEC, 8 MiB heap, cow=guest", 0x400000, 8 * MIB, NUB_COW_GUEST, 3, false },
+		{ "ET_EXEC, 64 MiB heap, cow=host", 0x400000, 64 * MIB, NUB_COW_HOST, 3, false },
+		{ "ET_EXEC, 64 MiB heap, cow=guest", 0x400000, 64 * MIB, NUB_COW_GUEST, 3, false },
+		{ "ET_EXEC, 256 MiB heap, cow=host", 0x400000, 256 * MIB, NUB_COW_HOST, 3, false },
+		{ "ET_EXEC, 256 MiB heap, cow=guest", 0x400000, 256 * MIB, NUB_COW_GUEST, 3, false },
 	};
 
 	(void)state;
@@ -293,14 +293,15 @@ static void layouts_of_static_guests(void **state)
 static void layouts_of_relocated_guests(void **state)
 {
 	const struct layout_case cases[] = {
-	    {"ET_DYN, default heap, cow=host", NUB_IMAGE_BASE_DYN, NUB_DEFAULT_HEAP_SIZE, NUB_COW_HOST, 3, false},
-	    {"ET_DYN, default heap, cow=guest", NUB_IMAGE_BASE_DYN, NUB_DEFAULT_HEAP_SIZE, NUB_COW_GUEST, 3, false},
-	    {"ET_DYN, 8 MiB heap, cow=host", NUB_IMAGE_BASE_DYN, 8 * MIB, NUB_COW_HOST, 3, false},
-	    {"ET_DYN, 8 MiB heap, cow=guest", NUB_IMAGE_BASE_DYN, 8 * MIB, NUB_COW_GUEST, 3, false},
-	    {"ET_DYN, 64 MiB heap, cow=host", NUB_IMAGE_BASE_DYN, 64 * MIB, NUB_COW_HOST, 3, false},
-	    {"ET_DYN, 64 MiB heap, cow=guest", NUB_IMAGE_BASE_DYN, 64 * MIB, NUB_COW_GUEST, 3, false},
-	    {"ET_DYN, 256 MiB heap, cow=host", NUB_IMAGE_BASE_DYN, 256 * MIB, NUB_COW_HOST, 3, false},
-	    {"ET_DYN, 256 MiB heap, cow=guest", NUB_IMAGE_BASE_DYN, 256 * MIB, NUB_COW_GUEST, 3, false},
+		{ "ET_DYN, default heap, cow=host", NUB_IMAGE_BASE_DYN, NUB_DEFAULT_HEAP_SIZE, NUB_COW_HOST, 3, false },
+		{ "ET_DYN, default heap, cow=guest", NUB_IMAGE_BASE_DYN, NUB_DEFAULT_HEAP_SIZE, NUB_COW_GUEST, 3,
+		  false },
+		{ "ET_DYN, 8 MiB heap, cow=host", NUB_IMAGE_BASE_DYN, 8 * MIB, NUB_COW_HOST, 3, false },
+		{ "ET_DYN, 8 MiB heap, cow=guest", NUB_IMAGE_BASE_DYN, 8 * MIB, NUB_COW_GUEST, 3, false },
+		{ "ET_DYN, 64 MiB heap, cow=host", NUB_IMAGE_BASE_DYN, 64 * MIB, NUB_COW_HOST, 3, false },
+		{ "ET_DYN, 64 MiB heap, cow=guest", NUB_IMAGE_BASE_DYN, 64 * MIB, NUB_COW_GUEST, 3, false },
+		{ "ET_DYN, 256 MiB heap, cow=host", NUB_IMAGE_BASE_DYN, 256 * MIB, NUB_COW_HOST, 3, false },
+		{ "ET_DYN, 256 MiB heap, cow=guest", NUB_IMAGE_BASE_DYN, 256 * MIB, NUB_COW_GUEST, 3, false },
 	};
 
 	(void)state;
@@ -311,10 +312,10 @@ static void layouts_of_relocated_guests(void **state)
 static void layouts_for_the_supervisor_and_executable_heaps(void **state)
 {
 	const struct layout_case cases[] = {
-	    {"CPL 0, cow=host", 0x400000, NUB_DEFAULT_HEAP_SIZE, NUB_COW_HOST, 0, false},
-	    {"CPL 0, cow=guest", 0x400000, NUB_DEFAULT_HEAP_SIZE, NUB_COW_GUEST, 0, false},
-	    {"executable heap, cow=host", 0x400000, 8 * MIB, NUB_COW_HOST, 3, true},
-	    {"executable heap, cow=guest", 0x400000, 8 * MIB, NUB_COW_GUEST, 3, true},
+		{ "CPL 0, cow=host", 0x400000, NUB_DEFAULT_HEAP_SIZE, NUB_COW_HOST, 0, false },
+		{ "CPL 0, cow=guest", 0x400000, NUB_DEFAULT_HEAP_SIZE, NUB_COW_GUEST, 0, false },
+		{ "executable heap, cow=host", 0x400000, 8 * MIB, NUB_COW_HOST, 3, true },
+		{ "executable heap, cow=guest", 0x400000, 8 * MIB, NUB_COW_GUEST, 3, true },
 	};
 
 	(void)state;
@@ -325,10 +326,10 @@ static void layouts_for_the_supervisor_and_executable_heaps(void **state)
 /* Two regions that want the same address: the error says which, and where. */
 static void regions_that_collide_are_named(void **state)
 {
-	const struct layout_case tried = {"", 0x400000, NUB_DEFAULT_HEAP_SIZE, NUB_COW_HOST, 3, false};
+	const struct layout_case tried = { "", 0x400000, NUB_DEFAULT_HEAP_SIZE, NUB_COW_HOST, 3, false };
 	struct fixture fixture;
 	struct nub_pt_builder builder;
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 
 	(void)state;
 	build(&fixture, &tried);
@@ -346,10 +347,10 @@ static void regions_that_collide_are_named(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(layouts_of_static_guests),
-	    cmocka_unit_test(layouts_of_relocated_guests),
-	    cmocka_unit_test(layouts_for_the_supervisor_and_executable_heaps),
-	    cmocka_unit_test(regions_that_collide_are_named),
+		cmocka_unit_test(layouts_of_static_guests),
+		cmocka_unit_test(layouts_of_relocated_guests),
+		cmocka_unit_test(layouts_for_the_supervisor_and_executable_heaps),
+		cmocka_unit_test(regions_that_collide_are_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

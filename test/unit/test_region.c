@@ -40,7 +40,7 @@ static void types_are_named_as_in_r10(void **state)
 static void pushed_regions_are_contiguous(void **state)
 {
 	struct nub_region_list list;
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 
 	(void)state;
 	nub_region_list_init(&list, 0x1000);
@@ -65,16 +65,16 @@ static void pushes_that_wrap_are_refused(void **state)
 	const struct {
 		uint64_t base, gva, size;
 	} cases[] = {
-	    {0x1000, 0, UINT64_MAX},              /* the rounding */
-	    {0x1000, 0, UINT64_MAX - 0xfff},      /* the end in gpa */
-	    {UINT64_MAX - 0xfff, 0, 0x1000},      /* the same, at the top */
-	    {0x1000, UINT64_MAX - 0xfff, 0x2000}, /* the end in gva */
+		{ 0x1000, 0, UINT64_MAX },              /* the rounding */
+		{ 0x1000, 0, UINT64_MAX - 0xfff },      /* the end in gpa */
+		{ UINT64_MAX - 0xfff, 0, 0x1000 },      /* the same, at the top */
+		{ 0x1000, UINT64_MAX - 0xfff, 0x2000 }, /* the end in gva */
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct nub_region_list list;
-		struct nub_error err = {0};
+		struct nub_error err = { 0 };
 
 		nub_region_list_init(&list, cases[i].base);
 		assert_int_equal(nub_region_push(&list, NUB_REGION_STACK, 3, cases[i].gva, cases[i].size, &err), -1);
@@ -89,7 +89,7 @@ static void pushes_that_wrap_are_refused(void **state)
 static void last_page_of_the_address_space_can_be_pushed(void **state)
 {
 	struct nub_region_list list;
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 
 	(void)state;
 	nub_region_list_init(&list, 0x1000);
@@ -101,7 +101,7 @@ static void last_page_of_the_address_space_can_be_pushed(void **state)
 static void expect_names_part_and_addresses(void **state)
 {
 	struct nub_region_list list;
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 
 	(void)state;
 	nub_region_list_init(&list, 0x1000);
@@ -115,28 +115,28 @@ static void expect_names_part_and_addresses(void **state)
 static void nearest_region_and_distance(void **state)
 {
 	const struct nub_region regions[] = {
-	    {.gva = 0, .size = 0x1000}, /* not mapped: never an answer */
-	    {.gva = 0x10000, .size = 0x2000},
-	    {.gva = 0x20000, .size = 0x1000},
-	    {.gva = 0xfffffffffffff000, .size = 0x1000},
+		{ .gva = 0, .size = 0x1000 }, /* not mapped: never an answer */
+		{ .gva = 0x10000, .size = 0x2000 },
+		{ .gva = 0x20000, .size = 0x1000 },
+		{ .gva = 0xfffffffffffff000, .size = 0x1000 },
 	};
 	const struct {
 		uint64_t gva;
 		size_t index;
 		int64_t distance;
 	} cases[] = {
-	    {0x10000, 1, 0},
-	    {0x11fff, 1, 0},
-	    {0x12000, 1, -1},
-	    {0x0, 1, 0x10000},
-	    {0xffff, 1, 1},
-	    {0x1ffff, 2, 1},
-	    {0x22000, 2, -0x1001},
-	    {0xffffffffffffffff, 3, 0},
-	    {0xffffffffffffe000, 3, 0x1000},
-	    {0x8000000000000000, 2, -0x7ffffffffffdf001},
-	    {0x8000000000020000, 3, 0x7ffffffffffdf000},
-	    {0x7fffffffffffffff, 2, -0x7ffffffffffdf000},
+		{ 0x10000, 1, 0 },
+		{ 0x11fff, 1, 0 },
+		{ 0x12000, 1, -1 },
+		{ 0x0, 1, 0x10000 },
+		{ 0xffff, 1, 1 },
+		{ 0x1ffff, 2, 1 },
+		{ 0x22000, 2, -0x1001 },
+		{ 0xffffffffffffffff, 3, 0 },
+		{ 0xffffffffffffe000, 3, 0x1000 },
+		{ 0x8000000000000000, 2, -0x7ffffffffffdf001 },
+		{ 0x8000000000020000, 3, 0x7ffffffffffdf000 },
+		{ 0x7fffffffffffffff, 2, -0x7ffffffffffdf000 },
 	};
 	int64_t distance;
 
@@ -159,13 +159,13 @@ static void nearest_region_and_distance(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(flags_are_printed_as_in_r10),
-	    cmocka_unit_test(types_are_named_as_in_r10),
-	    cmocka_unit_test(pushed_regions_are_contiguous),
-	    cmocka_unit_test(pushes_that_wrap_are_refused),
-	    cmocka_unit_test(last_page_of_the_address_space_can_be_pushed),
-	    cmocka_unit_test(expect_names_part_and_addresses),
-	    cmocka_unit_test(nearest_region_and_distance),
+		cmocka_unit_test(flags_are_printed_as_in_r10),
+		cmocka_unit_test(types_are_named_as_in_r10),
+		cmocka_unit_test(pushed_regions_are_contiguous),
+		cmocka_unit_test(pushes_that_wrap_are_refused),
+		cmocka_unit_test(last_page_of_the_address_space_can_be_pushed),
+		cmocka_unit_test(expect_names_part_and_addresses),
+		cmocka_unit_test(nearest_region_and_distance),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,7 +21,7 @@ static void set_word(uint8_t *buffer, size_t at, uint64_t value)
 static void test_layout(void **state)
 {
 	(void)state;
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 	uint8_t buffer[SIZE];
 	memset(buffer, 0xee, sizeof(buffer));
 	nub_ring_reset(buffer, SIZE);
@@ -41,8 +41,8 @@ static void test_layout(void **state)
 static void test_lifo(void **state)
 {
 	(void)state;
-	struct nub_error err = {0};
-	uint8_t buffer[SIZE] = {0}, empty[SIZE] = {8};
+	struct nub_error err = { 0 };
+	uint8_t buffer[SIZE] = { 0 }, empty[SIZE] = { 8 };
 	uint8_t *item, out[3];
 	uint64_t size;
 	nub_ring_reset(buffer, SIZE);
@@ -72,8 +72,8 @@ static void test_lifo(void **state)
 static void test_pop_nothing_into_nothing(void **state)
 {
 	(void)state;
-	struct nub_error err = {0};
-	uint8_t buffer[SIZE] = {0};
+	struct nub_error err = { 0 };
+	uint8_t buffer[SIZE] = { 0 };
 	uint64_t size = 1;
 	nub_ring_reset(buffer, SIZE);
 	assert_int_equal(nub_ring_push(buffer, SIZE, NULL, 0, &err), 0);
@@ -86,8 +86,8 @@ static void test_pop_nothing_into_nothing(void **state)
 static void test_full(void **state)
 {
 	(void)state;
-	struct nub_error err = {0};
-	uint8_t buffer[SIZE], before[SIZE], item[SIZE] = {0};
+	struct nub_error err = { 0 };
+	uint8_t buffer[SIZE], before[SIZE], item[SIZE] = { 0 };
 	nub_ring_reset(buffer, SIZE);
 	assert_int_equal(nub_ring_push(buffer, SIZE, item, SIZE - 16 + 1, &err), -1);
 	assert_int_equal(err.kind, NUB_E_RING_FULL);
@@ -115,7 +115,7 @@ static void assert_corrupt(const uint8_t *good, uint64_t stack_pointer, uint64_t
 	memcpy(before, buffer, SIZE);
 	snprintf(text, sizeof(text), " %llu,", (unsigned long long)named);
 	for (int way = 0; way < (push_too ? 3 : 2); way++) {
-		struct nub_error err = {0};
+		struct nub_error err = { 0 };
 		int result = way == 0   ? nub_ring_pop(buffer, SIZE, &item, &size, &err)
 		             : way == 1 ? nub_ring_pop_into(buffer, SIZE, out, sizeof(out), &size, &err)
 		                        : nub_ring_push(buffer, SIZE, "x", 1, &err);
@@ -131,11 +131,11 @@ static void assert_corrupt(const uint8_t *good, uint64_t stack_pointer, uint64_t
 static void test_bad_stack_pointer(void **state)
 {
 	(void)state;
-	uint8_t good[SIZE] = {0};
-	struct nub_error err = {0};
+	uint8_t good[SIZE] = { 0 };
+	struct nub_error err = { 0 };
 	nub_ring_reset(good, SIZE);
 	assert_int_equal(nub_ring_push(good, SIZE, "abcdefgh", 8, &err), 0);
-	const uint64_t bad[] = {0, 1, 7, SIZE + 1, SIZE + 8, UINT64_MAX - 7, UINT64_MAX, UINT64_C(1) << 63};
+	const uint64_t bad[] = { 0, 1, 7, SIZE + 1, SIZE + 8, UINT64_MAX - 7, UINT64_MAX, UINT64_C(1) << 63 };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
 		assert_corrupt(good, bad[i], 0, true, bad[i]);
 	for (uint64_t sp = 9; sp < 16; sp++)
@@ -146,11 +146,11 @@ static void test_bad_stack_pointer(void **state)
 static void test_bad_back_pointer(void **state)
 {
 	(void)state;
-	uint8_t good[SIZE] = {0};
-	struct nub_error err = {0};
+	uint8_t good[SIZE] = { 0 };
+	struct nub_error err = { 0 };
 	nub_ring_reset(good, SIZE);
 	assert_int_equal(nub_ring_push(good, SIZE, "abcdefgh", 8, &err), 0);
-	const uint64_t bad[] = {1, 7, 17, 24, 25, SIZE, UINT64_MAX, UINT64_C(1) << 63};
+	const uint64_t bad[] = { 1, 7, 17, 24, 25, SIZE, UINT64_MAX, UINT64_C(1) << 63 };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
 		assert_corrupt(good, 24, bad[i], false, bad[i]);
 }
@@ -159,8 +159,8 @@ static void test_bad_back_pointer(void **state)
 static void test_pop_into_small(void **state)
 {
 	(void)state;
-	struct nub_error err = {0};
-	uint8_t buffer[SIZE] = {0}, out[4] = {1, 2, 3, 4};
+	struct nub_error err = { 0 };
+	uint8_t buffer[SIZE] = { 0 }, out[4] = { 1, 2, 3, 4 };
 	uint64_t size;
 	nub_ring_reset(buffer, SIZE);
 	assert_int_equal(nub_ring_push(buffer, SIZE, "abcde", 5, &err), 0);
@@ -175,8 +175,8 @@ static void test_pop_into_small(void **state)
 static void test_smallest(void **state)
 {
 	(void)state;
-	struct nub_error err = {0};
-	uint8_t buffer[16] = {0};
+	struct nub_error err = { 0 };
+	uint8_t buffer[16] = { 0 };
 	nub_ring_reset(buffer, sizeof(buffer));
 	assert_int_equal(nub_ring_push(buffer, sizeof(buffer), "x", 1, &err), -1);
 	assert_int_equal(err.kind, NUB_E_RING_FULL);
@@ -187,14 +187,14 @@ static void test_smallest(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_layout),
-	    cmocka_unit_test(test_lifo),
-	    cmocka_unit_test(test_pop_nothing_into_nothing),
-	    cmocka_unit_test(test_full),
-	    cmocka_unit_test(test_bad_stack_pointer),
-	    cmocka_unit_test(test_bad_back_pointer),
-	    cmocka_unit_test(test_pop_into_small),
-	    cmocka_unit_test(test_smallest),
+		cmocka_unit_test(test_layout),
+		cmocka_unit_test(test_lifo),
+		cmocka_unit_test(test_pop_nothing_into_nothing),
+		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_bad_stack_pointer),
+		cmocka_unit_test(test_bad_back_pointer),
+		cmocka_unit_test(test_pop_into_small),
+		cmocka_unit_test(test_smallest),
 	};
 	return cmocka_run_group_tests_name("ring", tests, NULL, NULL);
 }

@@ -9,7 +9,7 @@
 
 static struct nub_value text_value(enum nub_type type, const char *text, uint32_t size)
 {
-	return (struct nub_value){.type = type, .bytes = {(const uint8_t *)text, size}};
+	return (struct nub_value){ .type = type, .bytes = { (const uint8_t *)text, size } };
 }
 
 static void assert_bytes(struct nub_buffer *buffer, const uint8_t *bytes, size_t size)
@@ -25,9 +25,9 @@ static void assert_bytes(struct nub_buffer *buffer, const uint8_t *bytes, size_t
 static void test_encode_main(void **state)
 {
 	(void)state;
-	struct nub_error err = {0};
-	struct nub_buffer buffer = {0};
-	const char *const argv[] = {"a.elf", "", "\xff"};
+	struct nub_error err = { 0 };
+	struct nub_buffer buffer = { 0 };
+	const char *const argv[] = { "a.elf", "", "\xff" };
 	assert_int_equal(nub_encode_main(&buffer, 3, argv, &err), 0);
 	assert_bytes(&buffer, BYTES("\0\3\0\0\0\5\0\0\0a.elf\0\0\0\0\1\0\0\0\xff"));
 	assert_int_equal(nub_encode_main(&buffer, 0, NULL, &err), 0);
@@ -37,12 +37,12 @@ static void test_encode_main(void **state)
 static void test_encode_call(void **state)
 {
 	(void)state;
-	struct nub_error err = {0};
-	struct nub_buffer buffer = {0};
+	struct nub_error err = { 0 };
+	struct nub_buffer buffer = { 0 };
 	const struct nub_value args[] = {
-	    {.type = NUB_TYPE_I32, .i32 = -2},        {.type = NUB_TYPE_U64, .u64 = 0x0102030405060708},
-	    {.type = NUB_TYPE_BOOL, .boolean = true}, text_value(NUB_TYPE_STRING, "h\xc3\xa9", 3),
-	    text_value(NUB_TYPE_BYTES, "\0\xff", 2),
+		{ .type = NUB_TYPE_I32, .i32 = -2 },        { .type = NUB_TYPE_U64, .u64 = 0x0102030405060708 },
+		{ .type = NUB_TYPE_BOOL, .boolean = true }, text_value(NUB_TYPE_STRING, "h\xc3\xa9", 3),
+		text_value(NUB_TYPE_BYTES, "\0\xff", 2),
 	};
 	assert_int_equal(nub_encode_call(&buffer, "f.g", NUB_TYPE_F64, args, 5, &err), 0);
 	assert_bytes(&buffer, BYTES("\1\6\5\3\0\0\0f.g"
@@ -56,9 +56,9 @@ static void test_encode_call(void **state)
 static void test_encode_replies(void **state)
 {
 	(void)state;
-	struct nub_error err = {0};
-	struct nub_buffer buffer = {0};
-	assert_int_equal(nub_encode_reply(&buffer, &(struct nub_value){.type = NUB_TYPE_VOID}, &err), 0);
+	struct nub_error err = { 0 };
+	struct nub_buffer buffer = { 0 };
+	assert_int_equal(nub_encode_reply(&buffer, &(struct nub_value){ .type = NUB_TYPE_VOID }, &err), 0);
 	assert_bytes(&buffer, BYTES("\0\0"));
 	assert_int_equal(nub_encode_reply_error(&buffer, 7, "no", &err), 0);
 	assert_bytes(&buffer, BYTES("\1\7\0\0\0\2\0\0\0no"));
@@ -68,26 +68,26 @@ static void test_encode_refuses(void **state)
 {
 	(void)state;
 	static const char long_name[] = "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn";
-	struct nub_value args[NUB_MAX_PARAMS + 1] = {0};
+	struct nub_value args[NUB_MAX_PARAMS + 1] = { 0 };
 	const struct {
 		const char *name;
 		unsigned result, count;
 		struct nub_value first;
 		const char *says;
 	} cases[] = {
-	    {"", 0, 0, {0}, "name of 0 bytes"},
-	    {long_name, 0, 0, {0}, "name of 60 bytes"},
-	    {"a b", 0, 0, {0}, "name of 3 bytes"},
-	    {"f", 10, 0, {0}, "result type 10"},
-	    {"f", 0, 11, {.type = NUB_TYPE_I32}, "11 arguments"},
-	    {"f", 0, 1, {.type = NUB_TYPE_VOID}, "argument 1 of f is void"},
-	    {"f", 0, 1, {.type = 10}, "argument 1 of f: a value has type 10"},
-	    {"f", 0, 1, text_value(NUB_TYPE_STRING, "ab\xff", 3), "3 bytes is not UTF-8 without NUL at byte 2"},
-	    {"f", 0, 1, text_value(NUB_TYPE_STRING, "a\0b", 3), "3 bytes is not UTF-8 without NUL at byte 1"},
+		{ "", 0, 0, { 0 }, "name of 0 bytes" },
+		{ long_name, 0, 0, { 0 }, "name of 60 bytes" },
+		{ "a b", 0, 0, { 0 }, "name of 3 bytes" },
+		{ "f", 10, 0, { 0 }, "result type 10" },
+		{ "f", 0, 11, { .type = NUB_TYPE_I32 }, "11 arguments" },
+		{ "f", 0, 1, { .type = NUB_TYPE_VOID }, "argument 1 of f is void" },
+		{ "f", 0, 1, { .type = 10 }, "argument 1 of f: a value has type 10" },
+		{ "f", 0, 1, text_value(NUB_TYPE_STRING, "ab\xff", 3), "3 bytes is not UTF-8 without NUL at byte 2" },
+		{ "f", 0, 1, text_value(NUB_TYPE_STRING, "a\0b", 3), "3 bytes is not UTF-8 without NUL at byte 1" },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct nub_error err = {0};
-		struct nub_buffer buffer = {0};
+		struct nub_error err = { 0 };
+		struct nub_buffer buffer = { 0 };
 		args[0] = cases[i].first;
 		assert_int_equal(nub_encode_call(&buffer, cases[i].name, cases[i].result, args, cases[i].count, &err),
 		                 -1);
@@ -102,8 +102,8 @@ static void test_encode_refuses(void **state)
 static void test_buffer(void **state)
 {
 	(void)state;
-	struct nub_error err = {0};
-	struct nub_buffer buffer = {0};
+	struct nub_error err = { 0 };
+	struct nub_buffer buffer = { 0 };
 	for (unsigned i = 0; i < 10000; i++)
 		assert_int_equal(nub_buffer_append(&buffer, &i, sizeof(i), &err), 0);
 	for (unsigned i = 0, value; i < 10000; i++) {
@@ -123,14 +123,14 @@ static void test_round_trip(void **state)
 {
 	(void)state;
 	const struct nub_value values[] = {
-	    {.type = NUB_TYPE_I32, .i32 = INT32_MIN}, {.type = NUB_TYPE_U32, .u32 = UINT32_MAX},
-	    {.type = NUB_TYPE_I64, .i64 = INT64_MIN}, {.type = NUB_TYPE_U64, .u64 = UINT64_MAX},
-	    {.type = NUB_TYPE_F32, .f32 = -FLT_MIN},  {.type = NUB_TYPE_F64, .f64 = DBL_MAX},
-	    {.type = NUB_TYPE_BOOL, .boolean = true}, {.type = NUB_TYPE_BOOL, .boolean = false},
-	    text_value(NUB_TYPE_STRING, "", 0),       text_value(NUB_TYPE_BYTES, "\0\1\2", 3),
+		{ .type = NUB_TYPE_I32, .i32 = INT32_MIN }, { .type = NUB_TYPE_U32, .u32 = UINT32_MAX },
+		{ .type = NUB_TYPE_I64, .i64 = INT64_MIN }, { .type = NUB_TYPE_U64, .u64 = UINT64_MAX },
+		{ .type = NUB_TYPE_F32, .f32 = -FLT_MIN },  { .type = NUB_TYPE_F64, .f64 = DBL_MAX },
+		{ .type = NUB_TYPE_BOOL, .boolean = true }, { .type = NUB_TYPE_BOOL, .boolean = false },
+		text_value(NUB_TYPE_STRING, "", 0),         text_value(NUB_TYPE_BYTES, "\0\1\2", 3),
 	};
-	struct nub_error err = {0};
-	struct nub_buffer buffer = {0};
+	struct nub_error err = { 0 };
+	struct nub_buffer buffer = { 0 };
 	struct nub_call call;
 	assert_int_equal(nub_encode_call(&buffer, "all", NUB_TYPE_VOID, values, 10, &err), 0);
 	assert_int_equal(nub_decode_call(buffer.bytes, buffer.size, &call, &err), 0);
@@ -146,7 +146,7 @@ static void test_round_trip(void **state)
 	assert_int_equal(call.args[9].bytes.size, 3);
 	assert_memory_equal(call.args[9].bytes.data, "\0\1\2", 3);
 	for (unsigned i = 0; i < 10; i++) {
-		struct nub_buffer reply_bytes = {0};
+		struct nub_buffer reply_bytes = { 0 };
 		struct nub_reply reply;
 		assert_int_equal(call.args[i].type, values[i].type);
 		assert_int_equal(nub_encode_reply(&reply_bytes, &values[i], &err), 0);
@@ -172,7 +172,7 @@ struct bad {
 
 static void assert_refused(const struct bad *bad, int (*decode)(const uint8_t *, size_t, struct nub_error *))
 {
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 	uint8_t *copy = malloc(bad->size + (bad->size == 0));
 	assert_non_null(copy);
 	memcpy(copy, bad->bytes, bad->size);
@@ -206,30 +206,30 @@ static void test_bad_calls(void **state)
 {
 	(void)state;
 	static const struct bad calls[] = {
-	    BAD("empty", "", "the request needs 1 bytes at offset 0, the message ends at 0"),
-	    BAD("main", "\0\0\0\0\0", "request at offset 0 is 0, a call (1)"),
-	    BAD("kind 2", "\2\0\0", "request at offset 0 is 2"),
-	    BAD("no result", "\1", "the result needs 1 bytes at offset 1"),
-	    BAD("result type", "\1\12\0", "the result at offset 1 has type 10, there are types 0 to 9"),
-	    BAD("no count", "\1\0", "the number of arguments needs"),
-	    BAD("count", "\1\0\13\1\0\0\0f", "arguments at offset 2 is 11, the limit is 10"),
-	    BAD("no name", "\1\0\0", "the function's name needs 4 bytes at offset 3"),
-	    BAD("name cut", "\1\0\0\5\0\0\0four", "name needs 5 bytes at offset 7, the message ends at 11"),
-	    BAD("name length huge", "\1\0\0\xff\xff\xff\xff", "needs 4294967295 bytes"),
-	    BAD("name empty", "\1\0\0\0\0\0\0", "name at offset 3 (0 bytes)"),
-	    BAD("name with NUL", "\1\0\0\3\0\0\0a\0b", "name at offset 3 (3 bytes)"),
-	    BAD("name with slash", "\1\0\0\3\0\0\0a/b", "name at offset 3 (3 bytes)"),
-	    BAD("argument missing", "\1\0\1\1\0\0\0f", "argument 1 needs 1 bytes at offset 8"),
-	    BAD("argument type", "\1\0\1\1\0\0\0f\12", "argument 1 at offset 8 has type 10"),
-	    BAD("argument void", "\1\0\1\1\0\0\0f\0", "argument 1 at offset 8 is void"),
-	    BAD("argument i32 cut", "\1\0\1\1\0\0\0f\1\0\0\0", "argument 1 needs 4 bytes at offset 9"),
-	    BAD("argument f64 cut", "\1\0\1\1\0\0\0f\6\0\0\0\0\0\0\0", "argument 1 needs 8 bytes at offset 9"),
-	    BAD("argument bool", "\1\0\1\1\0\0\0f\7\2", "bool of 2, it must be 0 or 1"),
-	    BAD("argument string cut", "\1\0\1\1\0\0\0f\x8\2\0\0\0a", "argument 1 needs 2 bytes at offset 13"),
-	    BAD("argument bytes huge", "\1\0\1\1\0\0\0f\x9\xff\xff\xff\xff", "needs 4294967295 bytes at offset 13"),
-	    BAD("argument string NUL", "\1\0\1\1\0\0\0f\x8\3\0\0\0a\0b", "not UTF-8 without NUL at offset 14"),
-	    BAD("argument string", "\1\0\1\1\0\0\0f\x8\2\0\0\0a\xe9", "at offset 14 (byte 1 of 2)"),
-	    BAD("trailing", "\1\0\0\1\0\0\0fxy", "expected at offset 8, 2 bytes follow"),
+		BAD("empty", "", "the request needs 1 bytes at offset 0, the message ends at 0"),
+		BAD("main", "\0\0\0\0\0", "request at offset 0 is 0, a call (1)"),
+		BAD("kind 2", "\2\0\0", "request at offset 0 is 2"),
+		BAD("no result", "\1", "the result needs 1 bytes at offset 1"),
+		BAD("result type", "\1\12\0", "the result at offset 1 has type 10, there are types 0 to 9"),
+		BAD("no count", "\1\0", "the number of arguments needs"),
+		BAD("count", "\1\0\13\1\0\0\0f", "arguments at offset 2 is 11, the limit is 10"),
+		BAD("no name", "\1\0\0", "the function's name needs 4 bytes at offset 3"),
+		BAD("name cut", "\1\0\0\5\0\0\0four", "name needs 5 bytes at offset 7, the message ends at 11"),
+		BAD("name length huge", "\1\0\0\xff\xff\xff\xff", "needs 4294967295 bytes"),
+		BAD("name empty", "\1\0\0\0\0\0\0", "name at offset 3 (0 bytes)"),
+		BAD("name with NUL", "\1\0\0\3\0\0\0a\0b", "name at offset 3 (3 bytes)"),
+		BAD("name with slash", "\1\0\0\3\0\0\0a/b", "name at offset 3 (3 bytes)"),
+		BAD("argument missing", "\1\0\1\1\0\0\0f", "argument 1 needs 1 bytes at offset 8"),
+		BAD("argument type", "\1\0\1\1\0\0\0f\12", "argument 1 at offset 8 has type 10"),
+		BAD("argument void", "\1\0\1\1\0\0\0f\0", "argument 1 at offset 8 is void"),
+		BAD("argument i32 cut", "\1\0\1\1\0\0\0f\1\0\0\0", "argument 1 needs 4 bytes at offset 9"),
+		BAD("argument f64 cut", "\1\0\1\1\0\0\0f\6\0\0\0\0\0\0\0", "argument 1 needs 8 bytes at offset 9"),
+		BAD("argument bool", "\1\0\1\1\0\0\0f\7\2", "bool of 2, it must be 0 or 1"),
+		BAD("argument string cut", "\1\0\1\1\0\0\0f\x8\2\0\0\0a", "argument 1 needs 2 bytes at offset 13"),
+		BAD("argument bytes huge", "\1\0\1\1\0\0\0f\x9\xff\xff\xff\xff", "needs 4294967295 bytes at offset 13"),
+		BAD("argument string NUL", "\1\0\1\1\0\0\0f\x8\3\0\0\0a\0b", "not UTF-8 without NUL at offset 14"),
+		BAD("argument string", "\1\0\1\1\0\0\0f\x8\2\0\0\0a\xe9", "at offset 14 (byte 1 of 2)"),
+		BAD("trailing", "\1\0\0\1\0\0\0fxy", "expected at offset 8, 2 bytes follow"),
 	};
 	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++)
 		assert_refused(&calls[i], decode_call);
@@ -239,15 +239,15 @@ static void test_bad_replies(void **state)
 {
 	(void)state;
 	static const struct bad replies[] = {
-	    BAD("empty", "", "the reply needs 1 bytes"),
-	    BAD("kind", "\2", "reply at offset 0 is 2, it must be 0 or 1"),
-	    BAD("no result", "\0", "the result needs 1 bytes"),
-	    BAD("result type", "\0\xff", "the result at offset 1 has type 255"),
-	    BAD("trailing", "\0\0\0", "expected at offset 2, 1 bytes follow"),
-	    BAD("no code", "\1\0\0", "the error's code needs 4 bytes at offset 1"),
-	    BAD("no message", "\1\0\0\0\0", "the error's message needs 4 bytes at offset 5"),
-	    BAD("message cut", "\1\0\0\0\0\2\0\0\0x", "the error's message needs 2 bytes at offset 9"),
-	    BAD("trailing message", "\1\0\0\0\0\0\0\0\0x", "expected at offset 9, 1 bytes follow"),
+		BAD("empty", "", "the reply needs 1 bytes"),
+		BAD("kind", "\2", "reply at offset 0 is 2, it must be 0 or 1"),
+		BAD("no result", "\0", "the result needs 1 bytes"),
+		BAD("result type", "\0\xff", "the result at offset 1 has type 255"),
+		BAD("trailing", "\0\0\0", "expected at offset 2, 1 bytes follow"),
+		BAD("no code", "\1\0\0", "the error's code needs 4 bytes at offset 1"),
+		BAD("no message", "\1\0\0\0\0", "the error's message needs 4 bytes at offset 5"),
+		BAD("message cut", "\1\0\0\0\0\2\0\0\0x", "the error's message needs 2 bytes at offset 9"),
+		BAD("trailing message", "\1\0\0\0\0\0\0\0\0x", "expected at offset 9, 1 bytes follow"),
 	};
 	for (size_t i = 0; i < sizeof(replies) / sizeof(*replies); i++)
 		assert_refused(&replies[i], decode_reply);
@@ -258,15 +258,15 @@ static void test_bad_logs(void **state)
 {
 	(void)state;
 	static const struct bad logs[] = {
-	    BAD("empty", "", "the log level needs"),
-	    BAD("level 0", "\0\0\0\0\0\0\0\0\0\0\0\0\0", "level at offset 0 is 0, it must be 1 to 5"),
-	    BAD("level 6", "\6\0\0\0\0\0\0\0\0\0\0\0\0", "level at offset 0 is 6"),
-	    BAD("no line", "\1\0", "the line needs 4 bytes at offset 1"),
-	    BAD("no source", "\1\0\0\0\0", "the source file needs 4 bytes at offset 5"),
-	    BAD("source cut", "\1\0\0\0\0\1\0\0\0", "the source file needs 1 bytes at offset 9"),
-	    BAD("no message", "\1\0\0\0\0\0\0\0\0", "the message needs 4 bytes at offset 9"),
-	    BAD("message cut", "\1\0\0\0\0\0\0\0\0\1\0\0\0", "the message needs 1 bytes at offset 13"),
-	    BAD("trailing", "\1\0\0\0\0\0\0\0\0\0\0\0\0z", "expected at offset 13, 1 bytes follow"),
+		BAD("empty", "", "the log level needs"),
+		BAD("level 0", "\0\0\0\0\0\0\0\0\0\0\0\0\0", "level at offset 0 is 0, it must be 1 to 5"),
+		BAD("level 6", "\6\0\0\0\0\0\0\0\0\0\0\0\0", "level at offset 0 is 6"),
+		BAD("no line", "\1\0", "the line needs 4 bytes at offset 1"),
+		BAD("no source", "\1\0\0\0\0", "the source file needs 4 bytes at offset 5"),
+		BAD("source cut", "\1\0\0\0\0\1\0\0\0", "the source file needs 1 bytes at offset 9"),
+		BAD("no message", "\1\0\0\0\0\0\0\0\0", "the message needs 4 bytes at offset 9"),
+		BAD("message cut", "\1\0\0\0\0\0\0\0\0\1\0\0\0", "the message needs 1 bytes at offset 13"),
+		BAD("trailing", "\1\0\0\0\0\0\0\0\0\0\0\0\0z", "expected at offset 13, 1 bytes follow"),
 	};
 	for (size_t i = 0; i < sizeof(logs) / sizeof(*logs); i++)
 		assert_refused(&logs[i], decode_log);
@@ -276,7 +276,7 @@ static void test_bad_logs(void **state)
 static void test_log_texts(void **state)
 {
 	(void)state;
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 	struct nub_log_text log;
 	assert_int_equal(nub_decode_log(BYTES("\2\7\0\0\0\3\0\0\0a\xff"
 	                                      "b\4\0\0\0x\0\xc3\xa9"),
@@ -295,8 +295,8 @@ static void test_log_texts(void **state)
 static void test_cut_texts(void **state)
 {
 	(void)state;
-	struct nub_error err = {0};
-	struct nub_buffer buffer = {0};
+	struct nub_error err = { 0 };
+	struct nub_buffer buffer = { 0 };
 	struct nub_reply reply;
 	char message[302];
 	memset(message, 'm', 254);
@@ -320,37 +320,37 @@ static void test_utf8(void **state)
 		const char *text;
 		bool good;
 	} cases[] = {
-	    {"\x7f", true},
-	    {"\xc2\x80", true},
-	    {"\xdf\xbf", true},
-	    {"\xe0\xa0\x80", true},
-	    {"\xed\x9f\xbf", true},
-	    {"\xee\x80\x80", true},
-	    {"\xef\xbf\xbf", true},
-	    {"\xf0\x90\x80\x80", true},
-	    {"\xf4\x8f\xbf\xbf", true},
-	    {"\x80", false},
-	    {"\xbf", false},
-	    {"\xc0\x80", false},
-	    {"\xc1\xbf", false},
-	    {"\xc2", false},
-	    {"\xc2\x7f", false},
-	    {"\xc2\xc0", false},
-	    {"\xe0\x9f\xbf", false},
-	    {"\xed\xa0\x80", false},
-	    {"\xe1\x80", false},
-	    {"\xe1\x80\x7f", false},
-	    {"\xf0\x8f\xbf\xbf", false},
-	    {"\xf1\x80\x80", false},
-	    {"\xf1\x80\x80\xc0", false},
-	    {"\xf4\x90\x80\x80", false},
-	    {"\xf5\x80\x80\x80", false},
-	    {"\xff", false},
+		{ "\x7f", true },
+		{ "\xc2\x80", true },
+		{ "\xdf\xbf", true },
+		{ "\xe0\xa0\x80", true },
+		{ "\xed\x9f\xbf", true },
+		{ "\xee\x80\x80", true },
+		{ "\xef\xbf\xbf", true },
+		{ "\xf0\x90\x80\x80", true },
+		{ "\xf4\x8f\xbf\xbf", true },
+		{ "\x80", false },
+		{ "\xbf", false },
+		{ "\xc0\x80", false },
+		{ "\xc1\xbf", false },
+		{ "\xc2", false },
+		{ "\xc2\x7f", false },
+		{ "\xc2\xc0", false },
+		{ "\xe0\x9f\xbf", false },
+		{ "\xed\xa0\x80", false },
+		{ "\xe1\x80", false },
+		{ "\xe1\x80\x7f", false },
+		{ "\xf0\x8f\xbf\xbf", false },
+		{ "\xf1\x80\x80", false },
+		{ "\xf1\x80\x80\xc0", false },
+		{ "\xf4\x90\x80\x80", false },
+		{ "\xf5\x80\x80\x80", false },
+		{ "\xff", false },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		for (size_t before = 0; before < 18; before++) {
-			struct nub_error err = {0};
-			struct nub_buffer buffer = {0};
+			struct nub_error err = { 0 };
+			struct nub_buffer buffer = { 0 };
 			char text[40];
 			memset(text, 'a', sizeof(text));
 			memcpy(text + before, cases[i].text, strlen(cases[i].text));
@@ -386,13 +386,13 @@ static void test_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_encode_main),    cmocka_unit_test(test_encode_call),
-	    cmocka_unit_test(test_encode_replies), cmocka_unit_test(test_encode_refuses),
-	    cmocka_unit_test(test_buffer),         cmocka_unit_test(test_round_trip),
-	    cmocka_unit_test(test_bad_calls),      cmocka_unit_test(test_bad_replies),
-	    cmocka_unit_test(test_bad_logs),       cmocka_unit_test(test_log_texts),
-	    cmocka_unit_test(test_cut_texts),      cmocka_unit_test(test_utf8),
-	    cmocka_unit_test(test_names),
+		cmocka_unit_test(test_encode_main),    cmocka_unit_test(test_encode_call),
+		cmocka_unit_test(test_encode_replies), cmocka_unit_test(test_encode_refuses),
+		cmocka_unit_test(test_buffer),         cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_bad_calls),      cmocka_unit_test(test_bad_replies),
+		cmocka_unit_test(test_bad_logs),       cmocka_unit_test(test_log_texts),
+		cmocka_unit_test(test_cut_texts),      cmocka_unit_test(test_utf8),
+		cmocka_unit_test(test_names),
 	};
 	return cmocka_run_group_tests_name("value", tests, NULL, NULL);
 }
