@@ -69,8 +69,8 @@ static int map_fixed_pages(struct nub_pt_builder *builder, struct nub_error *err
 	return map_scratch_page(builder, NUB_SCRATCH_PAGE_MONITOR, true, err);
 }
 
-static int map_scratch(struct nub_pt_builder *builder, const struct nub_layout *layout, bool user,
-                       struct nub_error *err)
+int nub_address_space_map_scratch(struct nub_pt_builder *builder, const struct nub_layout *layout,
+                                  unsigned privilege_level, struct nub_error *err)
 {
 	uint64_t rings = nub_layout_rings_size(layout);
 	struct nub_mapping mapping = {
@@ -79,7 +79,7 @@ static int map_scratch(struct nub_pt_builder *builder, const struct nub_layout *
 		.size = rings,
 		.readable = true,
 		.writable = true,
-		.user = user,
+		.user = privilege_level == 3,
 	};
 
 	if (map(builder, &mapping, "Scratch", err) != 0)
@@ -103,5 +103,5 @@ int nub_address_space_build(struct nub_pt_builder *builder, const struct nub_lay
 	if (map_regions(builder, layout->cow, regions, region_count, user, err) != 0 ||
 	    map_regions(builder, layout->cow, maps, map_count, user, err) != 0)
 		return -1;
-	return map_scratch(builder, layout, user, err);
+	return nub_address_space_map_scratch(builder, layout, privilege_level, err);
 }

@@ -23,4 +23,8 @@ int nub_address_space_build(struct nub_pt_builder *builder, const struct nub_lay
                             const struct nub_region *regions, size_t region_count, const struct nub_region *maps,
                             size_t map_count, unsigned privilege_level, struct nub_error *err);
 
+/* Scratch alone: how a rebuilt space gets it. */
+int nub_address_space_map_scratch(struct nub_pt_builder *builder, const struct nub_layout *layout,
+                                  unsigned privilege_level, struct nub_error *err);
+
 #endif

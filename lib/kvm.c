@@ -149,6 +149,82 @@ int nub_vcpu_set_sregs(struct nub_vm *vm, const struct kvm_sregs *sregs, struct 
 	return ioctl(vm->vcpu_fd, KVM_SET_SREGS, sregs) < 0 ? fail_ioctl(err, "KVM_SET_SREGS") : 0;
 }
 
+int nub_vcpu_get_xsave(struct nub_vm *vm, struct kvm_xsave *xsave, struct nub_error *err)
+{
+	return ioctl(vm->vcpu_fd, KVM_GET_XSAVE, xsave) < 0 ? fail_ioctl(err, "KVM_GET_XSAVE") : 0;
+}
+
+int nub_vcpu_set_xsave(struct nub_vm *vm, const struct kvm_xsave *xsave, struct nub_error *err)
+{
+	return ioctl(vm->vcpu_fd, KVM_SET_XSAVE, xsave) < 0 ? fail_ioctl(err, "KVM_SET_XSAVE") : 0;
+}
+
+int nub_vcpu_get_debugregs(struct nub_vm *vm, struct kvm_debugregs *debugregs, struct nub_error *err)
+{
+	return ioctl(vm->vcpu_fd, KVM_GET_DEBUGREGS, debugregs) < 0 ? fail_ioctl(err, "KVM_GET_DEBUGREGS") : 0;
+}
+
+int nub_vcpu_set_debugregs(struct nub_vm *vm, const struct kvm_debugregs *debugregs, struct nub_error *err)
+{
+	return ioctl(vm->vcpu_fd, KVM_SET_DEBUGREGS, debugregs) < 0 ? fail_ioctl(err, "KVM_SET_DEBUGREGS") : 0;
+}
+
+/* One MSR an ioctl: KVM stops at the first that it does not know, and the rest must not be lost with it. */
+static int one_msr(struct nub_vm *vm, unsigned long request, struct kvm_msr_entry *msr)
+{
+	union {
+		struct kvm_msrs head;
+		uint8_t bytes[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
+	} argument = { .head = { .nmsrs = 1 } };
+
+	argument.head.entries[0] = *msr;
+	const int done = ioctl(vm->vcpu_fd, request, &argument);
+	if (done == 1)
+		*msr = argument.head.entries[0];
+	return done;
+}
+
+int nub_vcpu_get_msrs(struct nub_vm *vm, struct kvm_msr_entry *msrs, unsigned count, struct nub_error *err)
+{
+	int known = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		struct kvm_msr_entry msr = msrs[i];
+		const int done = one_msr(vm, KVM_GET_MSRS, &msr);
+		if (done < 0)
+			return nub_fail_errno(err, NUB_E_KVM, "KVM_GET_MSRS: MSR 0x%x", msr.index);
+		if (done == 1)
+			msrs[known++] = msr;
+	}
+	return known;
+}
+
+int nub_vcpu_set_msrs(struct nub_vm *vm, const struct kvm_msr_entry *msrs, unsigned count, struct nub_error *err)
+{
+	int known = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		struct kvm_msr_entry msr = msrs[i];
+		const int done = one_msr(vm, KVM_SET_MSRS, &msr);
+		if (done < 0)
+			return nub_fail_errno(err, NUB_E_KVM, "KVM_SET_MSRS: MSR 0x%x", msr.index);
+		known += done;
+	}
+	return known;
+}
+
+int nub_vcpu_complete_io(struct nub_vm *vm, struct nub_error *err)
+{
+	vm->run->immediate_exit = 1;
+	const int result = ioctl(vm->vcpu_fd, KVM_RUN, 0);
+	const int reason = errno;
+	vm->run->immediate_exit = 0;
+	if (result < 0 && reason == EINTR)
+		return 0;
+	errno = reason;
+	return fail_ioctl(err, "KVM_RUN with immediate_exit");
+}
+
 int nub_vcpu_unblock_signal(struct nub_vm *vm, int signal, struct nub_error *err)
 {
 	/* The kernel's sigset is 8 bytes; struct kvm_signal_mask ends in a flexible array. */

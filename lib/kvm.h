@@ -31,6 +31,18 @@ int nub_vcpu_set_xcr0(struct nub_vm *vm, uint64_t xcr0, struct nub_error *err);
 int nub_vcpu_get_sregs(struct nub_vm *vm, struct kvm_sregs *sregs, struct nub_error *err);
 int nub_vcpu_set_sregs(struct nub_vm *vm, const struct kvm_sregs *sregs, struct nub_error *err);
 
+int nub_vcpu_get_xsave(struct nub_vm *vm, struct kvm_xsave *xsave, struct nub_error *err);
+int nub_vcpu_set_xsave(struct nub_vm *vm, const struct kvm_xsave *xsave, struct nub_error *err);
+int nub_vcpu_get_debugregs(struct nub_vm *vm, struct kvm_debugregs *debugregs, struct nub_error *err);
+int nub_vcpu_set_debugregs(struct nub_vm *vm, const struct kvm_debugregs *debugregs, struct nub_error *err);
+
+/* Read or write `count` MSRs; those that KVM does not know are left out. The number done, or -1. */
+int nub_vcpu_get_msrs(struct nub_vm *vm, struct kvm_msr_entry *msrs, unsigned count, struct nub_error *err);
+int nub_vcpu_set_msrs(struct nub_vm *vm, const struct kvm_msr_entry *msrs, unsigned count, struct nub_error *err);
+
+/* Finish the `out` that the last exit was about, without going on: some KVMs leave rip on it until then. */
+int nub_vcpu_complete_io(struct nub_vm *vm, struct nub_error *err);
+
 /* During KVM_RUN, and only then, let `signal` through. The thread has it blocked: so it ends KVM_RUN, and stays pending,
  * without a handler. */
 int nub_vcpu_unblock_signal(struct nub_vm *vm, int signal, struct nub_error *err);
