@@ -84,7 +84,7 @@ static void print_bash(void)
 
 int nub_cmd_completion(int argc, char **argv, struct nub_report *report)
 {
-	struct nub_error err = { 0 };
+	struct nub_error err = {0};
 	char none;
 
 	report->only_errors = true;
@@ -112,7 +112,7 @@ static void print_table(const struct nub_command *command)
 
 int nub_cmd_options(int argc, char **argv, struct nub_report *report)
 {
-	struct nub_error err = { 0 };
+	struct nub_error err = {0};
 	char none;
 
 	report->only_errors = true;

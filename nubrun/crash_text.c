@@ -7,7 +7,7 @@
 
 const char *nub_flags_short(unsigned flags)
 {
-	static const char *const names[8] = { "---", "R--", "-W-", "RW-", "--X", "R-X", "-WX", "RWX" };
+	static const char *const names[8] = {"---", "R--", "-W-", "RW-", "--X", "R-X", "-WX", "RWX"};
 
 	return names[flags & 7];
 }
@@ -91,25 +91,25 @@ static void describe_address(const struct nub_crash *crash, char *out, size_t si
 static const char *vector_words(unsigned vector)
 {
 	static const char *const words[] = {
-		[0] = "divide error",
-		[1] = "debug trap",
-		[2] = "non-maskable interrupt",
-		[3] = "breakpoint",
-		[4] = "overflow",
-		[5] = "bound range exceeded",
-		[6] = "invalid instruction",
-		[7] = "no coprocessor",
-		[8] = "double fault",
-		[10] = "invalid TSS",
-		[11] = "segment not present",
-		[12] = "stack-segment fault",
-		[13] = "general protection fault",
-		[14] = "page fault",
-		[16] = "x87 floating-point error",
-		[17] = "alignment check",
-		[18] = "machine check",
-		[19] = "SIMD floating-point error",
-		[21] = "control protection fault",
+	    [0] = "divide error",
+	    [1] = "debug trap",
+	    [2] = "non-maskable interrupt",
+	    [3] = "breakpoint",
+	    [4] = "overflow",
+	    [5] = "bound range exceeded",
+	    [6] = "invalid instruction",
+	    [7] = "no coprocessor",
+	    [8] = "double fault",
+	    [10] = "invalid TSS",
+	    [11] = "segment not present",
+	    [12] = "stack-segment fault",
+	    [13] = "general protection fault",
+	    [14] = "page fault",
+	    [16] = "x87 floating-point error",
+	    [17] = "alignment check",
+	    [18] = "machine check",
+	    [19] = "SIMD floating-point error",
+	    [21] = "control protection fault",
 	};
 
 	return vector < sizeof(words) / sizeof(words[0]) && words[vector] != NULL ? words[vector] : "exception";
@@ -134,20 +134,6 @@ static void exception_sentence(const struct nub_crash *crash, const char *place,
 	}
 }
 
-static const char *abort_words(unsigned code)
-{
-	switch (code) {
-	case NUB_ABORT_CODE_ABORT:
-		return "abort";
-	case NUB_ABORT_CODE_ASSERT:
-		return "assertion failed";
-	case NUB_ABORT_CODE_RUNTIME:
-		return "guest runtime gave up";
-	default:
-		return "abort with a code of the guest's own";
-	}
-}
-
 void nub_crash_sentence(const struct nub_crash *crash, const struct nub_image *image, char *out, size_t size)
 {
 	char place[192];
@@ -158,11 +144,11 @@ void nub_crash_sentence(const struct nub_crash *crash, const struct nub_image *i
 		exception_sentence(crash, place, out, size);
 		break;
 	case NUB_CRASH_ABORT:
-		snprintf(out, size, "%s%s%s (code %u) at %s", abort_words(crash->abort_code),
-		         crash->abort_message[0] != '\0' ? ": " : "", crash->abort_message, crash->abort_code, place);
+		snprintf(out, size, "aborted%s%s (code %u) at %s", crash->abort_message[0] != '\0' ? ": " : "",
+		         crash->abort_message, crash->abort_code, place);
 		break;
 	case NUB_CRASH_BAD_PORT:
-		snprintf(out, size, "out to port 0x%x, which is not open, at %s", crash->port, place);
+		snprintf(out, size, "I/O on port 0x%x, which is no call of the guest ABI, at %s", crash->port, place);
 		break;
 	case NUB_CRASH_NO_MEMORY:
 		snprintf(out, size, "access to guest-physical 0x%" PRIx64 ", where no memory is, at %s", crash->address,

@@ -61,10 +61,7 @@ static int read_reply(struct nub_guest_io *io, const char *name, struct nub_subp
 	process->output = text;
 	text[process->output_size] = '\0';
 	snprintf(what, sizeof(what), "host function '%s': its answer", name);
-	struct json_object *json = nub_json_parse((const char *)text, process->output_size, what, err);
-	int failed = err->kind != NUB_E_NONE || nub_json_to_value(json, type, what, &io->reply, err) != 0;
-	json_object_put(json);
-	return failed;
+	return nub_json_read_value((const char *)text, process->output_size, type, what, &io->reply, err) != 0;
 }
 
 /* The function of that name among the offered ones. */
@@ -110,12 +107,12 @@ int nub_host_fn_call(struct nub_guest_io *io, const char *name, const struct nub
 	if (arguments == NULL)
 		return nub_refuse(err, NUB_E_NO_MEMORY, "host function '%s': out of memory", name);
 	struct nub_subprocess process = {
-		.command = function->command,
-		.input = arguments,
-		.input_size = size,
-		.output_limit = OUTPUT_LIMIT,
-		.remaining = nub_guest_io_remaining,
-		.context = io,
+	    .command = function->command,
+	    .input = arguments,
+	    .input_size = size,
+	    .output_limit = OUTPUT_LIMIT,
+	    .remaining = nub_guest_io_remaining,
+	    .context = io,
 	};
 	nub_json_value_release(&io->reply);
 	int failed = run_command(name, &process, err);
