@@ -11,12 +11,12 @@ struct check_options {
 };
 
 const struct nub_option nub_check_options[] = {
-    {.name = "json",
-     .offset = offsetof(struct check_options, json),
-     .parse = nub_option_flag,
-     .help = "print it as one JSON object"},
-    NUB_OPTION_HELP,
-    {0},
+	{ .name = "json",
+	  .offset = offsetof(struct check_options, json),
+	  .parse = nub_option_flag,
+	  .help = "print it as one JSON object" },
+	NUB_OPTION_HELP,
+	{ 0 },
 };
 
 /* What a host without it has to do without. */
@@ -49,8 +49,8 @@ static void print_text(const struct nub_host_info *info)
 
 static int check(const struct check_options *options, struct nub_error *err)
 {
-	struct nub_host_info info = {0};
-	struct nub_error print_err = {0};
+	struct nub_host_info info = { 0 };
+	struct nub_error print_err = { 0 };
 	int failed = nub_host_probe(&info, err);
 
 	if (options->json)
@@ -69,8 +69,8 @@ static int check(const struct check_options *options, struct nub_error *err)
 
 int nub_cmd_check(int argc, char **argv, struct nub_report *report)
 {
-	struct check_options options = {0};
-	struct nub_error err = {0};
+	struct check_options options = { 0 };
+	struct nub_error err = { 0 };
 
 	report->only_errors = true;
 	if (nub_command_options(&argc, &argv, &options, report) && nub_command_operands(argc, argv, 0, 0, report) &&

@@ -7,44 +7,44 @@
 #include "fail.h"
 #include "text.h"
 
-const struct nub_option nub_no_options[] = {NUB_OPTION_HELP, {0}};
+const struct nub_option nub_no_options[] = { NUB_OPTION_HELP, { 0 } };
 
 const struct nub_command nub_commands[] = {
-    {.name = "run",
-     .synopsis = "[options] GUEST [ARG...]",
-     .purpose = "run a guest to its end, or call one of its functions",
-     .takes_file = true,
-     .options = nub_run_options,
-     .run = nub_cmd_run},
-    {.name = "inspect",
-     .synopsis = "[options] GUEST",
-     .purpose = "say what a guest is, without running it: segments, functions, memory",
-     .takes_file = true,
-     .options = nub_inspect_options,
-     .run = nub_cmd_inspect},
-    {.name = "check",
-     .synopsis = "[options]",
-     .purpose = "say whether this host can run guests, how fast, and what to do if not",
-     .options = nub_check_options,
-     .run = nub_cmd_check},
-    {.name = "help",
-     .synopsis = "[COMMAND]",
-     .purpose = "list the commands, or show one command's options",
-     .options = nub_no_options,
-     .run = nub_cmd_help},
-    {.name = "completion",
-     .synopsis = "bash",
-     .purpose = "print a completion script",
-     .hidden = true,
-     .options = nub_no_options,
-     .run = nub_cmd_completion},
-    {.name = "options",
-     .synopsis = "[COMMAND]",
-     .purpose = "print the names of the commands, or a command's option table",
-     .hidden = true,
-     .options = nub_no_options,
-     .run = nub_cmd_options},
-    {0},
+	{ .name = "run",
+	  .synopsis = "[options] GUEST [ARG...]",
+	  .purpose = "run a guest to its end, or call one of its functions",
+	  .takes_file = true,
+	  .options = nub_run_options,
+	  .run = nub_cmd_run },
+	{ .name = "inspect",
+	  .synopsis = "[options] GUEST",
+	  .purpose = "say what a guest is, without running it: segments, functions, memory",
+	  .takes_file = true,
+	  .options = nub_inspect_options,
+	  .run = nub_cmd_inspect },
+	{ .name = "check",
+	  .synopsis = "[options]",
+	  .purpose = "say whether this host can run guests, how fast, and what to do if not",
+	  .options = nub_check_options,
+	  .run = nub_cmd_check },
+	{ .name = "help",
+	  .synopsis = "[COMMAND]",
+	  .purpose = "list the commands, or show one command's options",
+	  .options = nub_no_options,
+	  .run = nub_cmd_help },
+	{ .name = "completion",
+	  .synopsis = "bash",
+	  .purpose = "print a completion script",
+	  .hidden = true,
+	  .options = nub_no_options,
+	  .run = nub_cmd_completion },
+	{ .name = "options",
+	  .synopsis = "[COMMAND]",
+	  .purpose = "print the names of the commands, or a command's option table",
+	  .hidden = true,
+	  .options = nub_no_options,
+	  .run = nub_cmd_options },
+	{ 0 },
 };
 
 const struct nub_command *nub_command_find(const char *name)
@@ -73,7 +73,7 @@ int nub_command_unknown(const char *name, struct nub_error *err)
 bool nub_command_options(int *argc, char ***argv, void *fields, struct nub_report *report)
 {
 	const struct nub_command *command = nub_command_find(report->command);
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 	int used;
 	enum nub_options_result result = nub_options_parse(command->options, *argc, *argv, fields, &used, &err);
 
@@ -93,7 +93,7 @@ bool nub_command_options(int *argc, char ***argv, void *fields, struct nub_repor
 bool nub_command_operands(int argc, char **argv, int least, int most, struct nub_report *report)
 {
 	const struct nub_command *command = nub_command_find(report->command);
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 
 	if (argc >= least && argc <= most)
 		return true;

@@ -7,7 +7,7 @@
 
 const char *nub_flags_short(unsigned flags)
 {
-	static const char *const names[8] = {"---", "R--", "-W-", "RW-", "--X", "R-X", "-WX", "RWX"};
+	static const char *const names[8] = { "---", "R--", "-W-", "RW-", "--X", "R-X", "-WX", "RWX" };
 
 	return names[flags & 7];
 }
@@ -91,25 +91,25 @@ static void describe_address(const struct nub_crash *crash, char *out, size_t si
 static const char *vector_words(unsigned vector)
 {
 	static const char *const words[] = {
-	    [0] = "divide error",
-	    [1] = "debug trap",
-	    [2] = "non-maskable interrupt",
-	    [3] = "breakpoint",
-	    [4] = "overflow",
-	    [5] = "bound range exceeded",
-	    [6] = "invalid instruction",
-	    [7] = "no coprocessor",
-	    [8] = "double fault",
-	    [10] = "invalid TSS",
-	    [11] = "segment not present",
-	    [12] = "stack-segment fault",
-	    [13] = "general protection fault",
-	    [14] = "page fault",
-	    [16] = "x87 floating-point error",
-	    [17] = "alignment check",
-	    [18] = "machine check",
-	    [19] = "SIMD floating-point error",
-	    [21] = "control protection fault",
+		[0] = "divide error",
+		[1] = "debug trap",
+		[2] = "non-maskable interrupt",
+		[3] = "breakpoint",
+		[4] = "overflow",
+		[5] = "bound range exceeded",
+		[6] = "invalid instruction",
+		[7] = "no coprocessor",
+		[8] = "double fault",
+		[10] = "invalid TSS",
+		[11] = "segment not present",
+		[12] = "stack-segment fault",
+		[13] = "general protection fault",
+		[14] = "page fault",
+		[16] = "x87 floating-point error",
+		[17] = "alignment check",
+		[18] = "machine check",
+		[19] = "SIMD floating-point error",
+		[21] = "control protection fault",
 	};
 
 	return vector < sizeof(words) / sizeof(words[0]) && words[vector] != NULL ? words[vector] : "exception";

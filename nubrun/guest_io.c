@@ -94,7 +94,7 @@ static int call(void *context, const char *name, const struct nub_value *args, u
 
 struct nub_host_ops nub_guest_io_ops(struct nub_guest_io *io)
 {
-	return (struct nub_host_ops){.context = io, .output = output, .log = log_record, .call = call};
+	return (struct nub_host_ops){ .context = io, .output = output, .log = log_record, .call = call };
 }
 
 void nub_guest_io_release(struct nub_guest_io *io)

@@ -104,7 +104,7 @@ static int open_maps(struct nub_guest *guest, const struct nub_guest_options *op
 int nub_guest_load(struct nub_guest *guest, const struct nub_guest_options *options, const char *path,
                    struct nub_error *err)
 {
-	*guest = (struct nub_guest){.config = nub_config_default()};
+	*guest = (struct nub_guest){ .config = nub_config_default() };
 	struct nub_config *config = &guest->config;
 
 	if (options->heap != 0)

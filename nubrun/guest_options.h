@@ -34,16 +34,16 @@ int nub_option_map(const struct nub_option *option, const char *value, void *fie
 	    NUB_SIZE_OPTION(type, member, scratch, "scratch region (default: what is needed, at least 512K)"),         \
 	    NUB_SIZE_OPTION(type, member, input, "buffer for what the host sends (default 64K)"),                      \
 	    NUB_SIZE_OPTION(type, member, output, "buffer for what the guest sends (default 64K)"),                    \
-	    {.name = "init-data",                                                                                      \
-	     .arg = "FILE[:rwx]",                                                                                      \
-	     .file = true,                                                                                             \
-	     .offset = offsetof(type, member.init_data),                                                               \
-	     .parse = nub_option_init_data,                                                                            \
-	     .help = "copy FILE into the guest's memory (default read-only)"},                                         \
-	    {.name = "allow-wx",                                                                                       \
-	     .offset = offsetof(type, member.allow_wx),                                                                \
-	     .parse = nub_option_flag,                                                                                 \
-	     .help = "accept memory that is writable and executable"},                                                 \
+	    { .name = "init-data",                                                                                     \
+	      .arg = "FILE[:rwx]",                                                                                     \
+	      .file = true,                                                                                            \
+	      .offset = offsetof(type, member.init_data),                                                              \
+	      .parse = nub_option_init_data,                                                                           \
+	      .help = "copy FILE into the guest's memory (default read-only)" },                                       \
+	    { .name = "allow-wx",                                                                                      \
+	      .offset = offsetof(type, member.allow_wx),                                                               \
+	      .parse = nub_option_flag,                                                                                \
+	      .help = "accept memory that is writable and executable" },                                               \
 	{                                                                                                              \
 		.name = "executable-heap", .offset = offsetof(type, member.executable_heap), .parse = nub_option_flag, \
 		.help = "let the guest execute its heap"                                                               \

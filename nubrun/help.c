@@ -58,7 +58,7 @@ int nub_help_print(const struct nub_command *command, struct nub_error *err)
 
 int nub_cmd_help(int argc, char **argv, struct nub_report *report)
 {
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 	const struct nub_command *command = NULL;
 	char none;
 

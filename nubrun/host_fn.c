@@ -107,12 +107,12 @@ int nub_host_fn_call(struct nub_guest_io *io, const char *name, const struct nub
 	if (arguments == NULL)
 		return nub_refuse(err, NUB_E_NO_MEMORY, "host function '%s': out of memory", name);
 	struct nub_subprocess process = {
-	    .command = function->command,
-	    .input = arguments,
-	    .input_size = size,
-	    .output_limit = OUTPUT_LIMIT,
-	    .remaining = nub_guest_io_remaining,
-	    .context = io,
+		.command = function->command,
+		.input = arguments,
+		.input_size = size,
+		.output_limit = OUTPUT_LIMIT,
+		.remaining = nub_guest_io_remaining,
+		.context = io,
 	};
 	nub_json_value_release(&io->reply);
 	int failed = run_command(name, &process, err);

@@ -21,17 +21,17 @@ struct inspect_options {
 };
 
 const struct nub_option nub_inspect_options[] = {
-    {.name = "map",
-     .offset = offsetof(struct inspect_options, map),
-     .parse = nub_option_flag,
-     .help = "draw the memory that the guest will have"},
-    {.name = "json",
-     .offset = offsetof(struct inspect_options, json),
-     .parse = nub_option_flag,
-     .help = "print all of it as one JSON object"},
-    NUB_GUEST_OPTIONS(struct inspect_options, guest),
-    NUB_OPTION_HELP,
-    {0},
+	{ .name = "map",
+	  .offset = offsetof(struct inspect_options, map),
+	  .parse = nub_option_flag,
+	  .help = "draw the memory that the guest will have" },
+	{ .name = "json",
+	  .offset = offsetof(struct inspect_options, json),
+	  .parse = nub_option_flag,
+	  .help = "print all of it as one JSON object" },
+	NUB_GUEST_OPTIONS(struct inspect_options, guest),
+	NUB_OPTION_HELP,
+	{ 0 },
 };
 
 static void print_build_id(const struct nub_image_info *info)
@@ -128,9 +128,9 @@ static int inspect(const struct inspect_options *options, struct nub_guest *gues
 
 int nub_cmd_inspect(int argc, char **argv, struct nub_report *report)
 {
-	struct inspect_options options = {0};
-	struct nub_guest guest = {0};
-	struct nub_error err = {0};
+	struct inspect_options options = { 0 };
+	struct nub_guest guest = { 0 };
+	struct nub_error err = { 0 };
 
 	report->only_errors = true;
 	if (nub_command_options(&argc, &argv, &options, report) && nub_command_operands(argc, argv, 1, 1, report) &&

@@ -20,14 +20,14 @@ static void add_count(struct json_object *object, const char *name, uint64_t cou
 
 const char *nub_status_name(enum nub_status status)
 {
-	static const char *const names[] = {"ok", "guest-exit", "guest-crash", "timeout", "error"};
+	static const char *const names[] = { "ok", "guest-exit", "guest-crash", "timeout", "error" };
 
 	return names[status];
 }
 
 const char *nub_log_level_name(unsigned level)
 {
-	static const char *const names[] = {"off", "error", "warn", "info", "debug", "trace"};
+	static const char *const names[] = { "off", "error", "warn", "info", "debug", "trace" };
 
 	return level < COUNT(names) ? names[level] : "unknown";
 }
@@ -84,10 +84,11 @@ static struct json_object *registers(const struct nub_registers *regs)
 		const char *name;
 		uint64_t value;
 	} all[] = {
-	    {"rax", regs->rax}, {"rbx", regs->rbx}, {"rcx", regs->rcx},       {"rdx", regs->rdx}, {"rsi", regs->rsi},
-	    {"rdi", regs->rdi}, {"rsp", regs->rsp}, {"rbp", regs->rbp},       {"r8", regs->r8},   {"r9", regs->r9},
-	    {"r10", regs->r10}, {"r11", regs->r11}, {"r12", regs->r12},       {"r13", regs->r13}, {"r14", regs->r14},
-	    {"r15", regs->r15}, {"rip", regs->rip}, {"rflags", regs->rflags},
+		{ "rax", regs->rax }, { "rbx", regs->rbx },       { "rcx", regs->rcx }, { "rdx", regs->rdx },
+		{ "rsi", regs->rsi }, { "rdi", regs->rdi },       { "rsp", regs->rsp }, { "rbp", regs->rbp },
+		{ "r8", regs->r8 },   { "r9", regs->r9 },         { "r10", regs->r10 }, { "r11", regs->r11 },
+		{ "r12", regs->r12 }, { "r13", regs->r13 },       { "r14", regs->r14 }, { "r15", regs->r15 },
+		{ "rip", regs->rip }, { "rflags", regs->rflags },
 	};
 	struct json_object *object = json_object_new_object();
 
@@ -150,7 +151,7 @@ struct json_object *nub_json_crash(const struct nub_crash *crash, const struct n
 	add(object, "rip", nub_json_hex(crash->regs.rip));
 	nub_crash_place(crash, image, place, sizeof(place));
 	/* Without a symbol the place is the address again. */
-	if (image != NULL && nub_image_symbol(image, crash->regs.rip, &(uint64_t){0}) != NULL)
+	if (image != NULL && nub_image_symbol(image, crash->regs.rip, &(uint64_t){ 0 }) != NULL)
 		add(object, "symbol", nub_json_cstring(place));
 	add_count(object, "privilege_level", crash->privilege_level);
 	add(object, "registers", registers(&crash->regs));

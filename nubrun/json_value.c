@@ -57,16 +57,16 @@ static int refuse_type(struct json_object *json, enum nub_type type, const char 
 	    json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 	const char *name = nub_type_name(type);
 	static const char *const cures[NUB_TYPE_COUNT] = {
-	    [NUB_TYPE_VOID] = "write null",
-	    [NUB_TYPE_I32] = "write a whole number",
-	    [NUB_TYPE_U32] = "write a whole number that is not negative",
-	    [NUB_TYPE_I64] = "write a whole number",
-	    [NUB_TYPE_U64] = "write a whole number that is not negative",
-	    [NUB_TYPE_F32] = "write a number, or \"nan\", \"inf\", \"-inf\"",
-	    [NUB_TYPE_F64] = "write a number, or \"nan\", \"inf\", \"-inf\"",
-	    [NUB_TYPE_BOOL] = "write true or false",
-	    [NUB_TYPE_STRING] = "write a string with its double quotes: '\"text\"'",
-	    [NUB_TYPE_BYTES] = "write {\"base64\": \"...\"}",
+		[NUB_TYPE_VOID] = "write null",
+		[NUB_TYPE_I32] = "write a whole number",
+		[NUB_TYPE_U32] = "write a whole number that is not negative",
+		[NUB_TYPE_I64] = "write a whole number",
+		[NUB_TYPE_U64] = "write a whole number that is not negative",
+		[NUB_TYPE_F32] = "write a number, or \"nan\", \"inf\", \"-inf\"",
+		[NUB_TYPE_F64] = "write a number, or \"nan\", \"inf\", \"-inf\"",
+		[NUB_TYPE_BOOL] = "write true or false",
+		[NUB_TYPE_STRING] = "write a string with its double quotes: '\"text\"'",
+		[NUB_TYPE_BYTES] = "write {\"base64\": \"...\"}",
 	};
 
 	nub_refuse(err, NUB_E_ARGUMENTS, "%s: %.64s%s is not %s %s", what, text, strlen(text) > 64 ? "..." : "",
@@ -77,12 +77,12 @@ static int refuse_type(struct json_object *json, enum nub_type type, const char 
 static int refuse_range(const char *text, enum nub_type type, const char *what, struct nub_error *err)
 {
 	static const char *const ranges[NUB_TYPE_COUNT] = {
-	    [NUB_TYPE_I32] = "-2147483648 to 2147483647",
-	    [NUB_TYPE_U32] = "0 to 4294967295",
-	    [NUB_TYPE_I64] = "-9223372036854775808 to 9223372036854775807",
-	    [NUB_TYPE_U64] = "0 to 18446744073709551615",
-	    [NUB_TYPE_F32] = "-3.4028235e+38 to 3.4028235e+38",
-	    [NUB_TYPE_F64] = "-1.7976931348623157e+308 to 1.7976931348623157e+308",
+		[NUB_TYPE_I32] = "-2147483648 to 2147483647",
+		[NUB_TYPE_U32] = "0 to 4294967295",
+		[NUB_TYPE_I64] = "-9223372036854775808 to 9223372036854775807",
+		[NUB_TYPE_U64] = "0 to 18446744073709551615",
+		[NUB_TYPE_F32] = "-3.4028235e+38 to 3.4028235e+38",
+		[NUB_TYPE_F64] = "-1.7976931348623157e+308 to 1.7976931348623157e+308",
 	};
 
 	size_t length = strspn(text, "+-.0123456789eE");
@@ -210,7 +210,7 @@ static int bytes_value(struct json_object *json, const char *what, struct nub_va
 static int convert(struct json_object *json, const char *text, enum nub_type type, const char *what,
                    struct nub_value *value, struct nub_error *err)
 {
-	*value = (struct nub_value){.type = type};
+	*value = (struct nub_value){ .type = type };
 	switch (type) {
 	case NUB_TYPE_VOID:
 		return json == NULL ? 0 : refuse_type(json, type, what, err);
@@ -249,7 +249,7 @@ void nub_json_value_release(struct nub_value *value)
 {
 	if (value->type == NUB_TYPE_STRING || value->type == NUB_TYPE_BYTES)
 		free((void *)(uintptr_t)value->bytes.data);
-	*value = (struct nub_value){.type = NUB_TYPE_VOID};
+	*value = (struct nub_value){ .type = NUB_TYPE_VOID };
 }
 
 /* The shortest decimal that reads back as the same number. As people write it, with a '.', where it has up to 16 places;

@@ -36,9 +36,9 @@ static int without_command(const char *word, struct nub_error *err)
 
 int main(int argc, char **argv)
 {
-	struct nub_report report = {.start_ns = nub_now_ns()};
+	struct nub_report report = { .start_ns = nub_now_ns() };
 	const struct nub_command *command = argc > 1 ? nub_command_find(argv[1]) : NULL;
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 
 	nub_hold_standard_fds();
 	/* A reader that went away is an error of the write, which gets a status. */

@@ -10,7 +10,7 @@
 
 void nub_size_text(uint64_t size, char *out, size_t out_size)
 {
-	static const char *const units[] = {"", " KiB", " MiB", " GiB"};
+	static const char *const units[] = { "", " KiB", " MiB", " GiB" };
 	unsigned unit = 0;
 
 	while (unit < 3 && size != 0 && size % 1024 == 0) {

@@ -62,7 +62,7 @@ static struct nub_error *error_slot(struct parser *parser, struct nub_error *spa
 /* Give an option its value: `attached`, or else the next argument. */
 static void apply(struct parser *parser, const struct nub_option *option, const char *attached)
 {
-	struct nub_error spare = {0}, found = {0};
+	struct nub_error spare = { 0 }, found = { 0 };
 	const char *value = attached;
 
 	if (option->arg != NULL && value == NULL && parser->at < parser->argc)
@@ -88,7 +88,7 @@ static void parse_long(struct parser *parser, const char *text)
 	const char *equals = strchr(text, '=');
 	size_t length = equals != NULL ? (size_t)(equals - text) : strlen(text);
 	const struct nub_option *option = find_long(parser->table, text, length);
-	struct nub_error spare = {0};
+	struct nub_error spare = { 0 };
 
 	if (option == NULL)
 		refuse_unknown(parser->table, text, length, error_slot(parser, &spare));
@@ -98,7 +98,7 @@ static void parse_long(struct parser *parser, const char *text)
 
 static void parse_short(struct parser *parser, const char *text)
 {
-	struct nub_error spare = {0};
+	struct nub_error spare = { 0 };
 
 	for (; *text != '\0'; text++) {
 		const struct nub_option *option = find_short(parser->table, *text);
@@ -118,7 +118,7 @@ static void parse_short(struct parser *parser, const char *text)
 enum nub_options_result nub_options_parse(const struct nub_option *table, int argc, char **argv, void *fields,
                                           int *used, struct nub_error *err)
 {
-	struct parser parser = {.table = table, .argc = argc, .argv = argv, .fields = fields, .err = err};
+	struct parser parser = { .table = table, .argc = argc, .argv = argv, .fields = fields, .err = err };
 
 	while (parser.at < argc && !parser.help) {
 		const char *text = argv[parser.at];

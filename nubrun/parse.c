@@ -103,7 +103,8 @@ static const struct {
 	const char *name;
 	uint64_t ns;
 } time_units[] = {
-    {"", 1000000000}, {"us", 1000}, {"ms", 1000000}, {"s", 1000000000}, {"m", 60000000000}, {"h", 3600000000000},
+	{ "", 1000000000 },  { "us", 1000 },       { "ms", 1000000 },
+	{ "s", 1000000000 }, { "m", 60000000000 }, { "h", 3600000000000 },
 };
 
 static uint64_t time_unit(const char *name)
@@ -204,7 +205,7 @@ void nub_map_spec_release(struct nub_map_spec *spec)
 {
 	free(spec->path);
 	free(spec->label);
-	*spec = (struct nub_map_spec){0};
+	*spec = (struct nub_map_spec){ 0 };
 }
 
 /* Is text one to three different letters out of "rwx"? */
@@ -251,7 +252,7 @@ int nub_parse_init_data(const char *option, const char *text, struct nub_init_da
 void nub_init_data_spec_release(struct nub_init_data_spec *spec)
 {
 	free(spec->path);
-	*spec = (struct nub_init_data_spec){0};
+	*spec = (struct nub_init_data_spec){ 0 };
 }
 
 int nub_parse_host_fn(const char *option, const char *text, struct nub_host_fn *fn, struct nub_error *err)
@@ -283,5 +284,5 @@ void nub_host_fn_release(struct nub_host_fn *fn)
 {
 	free(fn->name);
 	free(fn->command);
-	*fn = (struct nub_host_fn){0};
+	*fn = (struct nub_host_fn){ 0 };
 }

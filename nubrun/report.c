@@ -178,7 +178,7 @@ int nub_report_end(struct nub_report *report)
 {
 	bool fine = report->status == NUB_STATUS_OK && report->exit_code == 0;
 	bool silent = report->status_path == NULL && (report->quiet || (report->only_errors && fine));
-	struct nub_error err = {0};
+	struct nub_error err = { 0 };
 
 	if (!silent && report->status_path == NULL && isatty(STDERR_FILENO)) {
 		write_for_people(report);

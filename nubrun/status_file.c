@@ -24,7 +24,7 @@ static int refuse_write(const char *path, struct nub_error *err)
 /* N of /dev/fd/N and its other names; -1 for other paths. Opening such a path anew would lose its offset and O_APPEND. */
 static int inherited_fd(const char *path)
 {
-	static const char *const prefixes[] = {"/dev/fd/", "/proc/self/fd/"};
+	static const char *const prefixes[] = { "/dev/fd/", "/proc/self/fd/" };
 
 	if (strcmp(path, "/dev/stdout") == 0)
 		return STDOUT_FILENO;

@@ -25,7 +25,7 @@ static uint64_t no_limit(void *context)
 /* Wait until fd can be written. 1 when the time is over. Errors and hang-ups are for write to report. */
 static int wait_writable(int fd, uint64_t (*remaining)(void *context), void *context)
 {
-	struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
+	struct pollfd poll_fd = { .fd = fd, .events = POLLOUT };
 
 	for (;;) {
 		uint64_t ns = remaining(context);

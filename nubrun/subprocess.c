@@ -32,7 +32,7 @@ static void close_end(int *fd)
 /* posix_spawn and not fork: a fork would write-protect the guest's memory. Gives an errno value. */
 static int spawn(const char *command, int child_in, int child_out, pid_t *pid)
 {
-	char *argv[] = {(char[]){"sh"}, (char[]){"-c"}, (char *)(uintptr_t)command, NULL};
+	char *argv[] = { (char[]){ "sh" }, (char[]){ "-c" }, (char *)(uintptr_t)command, NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	sigset_t none, defaults;
@@ -57,7 +57,7 @@ static int spawn(const char *command, int child_in, int child_out, pid_t *pid)
 /* Start the command. The child's ends of the pipes are closed here again, so that its end shows as their end. */
 static int start(const char *command, struct channel *channel, pid_t *pid, struct nub_error *err)
 {
-	int in[2] = {-1, -1}, out[2] = {-1, -1};
+	int in[2] = { -1, -1 }, out[2] = { -1, -1 };
 	int error = pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0 ? errno : 0;
 
 	if (error == 0)
@@ -121,9 +121,9 @@ static enum nub_subprocess_result exchange(struct nub_subprocess *process, struc
 {
 	while (channel->out >= 0 || channel->pidfd >= 0) {
 		struct pollfd fds[3] = {
-		    {.fd = channel->in, .events = POLLOUT},
-		    {.fd = channel->out, .events = POLLIN},
-		    {.fd = channel->pidfd, .events = POLLIN},
+			{ .fd = channel->in, .events = POLLOUT },
+			{ .fd = channel->out, .events = POLLIN },
+			{ .fd = channel->pidfd, .events = POLLIN },
 		};
 		uint64_t ns = process->remaining(process->context);
 		if (ns == 0)
@@ -147,7 +147,7 @@ static enum nub_subprocess_result exchange(struct nub_subprocess *process, struc
 
 enum nub_subprocess_result nub_subprocess_run(struct nub_subprocess *process, struct nub_error *err)
 {
-	struct channel channel = {.in = -1, .out = -1, .pidfd = -1};
+	struct channel channel = { .in = -1, .out = -1, .pidfd = -1 };
 	enum nub_subprocess_result result = NUB_SUBPROCESS_FAILED;
 	pid_t pid;
 

@@ -11,7 +11,11 @@ setup() {
 
 # Overwrite bytes of $ELF.
 poke() { # OFFSET HEX
-	printf '%b' "$(sed 's/../\\x&/g' <<<"$2")" | dd of="$ELF" bs=1 seek=$(($1)) conv=notrunc status=none
+	local i bytes=
+	for ((i = 0; i < ${#2}; i += 2)); do
+		bytes+="\x${2:i:2}"
+	done
+	printf '%b' "$bytes" | dd of="$ELF" bs=1 seek=$(($1)) conv=notrunc status=none
 }
 
 # File offset of the first program header of a type, by its number.
@@ -34,6 +38,7 @@ bad() { # ERROR-CODE MESSAGE-PATTERN
 		nub "$command" "$ELF"
 		ended 126 error
 		[ "$(field .error.code)" = "$1" ]
+		# shellcheck disable=SC2053 # a pattern
 		[[ $(field .error.message) == $2 ]]
 		[[ $(field .error.message) == *bad.elf* ]]
 		[ "$output" = "" ]

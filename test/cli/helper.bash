@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # variables are for the tests
 # What the command's tests have in common: where it is, how it is run, how its status is read.
 bats_require_minimum_version 1.5.0
 
@@ -36,6 +36,7 @@ ended() { # EXIT-CODE STATUS
 
 # The last run was refused: with this code of error, by a message that matches, and with something to do about it.
 refused() { # EXIT-CODE ERROR-CODE MESSAGE-PATTERN
+	# shellcheck disable=SC2053 # a pattern
 	ended "$1" error && [ "$(field .error.code)" = "$2" ] && [[ $(field .error.message) == $3 ]] &&
 		[ -n "$(field '.error.hint // ""')" ]
 }

@@ -84,7 +84,7 @@ setup() {
 	nub run --timeout 300ms --host-fn "greet=sleep $mark & sleep $mark" "$CALLBACK"
 	ended 124 timeout
 	[ $((SECONDS - before)) -le 3 ]
-	! pgrep -f "^sleep $mark\$"
+	run ! pgrep -f "^sleep $mark\$"
 }
 
 @test "host-fn: a command that ignores SIGTERM, or closes its output, is ended too" {
@@ -98,10 +98,8 @@ setup() {
 		--map "$CALLBACK@0x10000000" "$CALLBACK" 3>&- 4>&-
 	ended 0 ok
 	[[ $stderr == seen$'\n'* ]]
-	local fd
-	for fd in $(cat "$BATS_TEST_TMPDIR/fds"); do
-		[ "$fd" -le 2 ] || [ "$fd" -ge 10 ]
-	done
+	# Its own, and one that the shell made to read its script or that ls made to read the folder.
+	[[ $(cat "$BATS_TEST_TMPDIR/fds") =~ ^'0 1 2 '([0-9]+\ )?$ ]]
 }
 
 @test "host-fn: time and random numbers are there without being offered" {

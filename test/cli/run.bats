@@ -133,7 +133,7 @@ both() { # NAME
 	[ "$(head -n 5 <<<"$stderr" | jq -r .level | tr '\n' ' ')" = "error warn info debug trace " ]
 	[ "$(jq -r .message <<<"${stderr_lines[1]}")" = $'warn: a tab\tand a line\nbreak' ]
 	[ "$(jq -r .message <<<"${stderr_lines[3]}")" = "debug: bytes that are not UTF-8: ��" ]
-	! LC_ALL=C grep -q $'[\x01-\x09\x0b-\x1f\x7f]' <<<"$stderr"
+	run ! env LC_ALL=C grep -q $'[\x01-\x09\x0b-\x1f\x7f]' <<<"$stderr"
 }
 
 @test "run: --call gives the result as a line of JSON, exact to 64 bits" {
@@ -320,7 +320,7 @@ crashes() { # WAY JQ-FILTER...
 	for guest in $(both checkpoint); do
 		nub run "$guest"
 		ended 0 ok
-		[ "${lines[-1]}" = done ]
+		[ "${lines[-1]}" = "done" ]
 	done
 }
 

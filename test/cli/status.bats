@@ -141,11 +141,8 @@ complete() {
 	needs_kvm
 	echo old >"$FILE"
 	"$NUBRUN" run --status "$FILE" "$GUESTS/spin.elf" >"$BATS_TEST_TMPDIR/out" 3>&- &
-	local pid=$! i
-	for i in {1..100}; do
-		[ -s "$BATS_TEST_TMPDIR/out" ] && break
-		sleep 0.05
-	done
+	local pid=$!
+	timeout 10 tail -f --pid "$pid" "$BATS_TEST_TMPDIR/out" | read -r
 	kill -9 "$pid"
 	wait "$pid" || true
 	[ "$(cat "$FILE")" = old ]
