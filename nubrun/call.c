@@ -49,11 +49,8 @@ static int convert(struct nub_call_request *request, const char *guest, int argc
 	for (int i = 0; i < argc; i++) {
 		char what[300];
 		snprintf(what, sizeof(what), "%.200s: %s: argument %d", guest, function->name, i + 1);
-		struct json_object *json = nub_json_parse(argv[i], strlen(argv[i]), what, err);
-		int failed = err->kind != NUB_E_NONE ||
-		             nub_json_to_value(json, function->params[i], what, &request->args[i], err) != 0;
-		json_object_put(json);
-		if (failed)
+		if (nub_json_read_value(argv[i], strlen(argv[i]), function->params[i], what, &request->args[i], err) !=
+		    0)
 			return -1;
 	}
 	return 0;

@@ -6,12 +6,12 @@
 #include "fail.h"
 #include "print.h"
 
-static void print_names(bool hidden)
+static void print_names(void)
 {
 	const char *space = "";
 
 	for (const struct nub_command *command = nub_commands; command->name != NULL; command++)
-		if (hidden || !command->hidden) {
+		if (!command->hidden) {
 			printf("%s%s", space, command->name);
 			space = " ";
 		}
@@ -54,7 +54,7 @@ static void print_bash(void)
 	       "\tCOMPREPLY=()\n"
 	       "\tif [ \"$COMP_CWORD\" -eq 1 ]; then\n"
 	       "\t\tCOMPREPLY=($(compgen -W '");
-	print_names(false);
+	print_names();
 	printf(" --help --version' -- \"$cur\"))\n"
 	       "\t\treturn\n"
 	       "\tfi\n"
@@ -69,7 +69,7 @@ static void print_bash(void)
 			print_command_case(command);
 	printf("\thelp)\n"
 	       "\t\tCOMPREPLY=($(compgen -W '");
-	print_names(false);
+	print_names();
 	printf("' -- \"$cur\"))\n"
 	       "\t\treturn\n"
 	       "\t\t;;\n"
@@ -125,7 +125,7 @@ int nub_cmd_options(int argc, char **argv, struct nub_report *report)
 		if (command != NULL)
 			print_table(command);
 		else
-			print_names(false), putchar('\n');
+			print_names(), putchar('\n');
 		nub_print_end(&err);
 	}
 	if (err.kind != NUB_E_NONE)

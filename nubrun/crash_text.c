@@ -134,20 +134,6 @@ static void exception_sentence(const struct nub_crash *crash, const char *place,
 	}
 }
 
-static const char *abort_words(unsigned code)
-{
-	switch (code) {
-	case NUB_ABORT_CODE_ABORT:
-		return "abort";
-	case NUB_ABORT_CODE_ASSERT:
-		return "assertion failed";
-	case NUB_ABORT_CODE_RUNTIME:
-		return "guest runtime gave up";
-	default:
-		return "abort with a code of the guest's own";
-	}
-}
-
 void nub_crash_sentence(const struct nub_crash *crash, const struct nub_image *image, char *out, size_t size)
 {
 	char place[192];
@@ -158,11 +144,11 @@ void nub_crash_sentence(const struct nub_crash *crash, const struct nub_image *i
 		exception_sentence(crash, place, out, size);
 		break;
 	case NUB_CRASH_ABORT:
-		snprintf(out, size, "%s%s%s (code %u) at %s", abort_words(crash->abort_code),
-		         crash->abort_message[0] != '\0' ? ": " : "", crash->abort_message, crash->abort_code, place);
+		snprintf(out, size, "aborted%s%s (code %u) at %s", crash->abort_message[0] != '\0' ? ": " : "",
+		         crash->abort_message, crash->abort_code, place);
 		break;
 	case NUB_CRASH_BAD_PORT:
-		snprintf(out, size, "out to port 0x%x, which is not open, at %s", crash->port, place);
+		snprintf(out, size, "I/O on port 0x%x, which is no call of the guest ABI, at %s", crash->port, place);
 		break;
 	case NUB_CRASH_NO_MEMORY:
 		snprintf(out, size, "access to guest-physical 0x%" PRIx64 ", where no memory is, at %s", crash->address,

@@ -30,8 +30,10 @@ static int read_to_end(int fd, const char *path, uint64_t limit, enum nub_error_
 			*bytes = larger;
 		}
 		ssize_t got = read(fd, *bytes + *size, capacity - *size);
-		if (got < 0 && errno != EINTR)
-			return nub_refuse_errno(err, "%s", path);
+		if (got < 0 && errno != EINTR) {
+			nub_refuse_errno(err, "%s", path);
+			return nub_advise(err, "name a file that can be read");
+		}
 		if (got == 0)
 			return 0;
 		if (got > 0)

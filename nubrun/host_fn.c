@@ -61,10 +61,7 @@ static int read_reply(struct nub_guest_io *io, const char *name, struct nub_subp
 	process->output = text;
 	text[process->output_size] = '\0';
 	snprintf(what, sizeof(what), "host function '%s': its answer", name);
-	struct json_object *json = nub_json_parse((const char *)text, process->output_size, what, err);
-	int failed = err->kind != NUB_E_NONE || nub_json_to_value(json, type, what, &io->reply, err) != 0;
-	json_object_put(json);
-	return failed;
+	return nub_json_read_value((const char *)text, process->output_size, type, what, &io->reply, err) != 0;
 }
 
 /* The function of that name among the offered ones. */

@@ -15,7 +15,8 @@
 
 #define MAX_DEPTH 32
 
-struct json_object *nub_json_parse(const char *text, size_t size, const char *what, struct nub_error *err)
+/* NULL is JSON's null as well as an error: then err->kind is set. */
+static struct json_object *parse(const char *text, size_t size, const char *what, struct nub_error *err)
 {
 	if (size > INT32_MAX - 1) {
 		nub_refuse(err, NUB_E_ARGUMENTS, "%s: %zu bytes of JSON, the limit is %d", what, size, INT32_MAX - 1);
@@ -35,10 +36,14 @@ struct json_object *nub_json_parse(const char *text, size_t size, const char *wh
 
 	bool complete = error == json_tokener_success && end >= size;
 	if (complete)
-		return json; /* NULL is JSON's null; the caller looks at err->kind */
+		return json;
 	json_object_put(json);
+	bool number = strchr("-0123456789", text[strspn(text, " \t\r\n")]) != NULL;
+	bool ended = end >= size && size > 0;
 	nub_refuse(err, NUB_E_ARGUMENTS, "%s: not JSON at character %zu: %s", what, end < size ? end + 1 : size + 1,
-	           error == json_tokener_continue  ? "it ends too early"
+	           size == 0                       ? "it is empty"
+	           : ended && number               ? "malformed number"
+	           : ended                         ? "it ends too early"
 	           : error == json_tokener_success ? "there is more than one value"
 	                                           : json_tokener_error_desc(error));
 	nub_advise(err, "write one JSON value, strings with their double quotes: '\"text\"'");
@@ -80,17 +85,18 @@ static int refuse_range(const char *text, enum nub_type type, const char *what, 
 		[NUB_TYPE_F64] = "-1.7976931348623157e+308 to 1.7976931348623157e+308",
 	};
 
-	nub_refuse(err, NUB_E_ARGUMENTS, "%s: %.64s is out of range for %s", what, text, nub_type_name(type));
+	size_t length = strspn(text, "+-.0123456789eE");
+	nub_refuse(err, NUB_E_ARGUMENTS, "%s: %.*s%s is out of range for %s", what, (int)(length > 64 ? 64 : length),
+	           text, length > 64 ? "..." : "", nub_type_name(type));
 	return nub_advise(err, "%s holds %s", nub_type_name(type), ranges[type]);
 }
 
-/* json-c saturates integers silently, so the range is checked on their text, which it keeps exact up to 64 bits. */
-static int integer_value(struct json_object *json, enum nub_type type, const char *what, struct nub_value *value,
-                         struct nub_error *err)
+/* json-c has checked that `text` begins with a number, but would saturate what does not fit 64 bits. */
+static int integer_value(struct json_object *json, const char *text, enum nub_type type, const char *what,
+                         struct nub_value *value, struct nub_error *err)
 {
 	if (!json_object_is_type(json, json_type_int))
 		return refuse_type(json, type, what, err);
-	const char *text = json_object_to_json_string(json);
 	bool is_signed = type == NUB_TYPE_I32 || type == NUB_TYPE_I64;
 	errno = 0;
 	int64_t i = is_signed ? strtoll(text, NULL, 10) : 0;
@@ -132,15 +138,15 @@ static bool special_float(struct json_object *json, double *number)
 	return *number != 0;
 }
 
-/* f32 is read from the text of the number, not by way of a double, which would round twice. */
-static int float_value(struct json_object *json, enum nub_type type, const char *what, struct nub_value *value,
-                       struct nub_error *err)
+/* f32 is not read by way of a double, which would round twice. */
+static int float_value(struct json_object *json, const char *text, enum nub_type type, const char *what,
+                       struct nub_value *value, struct nub_error *err)
 {
 	bool is_f32 = type == NUB_TYPE_F32;
+	bool digits = strchr("-0123456789", text[0]) != NULL; /* json-c has NaN and Infinity too */
 	double number;
 
-	if (json_object_is_type(json, json_type_double) || json_object_is_type(json, json_type_int)) {
-		const char *text = json_object_to_json_string(json);
+	if (digits && (json_object_is_type(json, json_type_double) || json_object_is_type(json, json_type_int))) {
 		float single = strtof(text, NULL);
 		number = strtod(text, NULL);
 		if (is_f32 ? isinf(single) : isinf(number))
@@ -201,8 +207,8 @@ static int bytes_value(struct json_object *json, const char *what, struct nub_va
 	return 0;
 }
 
-int nub_json_to_value(struct json_object *json, enum nub_type type, const char *what, struct nub_value *value,
-                      struct nub_error *err)
+static int convert(struct json_object *json, const char *text, enum nub_type type, const char *what,
+                   struct nub_value *value, struct nub_error *err)
 {
 	*value = (struct nub_value){ .type = type };
 	switch (type) {
@@ -212,10 +218,10 @@ int nub_json_to_value(struct json_object *json, enum nub_type type, const char *
 	case NUB_TYPE_U32:
 	case NUB_TYPE_I64:
 	case NUB_TYPE_U64:
-		return integer_value(json, type, what, value, err);
+		return integer_value(json, text, type, what, value, err);
 	case NUB_TYPE_F32:
 	case NUB_TYPE_F64:
-		return float_value(json, type, what, value, err);
+		return float_value(json, text, type, what, value, err);
 	case NUB_TYPE_BOOL:
 		value->boolean = json_object_get_boolean(json);
 		return json_object_is_type(json, json_type_boolean) ? 0 : refuse_type(json, type, what, err);
@@ -227,6 +233,18 @@ int nub_json_to_value(struct json_object *json, enum nub_type type, const char *
 	return nub_refuse(err, NUB_E_INTERNAL, "%s: there is no type %d", what, (int)type);
 }
 
+int nub_json_read_value(const char *text, size_t size, enum nub_type type, const char *what, struct nub_value *value,
+                        struct nub_error *err)
+{
+	err->kind = NUB_E_NONE;
+	struct json_object *json = parse(text, size, what, err);
+	const char *start = text + strspn(text, " \t\r\n");
+	int failed = err->kind != NUB_E_NONE ? -1 : convert(json, start, type, what, value, err);
+
+	json_object_put(json);
+	return failed;
+}
+
 void nub_json_value_release(struct nub_value *value)
 {
 	if (value->type == NUB_TYPE_STRING || value->type == NUB_TYPE_BYTES)
@@ -234,22 +252,26 @@ void nub_json_value_release(struct nub_value *value)
 	*value = (struct nub_value){ .type = NUB_TYPE_VOID };
 }
 
-/* The shortest decimal that reads back as the same number, with a '.' or exponent that marks it as no integer. */
+/* The shortest decimal that reads back as the same number. As people write it, with a '.', where it has up to 16 places;
+ * with an exponent beyond. */
 static struct json_object *json_float(double number, bool is_f32)
 {
-	char text[40];
+	char text[64];
+	int digits = 1;
 
 	if (isnan(number))
 		return json_object_new_string("nan");
 	if (isinf(number))
 		return json_object_new_string(number > 0 ? "inf" : "-inf");
-	for (int digits = 1; digits <= DBL_DECIMAL_DIG; digits++) {
-		snprintf(text, sizeof(text), "%.*g", digits, number);
+	for (; digits <= DBL_DECIMAL_DIG; digits++) {
+		snprintf(text, sizeof(text), "%.*e", digits - 1, number);
 		if (is_f32 ? strtof(text, NULL) == (float)number : strtod(text, NULL) == number)
 			break;
 	}
-	if (strpbrk(text, ".e") == NULL)
-		strcat(text, ".0");
+	long exponent = strtol(strchr(text, 'e') + 1, NULL, 10);
+	if (exponent > -5 && exponent < 16)
+		snprintf(text, sizeof(text), "%.*f", digits - 1 - exponent > 1 ? (int)(digits - 1 - exponent) : 1,
+		         number);
 	return json_object_new_double_s(number, text);
 }
 

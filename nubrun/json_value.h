@@ -10,13 +10,12 @@
 
 #include "nub.h"
 
-/* Parse one JSON text, nothing but space behind it. Error: ARGUMENTS, "WHAT: not JSON at character N: why". */
-struct json_object *nub_json_parse(const char *text, size_t size, const char *what, struct nub_error *err);
-
-/* A value of `type` from JSON. STRING and BYTES get malloc'd bytes: nub_json_value_release frees them. Errors: ARGUMENTS
- * ("WHAT: 300 is out of range for i32", "WHAT: \"x\" is not an i64"), NO_MEMORY. */
-int nub_json_to_value(struct json_object *json, enum nub_type type, const char *what, struct nub_value *value,
-                      struct nub_error *err);
+/* Read a value of `type` from text[0..size), one JSON value with nothing but space behind it; text[size] is NUL. Numbers are
+ * read from the text itself, so that none is rounded on the way. STRING and BYTES get malloc'd bytes, which
+ * nub_json_value_release frees. Errors: ARGUMENTS ("WHAT: not JSON at character 3: ...", "WHAT: 300 is out of range for
+ * i32", "WHAT: \"x\" is not an i64"), NO_MEMORY. */
+int nub_json_read_value(const char *text, size_t size, enum nub_type type, const char *what, struct nub_value *value,
+                        struct nub_error *err);
 void nub_json_value_release(struct nub_value *value);
 
 struct json_object *nub_json_from_value(const struct nub_value *value);

@@ -1,0 +1,51 @@
+# shellcheck shell=bash disable=SC2034 # variables are for the tests
+# What the command's tests have in common: where it is, how it is run, how its status is read.
+bats_require_minimum_version 1.5.0
+
+ROOT=${ROOT:-$(cd "$BATS_TEST_DIRNAME/../.." && pwd)}
+NUBRUN=${NUBRUN:-$ROOT/build/nubrun}
+GUESTS=${GUESTS:-$ROOT/build/guests}
+TEST_GUESTS=${GUESTS%/guests}/test/guests
+
+# Run a command: $status, $output and $lines (its stdout), $stderr and $stderr_lines, $json (the last line of stderr, which is
+# where the status is). Unlike bats' run, it finds nothing strange in exit code 127.
+capture() { # COMMAND...
+	local files=$BATS_FILE_TMPDIR/capture.$BATS_TEST_NUMBER
+	status=0
+	"$@" >"$files.out" 2>"$files.err" || status=$?
+	output=$(<"$files.out") stderr=$(<"$files.err")
+	mapfile -t lines <<<"$output"
+	mapfile -t stderr_lines <<<"$stderr"
+	json=${stderr_lines[-1]}
+	printf 'exit %s\nstdout: %.2000s\nstderr: %.2000s\n' "$status" "$output" "$stderr"
+}
+
+nub() { # ARG...
+	capture "$NUBRUN" "$@"
+}
+
+# A member of the status.
+field() { # JQ-FILTER
+	jq -r "$1" <<<"$json"
+}
+
+# The last run ended like this.
+ended() { # EXIT-CODE STATUS
+	[ "$status" -eq "$1" ] && [ "$(field .status)" = "$2" ] && [ "$(field .exit_code)" -eq "$1" ]
+}
+
+# The last run was refused: with this code of error, by a message that matches, and with something to do about it.
+refused() { # EXIT-CODE ERROR-CODE MESSAGE-PATTERN
+	# shellcheck disable=SC2053 # a pattern
+	ended "$1" error && [ "$(field .error.code)" = "$2" ] && [[ $(field .error.message) == $3 ]] &&
+		[ -n "$(field '.error.hint // ""')" ]
+}
+
+# Without KVM: skip loudly; fail where it must be there.
+needs_kvm() {
+	if ! { [ -r /dev/kvm ] && [ -w /dev/kvm ]; }; then
+		case ${CI-} in '' | 0 | false) ;; *) NUBRUN_REQUIRE_KVM=1 ;; esac
+		[ "${NUBRUN_REQUIRE_KVM-}" != 1 ] || return 1
+		skip "no access to /dev/kvm"
+	fi
+}
