@@ -57,21 +57,20 @@ static int load_kernel_state(struct nub_vm *vm, const struct nub_cpu_state *stat
 	return nub_vcpu_set_debugregs(vm, &state->debugregs, err);
 }
 
-int nub_cpu_load(struct nub_vm *vm, unsigned privilege_level, const struct nub_cpu_state *state, uint64_t cr3,
-                 struct nub_error *err)
+int nub_cpu_load(struct nub_vm *vm, unsigned privilege_level, const struct nub_cpu_state *state, struct nub_error *err)
 {
 	struct kvm_xsave xsave = { 0 };
-	struct kvm_sregs current, sregs = state->sregs;
 
-	if (nub_vcpu_get_sregs(vm, &current, err) < 0)
-		return -1;
-	sregs.cr3 = cr3;
-	sregs.apic_base = current.apic_base;
 	memcpy(xsave.region, state->xsave, state->xsave_size);
-	if (nub_vcpu_set_sregs(vm, &sregs, err) < 0 || nub_vcpu_set_xsave(vm, &xsave, err) < 0)
+	if (nub_vcpu_set_xsave(vm, &xsave, err) < 0)
 		return -1;
-	if (privilege_level == 0 && load_kernel_state(vm, state, err) < 0)
-		return -1;
-	nub_vcpu_set_regs(vm, &state->regs);
-	return 0;
+	return privilege_level == 0 ? load_kernel_state(vm, state, err) : 0;
+}
+
+int nub_cpu_load_initial(struct nub_vm *vm, struct nub_error *err)
+{
+	/* FCW and MXCSR; XSTATE_BV 0 makes the rest initial. */
+	struct kvm_xsave xsave = { .region = { [0] = 0x37f, [6] = 0x1f80 } };
+
+	return nub_vcpu_set_xsave(vm, &xsave, err);
 }

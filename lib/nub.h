@@ -277,8 +277,9 @@ struct nub_config {
 	enum nub_cow cow;
 	bool has_seed; /* false: the seed, and what nub_random gives, come from the kernel */
 	uint64_t seed;
-	unsigned log_level;  /* NUB_LOG_*, 0 none: records above it are dropped */
-	uint64_t timeout_ns; /* of one run or call, host functions included; 0 none */
+	unsigned log_level;      /* NUB_LOG_*, 0 none: records above it are dropped */
+	uint64_t timeout_ns;     /* of one run or call, host functions included; 0 none */
+	bool stop_at_checkpoint; /* a checkpoint ends the run, which nub_sandbox_resume goes on with */
 	struct nub_host_ops ops;
 };
 
@@ -397,6 +398,79 @@ void nub_sandbox_memory_info(const struct nub_sandbox *sandbox, struct nub_memor
 
 /* Copy guest memory at gva, through the page tables (R33). Errors: GVA_*, GPA_*. */
 int nub_sandbox_read(struct nub_sandbox *sandbox, uint64_t gva, void *bytes, size_t size, struct nub_error *err);
+
+/* ---- Snapshots ----
+ *
+ * A snapshot is taken of a sandbox that is fresh, ready for calls, or stopped at a checkpoint. Writing one leaves the
+ * sandbox as it is. An opened snapshot makes any number of sandboxes, in one process or many; each sees the snapshot's
+ * memory through a private mapping of the file and reads what it touches only.
+ */
+
+struct nub_snapshot;
+
+struct nub_snapshot_options {
+	const char *guest_path;            /* kept for symbols and messages; may be NULL */
+	const char *const *host_functions; /* names that the guest was offered */
+	size_t host_function_count;
+	const struct nub_snapshot *base; /* store only pages that differ from it; NULL: all */
+	void (*progress)(void *context, uint64_t done, uint64_t total); /* bytes; may be NULL */
+	void *context;
+};
+
+/* Write a snapshot to fd, from its current position: a file (zero pages become holes) or a pipe (they are written). The
+ * file is complete when this returns 0, but not synced. Errors: STATE, IO, NO_MEMORY, GPA_UNRESOLVABLE, PAGE_LIMIT,
+ * MEMORY_TOO_BIG, MEMORY_TOO_SMALL, KVM, SNAPSHOT_LAYERS. */
+int nub_snapshot_write(struct nub_sandbox *sandbox, const struct nub_snapshot_options *options, int fd,
+                       struct nub_error *err);
+
+/* The same into a file of this name, which is there whole and synced when this returns 0, and as it was otherwise. */
+int nub_snapshot_save(struct nub_sandbox *sandbox, const struct nub_snapshot_options *options, const char *path,
+                      struct nub_error *err);
+
+/* Open a snapshot in a file or, read to its end, from a pipe. `fd` is the caller's; `name` is copied, for messages. A
+ * snapshot that needs a base finds it by `base_path`, or beside itself in the folder of `name` when that is NULL. Errors:
+ * SNAPSHOT_*, IO, NO_MEMORY. */
+struct nub_snapshot *nub_snapshot_open(int fd, const char *name, const char *base_path, struct nub_error *err);
+void nub_snapshot_free(struct nub_snapshot *snapshot); /* after the sandboxes that were made from it; NULL is fine */
+
+struct nub_snapshot_info {
+	const struct nub_image_info *guest;
+	const char *guest_path;
+	uint32_t format_version;
+	uint64_t generation;
+	uint8_t hash[16];
+	const char *next; /* "initialise", "call" or "resume" */
+	enum nub_cow cow;
+	const struct nub_region *regions; /* by gva */
+	size_t region_count;
+	uint64_t mapped_size; /* of the image: what a restored guest maps */
+	uint64_t stored_size; /* bytes that the file takes on disk, holes not counted */
+	uint64_t page_table_size, scratch_size;
+	unsigned root_count;
+	const char *const *host_functions;
+	size_t host_function_count;
+	const char *cpu_features; /* names, separated by spaces */
+	unsigned depth;           /* layers below this file */
+	const char *base_name;
+	uint8_t base_hash[16];
+};
+
+/* Everything in it is the snapshot's. */
+const struct nub_snapshot_info *nub_snapshot_info(const struct nub_snapshot *snapshot);
+
+/* Read all memory and compare it with its hash. Errors: SNAPSHOT_CORRUPT, IO. */
+int nub_snapshot_verify(const struct nub_snapshot *snapshot, struct nub_error *err);
+
+/* A sandbox that goes on where the snapshot was taken. Of `config`, sizes, files, init data, cow and the permissions are
+ * ignored: they are the snapshot's. The snapshot must outlive the sandbox. Errors: SNAPSHOT_CPU, KVM*, NO_MEMORY, IO. */
+struct nub_sandbox *nub_sandbox_restore(const struct nub_config *config, const struct nub_snapshot *snapshot,
+                                        struct nub_error *err);
+
+/* Put a sandbox back in place: to this snapshot, whether it came from it or not, whatever state it is in. */
+int nub_sandbox_reset(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err);
+
+/* Go on after a checkpoint. Outcomes as of the run that was stopped. */
+int nub_sandbox_resume(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err);
 
 /* ---- The host ---- */
 

@@ -123,11 +123,11 @@ static enum nub_step serve_halt(struct nub_sandbox *sandbox, const struct kvm_re
 		outcome->exit_code = (int)(uint32_t)regs->rdi;
 		return NUB_STEP_STOP;
 	}
-	if (reason == NUB_HALT_READY && sandbox->goal == NUB_GOAL_INITIALISE) {
+	if (reason == NUB_HALT_READY && (sandbox->goal == NUB_GOAL_INITIALISE || sandbox->goal == NUB_GOAL_RESUME)) {
 		outcome->kind = NUB_OUTCOME_READY;
 		return keep_dispatch(sandbox, regs->rdi, err) < 0 ? NUB_STEP_FAILED : NUB_STEP_STOP;
 	}
-	if (reason == NUB_HALT_DONE && sandbox->goal == NUB_GOAL_CALL) {
+	if (reason == NUB_HALT_DONE && (sandbox->goal == NUB_GOAL_CALL || sandbox->goal == NUB_GOAL_RESUME)) {
 		if (keep_dispatch(sandbox, regs->rdi, err) < 0 || take_reply(sandbox, outcome, err) < 0)
 			return NUB_STEP_FAILED;
 		return NUB_STEP_STOP;
@@ -135,13 +135,33 @@ static enum nub_step serve_halt(struct nub_sandbox *sandbox, const struct kvm_re
 	return nub_fail(err, NUB_E_PROTOCOL, 0, "halt: reason %" PRIu32 " makes no sense here", reason);
 }
 
+/* A guest at CPL 0 names its page-table roots: rdi = gva of an array of u64, rsi = how many. They are read here, once. */
+static int take_roots(struct nub_sandbox *sandbox, const struct kvm_regs *regs, struct nub_error *err)
+{
+	sandbox->root_count = 0;
+	if (sandbox->guest->privilege_level != 0 || regs->rsi == 0)
+		return 0;
+	if (regs->rsi > NUB_SNAPSHOT_MAX_ROOTS)
+		return nub_fail(err, NUB_E_PROTOCOL, 0, "checkpoint: %" PRIu64 " page-table roots, at most %u are kept",
+		                (uint64_t)regs->rsi, NUB_SNAPSHOT_MAX_ROOTS);
+	if (nub_sandbox_read(sandbox, regs->rdi, sandbox->roots, regs->rsi * sizeof(uint64_t), err) < 0)
+		return nub_error_context(err, "checkpoint: page-table roots");
+	sandbox->roots_gva = regs->rdi;
+	sandbox->root_count = (unsigned)regs->rsi;
+	return 0;
+}
+
 static enum nub_step serve_checkpoint(struct nub_sandbox *sandbox, const struct kvm_regs *regs,
                                       struct nub_outcome *outcome, struct nub_error *err)
 {
 	struct kvm_regs answer = *regs;
 
-	(void)outcome;
-	(void)err;
+	if (sandbox->config.stop_at_checkpoint) {
+		outcome->kind = NUB_OUTCOME_CHECKPOINT;
+		if (take_roots(sandbox, regs, err) < 0 || nub_vcpu_complete_io(&sandbox->vm, err) < 0)
+			return NUB_STEP_FAILED;
+		return NUB_STEP_STOP;
+	}
 	answer.rax = 0;
 	nub_vcpu_set_regs(&sandbox->vm, &answer);
 	return NUB_STEP_GO_ON;

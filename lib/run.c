@@ -7,6 +7,7 @@
 #include "error.h"
 #include "sandbox.h"
 #include "scratch.h"
+#include "snapshot.h"
 #include "util.h"
 
 /* An `in`, or an `out` to a port outside the ABI. At CPL 3 the I/O bitmap already refuses most of them. */
@@ -70,16 +71,15 @@ static enum nub_step serve_exit(struct nub_sandbox *sandbox, struct nub_outcome 
 /* The state in which a guest is entered, at its entry and for every later request (nub-guest(7)). */
 static int enter_at(struct nub_sandbox *sandbox, uint64_t gva, struct nub_error *err)
 {
-	const struct nub_layout *layout = &sandbox->plan.layout;
 	uint64_t seed = sandbox->config.seed;
 
 	if (sandbox->state != NUB_STATE_FRESH && nub_sandbox_random(sandbox, &seed, sizeof(seed), err) < 0)
 		return -1;
 	const struct kvm_regs regs = {
 		.rip = gva,
-		.rsp = nub_layout_stack_top_gva(layout),
+		.rsp = sandbox->stack_top_gva,
 		.rflags = 2,
-		.rdi = nub_layout_code_gva(layout, layout->peb_gpa),
+		.rdi = sandbox->peb_gva,
 		.rsi = seed,
 		.rdx = NUB_PAGE_SIZE,
 		.rcx = sandbox->config.log_level,
@@ -128,8 +128,10 @@ static void settle(struct nub_sandbox *sandbox, int result, const struct nub_out
 		case NUB_OUTCOME_READY:
 		case NUB_OUTCOME_RETURNED:
 		case NUB_OUTCOME_FAILED:
-		case NUB_OUTCOME_CHECKPOINT:
 			sandbox->state = NUB_STATE_READY;
+			return;
+		case NUB_OUTCOME_CHECKPOINT:
+			sandbox->state = NUB_STATE_STOPPED;
 			return;
 		case NUB_OUTCOME_EXITED:
 			sandbox->state = NUB_STATE_ENDED;
@@ -149,33 +151,46 @@ static int check_state(const struct nub_sandbox *sandbox, struct nub_error *err)
 
 	if (sandbox->state == NUB_STATE_ENDED)
 		return nub_fail(err, NUB_E_STATE, 0, "%s: its program has ended, it can't be run again", name);
+	if (sandbox->state == NUB_STATE_STOPPED)
+		return nub_fail(err, NUB_E_STATE, 0, "%s: is stopped at a checkpoint, it can only go on from there",
+		                name);
 	if (sandbox->state == NUB_STATE_POISONED)
 		return nub_fail(err, NUB_E_POISONED, 0, "%s: its last run failed, it can't be run again", name);
 	return 0;
+}
+
+/* Run from where the vCPU stands until the run is over, and draw the consequences. */
+static int go_on(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
+{
+	struct nub_error reason = { 0 };
+
+	if (nub_deadline_start(&sandbox->deadline, &sandbox->vm, sandbox->config.timeout_ns, err) < 0)
+		return -1;
+	int result = run_loop(sandbox, outcome, &reason);
+	nub_deadline_stop(&sandbox->deadline);
+	/* What ran on pages that changed under it is no result. */
+	if (sandbox->snapshot && nub_snapshot_unchanged(sandbox->snapshot, &reason) < 0)
+		result = -1;
+	settle(sandbox, result, outcome);
+	if (result < 0 && err)
+		*err = reason;
+	return result;
 }
 
 /* One run towards `goal`, with sandbox->request on the input ring unless it is empty. */
 static int run(struct nub_sandbox *sandbox, enum nub_sandbox_goal goal, struct nub_outcome *outcome,
                struct nub_error *err)
 {
-	struct nub_error reason = { 0 };
 	const bool fresh = sandbox->state == NUB_STATE_FRESH;
-	int result;
 
 	memset(outcome, 0, sizeof(*outcome));
 	sandbox->goal = goal;
 	sandbox->abort_size = 0;
 	if (sandbox->request.size > 0 && nub_sandbox_push_request(sandbox, err) < 0)
 		return nub_hint(err, "give a larger ring with --input");
-	if (enter_at(sandbox, fresh ? sandbox->guest->entry : sandbox->dispatch_gva, err) < 0 ||
-	    nub_deadline_start(&sandbox->deadline, &sandbox->vm, sandbox->config.timeout_ns, err) < 0)
+	if (enter_at(sandbox, fresh ? sandbox->guest->entry : sandbox->dispatch_gva, err) < 0)
 		return -1;
-	result = run_loop(sandbox, outcome, &reason);
-	nub_deadline_stop(&sandbox->deadline);
-	settle(sandbox, result, outcome);
-	if (result < 0 && err)
-		*err = reason;
-	return result;
+	return go_on(sandbox, outcome, err);
 }
 
 int nub_sandbox_initialise(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
@@ -200,6 +215,25 @@ int nub_sandbox_run_main(struct nub_sandbox *sandbox, unsigned argc, const char 
 	if (nub_encode_main(&sandbox->request, argc, argv, err) < 0)
 		return -1;
 	return run(sandbox, NUB_GOAL_MAIN, outcome, err);
+}
+
+int nub_sandbox_resume(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
+{
+	if (sandbox->state != NUB_STATE_STOPPED)
+		return nub_fail(err, NUB_E_STATE, 0,
+		                "%s: is not stopped at a checkpoint, there is nothing to go on with",
+		                sandbox->guest->name);
+	struct kvm_regs regs = *nub_vcpu_regs(&sandbox->vm);
+	memset(outcome, 0, sizeof(*outcome));
+	sandbox->goal = NUB_GOAL_RESUME;
+	sandbox->abort_size = 0;
+	/* A restored guest has its answer in the registers; one that goes on in place gets it now. */
+	if (!sandbox->restored_answer) {
+		regs.rax = 0;
+		nub_vcpu_set_regs(&sandbox->vm, &regs);
+	}
+	sandbox->restored_answer = false;
+	return go_on(sandbox, outcome, err);
 }
 
 static void describe_params(const struct nub_function *function, char *text, size_t size)

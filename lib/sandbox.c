@@ -9,9 +9,6 @@
 #include "scratch.h"
 #include "util.h"
 
-/* Slots of memory: 0 the snapshot region, 1 scratch, 2 and up the mapped files. */
-enum { SLOT_SNAPSHOT, SLOT_SCRATCH, SLOT_FILES };
-
 static int write_file_mappings(struct nub_sandbox *sandbox, struct nub_error *err)
 {
 	const struct nub_memory_map *snapshot = &sandbox->memory.snapshot;
@@ -43,7 +40,7 @@ static int fill_snapshot(struct nub_sandbox *sandbox, const struct nub_image *im
 	return 0;
 }
 
-static int fill_scratch(struct nub_sandbox *sandbox, struct nub_cpu_tables *tables, struct nub_error *err)
+int nub_sandbox_fill_scratch(struct nub_sandbox *sandbox, struct nub_error *err)
 {
 	const struct nub_layout *layout = &sandbox->plan.layout;
 	uint8_t *scratch = sandbox->memory.scratch.host;
@@ -53,13 +50,12 @@ static int fill_scratch(struct nub_sandbox *sandbox, struct nub_cpu_tables *tabl
 	    nub_sandbox_random(sandbox, &sandbox->config.seed, sizeof(sandbox->config.seed), err) < 0)
 		return -1;
 	nub_scratch_reset_rings(layout, scratch);
-	nub_scratch_write_cpu(layout, scratch, tables);
-	nub_scratch_write_metadata(layout, scratch, 0, sandbox->config.seed);
+	nub_scratch_write_cpu(layout, scratch, &sandbox->cpu_tables);
+	nub_scratch_write_metadata(layout, scratch, sandbox->generation, sandbox->config.seed);
 	return 0;
 }
 
-static int build_memory(struct nub_sandbox *sandbox, const struct nub_image *image, struct nub_cpu_tables *cpu_tables,
-                        struct nub_error *err)
+static int build_memory(struct nub_sandbox *sandbox, const struct nub_image *image, struct nub_error *err)
 {
 	struct nub_pt_builder tables = { 0 };
 	int result = -1;
@@ -70,45 +66,53 @@ static int build_memory(struct nub_sandbox *sandbox, const struct nub_image *ima
 	    nub_memory_init(&sandbox->memory, &sandbox->plan, &sandbox->config, err) == 0) {
 		nub_memory_advise_heap(&sandbox->memory, &sandbox->plan.layout);
 		if (fill_snapshot(sandbox, image, &tables, err) == 0)
-			result = fill_scratch(sandbox, cpu_tables, err);
+			result = nub_sandbox_fill_scratch(sandbox, err);
 	}
 	nub_pt_release(&tables);
 	return result;
 }
 
-static int set_slot(struct nub_sandbox *sandbox, unsigned slot, const struct nub_memory_map *map, bool readonly,
-                    struct nub_error *err)
+int nub_sandbox_set_slot(struct nub_sandbox *sandbox, enum nub_slot slot, const struct nub_memory_map *map,
+                         struct nub_error *err)
 {
+	const bool guest_copies = sandbox->plan.layout.cow == NUB_COW_GUEST;
+	const bool readonly = slot >= NUB_SLOT_FILES || (slot == NUB_SLOT_SNAPSHOT && guest_copies);
+
 	return nub_vm_set_memory(&sandbox->vm, slot, map->gpa, map->size, map->host, readonly, err);
 }
 
-static int build_vm(struct nub_sandbox *sandbox, const struct nub_cpu_tables *tables, struct nub_error *err)
+int nub_sandbox_build_vm(struct nub_sandbox *sandbox, struct nub_error *err)
 {
 	const struct nub_memory *memory = &sandbox->memory;
-	const bool readonly = sandbox->config.cow == NUB_COW_GUEST;
 	struct nub_vm *vm = &sandbox->vm;
-	struct kvm_sregs sregs;
-	union nub_cpuid cpuid;
 
-	if (nub_vm_init(vm, err) < 0 || set_slot(sandbox, SLOT_SNAPSHOT, &memory->snapshot, readonly, err) < 0 ||
-	    set_slot(sandbox, SLOT_SCRATCH, &memory->scratch, false, err) < 0)
+	if (nub_vm_init(vm, err) < 0 || nub_sandbox_set_slot(sandbox, NUB_SLOT_SNAPSHOT, &memory->snapshot, err) < 0 ||
+	    nub_sandbox_set_slot(sandbox, NUB_SLOT_SCRATCH, &memory->scratch, err) < 0)
 		return -1;
 	for (size_t i = 0; i < memory->file_count; i++)
-		if (set_slot(sandbox, SLOT_FILES + (unsigned)i, &memory->files[i], true, err) < 0)
+		if (nub_sandbox_set_slot(sandbox, NUB_SLOT_FILES + (enum nub_slot)i, &memory->files[i], err) < 0)
 			return -1;
-	nub_cpu_fill_cpuid(&cpuid);
-	if (nub_cpu_check_host(&cpuid, err) < 0 || nub_vcpu_set_cpuid(vm, &cpuid.table, err) < 0 ||
-	    nub_vcpu_set_xcr0(vm, NUB_XCR0, err) < 0 || nub_vcpu_get_sregs(vm, &sregs, err) < 0)
+	if (nub_vcpu_set_cpuid(vm, &sandbox->cpuid.table, err) < 0)
 		return -1;
-	nub_cpu_set_sregs(&sregs, tables, sandbox->guest->privilege_level);
-	return nub_vcpu_set_sregs(vm, &sregs, err);
+	return nub_vcpu_set_xcr0(vm, NUB_XCR0, err);
+}
+
+static int start_vcpu(struct nub_sandbox *sandbox, struct nub_error *err)
+{
+	struct kvm_sregs sregs;
+
+	nub_cpu_fill_cpuid(&sandbox->cpuid);
+	if (nub_cpu_check_host(&sandbox->cpuid, err) < 0 || nub_sandbox_build_vm(sandbox, err) < 0 ||
+	    nub_vcpu_get_sregs(&sandbox->vm, &sregs, err) < 0)
+		return -1;
+	nub_cpu_set_sregs(&sregs, &sandbox->cpu_tables, sandbox->guest->privilege_level);
+	return nub_vcpu_set_sregs(&sandbox->vm, &sregs, err);
 }
 
 struct nub_sandbox *nub_sandbox_create(const struct nub_config *config, const struct nub_image *image,
                                        struct nub_error *err)
 {
 	struct nub_sandbox *sandbox = calloc(1, sizeof(*sandbox));
-	struct nub_cpu_tables tables;
 
 	if (!sandbox) {
 		nub_fail_errno(err, NUB_E_NO_MEMORY, "sandbox");
@@ -117,10 +121,13 @@ struct nub_sandbox *nub_sandbox_create(const struct nub_config *config, const st
 	sandbox->guest = nub_image_info(image);
 	sandbox->config = *config;
 	sandbox->vm = (struct nub_vm){ .kvm_fd = -1, .vm_fd = -1, .vcpu_fd = -1 };
-	if (build_memory(sandbox, image, &tables, err) < 0 || build_vm(sandbox, &tables, err) < 0) {
+	nub_dirty_init(&sandbox->dirty);
+	if (build_memory(sandbox, image, err) < 0 || start_vcpu(sandbox, err) < 0) {
 		nub_sandbox_free(sandbox);
 		return NULL;
 	}
+	sandbox->peb_gva = nub_layout_code_gva(&sandbox->plan.layout, sandbox->plan.layout.peb_gpa);
+	sandbox->stack_top_gva = nub_layout_stack_top_gva(&sandbox->plan.layout);
 	sandbox->config.init_data = NULL;
 	sandbox->config.maps = NULL;
 	return sandbox;
@@ -133,6 +140,7 @@ void nub_sandbox_free(struct nub_sandbox *sandbox)
 	nub_vm_release(&sandbox->vm);
 	nub_memory_release(&sandbox->memory);
 	nub_plan_release(&sandbox->plan);
+	nub_dirty_release(&sandbox->dirty);
 	nub_buffer_release(&sandbox->request);
 	free(sandbox->item);
 	free(sandbox);

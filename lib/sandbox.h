@@ -6,15 +6,18 @@
 #include <time.h>
 
 #include "cpu.h"
+#include "dirty.h"
 #include "kvm.h"
 #include "memory.h"
 #include "nub.h"
 #include "plan.h"
+#include "snapfile.h"
 #include "value.h"
 
 enum nub_sandbox_state {
 	NUB_STATE_FRESH,    /* nothing has run */
 	NUB_STATE_READY,    /* initialised, can be called */
+	NUB_STATE_STOPPED,  /* at a checkpoint, in the middle of its code */
 	NUB_STATE_ENDED,    /* the program exited */
 	NUB_STATE_POISONED, /* crashed or timed out (R36) */
 };
@@ -24,6 +27,7 @@ enum nub_sandbox_goal {
 	NUB_GOAL_INITIALISE,
 	NUB_GOAL_MAIN,
 	NUB_GOAL_CALL,
+	NUB_GOAL_RESUME, /* whatever it was when it stopped at its checkpoint */
 };
 
 /* A timer that ends KVM_RUN by a signal which is pending, never handled: see nub_deadline_start. */
@@ -35,14 +39,23 @@ struct nub_deadline {
 };
 
 struct nub_sandbox {
-	const struct nub_image_info *guest; /* what runs here; borrowed from the image */
-	struct nub_config config;           /* borrowed parts are used up during creation */
+	const struct nub_image_info *guest;  /* what runs here; borrowed from the image or the snapshot */
+	const struct nub_snapshot *snapshot; /* where its memory came from; NULL for an ELF file */
+	struct nub_config config;            /* borrowed parts are used up during creation */
 	struct nub_plan plan;
 	struct nub_memory memory;
 	struct nub_vm vm;
 	enum nub_sandbox_state state;
 	enum nub_sandbox_goal goal;
-	uint64_t dispatch_gva;
+	uint64_t generation; /* snapshots between the ELF file and now (R27) */
+	uint64_t peb_gva, stack_top_gva, dispatch_gva;
+	union nub_cpuid cpuid;
+	struct nub_cpu_tables cpu_tables;
+	uint64_t roots[NUB_SNAPSHOT_MAX_ROOTS]; /* as the guest named them at its checkpoint (CPL 0) */
+	uint64_t roots_gva;                     /* and where it keeps them */
+	unsigned root_count;
+	bool restored_answer; /* the registers hold what the checkpoint returns already */
+	struct nub_dirty dirty;
 	uint64_t random_state; /* of the generator behind config.seed */
 	struct nub_deadline deadline;
 	struct nub_exit_counts exits;
@@ -58,6 +71,21 @@ enum nub_step {
 	NUB_STEP_GO_ON = 0,
 	NUB_STEP_STOP = 1, /* *outcome is filled */
 };
+
+/* Slots of memory: 0 the snapshot region, 1 scratch, 2 and up the mapped files. */
+enum nub_slot { NUB_SLOT_SNAPSHOT, NUB_SLOT_SCRATCH, NUB_SLOT_FILES };
+
+/* ---- sandbox.c: what making and restoring share ---- */
+
+/* Rings, CPU tables, monitor and metadata into zeroed scratch, with a seed for this life of the guest. */
+int nub_sandbox_fill_scratch(struct nub_sandbox *sandbox, struct nub_error *err);
+
+/* Back a slot with a mapping of the sandbox's memory. The snapshot region is read-only where the guest copies pages. */
+int nub_sandbox_set_slot(struct nub_sandbox *sandbox, enum nub_slot slot, const struct nub_memory_map *map,
+                         struct nub_error *err);
+
+/* VM, slots, CPUID, XCR0. The special registers are the caller's to set. */
+int nub_sandbox_build_vm(struct nub_sandbox *sandbox, struct nub_error *err);
 
 /* ---- ports.c: the ABI's ports ---- */
 
