@@ -98,32 +98,47 @@ static int call_once(const struct nub_call_request *request, struct nub_sandbox 
 	return nub_sandbox_call(sandbox, function->name, request->args, function->param_count, outcome, err);
 }
 
-int nub_call_run(const struct nub_call_request *request, struct nub_sandbox *sandbox, uint64_t repeat,
-                 uint64_t timeout_ns, struct nub_outcome *outcome, struct nub_report *report, struct nub_error *err)
+/* Call it until `repeat` times are in times[0..*done), or it does not return, or the time is over. */
+static int call_many(const struct nub_call_request *request, struct nub_sandbox *sandbox, uint64_t repeat,
+                     uint64_t timeout_ns, uint32_t *times, uint64_t *done, struct nub_outcome *outcome,
+                     struct nub_error *err)
 {
-	if (repeat == 0)
-		return call_once(request, sandbox, outcome, err);
-	NUB_AUTO_FREE uint32_t *times = calloc(repeat, sizeof(*times));
-	if (times == NULL)
-		return nub_refuse_errno(err, "--repeat");
-	uint64_t start = nub_now_ns(), before = start, done = 0;
+	uint64_t start = nub_now_ns();
 
 	/* Apart, so that the first call's time is a call's. */
 	if (nub_sandbox_initialise(sandbox, outcome, err) != 0)
 		return -1;
-	outcome->kind = outcome->kind == NUB_OUTCOME_READY ? NUB_OUTCOME_RETURNED : outcome->kind;
-	while (done < repeat && outcome->kind == NUB_OUTCOME_RETURNED) {
-		before = nub_now_ns();
+	if (outcome->kind != NUB_OUTCOME_READY)
+		return 0;
+	while (*done < repeat) {
+		uint64_t before = nub_now_ns();
 		if (timeout_ns != 0 && before - start >= timeout_ns) {
 			outcome->kind = NUB_OUTCOME_TIMED_OUT;
-			break;
+			return 0;
 		}
 		if (call_once(request, sandbox, outcome, err) != 0)
 			return -1;
+		if (outcome->kind != NUB_OUTCOME_RETURNED)
+			return 0;
 		uint64_t ns = nub_now_ns() - before;
-		times[done++] = ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns;
+		times[(*done)++] = ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns;
 	}
+	return 0;
+}
+
+int nub_call_run(const struct nub_call_request *request, struct nub_sandbox *sandbox, uint64_t repeat,
+                 uint64_t timeout_ns, struct nub_outcome *outcome, struct nub_report *report, struct nub_error *err)
+{
+	uint64_t done = 0;
+
+	if (repeat == 0)
+		return call_once(request, sandbox, outcome, err);
+	uint32_t *times = calloc(repeat, sizeof(*times));
+	if (times == NULL)
+		return nub_refuse_errno(err, "--repeat");
+	int failed = call_many(request, sandbox, repeat, timeout_ns, times, &done, outcome, err);
 	if (done > 0)
 		note_times(report, times, done);
-	return 0;
+	free(times);
+	return failed;
 }

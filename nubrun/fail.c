@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static void set_message(struct nub_error *err, enum nub_error_kind kind, const char *format, va_list ap)
+__attribute__((format(printf, 3, 0))) static void set_message(struct nub_error *err, enum nub_error_kind kind,
+                                                              const char *format, va_list ap)
 {
 	err->kind = kind;
 	err->sys_errno = 0;

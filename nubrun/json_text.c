@@ -1,9 +1,12 @@
-/* JSON text: strings from outside made valid, objects written without a control character. */
+/* Typed values to JSON, and JSON to text: strings from outside made valid, no control character in what is written. */
+#include <float.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base64.h"
 #include "json_value.h"
 #include "text.h"
 
@@ -29,6 +32,66 @@ struct json_object *nub_json_hex(uint64_t number)
 
 	snprintf(text, sizeof(text), "0x%" PRIx64, number);
 	return json_object_new_string(text);
+}
+
+/* The shortest decimal that reads back as the same number. As people write it, with a '.', where it has up to 16 places;
+ * with an exponent beyond. */
+static struct json_object *json_float(double number, bool is_f32)
+{
+	char text[64];
+	int digits = 1;
+
+	if (isnan(number))
+		return json_object_new_string("nan");
+	if (isinf(number))
+		return json_object_new_string(number > 0 ? "inf" : "-inf");
+	for (; digits <= DBL_DECIMAL_DIG; digits++) {
+		snprintf(text, sizeof(text), "%.*e", digits - 1, number);
+		if (is_f32 ? strtof(text, NULL) == (float)number : strtod(text, NULL) == number)
+			break;
+	}
+	long exponent = strtol(strchr(text, 'e') + 1, NULL, 10);
+	if (exponent > -5 && exponent < 16)
+		snprintf(text, sizeof(text), "%.*f", digits - 1 - exponent > 1 ? (int)(digits - 1 - exponent) : 1,
+		         number);
+	return json_object_new_double_s(number, text);
+}
+
+static struct json_object *json_bytes(const uint8_t *bytes, size_t size)
+{
+	char *text = nub_base64_encode(bytes, size);
+	struct json_object *object = json_object_new_object();
+
+	json_object_object_add(object, "base64", text != NULL ? json_object_new_string(text) : NULL);
+	free(text);
+	return object;
+}
+
+struct json_object *nub_json_from_value(const struct nub_value *value)
+{
+	switch (value->type) {
+	case NUB_TYPE_VOID:
+		return NULL;
+	case NUB_TYPE_I32:
+		return json_object_new_int64(value->i32);
+	case NUB_TYPE_U32:
+		return json_object_new_int64(value->u32);
+	case NUB_TYPE_I64:
+		return json_object_new_int64(value->i64);
+	case NUB_TYPE_U64:
+		return json_object_new_uint64(value->u64);
+	case NUB_TYPE_F32:
+		return json_float(value->f32, true);
+	case NUB_TYPE_F64:
+		return json_float(value->f64, false);
+	case NUB_TYPE_BOOL:
+		return json_object_new_boolean(value->boolean);
+	case NUB_TYPE_STRING:
+		return nub_json_string(value->bytes.data, value->bytes.size);
+	case NUB_TYPE_BYTES:
+		return json_bytes(value->bytes.data, value->bytes.size);
+	}
+	return NULL;
 }
 
 /* Length of the control character at text that json-c leaves as it is: DEL, or U+0080 to U+009F; 0 when it is none. */

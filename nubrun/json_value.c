@@ -1,11 +1,8 @@
-/* Typed values from JSON and to JSON, with the range and type checks. */
+/* Typed values from JSON, with the range and type checks. */
 #include "json_value.h"
 
 #include <errno.h>
-#include <float.h>
-#include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,11 +12,34 @@
 
 #define MAX_DEPTH 32
 
+/* json-c takes comments, and control characters in strings, which JSON has not: where the first is, or `size`. */
+static size_t find_foreign(const char *text, size_t size)
+{
+	bool in_string = false;
+
+	for (size_t i = 0; i < size; i++) {
+		if (in_string ? (unsigned char)text[i] < 0x20 : text[i] == '/')
+			return i;
+		if (in_string && text[i] == '\\')
+			i++;
+		else if (text[i] == '"')
+			in_string = !in_string;
+	}
+	return size;
+}
+
 /* NULL is JSON's null as well as an error: then err->kind is set. */
 static struct json_object *parse(const char *text, size_t size, const char *what, struct nub_error *err)
 {
 	if (size > INT32_MAX - 1) {
 		nub_refuse(err, NUB_E_ARGUMENTS, "%s: %zu bytes of JSON, the limit is %d", what, size, INT32_MAX - 1);
+		return NULL;
+	}
+	size_t foreign = find_foreign(text, size);
+	if (foreign < size) {
+		nub_refuse(err, NUB_E_ARGUMENTS, "%s: not JSON at character %zu: %s", what, foreign + 1,
+		           text[foreign] == '/' ? "unexpected character" : "control character in a string");
+		nub_advise(err, "write one JSON value, control characters as \\n or \\u0001");
 		return NULL;
 	}
 	struct json_tokener *tokener = json_tokener_new_ex(MAX_DEPTH);
@@ -250,64 +270,4 @@ void nub_json_value_release(struct nub_value *value)
 	if (value->type == NUB_TYPE_STRING || value->type == NUB_TYPE_BYTES)
 		free((void *)(uintptr_t)value->bytes.data);
 	*value = (struct nub_value){ .type = NUB_TYPE_VOID };
-}
-
-/* The shortest decimal that reads back as the same number. As people write it, with a '.', where it has up to 16 places;
- * with an exponent beyond. */
-static struct json_object *json_float(double number, bool is_f32)
-{
-	char text[64];
-	int digits = 1;
-
-	if (isnan(number))
-		return json_object_new_string("nan");
-	if (isinf(number))
-		return json_object_new_string(number > 0 ? "inf" : "-inf");
-	for (; digits <= DBL_DECIMAL_DIG; digits++) {
-		snprintf(text, sizeof(text), "%.*e", digits - 1, number);
-		if (is_f32 ? strtof(text, NULL) == (float)number : strtod(text, NULL) == number)
-			break;
-	}
-	long exponent = strtol(strchr(text, 'e') + 1, NULL, 10);
-	if (exponent > -5 && exponent < 16)
-		snprintf(text, sizeof(text), "%.*f", digits - 1 - exponent > 1 ? (int)(digits - 1 - exponent) : 1,
-		         number);
-	return json_object_new_double_s(number, text);
-}
-
-static struct json_object *json_bytes(const uint8_t *bytes, size_t size)
-{
-	char *text = nub_base64_encode(bytes, size);
-	struct json_object *object = json_object_new_object();
-
-	json_object_object_add(object, "base64", text != NULL ? json_object_new_string(text) : NULL);
-	free(text);
-	return object;
-}
-
-struct json_object *nub_json_from_value(const struct nub_value *value)
-{
-	switch (value->type) {
-	case NUB_TYPE_VOID:
-		return NULL;
-	case NUB_TYPE_I32:
-		return json_object_new_int64(value->i32);
-	case NUB_TYPE_U32:
-		return json_object_new_int64(value->u32);
-	case NUB_TYPE_I64:
-		return json_object_new_int64(value->i64);
-	case NUB_TYPE_U64:
-		return json_object_new_uint64(value->u64);
-	case NUB_TYPE_F32:
-		return json_float(value->f32, true);
-	case NUB_TYPE_F64:
-		return json_float(value->f64, false);
-	case NUB_TYPE_BOOL:
-		return json_object_new_boolean(value->boolean);
-	case NUB_TYPE_STRING:
-		return nub_json_string(value->bytes.data, value->bytes.size);
-	case NUB_TYPE_BYTES:
-		return json_bytes(value->bytes.data, value->bytes.size);
-	}
-	return NULL;
 }

@@ -15,8 +15,6 @@
 #include "stream.h"
 #include "util.h"
 
-extern char **environ;
-
 /* Our ends; -1 when closed. */
 struct channel {
 	int in, out, pidfd;
@@ -58,17 +56,17 @@ static int spawn(const char *command, int child_in, int child_out, pid_t *pid)
 static int start(const char *command, struct channel *channel, pid_t *pid, struct nub_error *err)
 {
 	int in[2] = { -1, -1 }, out[2] = { -1, -1 };
-	int error = pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0 ? errno : 0;
+	bool piped = pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0;
+	int error = piped ? spawn(command, in[0], out[1], pid) : errno;
 
-	if (error == 0)
-		error = spawn(command, in[0], out[1], pid);
 	nub_close_fd(&in[0]);
 	nub_close_fd(&out[1]);
 	channel->in = in[1];
 	channel->out = out[0];
-	if (error != 0) {
+	if (!piped || error != 0) {
 		errno = error;
-		return nub_refuse_errno(err, "can't start /bin/sh");
+		nub_refuse_errno(err, "can't start /bin/sh");
+		return -1;
 	}
 	channel->pidfd = pidfd_open(*pid, 0);
 	if (channel->pidfd < 0 || fcntl(channel->in, F_SETFL, O_NONBLOCK) != 0 ||

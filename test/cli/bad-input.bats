@@ -74,6 +74,7 @@ bad() { # ERROR-CODE MESSAGE-PATTERN
 	bad elf-class '*'
 	poke 4 02
 	poke 5 02
+	poke 18 003e
 	bad elf-class '*'
 	poke 5 01
 	poke 18 b700

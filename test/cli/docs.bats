@@ -48,8 +48,8 @@ complete_line() { # WORD...
 	[ "$output" = "" ]
 	complete_line nubrun help c
 	[ "$output" = check ]
-	complete_line nubrun run "$GUESTS/hello.e"
-	[ "$output" = "$GUESTS/hello.elf" ]
+	complete_line nubrun run "$GUESTS/hello.pie.e"
+	[ "${lines[0]}" = "$GUESTS/hello.pie.elf" ]
 	complete_line nubrun run --heap 1
 	[ "$output" = "" ]
 	complete_line nubrun ""

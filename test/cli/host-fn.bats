@@ -94,12 +94,12 @@ setup() {
 
 @test "host-fn: the command's stderr is ours, its environment too, and no descriptor of ours" {
 	export NUBRUN_TEST_VARIABLE=seen
-	nub run --host-fn "greet=echo \$NUBRUN_TEST_VARIABLE >&2; ls /proc/\$\$/fd | tr '\n' ' ' >$BATS_TEST_TMPDIR/fds; echo '\"x\"'" \
+	nub run --host-fn "greet=echo \$NUBRUN_TEST_VARIABLE >&2; ls -l /proc/\$\$/fd >$BATS_TEST_TMPDIR/fds; echo '\"x\"'" \
 		--map "$CALLBACK@0x10000000" "$CALLBACK" 3>&- 4>&-
 	ended 0 ok
 	[[ $stderr == seen$'\n'* ]]
-	# Its own, and one that the shell made to read its script or that ls made to read the folder.
-	[[ $(cat "$BATS_TEST_TMPDIR/fds") =~ ^'0 1 2 '([0-9]+\ )?$ ]]
+	[ "$(grep -c pipe: "$BATS_TEST_TMPDIR/fds")" -ge 2 ]
+	run ! grep -E 'kvm|callback|anon_inode' "$BATS_TEST_TMPDIR/fds"
 }
 
 @test "host-fn: time and random numbers are there without being offered" {

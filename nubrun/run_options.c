@@ -1,0 +1,145 @@
+/* The option table of `nubrun run`. */
+#include "run_options.h"
+
+#include <string.h>
+
+#include "command.h"
+#include "fail.h"
+
+#define MAX_REPEAT 1000000
+
+static int parse_repeat(const struct nub_option *option, const char *value, void *field, struct nub_error *err)
+{
+	uint64_t *count = field;
+
+	if (nub_parse_number(option->name, value, count, err) != 0)
+		return -1;
+	if (*count >= 1 && *count <= MAX_REPEAT)
+		return 0;
+	nub_refuse(err, NUB_E_USAGE, "--%s: %s is not between 1 and %d", option->name, value, MAX_REPEAT);
+	return nub_advise(err, "give a number of calls from 1 to %d", MAX_REPEAT);
+}
+
+static int parse_timeout(const struct nub_option *option, const char *value, void *field, struct nub_error *err)
+{
+	return nub_parse_duration(option->name, value, field, err);
+}
+
+/* The field is `functions`, which function_count follows. */
+static int parse_host_fn(const struct nub_option *option, const char *value, void *field, struct nub_error *err)
+{
+	struct nub_run_options *options = (void *)((char *)field - offsetof(struct nub_run_options, functions));
+	struct nub_host_fn *added = &options->functions[options->function_count];
+
+	if (options->function_count == NUB_MAX_HOST_FUNCTIONS) {
+		nub_refuse(err, NUB_E_USAGE, "--%s: limit reached (%d of %d)", option->name, NUB_MAX_HOST_FUNCTIONS,
+		           NUB_MAX_HOST_FUNCTIONS);
+		return nub_advise(err, "serve several functions with one command");
+	}
+	if (nub_parse_host_fn(option->name, value, added, err) != 0)
+		return -1;
+	for (size_t i = 0; i < options->function_count; i++)
+		if (strcmp(options->functions[i].name, added->name) == 0) {
+			nub_refuse(err, NUB_E_USAGE, "--%s: '%s' is given twice", option->name, added->name);
+			nub_host_fn_release(added);
+			return nub_advise(err, "leave one of them out");
+		}
+	options->function_count++;
+	return 0;
+}
+
+/* The field is `seed`, which has_seed goes with. */
+static int parse_seed(const struct nub_option *option, const char *value, void *field, struct nub_error *err)
+{
+	struct nub_run_options *options = (void *)((char *)field - offsetof(struct nub_run_options, seed));
+
+	options->has_seed = true;
+	return nub_parse_number(option->name, value, field, err);
+}
+
+#define FIELD(member) .offset = offsetof(struct nub_run_options, member)
+
+const struct nub_option nub_run_options[] = {
+	{ .name = "call",
+	  .arg = "FUNC",
+	  FIELD(call),
+	  .parse = nub_option_text,
+	  .help = "call this exported function; ARGs are JSON values" },
+	{ .name = "repeat",
+	  .arg = "N",
+	  FIELD(repeat),
+	  .parse = parse_repeat,
+	  .help = "with --call: call it N times, and say how long that takes" },
+	{ .name = "timeout",
+	  .arg = "TIME",
+	  FIELD(timeout_ns),
+	  .parse = parse_timeout,
+	  .help = "end the guest after this time: 500ms, 10s, 2m" },
+	NUB_GUEST_OPTIONS(struct nub_run_options, guest),
+	{ .name = "map",
+	  .arg = "FILE@GVA[:LABEL]",
+	  .file = true,
+	  FIELD(guest.maps),
+	  .parse = nub_option_map,
+	  .help = "show the guest FILE at address GVA, read-only (up to 32)" },
+	{ .name = "host-fn",
+	  .arg = "NAME=COMMAND",
+	  FIELD(functions),
+	  .parse = parse_host_fn,
+	  .help = "let the guest call NAME: a shell command, JSON on stdin and stdout" },
+	{ .name = "seed", .arg = "N", FIELD(seed), .parse = parse_seed, .help = "the same random numbers every time" },
+	{ .name = "log-level",
+	  .arg = "LEVEL",
+	  .values = "off error warn info debug trace",
+	  FIELD(log_level),
+	  .parse = nub_option_choice,
+	  .help = "off, error, warn (default), info, debug or trace" },
+	{ .name = "log-format",
+	  .arg = "FORMAT",
+	  .values = "text json",
+	  FIELD(log_format),
+	  .parse = nub_option_choice,
+	  .help = "text (default), or json: an object a line" },
+	{ .name = "status",
+	  .arg = "FILE",
+	  .file = true,
+	  FIELD(status),
+	  .parse = nub_option_text,
+	  .help = "write the status there; - is stdout, guest output then goes to stderr" },
+	{ .name = "quiet",
+	  .short_name = 'q',
+	  FIELD(quiet),
+	  .parse = nub_option_flag,
+	  .help = "nothing on stderr but what the guest prints: no status, no log" },
+	{ .name = "verbose",
+	  .short_name = 'v',
+	  FIELD(verbose),
+	  .parse = nub_option_count,
+	  .help = "log level info, and details on a terminal; twice: debug" },
+	NUB_OPTION_HELP,
+	{ 0 },
+};
+
+unsigned nub_run_log_level(const struct nub_run_options *options)
+{
+	if (options->quiet)
+		return 0;
+	if (options->log_level != NUB_LOG_LEVEL_DEFAULT)
+		return options->log_level;
+	return options->verbose == 0 ? NUB_LOG_WARN : options->verbose == 1 ? NUB_LOG_INFO : NUB_LOG_DEBUG;
+}
+
+int nub_run_options_check(const struct nub_run_options *options, struct nub_error *err)
+{
+	if (options->repeat == 0 || options->call != NULL)
+		return 0;
+	nub_refuse(err, NUB_E_USAGE, "--repeat: there is no function to call");
+	return nub_advise(err, "add --call FUNC; 'nubrun inspect GUEST' lists a guest's functions");
+}
+
+void nub_run_options_release(struct nub_run_options *options)
+{
+	nub_guest_options_release(&options->guest);
+	for (size_t i = 0; i < options->function_count; i++)
+		nub_host_fn_release(&options->functions[i]);
+}
