@@ -24,6 +24,7 @@ static enum nub_step serve_io(struct nub_sandbox *sandbox, struct nub_outcome *o
 	}
 	nub_crash_exit(sandbox, NUB_CRASH_BAD_PORT, outcome);
 	outcome->crash.port = port;
+	outcome->crash.port_read = run->io.direction == KVM_EXIT_IO_IN;
 	return NUB_STEP_STOP;
 }
 

@@ -288,8 +288,14 @@ crashes() { # WAY JQ-FILTER...
 	crashes privileged '.name == "#GP"'
 }
 
-@test "crash: a port that is not the ABI's is named" {
-	crashes bad-port '.kind == "bad-port" and .port == 128' '.message | contains("0x80")'
+@test "crash: a port that is not the ABI's is named, and so is the direction" {
+	crashes bad-port '.kind == "bad-port" and .port == 128 and .direction == "out"' \
+		'.message | startswith("out to port 0x80,")'
+	crashes bad-port-in '.kind == "bad-port" and .port == 128 and .direction == "in"' \
+		'.message | startswith("in from port 0x80,")'
+	# The I/O bitmap opens this one, for out.
+	crashes exit-port '.kind == "bad-port" and .port == 108 and .direction == "in"' \
+		'.message | startswith("in from port 0x6c,")'
 }
 
 @test "crash: abort and assert bring their messages (R34)" {
