@@ -1,5 +1,7 @@
 /* What went wrong in a guest: exception frames, abort messages, exits that nothing can serve, made into one record. */
 #include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "error.h"
@@ -34,6 +36,7 @@ const char *nub_crash_kind_name(enum nub_crash_kind kind)
 		[NUB_CRASH_EMULATION] = "emulation",
 		[NUB_CRASH_HALTED] = "halted",
 		[NUB_CRASH_ABI] = "abi",
+		[NUB_CRASH_SCRATCH] = "scratch-full",
 	};
 
 	return (size_t)kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "unknown";
@@ -171,28 +174,70 @@ static void explain_protection_fault(struct nub_sandbox *sandbox, uint64_t cr3, 
 		crash->kind = NUB_CRASH_BAD_PORT;
 }
 
-int nub_crash_exception(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
+int nub_exception_read(struct nub_sandbox *sandbox, struct nub_exception_frame *frame, struct kvm_sregs *sregs,
+                       struct nub_error *err)
 {
-	struct nub_crash *crash = &outcome->crash;
-	struct nub_exception_frame frame;
-	struct kvm_sregs sregs;
-
-	nub_crash_exit(sandbox, NUB_CRASH_EXCEPTION, outcome);
-	if (nub_vcpu_get_sregs(&sandbox->vm, &sregs, err) < 0)
+	if (nub_vcpu_get_sregs(&sandbox->vm, sregs, err) < 0)
 		return -1;
 	/* A guest at CPL 0 can come here by itself, with any rsp. */
-	if (nub_memory_read(&sandbox->memory, sregs.cr3, crash->regs.rsp, &frame, sizeof(frame), err) < 0)
+	if (nub_memory_read(&sandbox->memory, sregs->cr3, nub_vcpu_regs(&sandbox->vm)->rsp, frame, sizeof(*frame),
+	                    err) < 0)
 		return nub_error_context(err, "exception frame");
-	crash->has_vector = true;
-	crash->vector = (unsigned)(frame.vector & 0xff);
-	crash->error_code = frame.error_code;
-	crash->privilege_level = frame.cs & 3;
-	crash->regs.rip = frame.rip;
-	crash->regs.rsp = frame.rsp;
-	crash->regs.rflags = frame.rflags;
-	if (crash->vector == VECTOR_PF)
-		explain_page_fault(sandbox, sregs.cr2, crash);
-	else if (crash->vector == VECTOR_GP)
-		explain_protection_fault(sandbox, sregs.cr3, crash);
 	return 0;
+}
+
+static void take_frame(struct nub_crash *crash, const struct nub_exception_frame *frame)
+{
+	crash->has_vector = true;
+	crash->vector = (unsigned)(frame->vector & 0xff);
+	crash->error_code = frame->error_code;
+	crash->privilege_level = frame->cs & 3;
+	crash->regs.rip = frame->rip;
+	crash->regs.rsp = frame->rsp;
+	crash->regs.rflags = frame->rflags;
+}
+
+void nub_crash_exception(struct nub_sandbox *sandbox, const struct nub_exception_frame *frame,
+                         const struct kvm_sregs *sregs, struct nub_outcome *outcome)
+{
+	struct nub_crash *crash = &outcome->crash;
+
+	nub_crash_exit(sandbox, NUB_CRASH_EXCEPTION, outcome);
+	take_frame(crash, frame);
+	if (crash->vector == VECTOR_PF)
+		explain_page_fault(sandbox, sregs->cr2, crash);
+	else if (crash->vector == VECTOR_GP)
+		explain_protection_fault(sandbox, sregs->cr3, crash);
+}
+
+/* Enough scratch for a copy of every page that the guest may write. */
+static uint64_t scratch_for_all(const struct nub_sandbox *sandbox)
+{
+	const struct nub_region_list *regions = &sandbox->plan.regions;
+	uint64_t size = nub_layout_first_free_gpa(&sandbox->plan.layout) -
+	                nub_layout_scratch_gpa(&sandbox->plan.layout) + NUB_SCRATCH_MIN_PAGES * NUB_PAGE_SIZE;
+
+	for (size_t i = 0; i < regions->count; i++)
+		if (regions->items[i].flags & NUB_REGION_WRITE)
+			size +=
+			    regions->items[i].size + NUB_PAGE_SIZE * (1 + regions->items[i].size / NUB_LARGE_PAGE_SIZE);
+	return size;
+}
+
+void nub_crash_scratch(struct nub_sandbox *sandbox, const struct nub_exception_frame *frame, uint64_t address,
+                       struct nub_outcome *outcome)
+{
+	struct nub_crash *crash = &outcome->crash;
+
+	nub_crash_exit(sandbox, NUB_CRASH_SCRATCH, outcome);
+	take_frame(crash, frame);
+	crash->has_address = true;
+	crash->address = address;
+	crash->access = NUB_REGION_WRITE;
+	crash->page_present = true;
+	locate(sandbox, crash);
+	snprintf(crash->abort_message, sizeof(crash->abort_message),
+	         "scratch is full: its %" PRIu64
+	         " bytes hold no further copy of a page that the guest writes; --scratch %" PRIu64 " is enough for all",
+	         sandbox->plan.layout.scratch_size, scratch_for_all(sandbox));
 }

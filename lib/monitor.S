@@ -5,8 +5,8 @@
  *
  *     vector, error code (0 where the CPU pushes none), rip, cs, rflags, rsp, ss
  *
- * It changes no register but rsp, so that the host finds the guest's own in the vCPU. Position-independent, and kept
- * short: some hosts interpret CPL 0 code. The host never enters it again after a fault that ends the run.
+ * It changes no register but rsp before the `out`, and none of the guest's when it returns. Position-independent but for
+ * the patch, and kept short: some hosts interpret CPL 0 code.
  */
 #include "abi/nub_abi.h"
 #include "monitor.h"
@@ -30,9 +30,22 @@ nub_monitor_start:
 	.set vector, vector + 1
 	.endr
 
-/* The host mended the cause, or a debugger wants to go on: drop vector and error code, back to the guest. */
+/* The host mended the cause, or left a store to do that will: an entry of a page table, which only code in here may
+ * take rights from or move (a hypervisor that shadows the tables sees no store of the host's). Then drop vector and error
+ * code, and back to the guest. The patch's address fits a sign-extended displacement of 32 bits. */
 	.balign NUB_MONITOR_STUB_SIZE
 resume:
+	pushq %rax
+	pushq %rdx
+	movq NUB_MONITOR_PATCH_DISP + NUB_MONITOR_PATCH_ENTRY, %rdx
+	testq %rdx, %rdx
+	jz 1f
+	movq NUB_MONITOR_PATCH_DISP + NUB_MONITOR_PATCH_VALUE, %rax
+	movq %rax, (%rdx)
+	movq NUB_MONITOR_PATCH_DISP + NUB_MONITOR_PATCH_GVA, %rdx
+	invlpg (%rdx)
+1:	popq %rdx
+	popq %rax
 	addq $16, %rsp
 	iretq
 nub_monitor_end:

@@ -317,6 +317,7 @@ enum nub_crash_kind {
 	NUB_CRASH_TRIPLE_FAULT,
 	NUB_CRASH_EMULATION, /* an instruction that this host's KVM can't run */
 	NUB_CRASH_HALTED,    /* hlt, with no interrupt that could end it */
+	NUB_CRASH_SCRATCH,   /* no page left in scratch for a copy (cow=guest): abort_message says what to give */
 	NUB_CRASH_ABI,       /* a broken ring, request or reply: abort_message says which */
 };
 

@@ -170,8 +170,20 @@ static enum nub_step serve_checkpoint(struct nub_sandbox *sandbox, const struct 
 static enum nub_step serve_exception(struct nub_sandbox *sandbox, const struct kvm_regs *regs,
                                      struct nub_outcome *outcome, struct nub_error *err)
 {
+	struct nub_exception_frame frame;
+	struct kvm_sregs sregs;
+	bool handled = false;
+
 	(void)regs;
-	return nub_crash_exception(sandbox, outcome, err) < 0 ? NUB_STEP_FAILED : NUB_STEP_STOP;
+	if (nub_exception_read(sandbox, &frame, &sregs, err) < 0)
+		return NUB_STEP_FAILED;
+	if (sandbox->plan.layout.cow == NUB_COW_GUEST) {
+		const enum nub_step step = nub_cow_fault(sandbox, &frame, &sregs, &handled, outcome, err);
+		if (handled || step == NUB_STEP_FAILED)
+			return step;
+	}
+	nub_crash_exception(sandbox, &frame, &sregs, outcome);
+	return NUB_STEP_STOP;
 }
 
 static const struct {

@@ -51,7 +51,9 @@ int nub_sandbox_fill_scratch(struct nub_sandbox *sandbox, struct nub_error *err)
 		return -1;
 	nub_scratch_reset_rings(layout, scratch);
 	nub_scratch_write_cpu(layout, scratch, &sandbox->cpu_tables);
+	nub_scratch_set_patch(layout, scratch, 0, 0, 0);
 	nub_scratch_write_metadata(layout, scratch, sandbox->generation, sandbox->config.seed);
+	sandbox->next_free_gpa = nub_layout_first_free_gpa(layout);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "dirty.h"
 #include "kvm.h"
 #include "memory.h"
+#include "monitor.h"
 #include "nub.h"
 #include "plan.h"
 #include "snapfile.h"
@@ -54,6 +55,9 @@ struct nub_sandbox {
 	uint64_t roots[NUB_SNAPSHOT_MAX_ROOTS]; /* as the guest named them at its checkpoint (CPL 0) */
 	uint64_t roots_gva;                     /* and where it keeps them */
 	unsigned root_count;
+	uint64_t next_free_gpa; /* in scratch: what the host has given out so far ends here (cow=guest) */
+	uint64_t spurious_gva;  /* of the last fault that had no cause, and how many came in a row */
+	unsigned spurious_count;
 	bool restored_answer; /* the registers hold what the checkpoint returns already */
 	struct nub_dirty dirty;
 	uint64_t random_state; /* of the generator behind config.seed */
@@ -106,10 +110,24 @@ int nub_sandbox_push_request(struct nub_sandbox *sandbox, struct nub_error *err)
 /* Random bytes for the guest: from the seed when there is one, else from the kernel. */
 int nub_sandbox_random(struct nub_sandbox *sandbox, void *bytes, size_t size, struct nub_error *err);
 
+/* ---- cow.c: copy on write by the monitor (cow=guest) ---- */
+
+/* The guest faulted. When it was the first write to a page that is copied on write, give it a copy and go on: GO_ON.
+ * STOP when scratch has no page left, with the outcome filled. *handled is false for any other fault. */
+enum nub_step nub_cow_fault(struct nub_sandbox *sandbox, const struct nub_exception_frame *frame,
+                            const struct kvm_sregs *sregs, bool *handled, struct nub_outcome *outcome,
+                            struct nub_error *err);
+
 /* ---- crash.c: what went wrong in the guest ---- */
 
-/* The monitor reported an exception; or an exit that ends the run. Both fill outcome->crash. */
-int nub_crash_exception(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err);
+/* The frame that the monitor left, and the special registers; then the crash that follows, or that of an exit that ends
+ * the run. All fill outcome->crash. */
+int nub_exception_read(struct nub_sandbox *sandbox, struct nub_exception_frame *frame, struct kvm_sregs *sregs,
+                       struct nub_error *err);
+void nub_crash_exception(struct nub_sandbox *sandbox, const struct nub_exception_frame *frame,
+                         const struct kvm_sregs *sregs, struct nub_outcome *outcome);
+void nub_crash_scratch(struct nub_sandbox *sandbox, const struct nub_exception_frame *frame, uint64_t address,
+                       struct nub_outcome *outcome);
 void nub_crash_exit(struct nub_sandbox *sandbox, enum nub_crash_kind kind, struct nub_outcome *outcome);
 void nub_crash_abort(struct nub_sandbox *sandbox, struct nub_outcome *outcome);
 void nub_crash_abi(struct nub_sandbox *sandbox, const struct nub_error *reason, struct nub_outcome *outcome);

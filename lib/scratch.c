@@ -41,7 +41,11 @@ struct cpu_page {
 	struct gate idt[NUB_MONITOR_VECTORS];
 	struct tss tss;
 };
-_Static_assert(sizeof(struct cpu_page) <= NUB_PAGE_SIZE, "layout.h gives the CPU tables one page");
+_Static_assert(sizeof(struct cpu_page) <= NUB_PAGE_SIZE - NUB_MONITOR_PATCH_SIZE,
+               "layout.h gives the CPU tables and the monitor's patch one page");
+_Static_assert((uint64_t)NUB_MONITOR_PATCH_DISP ==
+                   NUB_SCRATCH_TOP_GVA + 1 - (NUB_SCRATCH_PAGE_CPU_TABLES - 1) * NUB_PAGE_SIZE - NUB_MONITOR_PATCH_SIZE,
+               "monitor.S finds the patch where it is written");
 
 static const uint8_t open_ports[] = {
 	NUB_PORT_LOG, NUB_PORT_CALL, NUB_PORT_ABORT, NUB_PORT_PRINT, NUB_PORT_TRACE, NUB_PORT_HALT, NUB_PORT_CHECKPOINT,
@@ -156,6 +160,29 @@ void nub_scratch_write_cpu(const struct nub_layout *layout, uint8_t *scratch, st
 		.tss_limit = sizeof(struct tss) - 1,
 		.cr3 = layout->page_table_gpa,
 	};
+}
+
+void nub_scratch_set_patch(const struct nub_layout *layout, uint8_t *scratch, uint64_t entry_gva, uint64_t value,
+                           uint64_t gva)
+{
+	const uint64_t patch[] = { entry_gva, value, gva };
+	_Static_assert(sizeof(patch) == NUB_MONITOR_PATCH_SIZE, "monitor.h");
+
+	memcpy(scratch_page(layout, scratch, NUB_SCRATCH_PAGE_CPU_TABLES) + NUB_PAGE_SIZE - NUB_MONITOR_PATCH_SIZE,
+	       patch, sizeof(patch));
+}
+
+uint64_t nub_scratch_allocator(const struct nub_layout *layout, const uint8_t *scratch)
+{
+	uint64_t gpa;
+
+	memcpy(&gpa, scratch + layout->scratch_size - NUB_SCRATCH_OFF_ALLOCATOR, sizeof(gpa));
+	return gpa;
+}
+
+void nub_scratch_set_allocator(const struct nub_layout *layout, uint8_t *scratch, uint64_t gpa)
+{
+	memcpy(scratch + layout->scratch_size - NUB_SCRATCH_OFF_ALLOCATOR, &gpa, sizeof(gpa));
 }
 
 void nub_scratch_write_metadata(const struct nub_layout *layout, uint8_t *scratch, uint64_t generation, uint64_t seed)

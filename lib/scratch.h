@@ -19,7 +19,16 @@ uint8_t *nub_scratch_output(const struct nub_layout *layout, uint8_t *scratch);
  * about them goes to *tables (cr3 included). */
 void nub_scratch_write_cpu(const struct nub_layout *layout, uint8_t *scratch, struct nub_cpu_tables *tables);
 
+/* Have the monitor store `value` in the page-table entry at entry_gva, and invalidate gva, before it returns to the
+ * guest; entry_gva 0 takes that back. */
+void nub_scratch_set_patch(const struct nub_layout *layout, uint8_t *scratch, uint64_t entry_gva, uint64_t value,
+                           uint64_t gva);
+
 /* The u64s at the top of scratch (R8). */
 void nub_scratch_write_metadata(const struct nub_layout *layout, uint8_t *scratch, uint64_t generation, uint64_t seed);
+
+/* The allocator's word: gpa of the first free page, as the guest sees it, and may have written it. */
+uint64_t nub_scratch_allocator(const struct nub_layout *layout, const uint8_t *scratch);
+void nub_scratch_set_allocator(const struct nub_layout *layout, uint8_t *scratch, uint64_t gpa);
 
 #endif
