@@ -151,7 +151,7 @@ void nub_scratch_write_cpu(const struct nub_layout *layout, uint8_t *scratch, st
 	fill_tss(&page.tss);
 	memcpy(scratch_page(layout, scratch, NUB_SCRATCH_PAGE_CPU_TABLES), &page, sizeof(page));
 	memcpy(scratch_page(layout, scratch, NUB_SCRATCH_PAGE_MONITOR), nub_monitor_start,
-	       (size_t)(nub_monitor_end - nub_monitor_start));
+	       (uintptr_t)nub_monitor_end - (uintptr_t)nub_monitor_start);
 	*tables = (struct nub_cpu_tables){
 		.gdt = page_gva + offsetof(struct cpu_page, gdt),
 		.idt = page_gva + offsetof(struct cpu_page, idt),
