@@ -149,7 +149,8 @@ int nub_snapshot_decode_meta(const struct nub_snapshot_header *header, const uin
 int nub_snapshot_check_cpu(const struct nub_snapshot_meta *meta, const union nub_cpuid *host, struct nub_error *err);
 
 /* The sregs with which to go on (NUB_NEXT_CALL, NUB_NEXT_RESUME): the snapshot's, completed by what is not kept. *sregs
- * is as KVM has it; `tables` are those of the scratch that was written for this restore, cr3 is tables->cr3. */
+ * is as KVM has it, or meta->cpu.sregs itself; `tables` are those of the scratch that was written for this restore, cr3
+ * is tables->cr3. */
 void nub_snapshot_restore_sregs(const struct nub_snapshot_meta *meta, const struct nub_cpu_tables *tables,
                                 struct kvm_sregs *sregs);
 

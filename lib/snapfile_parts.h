@@ -95,6 +95,9 @@ int nub_field_fail(struct nub_error *err, const char *field, uint64_t value, con
 int nub_item_fail(struct nub_error *err, const char *list, uint32_t index, const char *member, uint64_t value,
                   const char *allowed);
 
+/* Say what to do about a file that was refused, unless that has been said. Gives -1. */
+int nub_snapshot_hint(struct nub_error *err);
+
 /* ---- snapfile_hash.c ---- */
 
 struct nub_hash nub_hash_bytes(const void *bytes, size_t size);
