@@ -33,9 +33,8 @@ void nub_code_string(const struct nub_codec *codec, const char *what, char **str
 /* A count of at most `limit`; when it is read, so many items of item_size bytes follow at least. */
 void nub_code_count(const struct nub_codec *codec, const char *what, uint32_t *count, uint32_t limit, size_t item_size);
 
-/* Zeroed memory for *count items that are about to be read, in *items; when they are written it is there already. After
- * a failure *count is 0. */
-void nub_code_allocate(const struct nub_codec *codec, void *items, uint32_t *count, size_t item_size);
+/* Zeroed memory for *count items that are about to be read; `items` when they are written. After a failure *count is 0. */
+void *nub_code_allocate(const struct nub_codec *codec, void *items, uint32_t *count, size_t item_size);
 
 /* An integer field of a struct, as wide as it is there. */
 #define NUB_CODE(codec, what, field)                                                                                   \
