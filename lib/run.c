@@ -168,8 +168,11 @@ static int run(struct nub_sandbox *sandbox, enum nub_sandbox_goal goal, struct n
 	if (sandbox->request.size > 0 && nub_sandbox_push_request(sandbox, err) < 0)
 		return nub_hint(err, "give a larger ring with --input");
 	if (enter_at(sandbox, fresh ? sandbox->guest->entry : sandbox->dispatch_gva, err) < 0 ||
-	    nub_deadline_start(&sandbox->deadline, &sandbox->vm, sandbox->config.timeout_ns, err) < 0)
+	    nub_deadline_start(&sandbox->deadline, &sandbox->vm, sandbox->config.timeout_ns, err) < 0) {
+		/* The guest was not entered and can still be: without this request. */
+		nub_scratch_reset_rings(&sandbox->plan.layout, sandbox->memory.scratch.host);
 		return -1;
+	}
 	result = run_loop(sandbox, outcome, &reason);
 	nub_deadline_stop(&sandbox->deadline);
 	settle(sandbox, result, outcome);
