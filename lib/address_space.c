@@ -94,6 +94,37 @@ int nub_address_space_map_scratch(struct nub_pt_builder *builder, const struct n
 	return map_fixed_pages(builder, err);
 }
 
+int nub_address_space_map_tables(struct nub_pt_builder *builder, const uint64_t *roots, unsigned root_count,
+                                 struct nub_error *err)
+{
+	/* Each root needs a PDPT, a PD, and a PT for every 512 tables, these new ones included. */
+	const uint64_t tables = builder->size / NUB_PAGE_SIZE;
+	const uint64_t per_root = 3 + (tables + 8 * (uint64_t)root_count) / (NUB_PT_ENTRIES / 2);
+	const uint64_t size = builder->size + root_count * per_root * NUB_PAGE_SIZE;
+	const struct nub_mapping mapping = {
+		.gva = NUB_PAGE_TABLES_GVA,
+		.gpa = builder->base_gpa,
+		.size = size,
+		.readable = true,
+		.writable = true,
+	};
+
+	for (unsigned i = 0; i < root_count; i++) {
+		builder->root_gpa = roots[i];
+		if (map(builder, &mapping, "PageTables", err) != 0)
+			return -1;
+	}
+	builder->root_gpa = roots[0];
+	/* The mapping is as long as was reckoned. */
+	while (builder->size < size)
+		if (nub_pt_alloc(builder, err) == 0)
+			return -1;
+	if (builder->size > size)
+		return nub_fail(err, NUB_E_INTERNAL, 0, "page tables: %" PRIu64 " bytes, %" PRIu64 " were reckoned",
+		                builder->size, size);
+	return 0;
+}
+
 int nub_address_space_build(struct nub_pt_builder *builder, const struct nub_layout *layout,
                             const struct nub_region *regions, size_t region_count, const struct nub_region *maps,
                             size_t map_count, unsigned privilege_level, struct nub_error *err)

@@ -9,10 +9,6 @@
 #include "error.h"
 #include "util.h"
 
-/* A guest that maps its own tables at the seeds' fixed place: they are rebuilt, so that view of them is dropped. */
-#define SELF_MAP_START UINT64_C(0xffff800000000000)
-#define SELF_MAP_END UINT64_C(0xffff80ffffffffff)
-
 /* Leaves in all spaces: as many as memory of the largest size has pages. */
 #define MAX_LEAVES (NUB_MAX_MEMORY_SIZE / NUB_PAGE_SIZE)
 
@@ -26,7 +22,8 @@ struct walk {
 
 static bool skipped(const struct walk *walk, uint64_t gva)
 {
-	return gva >= walk->scratch_gva || (gva >= SELF_MAP_START && gva <= SELF_MAP_END);
+	/* Scratch, and a CPL 0 guest's view of its tables, are mapped anew. */
+	return gva >= walk->scratch_gva || (gva >= NUB_PAGE_TABLES_GVA && gva < NUB_PAGE_TABLES_GVA_END);
 }
 
 static int add_item(struct walk *walk, const struct nub_pt_item *item, struct nub_error *err)
@@ -274,6 +271,9 @@ static int build_tables(struct nub_capture *capture, const struct walk *walk, un
 		    nub_address_space_map_scratch(&capture->tables, &capture->layout, privilege_level, err) < 0)
 			return -1;
 	}
+	if (privilege_level == 0 &&
+	    nub_address_space_map_tables(&capture->tables, capture->roots, capture->root_count, err) < 0)
+		return -1;
 	return nub_layout_set_page_tables(&capture->layout, capture->tables.size, err);
 }
 

@@ -125,9 +125,17 @@ int nub_vm_set_memory(struct nub_vm *vm, unsigned slot, uint64_t gpa, uint64_t s
 	return 0;
 }
 
-int nub_vcpu_set_cpuid(struct nub_vm *vm, struct kvm_cpuid2 *cpuid, struct nub_error *err)
+int nub_vcpu_set_cpuid(struct nub_vm *vm, const struct kvm_cpuid_entry2 *entries, unsigned count, struct nub_error *err)
 {
-	return ioctl(vm->vcpu_fd, KVM_SET_CPUID2, cpuid) < 0 ? fail_ioctl(err, "KVM_SET_CPUID2") : 0;
+	union {
+		struct kvm_cpuid2 head;
+		uint8_t bytes[sizeof(struct kvm_cpuid2) + 16 * sizeof(struct kvm_cpuid_entry2)];
+	} argument = { .head = { .nent = count } };
+
+	if (count > 16)
+		return nub_fail(err, NUB_E_INTERNAL, 0, "CPUID: %u entries, at most 16", count);
+	memcpy(argument.bytes + sizeof(argument.head), entries, count * sizeof(*entries));
+	return ioctl(vm->vcpu_fd, KVM_SET_CPUID2, &argument) < 0 ? fail_ioctl(err, "KVM_SET_CPUID2") : 0;
 }
 
 int nub_vcpu_set_xcr0(struct nub_vm *vm, uint64_t xcr0, struct nub_error *err)

@@ -26,7 +26,9 @@ void nub_vm_release(struct nub_vm *vm);
 int nub_vm_set_memory(struct nub_vm *vm, unsigned slot, uint64_t gpa, uint64_t size, void *host, bool readonly,
                       struct nub_error *err);
 
-int nub_vcpu_set_cpuid(struct nub_vm *vm, struct kvm_cpuid2 *cpuid, struct nub_error *err);
+/* What the guest is shown; at most 16 entries. */
+int nub_vcpu_set_cpuid(struct nub_vm *vm, const struct kvm_cpuid_entry2 *entries, unsigned count,
+                       struct nub_error *err);
 int nub_vcpu_set_xcr0(struct nub_vm *vm, uint64_t xcr0, struct nub_error *err);
 int nub_vcpu_get_sregs(struct nub_vm *vm, struct kvm_sregs *sregs, struct nub_error *err);
 int nub_vcpu_set_sregs(struct nub_vm *vm, const struct kvm_sregs *sregs, struct nub_error *err);

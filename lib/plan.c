@@ -154,6 +154,8 @@ int nub_plan_tables(struct nub_plan *plan, unsigned privilege_level, struct nub_
 	    nub_address_space_build(tables, &plan->layout, plan->regions.items, plan->regions.count, plan->maps,
 	                            plan->map_count, privilege_level, err) < 0)
 		return -1;
+	if (privilege_level == 0 && nub_address_space_map_tables(tables, &tables->root_gpa, 1, err) < 0)
+		return -1;
 	return nub_layout_set_page_tables(&plan->layout, tables->size, err);
 }
 

@@ -160,13 +160,11 @@ static int check_state(const struct nub_sandbox *sandbox, struct nub_error *err)
 	return 0;
 }
 
-/* Run from where the vCPU stands until the run is over, and draw the consequences. */
+/* Run from where the vCPU stands, under a deadline that has begun, until the run is over; then draw the consequences. */
 static int go_on(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
 {
 	struct nub_error reason = { 0 };
 
-	if (nub_deadline_start(&sandbox->deadline, &sandbox->vm, sandbox->config.timeout_ns, err) < 0)
-		return -1;
 	int result = run_loop(sandbox, outcome, &reason);
 	nub_deadline_stop(&sandbox->deadline);
 	/* What ran on pages that changed under it is no result. */
@@ -189,8 +187,12 @@ static int run(struct nub_sandbox *sandbox, enum nub_sandbox_goal goal, struct n
 	sandbox->abort_size = 0;
 	if (sandbox->request.size > 0 && nub_sandbox_push_request(sandbox, err) < 0)
 		return nub_hint(err, "give a larger ring with --input");
-	if (enter_at(sandbox, fresh ? sandbox->guest->entry : sandbox->dispatch_gva, err) < 0)
+	if (enter_at(sandbox, fresh ? sandbox->guest->entry : sandbox->dispatch_gva, err) < 0 ||
+	    nub_deadline_start(&sandbox->deadline, &sandbox->vm, sandbox->config.timeout_ns, err) < 0) {
+		/* The guest was not entered and can still be: without this request. */
+		nub_scratch_reset_rings(&sandbox->plan.layout, sandbox->memory.scratch.host);
 		return -1;
+	}
 	return go_on(sandbox, outcome, err);
 }
 
@@ -234,6 +236,8 @@ int nub_sandbox_resume(struct nub_sandbox *sandbox, struct nub_outcome *outcome,
 		nub_vcpu_set_regs(&sandbox->vm, &regs);
 	}
 	sandbox->restored_answer = false;
+	if (nub_deadline_start(&sandbox->deadline, &sandbox->vm, sandbox->config.timeout_ns, err) < 0)
+		return -1;
 	return go_on(sandbox, outcome, err);
 }
 

@@ -50,7 +50,7 @@ struct nub_sandbox {
 	enum nub_sandbox_goal goal;
 	uint64_t generation; /* snapshots between the ELF file and now (R27) */
 	uint64_t peb_gva, stack_top_gva, dispatch_gva;
-	union nub_cpuid cpuid;
+	struct nub_cpuid cpuid;
 	struct nub_cpu_tables cpu_tables;
 	uint64_t roots[NUB_SNAPSHOT_MAX_ROOTS]; /* as the guest named them at its checkpoint (CPL 0) */
 	uint64_t roots_gva;                     /* and where it keeps them */

@@ -62,7 +62,7 @@ struct nub_cpu_state {
 	uint8_t xsave[4096]; /* zeros after that, as KVM_SET_XSAVE wants it */
 	uint32_t msr_count;
 	struct kvm_msr_entry msrs[NUB_SNAPSHOT_MAX_MSRS];
-	union nub_cpuid cpuid; /* what the guest was shown, so what a CPU must have to run it */
+	struct nub_cpuid cpuid; /* what the guest was shown, so what a CPU must have to run it */
 };
 
 /* A run of pages that this file stores, when it is a layer. */
@@ -74,7 +74,7 @@ struct nub_snapshot_meta {
 	uint32_t format_version; /* of the file that was read; written as NUB_SNAPSHOT_VERSION */
 	uint64_t generation;
 	struct nub_hash hash;        /* memory and regions (R28): equality of snapshots */
-	struct nub_hash memory_hash; /* of memory alone: see nub-snapshot(5), Memory hash */
+	struct nub_hash memory_hash; /* of memory alone: nub-snapshot(5), HASHES */
 
 	/* Guest */
 	char *guest_path; /* as it was given; owned; may be "" */
@@ -84,9 +84,8 @@ struct nub_snapshot_meta {
 	uint32_t abi_version, privilege_level;
 	uint64_t image_base, image_size, entry;
 	struct nub_function *functions; /* owned, sorted by name */
-	uint32_t function_count;
-	char **host_functions; /* owned: names that were offered to the guest, sorted */
-	uint32_t host_function_count;
+	char **host_functions;          /* owned: names that were offered to the guest, sorted */
+	uint32_t function_count, host_function_count;
 
 	/* Memory. layout: parts of the image in this file, a gpa of 0 where one is no longer in one piece; page_table_gpa
 	 * is where the tables go when it is restored. */
@@ -106,9 +105,9 @@ struct nub_snapshot_meta {
 	bool has_base;
 	struct nub_hash base_hash;
 	char *base_name;           /* owned; "" when there is none */
-	uint32_t depth;            /* 0 for a file that needs no other; the base's is one less */
 	struct nub_page_run *runs; /* owned; ascending, disjoint; only with has_base */
 	uint32_t run_count;
+	uint32_t depth; /* 0 for a file that needs no other; the base's is one less */
 
 	struct nub_cpu_state cpu; /* last: its CPUID ends in KVM's flexible array */
 };
@@ -146,10 +145,11 @@ int nub_snapshot_decode_meta(const struct nub_snapshot_header *header, const uin
 
 /* Does this host's CPU have every feature that the snapshot's CPUID promises, and its XCR0? Error: SNAPSHOT_CPU, naming
  * the first that is missing. `host` is what nub_cpu_fill_cpuid gives here. */
-int nub_snapshot_check_cpu(const struct nub_snapshot_meta *meta, const union nub_cpuid *host, struct nub_error *err);
+int nub_snapshot_check_cpu(const struct nub_snapshot_meta *meta, const struct nub_cpuid *host, struct nub_error *err);
 
 /* The sregs with which to go on (NUB_NEXT_CALL, NUB_NEXT_RESUME): the snapshot's, completed by what is not kept. *sregs
- * is as KVM has it; `tables` are those of the scratch that was written for this restore, cr3 is tables->cr3. */
+ * is as KVM has it, or meta->cpu.sregs itself; `tables` are those of the scratch that was written for this restore, cr3
+ * is tables->cr3. */
 void nub_snapshot_restore_sregs(const struct nub_snapshot_meta *meta, const struct nub_cpu_tables *tables,
                                 struct kvm_sregs *sregs);
 

@@ -107,18 +107,18 @@ void nub_code_count(const struct nub_codec *codec, const char *what, uint32_t *c
 		*count = 0;
 }
 
-void nub_code_allocate(const struct nub_codec *codec, void *items, uint32_t *count, size_t item_size)
+void *nub_code_allocate(const struct nub_codec *codec, void *items, uint32_t *count, size_t item_size)
 {
 	if (!codec->in)
-		return;
+		return items;
 	if (codec->in->failed)
 		*count = 0;
 	if (*count == 0)
-		return;
+		return NULL;
 	void *memory = calloc(*count, item_size);
 	if (!memory) {
 		nub_cursor_fail(codec->in, NUB_E_NO_MEMORY, "no memory for %u items of %zu bytes", *count, item_size);
 		*count = 0;
 	}
-	memcpy(items, &memory, sizeof(memory));
+	return memory;
 }

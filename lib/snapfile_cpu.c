@@ -101,7 +101,7 @@ void nub_code_cpu(const struct nub_codec *codec, struct nub_snapshot_meta *meta)
 
 void nub_code_cpuid(const struct nub_codec *codec, struct nub_snapshot_meta *meta)
 {
-	struct kvm_cpuid2 *table = &meta->cpu.cpuid.table;
+	struct nub_cpuid *table = &meta->cpu.cpuid;
 
 	nub_code_count(codec, "cpuid.count", &table->nent, NUB_CPUID_ENTRIES, CPUID_SIZE);
 	nub_code_reserved(codec, "section CPUID", 4);
@@ -129,7 +129,7 @@ static void drop_paddings(struct kvm_sregs *sregs)
 void nub_snapshot_drop_unkept(struct nub_snapshot_meta *meta)
 {
 	struct nub_cpu_state *cpu = &meta->cpu;
-	const union nub_cpuid cpuid = cpu->cpuid;
+	const struct nub_cpuid cpuid = cpu->cpuid;
 
 	if (meta->next == NUB_NEXT_INITIALISE) {
 		memset(cpu, 0, sizeof(*cpu));
@@ -149,24 +149,24 @@ void nub_snapshot_drop_unkept(struct nub_snapshot_meta *meta)
 void nub_snapshot_restore_sregs(const struct nub_snapshot_meta *meta, const struct nub_cpu_tables *tables,
                                 struct kvm_sregs *sregs)
 {
-	const struct kvm_sregs *kept = &meta->cpu.sregs;
+	const struct kvm_sregs kept = meta->cpu.sregs; /* *sregs may be these */
 
 	nub_cpu_set_sregs(sregs, tables, meta->privilege_level);
-	sregs->cs = kept->cs;
-	sregs->ss = kept->ss;
-	sregs->ds = kept->ds;
-	sregs->es = kept->es;
-	sregs->fs = kept->fs;
-	sregs->gs = kept->gs;
-	sregs->cr0 = kept->cr0;
-	sregs->cr2 = kept->cr2;
-	sregs->cr4 = kept->cr4;
-	sregs->cr8 = kept->cr8;
-	sregs->efer = kept->efer;
+	sregs->cs = kept.cs;
+	sregs->ss = kept.ss;
+	sregs->ds = kept.ds;
+	sregs->es = kept.es;
+	sregs->fs = kept.fs;
+	sregs->gs = kept.gs;
+	sregs->cr0 = kept.cr0;
+	sregs->cr2 = kept.cr2;
+	sregs->cr4 = kept.cr4;
+	sregs->cr8 = kept.cr8;
+	sregs->efer = kept.efer;
 	if (meta->privilege_level == 3)
 		return;
-	sregs->tr = kept->tr;
-	sregs->ldt = kept->ldt;
-	sregs->gdt = kept->gdt;
-	sregs->idt = kept->idt;
+	sregs->tr = kept.tr;
+	sregs->ldt = kept.ldt;
+	sregs->gdt = kept.gdt;
+	sregs->idt = kept.idt;
 }

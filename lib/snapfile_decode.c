@@ -138,7 +138,7 @@ static int decode(const struct nub_snapshot_header *header, const uint8_t *bytes
 	return 0;
 }
 
-static int add_hint(struct nub_error *err)
+int nub_snapshot_hint(struct nub_error *err)
 {
 	if (!err || err->hint[0] != '\0')
 		return -1;
@@ -155,7 +155,7 @@ int nub_snapshot_decode_meta(const struct nub_snapshot_header *header, const uin
 {
 	memset(meta, 0, sizeof(*meta));
 	meta->format_version = header->version;
-	return decode(header, bytes, size, meta, err) < 0 ? add_hint(err) : 0;
+	return decode(header, bytes, size, meta, err) < 0 ? nub_snapshot_hint(err) : 0;
 }
 
 void nub_snapshot_meta_release(struct nub_snapshot_meta *meta)

@@ -65,10 +65,9 @@ static int check_seal(const uint8_t *bytes, struct nub_error *err)
 
 	if (memcmp(bytes + SEALED_SIZE, seal.bytes, HASH_SIZE) == 0)
 		return 0;
-	nub_fail(err, NUB_E_SNAPSHOT_CORRUPT, 0,
-	         "the snapshot's header does not match its seal (0x%02x%02x..., found 0x%02x%02x...)",
-	         bytes[SEALED_SIZE], bytes[SEALED_SIZE + 1], seal.bytes[0], seal.bytes[1]);
-	return nub_hint(err, "copy the file again, or take the snapshot again");
+	return nub_fail(err, NUB_E_SNAPSHOT_CORRUPT, 0,
+	                "the snapshot's header does not match its seal (0x%02x%02x..., found 0x%02x%02x...)",
+	                bytes[SEALED_SIZE], bytes[SEALED_SIZE + 1], seal.bytes[0], seal.bytes[1]);
 }
 
 static int check_places(const struct nub_snapshot_header *header, struct nub_error *err)
@@ -120,8 +119,7 @@ static int read_fields(struct nub_cursor *cursor, struct nub_snapshot_header *he
 	return cursor->failed ? -1 : check_places(header, err);
 }
 
-int nub_snapshot_decode_header(const uint8_t *bytes, size_t size, struct nub_snapshot_header *header,
-                               struct nub_error *err)
+static int decode(const uint8_t *bytes, size_t size, struct nub_snapshot_header *header, struct nub_error *err)
 {
 	struct nub_cursor cursor = {
 		.bytes = bytes, .size = size, .whole = "the file", .kind = NUB_E_SNAPSHOT_TRUNCATED, .err = err
@@ -131,11 +129,10 @@ int nub_snapshot_decode_header(const uint8_t *bytes, size_t size, struct nub_sna
 	*header = (struct nub_snapshot_header){ 0 };
 	if (magic_size == 0 || memcmp(bytes, NUB_SNAPSHOT_MAGIC, magic_size) != 0)
 		return nub_fail(err, NUB_E_SNAPSHOT_MAGIC, 0, "it is no snapshot: its first bytes are not 'nubsnap'");
-	if (size < NUB_SNAPSHOT_HEADER_SIZE) {
-		nub_fail(err, NUB_E_SNAPSHOT_TRUNCATED, 0, "the snapshot ends at %zu bytes, inside its header (%u)",
-		         size, NUB_SNAPSHOT_HEADER_SIZE);
-		return nub_hint(err, "copy the file again, or take the snapshot again");
-	}
+	if (size < NUB_SNAPSHOT_HEADER_SIZE)
+		return nub_fail(err, NUB_E_SNAPSHOT_TRUNCATED, 0,
+		                "the snapshot ends at %zu bytes, inside its header (%u)", size,
+		                NUB_SNAPSHOT_HEADER_SIZE);
 	nub_cursor_take(&cursor, "header.magic", MAGIC_SIZE);
 	header->version = nub_cursor_u32(&cursor, "header.version");
 	const uint32_t compatible = nub_cursor_u32(&cursor, "header.compatible");
@@ -144,11 +141,17 @@ int nub_snapshot_decode_header(const uint8_t *bytes, size_t size, struct nub_sna
 	return read_fields(&cursor, header, err);
 }
 
+int nub_snapshot_decode_header(const uint8_t *bytes, size_t size, struct nub_snapshot_header *header,
+                               struct nub_error *err)
+{
+	return decode(bytes, size, header, err) < 0 ? nub_snapshot_hint(err) : 0;
+}
+
 int nub_snapshot_check_file_size(const struct nub_snapshot_header *header, uint64_t file_size, struct nub_error *err)
 {
 	if (file_size >= header->file_size)
 		return 0;
 	nub_fail(err, NUB_E_SNAPSHOT_TRUNCATED, 0, "the snapshot ends at %" PRIu64 " bytes, its header says %" PRIu64,
 	         file_size, header->file_size);
-	return nub_hint(err, "copy the file again, or take the snapshot again");
+	return nub_snapshot_hint(err);
 }

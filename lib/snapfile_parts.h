@@ -33,9 +33,8 @@ void nub_code_string(const struct nub_codec *codec, const char *what, char **str
 /* A count of at most `limit`; when it is read, so many items of item_size bytes follow at least. */
 void nub_code_count(const struct nub_codec *codec, const char *what, uint32_t *count, uint32_t limit, size_t item_size);
 
-/* Zeroed memory for *count items that are about to be read, in *items; when they are written it is there already. After
- * a failure *count is 0. */
-void nub_code_allocate(const struct nub_codec *codec, void *items, uint32_t *count, size_t item_size);
+/* Zeroed memory for *count items that are about to be read; `items` when they are written. After a failure *count is 0. */
+void *nub_code_allocate(const struct nub_codec *codec, void *items, uint32_t *count, size_t item_size);
 
 /* An integer field of a struct, as wide as it is there. */
 #define NUB_CODE(codec, what, field)                                                                                   \
@@ -82,7 +81,7 @@ int nub_snapshot_check_memory(const struct nub_snapshot_meta *meta, struct nub_e
 int nub_snapshot_check_regs(const struct nub_snapshot_meta *meta, struct nub_error *err);
 int nub_snapshot_check_sregs(const struct nub_snapshot_meta *meta, struct nub_error *err);
 int nub_snapshot_check_cpu_rest(const struct nub_snapshot_meta *meta, struct nub_error *err);
-int nub_snapshot_check_cpuid(const union nub_cpuid *cpuid, struct nub_error *err);
+int nub_snapshot_check_cpuid(const struct nub_cpuid *cpuid, struct nub_error *err);
 
 /* What follows from the layout's other fields: page_table_gpa, snapshot_size, and *image_end_gpa. */
 void nub_snapshot_derive_layout(struct nub_layout *layout, uint64_t *image_end_gpa);
@@ -94,6 +93,9 @@ int nub_field_fail(struct nub_error *err, const char *field, uint64_t value, con
 /* The same for member `member` of list[index]. */
 int nub_item_fail(struct nub_error *err, const char *list, uint32_t index, const char *member, uint64_t value,
                   const char *allowed);
+
+/* Say what to do about a file that was refused, unless that has been said. Gives -1. */
+int nub_snapshot_hint(struct nub_error *err);
 
 /* ---- snapfile_hash.c ---- */
 

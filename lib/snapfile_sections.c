@@ -73,7 +73,7 @@ static void code_functions(const struct nub_codec *codec, struct nub_snapshot_me
 {
 	nub_code_count(codec, "functions.count", &meta->function_count, NUB_SNAPSHOT_MAX_FUNCTIONS, FUNCTION_SIZE);
 	nub_code_reserved(codec, "section FUNCTIONS", 4);
-	nub_code_allocate(codec, &meta->functions, &meta->function_count, sizeof(*meta->functions));
+	meta->functions = nub_code_allocate(codec, meta->functions, &meta->function_count, sizeof(*meta->functions));
 	for (uint32_t i = 0; i < meta->function_count && !nub_codec_failed(codec); i++)
 		code_function(codec, &meta->functions[i]);
 }
@@ -83,7 +83,8 @@ static void code_host_functions(const struct nub_codec *codec, struct nub_snapsh
 	nub_code_count(codec, "host_functions.count", &meta->host_function_count, NUB_SNAPSHOT_MAX_HOST_FUNCTIONS,
 	               HOST_FUNCTION_SIZE);
 	nub_code_reserved(codec, "section HOST-FUNCTIONS", 4);
-	nub_code_allocate(codec, &meta->host_functions, &meta->host_function_count, sizeof(*meta->host_functions));
+	meta->host_functions =
+	    nub_code_allocate(codec, meta->host_functions, &meta->host_function_count, sizeof(*meta->host_functions));
 	for (uint32_t i = 0; i < meta->host_function_count && !nub_codec_failed(codec); i++) {
 		char name[NUB_NAME_MAX + 1] = { 0 };
 		if (codec->out)
@@ -128,7 +129,7 @@ static void code_regions(const struct nub_codec *codec, struct nub_snapshot_meta
 {
 	nub_code_count(codec, "regions.count", &meta->region_count, NUB_SNAPSHOT_MAX_REGIONS, REGION_SIZE);
 	nub_code_reserved(codec, "section REGIONS", 4);
-	nub_code_allocate(codec, &meta->regions, &meta->region_count, sizeof(*meta->regions));
+	meta->regions = nub_code_allocate(codec, meta->regions, &meta->region_count, sizeof(*meta->regions));
 	for (uint32_t i = 0; i < meta->region_count && !nub_codec_failed(codec); i++) {
 		struct nub_region *region = &meta->regions[i];
 		NUB_CODE(codec, "regions[].type", region->type);
@@ -164,7 +165,7 @@ static void code_layer(const struct nub_codec *codec, struct nub_snapshot_meta *
 	nub_code_count(codec, "layer.run_count", &meta->run_count, NUB_SNAPSHOT_MAX_RUNS, RUN_SIZE);
 	nub_code_reserved(codec, "section LAYER", 4);
 	code_hash(codec, "layer.base_hash", &meta->base_hash);
-	nub_code_allocate(codec, &meta->runs, &meta->run_count, sizeof(*meta->runs));
+	meta->runs = nub_code_allocate(codec, meta->runs, &meta->run_count, sizeof(*meta->runs));
 	for (uint32_t i = 0; i < meta->run_count && !nub_codec_failed(codec); i++) {
 		NUB_CODE(codec, "layer.runs[].gpa", meta->runs[i].gpa);
 		NUB_CODE(codec, "layer.runs[].pages", meta->runs[i].pages);

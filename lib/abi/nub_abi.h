@@ -42,6 +42,11 @@
 #define NUB_SCRATCH_TOP_GPA NUB_U64(0xfffffffff)
 #define NUB_SCRATCH_TOP_GVA NUB_U64(0xffffffffffffefff)
 
+/* Guests at CPL 0 see the page tables that the host made at this gva and up (the seeds' SNAPSHOT_PT_GVA), in the order of
+ * their gpa; the first one's gpa is in scratch's metadata. Up to the end, nothing else can be mapped. */
+#define NUB_PAGE_TABLES_GVA NUB_U64(0xffff800000000000)
+#define NUB_PAGE_TABLES_GVA_END NUB_U64(0xffff810000000000)
+
 /* The lower half ends here: nothing that a guest maps for itself or names to the host lies above. */
 #define NUB_USER_GVA_END NUB_U64(0x800000000000)
 
