@@ -24,7 +24,7 @@ Q = $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual -Wvla -Wundef \
-	-Wformat=2 -Wwrite-strings -Wno-gnu-variable-sized-type-not-at-end $(if $(filter 1,$(WERROR)),-Werror)
+	-Wformat=2 -Wwrite-strings $(if $(filter 1,$(WERROR)),-Werror)
 CFLAGS ?= -O2 -g
 SANFLAGS = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 HARDENING = $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong

@@ -104,7 +104,7 @@ static unsigned vector_stack(unsigned vector)
 static void fill_idt(struct gate *idt, uint64_t monitor_gva)
 {
 	for (unsigned vector = 0; vector < NUB_MONITOR_VECTORS; vector++) {
-		const uint64_t stub = monitor_gva + vector * NUB_MONITOR_STUB_SIZE;
+		const uint64_t stub = monitor_gva + (uint64_t)vector * NUB_MONITOR_STUB_SIZE;
 		/* int3 and into raise their exceptions from CPL 3; any other `int n` there is #GP. */
 		const bool user = vector == 3 || vector == 4;
 
