@@ -29,7 +29,7 @@ $(B)/test/guests/%.elf: test/guests/%.c $(B)/libnubguest.a guests/rt/nub.ld
 GUEST_FLAGS_wx = $(if $(shell ld --help | grep no-warn-rwx-segments),-Wl$(comma)--no-warn-rwx-segments)
 comma = ,
 
-tests: all $(UNITS) $(FUZZERS) $(TEST_GUESTS)
+tests: all $(UNITS) $(FUZZERS) $(TEST_GUESTS) $(BENCH) $(BENCH_BASES)
 
 ## unit: build and run the unit tests (no KVM needed)
 unit: $(UNITS)
