@@ -109,6 +109,17 @@ broken() { # KIND MESSAGE-PATTERN RUN-ARG...
 	broken abi '*log level at offset 0 is 255*' --log-level off "$TEST_GUESTS/bad-value.elf" log-level
 }
 
+@test "hostile: log records above the level are dropped, though the guest sends them (R35)" {
+	nub run "$TEST_GUESTS/loud-log.elf"
+	ended 0 ok
+	[ "${#stderr_lines[@]}" -eq 3 ]
+	[ "${stderr_lines[0]}" = 'error: loud-log.c:1: level 1' ]
+	[ "${stderr_lines[1]}" = 'warn: loud-log.c:2: level 2' ]
+	[ "$(field .exits.log)" -eq 5 ]
+	nub run --log-level off "$TEST_GUESTS/loud-log.elf"
+	[ "${#stderr_lines[@]}" -eq 1 ]
+}
+
 @test "hostile: a halt that makes no sense is named" {
 	local guest=$TEST_GUESTS/bad-halt.elf reason
 	for reason in 1 2 3 77 4294967295; do
