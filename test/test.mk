@@ -32,7 +32,7 @@ comma = ,
 # These run guests, which they find beside themselves.
 $(filter $(B)/test/test_sandbox%,$(UNITS)): | $(GUESTS) $(TEST_GUESTS)
 
-tests: all $(UNITS) $(FUZZERS) $(TEST_GUESTS)
+tests: all $(UNITS) $(FUZZERS) $(TEST_GUESTS) $(BENCH) $(BENCH_BASES)
 
 ## unit: build and run the unit tests (those of sandboxes are skipped without KVM)
 unit: $(UNITS)
