@@ -350,6 +350,7 @@ crashes() { # WAY JQ-FILTER...
 	crashes gp '.vector == 13 and .name == "#GP"' '.symbol | startswith("gp")'
 	crashes privileged '.kind == "exception" and .vector == 13' '.symbol | startswith("privileged")'
 	crashes bad-port '.kind == "bad-port" and .port == 128' '.message | contains("0x80")'
+	crashes bad-port-in '.kind == "bad-port" and .port == 128 and .direction == "in"'
 	crashes exit-port '.kind == "bad-port" and .port == 108'
 }
 
