@@ -414,8 +414,17 @@ struct nub_snapshot_options {
 	const char *const *host_functions; /* names that the guest was offered */
 	size_t host_function_count;
 	const struct nub_snapshot *base; /* store only pages that differ from it; NULL: all */
-	void (*progress)(void *context, uint64_t done, uint64_t total); /* bytes; may be NULL */
+	bool (*progress)(void *context, uint64_t done, uint64_t total); /* bytes; false: give up; may be NULL */
 	void *context;
+	struct nub_snapshot_written *written; /* filled with what was written; may be NULL */
+};
+
+struct nub_snapshot_written {
+	uint8_t hash[16];
+	uint64_t generation;
+	const char *next;                  /* as nub_snapshot_info's */
+	uint64_t mapped_size, stored_size; /* bytes: of the image; written to the file */
+	unsigned depth;
 };
 
 /* Write a snapshot to fd, from its current position: a file (zero pages become holes) or a pipe (they are written). The
@@ -450,8 +459,9 @@ struct nub_snapshot_info {
 	unsigned root_count;
 	const char *const *host_functions;
 	size_t host_function_count;
-	const char *cpu_features; /* names, separated by spaces */
-	unsigned depth;           /* layers below this file */
+	const char *const *cpu_features; /* names of what a CPU must have to restore it */
+	size_t cpu_feature_count;
+	unsigned depth; /* layers below this file */
 	const char *base_name;
 	uint8_t base_hash[16];
 };
