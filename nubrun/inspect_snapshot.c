@@ -79,7 +79,7 @@ static void print_text(const char *path, const struct nub_snapshot_info *info, c
 	printf("snapshot      format %" PRIu32 ", generation %" PRIu64 "\n", info->format_version, info->generation);
 	print_hash("hash", info->hash);
 	printf("next          %s\n", next_words(info->next));
-	printf("copy on write by the %s\n", info->cow == NUB_COW_HOST ? "host" : "guest");
+	printf("copies pages  the %s\n", info->cow == NUB_COW_HOST ? "host" : "guest");
 	print_size("mapped", info->mapped_size);
 	print_size("stored", info->stored_size);
 	print_size("page tables", info->page_table_size);

@@ -50,7 +50,7 @@ struct json_object *nub_json_region(const struct nub_region *region)
 
 	add(object, "type", json_object_new_string(nub_region_type_name(region->type)));
 	add(object, "flags", json_object_new_string(nub_flags_short(region->flags)));
-	add(object, "gpa", nub_json_hex(region->gpa));
+	add(object, "gpa", region->gpa != 0 ? nub_json_hex(region->gpa) : NULL);
 	add(object, "gva", region->gva != 0 ? nub_json_hex(region->gva) : NULL);
 	add(object, "size", json_object_new_uint64(region->size));
 	return object;

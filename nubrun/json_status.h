@@ -17,7 +17,7 @@ struct json_object *nub_json_crash(const struct nub_crash *crash, const struct n
 /* {code, message, hint} */
 struct json_object *nub_json_error(const struct nub_error *error);
 
-/* One region: type, flags, gpa, gva, size, end. */
+/* One region: type, flags, gpa, gva, size. A gpa is null in a snapshot, where pages lie anywhere. */
 struct json_object *nub_json_region(const struct nub_region *region);
 
 /* A log record of the guest's. */
