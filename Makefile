@@ -74,6 +74,7 @@ $(B)/nubrun.bash: $(B)/nubrun
 	$(Q)$< completion bash >$@.tmp && mv $@.tmp $@
 
 include guests/guests.mk
+include test/bench/bench.mk
 include test/test.mk
 include test/lint.mk
 
@@ -81,10 +82,11 @@ include test/lint.mk
 install: all
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig \
 		$(DESTDIR)$(LIBDIR)/nub $(DESTDIR)$(INCLUDEDIR)/nub-guest/abi $(DESTDIR)$(COMPLETIONDIR) \
-		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man7
+		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7
 	install -m 755 $(B)/nubrun $(DESTDIR)$(BINDIR)/nubrun
 	install -m 644 $(B)/nubrun.bash $(DESTDIR)$(COMPLETIONDIR)/nubrun
 	install -m 644 man/*.1 $(DESTDIR)$(MANDIR)/man1
+	install -m 644 man/*.5 $(DESTDIR)$(MANDIR)/man5
 	install -m 644 man/*.7 $(DESTDIR)$(MANDIR)/man7
 	install -m 644 $(B)/libnubguest.a guests/rt/nub.ld $(DESTDIR)$(LIBDIR)/nub
 	install -m 644 guests/rt/nub_guest.h $(DESTDIR)$(INCLUDEDIR)/nub-guest
@@ -94,7 +96,7 @@ install: all
 ## uninstall: remove what install put there
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/nubrun $(DESTDIR)$(COMPLETIONDIR)/nubrun $(DESTDIR)$(LIBDIR)/pkgconfig/nub-guest.pc
-	rm -f $(addprefix $(DESTDIR)$(MANDIR)/,$(patsubst man/%.1,man1/%.1,$(wildcard man/*.1)) $(patsubst man/%.7,man7/%.7,$(wildcard man/*.7)))
+	rm -f $(addprefix $(DESTDIR)$(MANDIR)/,$(patsubst man/%.1,man1/%.1,$(wildcard man/*.1)) $(patsubst man/%.5,man5/%.5,$(wildcard man/*.5)) $(patsubst man/%.7,man7/%.7,$(wildcard man/*.7)))
 	rm -rf $(DESTDIR)$(LIBDIR)/nub $(DESTDIR)$(INCLUDEDIR)/nub-guest
 
 ## clean: remove what was built
@@ -103,7 +105,7 @@ clean:
 
 ## help: this list
 help:
-	@sed -n 's/^## //p' Makefile guests/guests.mk test/test.mk test/lint.mk
+	@sed -n 's/^## //p' Makefile guests/guests.mk test/test.mk test/lint.mk test/bench/bench.mk
 
 .PHONY: all install uninstall clean help
 

@@ -92,9 +92,9 @@ static const uint32_t leaf_7_edx = 1u << 4 /* FSRM */;
 static const uint32_t leaf_80000001_ecx = 1u << 0 /* LAHF64 */ | 1u << 5 /* LZCNT */ | 1u << 8 /* PREFETCHW */;
 static const uint32_t leaf_80000001_edx = 1u << 20 /* NX */ | 1u << 26 /* 1 GiB pages */ | 1u << 29 /* long mode */;
 
-static struct kvm_cpuid_entry2 *add_leaf(union nub_cpuid *cpuid, uint32_t function, uint32_t index, bool indexed)
+static struct kvm_cpuid_entry2 *add_leaf(struct nub_cpuid *cpuid, uint32_t function, uint32_t index, bool indexed)
 {
-	struct kvm_cpuid_entry2 *entry = &cpuid->table.entries[cpuid->table.nent++];
+	struct kvm_cpuid_entry2 *entry = &cpuid->entries[cpuid->nent++];
 
 	*entry = (struct kvm_cpuid_entry2){
 		.function = function,
@@ -104,7 +104,7 @@ static struct kvm_cpuid_entry2 *add_leaf(union nub_cpuid *cpuid, uint32_t functi
 	return entry;
 }
 
-static struct kvm_cpuid_entry2 *add_host_leaf(union nub_cpuid *cpuid, uint32_t function, bool indexed)
+static struct kvm_cpuid_entry2 *add_host_leaf(struct nub_cpuid *cpuid, uint32_t function, bool indexed)
 {
 	struct kvm_cpuid_entry2 *entry = add_leaf(cpuid, function, 0, indexed);
 
@@ -112,7 +112,7 @@ static struct kvm_cpuid_entry2 *add_host_leaf(union nub_cpuid *cpuid, uint32_t f
 	return entry;
 }
 
-void nub_cpu_fill_cpuid(union nub_cpuid *cpuid)
+void nub_cpu_fill_cpuid(struct nub_cpuid *cpuid)
 {
 	/* XSAVE area: 512 bytes legacy, 64 header, then AVX's 256 at 576 (SDM vol. 1, 13.4). */
 	enum { XSAVE_AVX_SIZE = 256, XSAVE_AVX_OFFSET = 576, XSAVE_SIZE = XSAVE_AVX_OFFSET + XSAVE_AVX_SIZE };
@@ -147,17 +147,17 @@ void nub_cpu_fill_cpuid(union nub_cpuid *cpuid)
 	leaf->ebx = leaf->ecx = leaf->edx = 0;
 }
 
-static uint32_t leaf_register(const union nub_cpuid *cpuid, uint32_t function, unsigned reg)
+static uint32_t leaf_register(const struct nub_cpuid *cpuid, uint32_t function, unsigned reg)
 {
-	for (unsigned i = 0; i < cpuid->table.nent; i++) {
-		const struct kvm_cpuid_entry2 *entry = &cpuid->table.entries[i];
+	for (unsigned i = 0; i < cpuid->nent; i++) {
+		const struct kvm_cpuid_entry2 *entry = &cpuid->entries[i];
 		if (entry->function == function)
 			return reg == EAX ? entry->eax : reg == EBX ? entry->ebx : reg == ECX ? entry->ecx : entry->edx;
 	}
 	return 0;
 }
 
-int nub_cpu_check_host(const union nub_cpuid *cpuid, struct nub_error *err)
+int nub_cpu_check_host(const struct nub_cpuid *cpuid, struct nub_error *err)
 {
 	static const struct {
 		uint32_t function;

@@ -37,13 +37,13 @@ void nub_cpu_set_sregs(struct kvm_sregs *sregs, const struct nub_cpu_tables *tab
  * supported features is not asked for: it takes longer than the rest of a VM's start, and some KVMs leave out features
  * that guests at CPL 3 do have. */
 enum { NUB_CPUID_ENTRIES = 10 };
-union nub_cpuid {
-	struct kvm_cpuid2 table;
-	uint8_t bytes[sizeof(struct kvm_cpuid2) + NUB_CPUID_ENTRIES * sizeof(struct kvm_cpuid_entry2)];
+struct nub_cpuid {
+	uint32_t nent;
+	struct kvm_cpuid_entry2 entries[NUB_CPUID_ENTRIES];
 };
-void nub_cpu_fill_cpuid(union nub_cpuid *cpuid);
+void nub_cpu_fill_cpuid(struct nub_cpuid *cpuid);
 
 /* Does the host's CPU have what guests are promised (XSAVE, AVX, NX)? Error: KVM, naming what is missing. */
-int nub_cpu_check_host(const union nub_cpuid *cpuid, struct nub_error *err);
+int nub_cpu_check_host(const struct nub_cpuid *cpuid, struct nub_error *err);
 
 #endif

@@ -1,6 +1,6 @@
 /* A guest's memory as the host has it: the mappings behind its memslots, and reading through gpa and gva (R12, R21, R33).
  *
- * Every host mapping is congruent with its gpa modulo 2 MiB, so that a large leaf can stand on a huge page.
+ * A host mapping of 2 MiB or more is congruent with its gpa modulo 2 MiB, so that a large leaf can stand on a huge page.
  */
 #ifndef NUB_MEMORY_H
 #define NUB_MEMORY_H

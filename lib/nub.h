@@ -312,7 +312,7 @@ enum nub_outcome_kind {
 enum nub_crash_kind {
 	NUB_CRASH_EXCEPTION, /* vector, error_code, and for #PF address and access */
 	NUB_CRASH_ABORT,     /* abort_code, abort_message */
-	NUB_CRASH_BAD_PORT,  /* port */
+	NUB_CRASH_BAD_PORT,  /* port, port_read */
 	NUB_CRASH_NO_MEMORY, /* a guest-physical access that nothing backs: address is a gpa */
 	NUB_CRASH_TRIPLE_FAULT,
 	NUB_CRASH_EMULATION, /* an instruction that this host's KVM can't run */
@@ -340,6 +340,7 @@ struct nub_crash {
 	unsigned access;   /* one of enum nub_region_flags: what the guest tried at `address` */
 	bool page_present; /* #PF: the page is there, its permissions forbid the access */
 	uint16_t port;
+	bool port_read;            /* an `in`, not an `out` */
 	unsigned privilege_level;  /* 0 or 3, of the faulting code */
 	struct nub_registers regs; /* as they were at the faulting instruction */
 	struct nub_region region;  /* where `address` lies, or the nearest region */

@@ -126,7 +126,7 @@ static int start(struct nub_sandbox *sandbox, struct nub_error *err)
 
 static int check_cpu(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err)
 {
-	union nub_cpuid host;
+	struct nub_cpuid host;
 
 	nub_cpu_fill_cpuid(&host);
 	if (nub_snapshot_check_cpu(&snapshot->meta, &host, err) < 0)

@@ -24,6 +24,7 @@ static enum nub_step serve_io(struct nub_sandbox *sandbox, struct nub_outcome *o
 	}
 	nub_crash_exit(sandbox, NUB_CRASH_BAD_PORT, outcome);
 	outcome->crash.port = port;
+	outcome->crash.port_read = run->io.direction == KVM_EXIT_IO_IN;
 	return NUB_STEP_STOP;
 }
 
@@ -113,7 +114,7 @@ static int run_loop(struct nub_sandbox *sandbox, struct nub_outcome *outcome, st
 			outcome->kind = NUB_OUTCOME_TIMED_OUT;
 			return 0;
 		}
-		if (nub_error_class_of(err->kind) != NUB_CLASS_GUEST)
+		if (sandbox->callback_failed || nub_error_class_of(err->kind) != NUB_CLASS_GUEST)
 			return -1;
 		nub_crash_abi(sandbox, err, outcome);
 		return 0;
@@ -159,13 +160,12 @@ static int check_state(const struct nub_sandbox *sandbox, struct nub_error *err)
 	return 0;
 }
 
-/* Run from where the vCPU stands until the run is over, and draw the consequences. */
+/* Run from where the vCPU stands, under a deadline that has begun, until the run is over; then draw the consequences. */
 static int go_on(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
 {
 	struct nub_error reason = { 0 };
 
-	if (nub_deadline_start(&sandbox->deadline, &sandbox->vm, sandbox->config.timeout_ns, err) < 0)
-		return -1;
+	sandbox->callback_failed = false;
 	int result = run_loop(sandbox, outcome, &reason);
 	nub_deadline_stop(&sandbox->deadline);
 	/* What ran on pages that changed under it is no result. */
@@ -188,8 +188,12 @@ static int run(struct nub_sandbox *sandbox, enum nub_sandbox_goal goal, struct n
 	sandbox->abort_size = 0;
 	if (sandbox->request.size > 0 && nub_sandbox_push_request(sandbox, err) < 0)
 		return nub_hint(err, "give a larger ring with --input");
-	if (enter_at(sandbox, fresh ? sandbox->guest->entry : sandbox->dispatch_gva, err) < 0)
+	if (enter_at(sandbox, fresh ? sandbox->guest->entry : sandbox->dispatch_gva, err) < 0 ||
+	    nub_deadline_start(&sandbox->deadline, &sandbox->vm, sandbox->config.timeout_ns, err) < 0) {
+		/* The guest was not entered and can still be: without this request. */
+		nub_scratch_reset_rings(&sandbox->plan.layout, sandbox->memory.scratch.host);
 		return -1;
+	}
 	return go_on(sandbox, outcome, err);
 }
 
@@ -233,6 +237,8 @@ int nub_sandbox_resume(struct nub_sandbox *sandbox, struct nub_outcome *outcome,
 		nub_vcpu_set_regs(&sandbox->vm, &regs);
 	}
 	sandbox->restored_answer = false;
+	if (nub_deadline_start(&sandbox->deadline, &sandbox->vm, sandbox->config.timeout_ns, err) < 0)
+		return -1;
 	return go_on(sandbox, outcome, err);
 }
 

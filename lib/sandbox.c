@@ -94,7 +94,7 @@ int nub_sandbox_build_vm(struct nub_sandbox *sandbox, struct nub_error *err)
 	for (size_t i = 0; i < memory->file_count; i++)
 		if (nub_sandbox_set_slot(sandbox, NUB_SLOT_FILES + (enum nub_slot)i, &memory->files[i], err) < 0)
 			return -1;
-	if (nub_vcpu_set_cpuid(vm, &sandbox->cpuid.table, err) < 0)
+	if (nub_vcpu_set_cpuid(vm, sandbox->cpuid.entries, sandbox->cpuid.nent, err) < 0)
 		return -1;
 	return nub_vcpu_set_xcr0(vm, NUB_XCR0, err);
 }

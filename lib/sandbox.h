@@ -50,7 +50,7 @@ struct nub_sandbox {
 	enum nub_sandbox_goal goal;
 	uint64_t generation; /* snapshots between the ELF file and now (R27) */
 	uint64_t peb_gva, stack_top_gva, dispatch_gva;
-	union nub_cpuid cpuid;
+	struct nub_cpuid cpuid;
 	struct nub_cpu_tables cpu_tables;
 	uint64_t roots[NUB_SNAPSHOT_MAX_ROOTS]; /* as the guest named them at its checkpoint (CPL 0) */
 	uint64_t roots_gva;                     /* and where it keeps them */
@@ -67,6 +67,7 @@ struct nub_sandbox {
 	struct nub_buffer request; /* what goes on the input ring */
 	uint8_t abort_bytes[NUB_ABORT_BUFFER_SIZE];
 	size_t abort_size;
+	bool callback_failed; /* the error that ends the run is the embedder's, whatever its kind */
 };
 
 /* How an exit was dealt with. -1 is an error as ever; a GUEST-class error becomes a crash. */

@@ -62,7 +62,7 @@ struct nub_cpu_state {
 	uint8_t xsave[4096]; /* zeros after that, as KVM_SET_XSAVE wants it */
 	uint32_t msr_count;
 	struct kvm_msr_entry msrs[NUB_SNAPSHOT_MAX_MSRS];
-	union nub_cpuid cpuid; /* what the guest was shown, so what a CPU must have to run it */
+	struct nub_cpuid cpuid; /* what the guest was shown, so what a CPU must have to run it */
 };
 
 /* A run of pages that this file stores, when it is a layer. */
@@ -145,7 +145,7 @@ int nub_snapshot_decode_meta(const struct nub_snapshot_header *header, const uin
 
 /* Does this host's CPU have every feature that the snapshot's CPUID promises, and its XCR0? Error: SNAPSHOT_CPU, naming
  * the first that is missing. `host` is what nub_cpu_fill_cpuid gives here. */
-int nub_snapshot_check_cpu(const struct nub_snapshot_meta *meta, const union nub_cpuid *host, struct nub_error *err);
+int nub_snapshot_check_cpu(const struct nub_snapshot_meta *meta, const struct nub_cpuid *host, struct nub_error *err);
 
 /* The sregs with which to go on (NUB_NEXT_CALL, NUB_NEXT_RESUME): the snapshot's, completed by what is not kept. *sregs
  * is as KVM has it, or meta->cpu.sregs itself; `tables` are those of the scratch that was written for this restore, cr3

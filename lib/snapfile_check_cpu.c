@@ -149,9 +149,9 @@ int nub_snapshot_check_cpu_rest(const struct nub_snapshot_meta *meta, struct nub
 
 /* ---- CPUID ---- */
 
-int nub_snapshot_check_cpuid(const union nub_cpuid *cpuid, struct nub_error *err)
+int nub_snapshot_check_cpuid(const struct nub_cpuid *cpuid, struct nub_error *err)
 {
-	const struct kvm_cpuid2 *table = &cpuid->table;
+	const struct nub_cpuid *table = cpuid;
 
 	if (table->nent == 0 || table->nent > NUB_CPUID_ENTRIES)
 		return nub_field_fail(err, "cpuid.count", table->nent, "1 to 0x%x", NUB_CPUID_ENTRIES);

@@ -101,7 +101,7 @@ void nub_code_cpu(const struct nub_codec *codec, struct nub_snapshot_meta *meta)
 
 void nub_code_cpuid(const struct nub_codec *codec, struct nub_snapshot_meta *meta)
 {
-	struct kvm_cpuid2 *table = &meta->cpu.cpuid.table;
+	struct nub_cpuid *table = &meta->cpu.cpuid;
 
 	nub_code_count(codec, "cpuid.count", &table->nent, NUB_CPUID_ENTRIES, CPUID_SIZE);
 	nub_code_reserved(codec, "section CPUID", 4);
@@ -129,7 +129,7 @@ static void drop_paddings(struct kvm_sregs *sregs)
 void nub_snapshot_drop_unkept(struct nub_snapshot_meta *meta)
 {
 	struct nub_cpu_state *cpu = &meta->cpu;
-	const union nub_cpuid cpuid = cpu->cpuid;
+	const struct nub_cpuid cpuid = cpu->cpuid;
 
 	if (meta->next == NUB_NEXT_INITIALISE) {
 		memset(cpu, 0, sizeof(*cpu));

@@ -5,11 +5,11 @@
 #include "error.h"
 #include "snapfile_parts.h"
 
-static const struct kvm_cpuid_entry2 *find_leaf(const union nub_cpuid *cpuid, uint32_t function, uint32_t index)
+static const struct kvm_cpuid_entry2 *find_leaf(const struct nub_cpuid *cpuid, uint32_t function, uint32_t index)
 {
-	for (uint32_t i = 0; i < cpuid->table.nent && i < NUB_CPUID_ENTRIES; i++)
-		if (cpuid->table.entries[i].function == function && cpuid->table.entries[i].index == index)
-			return &cpuid->table.entries[i];
+	for (uint32_t i = 0; i < cpuid->nent && i < NUB_CPUID_ENTRIES; i++)
+		if (cpuid->entries[i].function == function && cpuid->entries[i].index == index)
+			return &cpuid->entries[i];
 	return NULL;
 }
 
@@ -31,9 +31,9 @@ static int fail_missing(uint32_t function, enum nub_cpuid_register reg, unsigned
 	return nub_hint(err, "restore it on a CPU that has it, or take the snapshot again on this one");
 }
 
-int nub_snapshot_check_cpu(const struct nub_snapshot_meta *meta, const union nub_cpuid *host, struct nub_error *err)
+int nub_snapshot_check_cpu(const struct nub_snapshot_meta *meta, const struct nub_cpuid *host, struct nub_error *err)
 {
-	const struct kvm_cpuid2 *table = &meta->cpu.cpuid.table;
+	const struct nub_cpuid *table = &meta->cpu.cpuid;
 
 	for (uint32_t i = 0; i < table->nent; i++) {
 		const struct kvm_cpuid_entry2 *shown = &table->entries[i];

@@ -81,7 +81,7 @@ int nub_snapshot_check_memory(const struct nub_snapshot_meta *meta, struct nub_e
 int nub_snapshot_check_regs(const struct nub_snapshot_meta *meta, struct nub_error *err);
 int nub_snapshot_check_sregs(const struct nub_snapshot_meta *meta, struct nub_error *err);
 int nub_snapshot_check_cpu_rest(const struct nub_snapshot_meta *meta, struct nub_error *err);
-int nub_snapshot_check_cpuid(const union nub_cpuid *cpuid, struct nub_error *err);
+int nub_snapshot_check_cpuid(const struct nub_cpuid *cpuid, struct nub_error *err);
 
 /* What follows from the layout's other fields: page_table_gpa, snapshot_size, and *image_end_gpa. */
 void nub_snapshot_derive_layout(struct nub_layout *layout, uint64_t *image_end_gpa);

@@ -48,7 +48,7 @@ static int add_extent(struct writer *writer, uint64_t gpa, const uint8_t *bytes,
 		last->size += NUB_PAGE_SIZE;
 		return 0;
 	}
-	if (writer->extent_count == writer->extent_capacity) {
+	if (!writer->extents || writer->extent_count == writer->extent_capacity) {
 		const size_t capacity = writer->extent_capacity ? 2 * writer->extent_capacity : 64;
 		struct extent *extents = reallocarray(writer->extents, capacity, sizeof(*extents));
 		if (!extents)
@@ -69,7 +69,7 @@ static int add_run(struct nub_snapshot_meta *meta, uint64_t gpa, struct nub_erro
 		return 0;
 	}
 	/* Powers of two are where the array grows. */
-	if ((meta->run_count & (meta->run_count - 1)) == 0) {
+	if (!meta->runs || (meta->run_count & (meta->run_count - 1)) == 0) {
 		struct nub_page_run *runs =
 		    reallocarray(meta->runs, meta->run_count ? 2 * (size_t)meta->run_count : 1, sizeof(*runs));
 		if (!runs)
@@ -361,7 +361,7 @@ static int write_snapshot(struct writer *writer, int fd, struct nub_error *err)
 {
 	struct nub_sandbox *sandbox = writer->sandbox;
 	struct patch patches[NUB_SNAPSHOT_MAX_ROOTS];
-	uint64_t roots[NUB_SNAPSHOT_MAX_ROOTS];
+	uint64_t roots[NUB_SNAPSHOT_MAX_ROOTS] = { 0 };
 	unsigned root_count;
 
 	if (find_roots(writer, roots, &root_count, err) < 0 ||

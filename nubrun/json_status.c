@@ -136,8 +136,10 @@ struct json_object *nub_json_crash(const struct nub_crash *crash, const struct n
 		add_address(object, crash);
 	if (crash->has_region)
 		add(object, "region", crash_region(crash));
-	if (crash->kind == NUB_CRASH_BAD_PORT)
+	if (crash->kind == NUB_CRASH_BAD_PORT) {
 		add_count(object, "port", crash->port);
+		add(object, "direction", json_object_new_string(crash->port_read ? "in" : "out"));
+	}
 	if (crash->kind == NUB_CRASH_ABORT) {
 		struct json_object *detail = json_object_new_object();
 		add_count(detail, "code", crash->abort_code);

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,6 +12,7 @@
 #include "json_snapshot.h"
 #include "memory_map.h"
 #include "replace_file.h"
+#include "signals.h"
 #include "stream.h"
 #include "util.h"
 
@@ -107,13 +107,9 @@ static int save_file(struct nub_sandbox *sandbox, const struct nub_snapshot *fla
                      struct nub_snapshot_options *options, struct progress *progress, const char *path,
                      struct nub_error *err)
 {
-	static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 	sigset_t held, old;
 
-	sigemptyset(&held);
-	for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++)
-		sigaddset(&held, ending[i]);
-	sigprocmask(SIG_BLOCK, &held, &old);
+	nub_hold_signals(&held, &old);
 	progress->held = &held;
 	int failed = flatten != NULL ? nub_snapshot_flatten(flatten, options, path, err)
 	                             : nub_snapshot_save(sandbox, options, path, err);

@@ -50,6 +50,11 @@ complete_line() { # WORD...
 	[ "$output" = check ]
 	complete_line nubrun run "$GUESTS/hello.pie.e"
 	[ "${lines[0]}" = "$GUESTS/hello.pie.elf" ]
+	touch "$BATS_TEST_TMPDIR/two words.elf"
+	complete_line nubrun inspect "$BATS_TEST_TMPDIR/two"
+	[ "$output" = "$BATS_TEST_TMPDIR/two words.elf" ]
+	complete_line nubrun run --init-data "$BATS_TEST_TMPDIR/two"
+	[ "$output" = "$BATS_TEST_TMPDIR/two words.elf" ]
 	complete_line nubrun run --heap 1
 	[ "$output" = "" ]
 	complete_line nubrun ""

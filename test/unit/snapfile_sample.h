@@ -147,7 +147,7 @@ static inline void sample_cpu(struct nub_snapshot_meta *meta)
 	memcpy(cpu->msrs, msrs, sizeof(msrs));
 }
 
-static inline void sample_cpuid(union nub_cpuid *cpuid)
+static inline void sample_cpuid(struct nub_cpuid *cpuid)
 {
 	static const struct kvm_cpuid_entry2 entries[] = {
 		{ .function = 0, .eax = 0xd, .ebx = 0x756e6547, .ecx = 0x6c65746e, .edx = 0x49656e69 },
@@ -157,8 +157,8 @@ static inline void sample_cpuid(union nub_cpuid *cpuid)
 		{ .function = 0xd, .index = 2, .flags = 1, .eax = 256, .ebx = 576 },
 	};
 
-	cpuid->table.nent = sizeof(entries) / sizeof(entries[0]);
-	memcpy(cpuid->table.entries, entries, sizeof(entries));
+	cpuid->nent = sizeof(entries) / sizeof(entries[0]);
+	memcpy(cpuid->entries, entries, sizeof(entries));
 }
 
 static inline void sample_layer(struct nub_snapshot_meta *meta)

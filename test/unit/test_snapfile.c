@@ -316,28 +316,28 @@ static void test_check_cpu(void **state)
 	(void)state;
 	struct nub_snapshot_meta meta;
 	struct nub_error err = { 0 };
-	union nub_cpuid host;
+	struct nub_cpuid host;
 
 	sample_meta(&meta, SAMPLE_LAYER);
 	host = meta.cpu.cpuid;
 	MUST(nub_snapshot_check_cpu(&meta, &host, &err));
-	host.table.entries[2].ebx |= 1u << 8;
+	host.entries[2].ebx |= 1u << 8;
 	MUST(nub_snapshot_check_cpu(&meta, &host, &err)); /* has more than it needs */
-	host.table.entries[0].ebx = 0;
+	host.entries[0].ebx = 0;
 	MUST(nub_snapshot_check_cpu(&meta, &host, &err)); /* of another vendor */
-	host.table.entries[2].ebx &= ~(1u << 5);
+	host.entries[2].ebx &= ~(1u << 5);
 	assert_fails(nub_snapshot_check_cpu(&meta, &host, &err), &err, NUB_E_SNAPSHOT_CPU,
 	             "this CPU has no AVX2 (CPUID leaf 0x7 EBX bit 5)");
 	assert_string_not_equal(err.hint, "");
 	host = meta.cpu.cpuid;
-	meta.cpu.cpuid.table.entries[1].edx |= 1u << 18;
+	meta.cpu.cpuid.entries[1].edx |= 1u << 18;
 	assert_fails(nub_snapshot_check_cpu(&meta, &host, &err), &err, NUB_E_SNAPSHOT_CPU, "leaf 0x1 EDX bit 18");
 	meta.cpu.cpuid = host;
-	host.table.entries[3].eax = 3;
+	host.entries[3].eax = 3;
 	assert_fails(nub_snapshot_check_cpu(&meta, &host, &err), &err, NUB_E_SNAPSHOT_CPU, "AVX state");
-	meta.cpu.cpuid.table.entries[3].eax = 3;
+	meta.cpu.cpuid.entries[3].eax = 3;
 	assert_fails(nub_snapshot_check_cpu(&meta, &host, &err), &err, NUB_E_SNAPSHOT_CPU, "AVX state"); /* xcr0 */
-	meta.cpu.cpuid.table.entries[4].index = 9;
+	meta.cpu.cpuid.entries[4].index = 9;
 	assert_fails(nub_snapshot_check_cpu(&meta, &host, &err), &err, NUB_E_SNAPSHOT_CPU, "leaf 0xd, index 9");
 	nub_snapshot_meta_release(&meta);
 }
@@ -348,12 +348,12 @@ static void test_feature_names(void **state)
 	(void)state;
 	struct nub_snapshot_meta meta = { 0 };
 	struct nub_error err = { 0 };
-	union nub_cpuid host;
+	struct nub_cpuid host;
 	unsigned named = 0;
 
 	nub_cpu_fill_cpuid(&host);
-	for (uint32_t i = 0; i < host.table.nent; i++) {
-		const struct kvm_cpuid_entry2 *leaf = &host.table.entries[i];
+	for (uint32_t i = 0; i < host.nent; i++) {
+		const struct kvm_cpuid_entry2 *leaf = &host.entries[i];
 		const uint32_t values[NUB_CPUID_REGISTERS] = { leaf->eax, leaf->ebx, leaf->ecx, leaf->edx };
 		for (enum nub_cpuid_register reg = 0; reg < NUB_CPUID_REGISTERS; reg++)
 			for (unsigned bit = 0; bit < 32; bit++) {

@@ -1,0 +1,249 @@
+/* The CPU that guests start on: segment and control registers for both privilege levels, and the CPUID that they see. */
+#include "unit.h"
+
+#include <cpuid.h>
+
+#include "cpu.h"
+
+static const struct nub_cpu_tables tables = {
+	.gdt = 0xffffffffffff8000,
+	.idt = 0xffffffffffff8038,
+	.tss = 0xffffffffffff8238,
+	.idt_limit = 0x1ff,
+	.tss_limit = 0x76,
+	.cr3 = 0x123000,
+};
+
+/* Whatever was there before. */
+static struct kvm_sregs sregs_for(unsigned privilege_level)
+{
+	struct kvm_sregs sregs;
+
+	memset(&sregs, 0xa5, sizeof(sregs));
+	nub_cpu_set_sregs(&sregs, &tables, privilege_level);
+	return sregs;
+}
+
+static void check_flat(const struct kvm_segment *segment, unsigned selector, unsigned type, unsigned dpl)
+{
+	assert_int_equal(segment->selector, selector);
+	assert_int_equal(segment->type, type);
+	assert_int_equal(segment->dpl, dpl);
+	assert_int_equal(segment->base, 0);
+	assert_int_equal(segment->limit, 0xffffffff);
+	assert_int_equal(segment->present, 1);
+	assert_int_equal(segment->s, 1);
+	assert_int_equal(segment->g, 1);
+	assert_int_equal(segment->l, type == 11);
+	assert_int_equal(segment->db, type != 11);
+	assert_int_equal(segment->unusable, 0);
+}
+
+static void check_segments(unsigned privilege_level, unsigned code, unsigned data)
+{
+	const struct kvm_sregs sregs = sregs_for(privilege_level);
+	const struct kvm_segment *const data_segments[] = { &sregs.ss, &sregs.ds, &sregs.es, &sregs.fs, &sregs.gs };
+
+	check_flat(&sregs.cs, code, 11, privilege_level);
+	for (size_t i = 0; i < sizeof(data_segments) / sizeof(data_segments[0]); i++)
+		check_flat(data_segments[i], data, 3, privilege_level);
+	assert_int_equal(sregs.ldt.unusable, 1);
+	assert_int_equal(sregs.tr.selector, 0x18);
+	assert_int_equal(sregs.tr.base, tables.tss);
+	assert_int_equal(sregs.tr.limit, tables.tss_limit);
+	assert_int_equal(sregs.tr.type, 11); /* busy: VM entry demands it */
+	assert_int_equal(sregs.tr.present, 1);
+	assert_int_equal(sregs.tr.s, 0);
+	assert_int_equal(sregs.tr.unusable, 0);
+	assert_int_equal(sregs.gdt.base, tables.gdt);
+	assert_int_equal(sregs.gdt.limit, 0x37);
+	assert_int_equal(sregs.idt.base, tables.idt);
+	assert_int_equal(sregs.idt.limit, tables.idt_limit);
+}
+
+static void segments_for_cpl_3(void **state)
+{
+	(void)state;
+	check_segments(3, 0x33, 0x2b);
+}
+
+static void segments_for_cpl_0(void **state)
+{
+	(void)state;
+	check_segments(0, 0x08, 0x10);
+}
+
+/* All bits, so that none is on by accident: no SCE (syscall), TSD, PCE, PVI, SMEP, SMAP, PKE. */
+static void control_registers(void **state)
+{
+	(void)state;
+	for (unsigned level = 0; level <= 3; level += 3) {
+		const struct kvm_sregs sregs = sregs_for(level);
+
+		/* PG 31, AM 18, WP 16, NE 5, ET 4, MP 1, PE 0 */
+		assert_int_equal(sregs.cr0, 1u << 31 | 1u << 18 | 1u << 16 | 1u << 5 | 1u << 4 | 1u << 1 | 1u);
+		/* OSXSAVE 18, FSGSBASE 16, OSXMMEXCPT 10, OSFXSR 9, PAE 5 */
+		assert_int_equal(sregs.cr4, 1u << 18 | 1u << 16 | 1u << 10 | 1u << 9 | 1u << 5);
+		/* NXE 11, LMA 10, LME 8 */
+		assert_int_equal(sregs.efer, 1u << 11 | 1u << 10 | 1u << 8);
+		assert_int_equal(sregs.cr2, 0);
+		assert_int_equal(sregs.cr3, tables.cr3);
+		assert_int_equal(sregs.cr8, 0);
+	}
+}
+
+static void apic_base_is_kept(void **state)
+{
+	(void)state;
+	assert_int_equal(sregs_for(3).apic_base, 0xa5a5a5a5a5a5a5a5);
+}
+
+static const struct kvm_cpuid_entry2 *leaf(const struct nub_cpuid *cpuid, uint32_t function, uint32_t index)
+{
+	for (unsigned i = 0; i < cpuid->nent; i++)
+		if (cpuid->entries[i].function == function && cpuid->entries[i].index == index)
+			return &cpuid->entries[i];
+	fail_msg("no CPUID leaf 0x%x.%u", function, index);
+	return NULL;
+}
+
+static void host_leaf(uint32_t function, uint32_t found[4])
+{
+	__cpuid_count(function, 0, found[0], found[1], found[2], found[3]);
+}
+
+/* A guest that believes in a feature which the CPU lacks dies of #UD. */
+static void cpuid_is_a_subset_of_the_hosts(void **state)
+{
+	struct nub_cpuid cpuid;
+	uint32_t host[4];
+
+	(void)state;
+	nub_cpu_fill_cpuid(&cpuid);
+	host_leaf(1, host);
+	assert_int_equal(leaf(&cpuid, 1, 0)->eax, host[0]);
+	assert_int_equal(leaf(&cpuid, 1, 0)->ecx & ~host[2] & ~(1u << 31), 0);
+	assert_int_equal(leaf(&cpuid, 1, 0)->edx & ~host[3], 0);
+	host_leaf(7, host);
+	assert_int_equal(leaf(&cpuid, 7, 0)->ebx & ~host[1], 0);
+	assert_int_equal(leaf(&cpuid, 7, 0)->ecx & ~host[2], 0);
+	assert_int_equal(leaf(&cpuid, 7, 0)->edx & ~host[3], 0);
+	host_leaf(0x80000001, host);
+	assert_int_equal(leaf(&cpuid, 0x80000001, 0)->ecx & ~host[2], 0);
+	assert_int_equal(leaf(&cpuid, 0x80000001, 0)->edx & ~host[3], 0);
+	host_leaf(0x80000008, host);
+	assert_int_equal(leaf(&cpuid, 0x80000008, 0)->eax, host[0] & 0xffff);
+	host_leaf(0, host);
+	assert_int_equal(leaf(&cpuid, 0, 0)->ebx, host[1]);
+	assert_int_equal(leaf(&cpuid, 0, 0)->ecx, host[2]);
+	assert_int_equal(leaf(&cpuid, 0, 0)->edx, host[3]);
+}
+
+/* What needs a kernel's help, wider XSAVE state, or shows which of the host's CPUs this is. */
+static void cpuid_hides_what_guests_may_not_use(void **state)
+{
+	struct nub_cpuid cpuid;
+	const struct kvm_cpuid_entry2 *found;
+
+	(void)state;
+	nub_cpu_fill_cpuid(&cpuid);
+	found = leaf(&cpuid, 1, 0);
+	/* MONITOR, VMX, x2APIC, TSC-deadline; OSXSAVE follows CR4 */
+	assert_int_equal(found->ecx & (1u << 3 | 1u << 5 | 1u << 21 | 1u << 24 | 1u << 27), 0);
+	assert_int_equal(found->ecx >> 31, 1); /* it says that it is a guest */
+	/* APIC, SEP, MTRR, MCA, MCE, DS, ACPI, HTT */
+	assert_int_equal(
+	    found->edx & (1u << 9 | 1u << 11 | 1u << 12 | 1u << 14 | 1u << 7 | 1u << 21 | 1u << 22 | 1u << 28), 0);
+	assert_int_equal(found->ebx >> 16, 0); /* APIC 0, no siblings */
+	found = leaf(&cpuid, 7, 0);
+	/* SGX, SMEP, INVPCID, RTM, MPX, AVX-512 F DQ IFMA PF ER CD BW VL, SMAP, PT */
+	assert_int_equal(found->ebx &
+	                     (1u << 2 | 1u << 7 | 1u << 10 | 1u << 11 | 1u << 14 | 1u << 16 | 1u << 17 | 1u << 20 |
+	                      1u << 21 | 1u << 25 | 1u << 26 | 1u << 27 | 1u << 28 | 1u << 30 | 1u << 31),
+	                 0);
+	/* AVX-512 VBMI, PKU, OSPKE, LA57, RDPID */
+	assert_int_equal(found->ecx & (1u << 1 | 1u << 3 | 1u << 4 | 1u << 16 | 1u << 22), 0);
+	/* UINTR, AMX, IBRS, ARCH_CAPABILITIES */
+	assert_int_equal(found->edx & (1u << 5 | 1u << 22 | 1u << 24 | 1u << 25 | 1u << 26 | 1u << 29), 0);
+	found = leaf(&cpuid, 0x80000001, 0);
+	assert_int_equal(found->ecx & 1u << 2, 0);               /* SVM */
+	assert_int_equal(found->edx & (1u << 11 | 1u << 27), 0); /* SYSCALL, RDTSCP */
+}
+
+/* The leaves of XSAVE describe x87, SSE and AVX, whatever the host has beyond it. */
+static void cpuid_limits(void **state)
+{
+	struct nub_cpuid cpuid;
+
+	(void)state;
+	nub_cpu_fill_cpuid(&cpuid);
+	assert_int_equal(leaf(&cpuid, 0, 0)->eax, 0xd);
+	assert_int_equal(leaf(&cpuid, 7, 0)->eax, 0);
+	assert_int_equal(leaf(&cpuid, 0xd, 0)->eax, 7);
+	assert_int_equal(leaf(&cpuid, 0xd, 0)->ebx, 832);
+	assert_int_equal(leaf(&cpuid, 0xd, 0)->ecx, 832);
+	assert_int_equal(leaf(&cpuid, 0xd, 0)->edx, 0);
+	assert_int_equal(leaf(&cpuid, 0xd, 2)->eax, 256);
+	assert_int_equal(leaf(&cpuid, 0xd, 2)->ebx, 576);
+	assert_int_equal(leaf(&cpuid, 0x80000000, 0)->eax, 0x80000008);
+	assert_in_range(cpuid.nent, 1, NUB_CPUID_ENTRIES);
+	for (unsigned i = 0; i < cpuid.nent; i++)
+		assert_ptr_equal(leaf(&cpuid, cpuid.entries[i].function, cpuid.entries[i].index), &cpuid.entries[i]);
+}
+
+/* Each promise that the host does not keep is named. */
+static void missing_features_are_named(void **state)
+{
+	static const struct {
+		uint32_t function;
+		size_t reg;
+		unsigned bit;
+		const char *name;
+	} needed[] = {
+		{ 1, offsetof(struct kvm_cpuid_entry2, ecx), 26, "XSAVE" },
+		{ 1, offsetof(struct kvm_cpuid_entry2, ecx), 28, "AVX" },
+		{ 7, offsetof(struct kvm_cpuid_entry2, ebx), 0, "FSGSBASE" },
+		{ 0x80000001, offsetof(struct kvm_cpuid_entry2, edx), 20, "NX" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+		struct nub_error err = { 0 };
+		struct nub_cpuid cpuid = { 0 };
+
+		/* A host that has it all. */
+		for (size_t k = 0; k < 3; k++)
+			cpuid.entries[k] = (struct kvm_cpuid_entry2){ .function = k == 2   ? 0x80000001
+				                                                  : k == 1 ? 7
+				                                                           : 1,
+				                                      .ebx = ~0u,
+				                                      .ecx = ~0u,
+				                                      .edx = ~0u };
+		cpuid.nent = 3;
+		assert_int_equal(nub_cpu_check_host(&cpuid, &err), 0);
+		for (unsigned k = 0; k < 3; k++) {
+			uint8_t *entry = (uint8_t *)&cpuid.entries[k];
+			if (cpuid.entries[k].function == needed[i].function)
+				*(uint32_t *)(void *)(entry + needed[i].reg) &= ~(1u << needed[i].bit);
+		}
+		assert_int_equal(nub_cpu_check_host(&cpuid, &err), -1);
+		assert_int_equal(err.kind, NUB_E_KVM);
+		assert_non_null(strstr(err.message, needed[i].name));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(segments_for_cpl_3),
+		cmocka_unit_test(segments_for_cpl_0),
+		cmocka_unit_test(control_registers),
+		cmocka_unit_test(apic_base_is_kept),
+		cmocka_unit_test(cpuid_is_a_subset_of_the_hosts),
+		cmocka_unit_test(cpuid_hides_what_guests_may_not_use),
+		cmocka_unit_test(cpuid_limits),
+		cmocka_unit_test(missing_features_are_named),
+	};
+
+	return cmocka_run_group_tests_name("cpu", tests, NULL, NULL);
+}

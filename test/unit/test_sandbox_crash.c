@@ -1,0 +1,236 @@
+/* What a sandbox says of a guest that crashed: kind, vector, address, access, region, symbol; aborts (R34). Real KVM. */
+#include "kvm_guest.h"
+
+/* Crash in this way, in main. */
+static const struct nub_crash *crash(struct guest *guest, const char *way)
+{
+	guest_open(guest, "crash.elf");
+	guest_main(guest, way, NUB_OUTCOME_CRASHED);
+	assert_int_equal(guest->outcome.crash.privilege_level, 3);
+	return &guest->outcome.crash;
+}
+
+static void expect_symbol(const struct guest *guest, const char *expected)
+{
+	uint64_t offset;
+	const char *name = nub_image_symbol(guest->image, guest->outcome.crash.regs.rip, &offset);
+
+	assert_non_null(name);
+	if (strncmp(name, expected, strlen(expected)) != 0)
+		fail_msg("crashed in %s+0x%lx, not in %s", name, (unsigned long)offset, expected);
+}
+
+/* R1, R11: who touches what its region forbids gets #PF, with address, access and whether a page is there. */
+static void page_faults(void **state)
+{
+	static const struct {
+		const char *way, *symbol;
+		unsigned access;
+		bool present;
+		enum nub_region_type region;
+	} cases[] = {
+		{ "guard", "guard", NUB_REGION_WRITE, false, NUB_REGION_GUARD },
+		{ "write-code", "write_code", NUB_REGION_WRITE, true, NUB_REGION_CODE },
+		{ "write-rodata", "write_rodata", NUB_REGION_WRITE, true, NUB_REGION_CODE },
+		{ "recursion", "recurse", NUB_REGION_WRITE, false, NUB_REGION_GUARD },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct guest guest;
+		const struct nub_crash *found = crash(&guest, cases[i].way);
+
+		assert_int_equal(found->kind, NUB_CRASH_EXCEPTION);
+		assert_true(found->has_vector && found->has_address && found->has_region);
+		assert_int_equal(found->vector, 14);
+		assert_int_equal(found->access, cases[i].access);
+		assert_int_equal(found->page_present, cases[i].present);
+		assert_int_equal(found->error_code & 4, 4); /* from CPL 3 */
+		assert_int_equal(found->region.type, cases[i].region);
+		assert_int_equal(found->region_distance, 0);
+		assert_in_range(found->address, found->region.gva, found->region.gva + found->region.size - 1);
+		expect_symbol(&guest, cases[i].symbol);
+		guest_close(&guest);
+	}
+}
+
+/* R1: below the first region; the distance leads up to it. */
+static void null_pointers(void **state)
+{
+	struct guest guest;
+	const struct nub_crash *found = crash(&guest, "null");
+
+	(void)state;
+	assert_int_equal(found->vector, 14);
+	assert_int_equal(found->address, 0);
+	assert_int_equal(found->access, NUB_REGION_WRITE);
+	assert_false(found->page_present);
+	assert_true(found->has_region);
+	assert_int_equal(found->region_distance, found->region.gva);
+	expect_symbol(&guest, "null");
+	guest_close(&guest);
+	found = crash(&guest, "exec-null");
+	assert_int_equal(found->vector, 14);
+	assert_int_equal(found->address, 0);
+	assert_int_equal(found->access, NUB_REGION_EXECUTE);
+	assert_int_equal(found->regs.rip, 0);
+	guest_close(&guest);
+}
+
+/* R11: the heap is not for executing; where it was asked for, the same guest goes on. */
+static void code_in_the_heap(void **state)
+{
+	struct guest guest;
+	const struct nub_crash *found = crash(&guest, "exec-heap");
+
+	(void)state;
+	assert_int_equal(found->vector, 14);
+	assert_int_equal(found->access, NUB_REGION_EXECUTE);
+	assert_true(found->page_present);
+	assert_int_equal(found->address, found->regs.rip);
+	assert_int_equal(found->region.type, NUB_REGION_HEAP);
+	guest_close(&guest);
+	guest_load(&guest, "crash.elf");
+	guest.config.executable_heap = true;
+	guest_create(&guest);
+	guest_main(&guest, "exec-heap", NUB_OUTCOME_EXITED);
+	guest_close(&guest);
+}
+
+static void other_exceptions(void **state)
+{
+	static const struct {
+		const char *way, *symbol, *name;
+		unsigned vector;
+	} cases[] = {
+		{ "ud2", "ud2", "#UD", 6 },
+		{ "div0", "div0", "#DE", 0 },
+		{ "int3", "int3", "#BP", 3 },
+		{ "privileged", "privileged", "#GP", 13 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct guest guest;
+		const struct nub_crash *found = crash(&guest, cases[i].way);
+
+		assert_int_equal(found->kind, NUB_CRASH_EXCEPTION);
+		assert_true(found->has_vector);
+		assert_int_equal(found->vector, cases[i].vector);
+		assert_string_equal(nub_vector_name(found->vector), cases[i].name);
+		assert_false(found->has_address);
+		expect_symbol(&guest, cases[i].symbol);
+		guest_close(&guest);
+	}
+	assert_null(nub_vector_name(32));
+	assert_null(nub_vector_name(15));
+}
+
+/* An `out` that the I/O bitmap forbids, and an `in` from a port that is only for `out`. */
+static void ports(void **state)
+{
+	struct guest guest;
+	const struct nub_crash *found = crash(&guest, "bad-port");
+
+	(void)state;
+	assert_int_equal(found->kind, NUB_CRASH_BAD_PORT);
+	assert_int_equal(found->port, 0x80);
+	expect_symbol(&guest, "bad_port");
+	guest_close(&guest);
+	found = crash(&guest, "exit-port");
+	assert_int_equal(found->kind, NUB_CRASH_BAD_PORT);
+	assert_int_equal(found->port, NUB_PORT_HALT);
+	guest_close(&guest);
+}
+
+/* R34: code and text; what was printed before is not lost. */
+static void aborts(void **state)
+{
+	static const struct {
+		const char *way;
+		unsigned code;
+		const char *text;
+	} cases[] = {
+		{ "abort", NUB_ABORT_CODE_ABORT, "aborted" },
+		{ "abort-message", NUB_ABORT_CODE_ABORT, "the answer is 42, not 41" },
+		{ "assert", NUB_ABORT_CODE_ASSERT, "assertion 'one == 2' failed" },
+		{ "double-free", NUB_ABORT_CODE_ABORT, "free" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct guest guest;
+		const struct nub_crash *found = crash(&guest, cases[i].way);
+
+		assert_int_equal(found->kind, NUB_CRASH_ABORT);
+		assert_int_equal(found->abort_code, cases[i].code);
+		if (!strstr(found->abort_message, cases[i].text))
+			fail_msg("%s: '%s'", cases[i].way, found->abort_message);
+		assert_non_null(strstr(guest.text, cases[i].way));
+		guest_close(&guest);
+	}
+}
+
+/* R34: the buffer holds 1024 bytes, the code and 1023 of text; the rest is dropped. */
+static void abort_messages_are_cut(void **state)
+{
+	struct guest guest;
+
+	(void)state;
+	guest_open(&guest, "abort-flood.elf");
+	guest_main(&guest, NULL, NUB_OUTCOME_CRASHED);
+	const struct nub_crash *found = &guest.outcome.crash;
+	assert_int_equal(found->kind, NUB_CRASH_ABORT);
+	assert_int_equal(found->abort_code, NUB_ABORT_CODE_ABORT);
+	assert_int_equal(strlen(found->abort_message), 1023);
+	for (size_t i = 0; i < 1023; i++)
+		assert_int_equal(found->abort_message[i], "abc"[i % 3]);
+	guest_close(&guest);
+}
+
+/* R34: what an earlier call began does not get into a later one's message. */
+static void abort_text_stays_in_its_call(void **state)
+{
+	static const struct {
+		const char *function, *text;
+		unsigned code;
+	} ends[] = { { "whole", "OK", NUB_ABORT_CODE_ASSERT }, { "nothing", "", 0 } };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct guest guest;
+
+		guest_open(&guest, "abort-parts.elf");
+		guest_call(&guest, "begin", NULL, 0, NUB_OUTCOME_RETURNED);
+		guest_call(&guest, ends[i].function, NULL, 0, NUB_OUTCOME_CRASHED);
+		assert_int_equal(guest.outcome.crash.kind, NUB_CRASH_ABORT);
+		assert_int_equal(guest.outcome.crash.abort_code, ends[i].code);
+		assert_string_equal(guest.outcome.crash.abort_message, ends[i].text);
+		guest_close(&guest);
+	}
+}
+
+static void names(void **state)
+{
+	(void)state;
+	assert_string_equal(nub_crash_kind_name(NUB_CRASH_EXCEPTION), "exception");
+	assert_string_equal(nub_crash_kind_name(NUB_CRASH_ABI), "abi");
+	assert_string_equal(nub_crash_kind_name((enum nub_crash_kind)99), "unknown");
+}
+
+int main(void)
+{
+	struct CMUnitTest tests[] = {
+		KVM_TEST(page_faults),
+		KVM_TEST(null_pointers),
+		KVM_TEST(code_in_the_heap),
+		KVM_TEST(other_exceptions),
+		KVM_TEST(ports),
+		KVM_TEST(aborts),
+		KVM_TEST(abort_messages_are_cut),
+		KVM_TEST(abort_text_stays_in_its_call),
+		KVM_TEST(names),
+	};
+
+	return run_kvm_tests("sandbox crashes", tests);
+}
