@@ -187,7 +187,7 @@ static void fill_guest(struct nub_snapshot *snapshot)
 /* What a CPU must have to restore it, by name. */
 static void fill_features(struct nub_snapshot *snapshot)
 {
-	const struct kvm_cpuid2 *table = &snapshot->meta.cpu.cpuid.table;
+	const struct nub_cpuid *table = &snapshot->meta.cpu.cpuid;
 	size_t count = 0;
 
 	for (uint32_t i = 0; i < table->nent; i++) {
