@@ -114,7 +114,7 @@ static int run_loop(struct nub_sandbox *sandbox, struct nub_outcome *outcome, st
 			outcome->kind = NUB_OUTCOME_TIMED_OUT;
 			return 0;
 		}
-		if (nub_error_class_of(err->kind) != NUB_CLASS_GUEST)
+		if (sandbox->callback_failed || nub_error_class_of(err->kind) != NUB_CLASS_GUEST)
 			return -1;
 		nub_crash_abi(sandbox, err, outcome);
 		return 0;
@@ -165,6 +165,7 @@ static int go_on(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struc
 {
 	struct nub_error reason = { 0 };
 
+	sandbox->callback_failed = false;
 	int result = run_loop(sandbox, outcome, &reason);
 	nub_deadline_stop(&sandbox->deadline);
 	/* What ran on pages that changed under it is no result. */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "fail.h"
+#include "signals.h"
 #include "stream.h"
 #include "util.h"
 
@@ -52,6 +53,7 @@ static int become_shell(void *context)
 		return 127;
 	sigemptyset(&none);
 	sigaction(SIGPIPE, &by_default, NULL);
+	sigaction(SIGXFSZ, &by_default, NULL);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (dup2(shell->in, STDIN_FILENO) >= 0 && dup2(shell->out, STDOUT_FILENO) >= 0)
 		execve("/bin/sh", argv, environ);
@@ -72,20 +74,6 @@ static int spawn(const char *command, int child_in, int child_out, pid_t *pid)
 	if (shell.error != 0)
 		waitpid(*pid, NULL, 0);
 	return shell.error;
-}
-
-/* Hold back the signals that end a process by default, as far as it was not told to ignore them. */
-static void hold_signals(sigset_t *held, sigset_t *before)
-{
-	static const int ending[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
-
-	sigemptyset(held);
-	for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++) {
-		struct sigaction action;
-		if (sigaction(ending[i], NULL, &action) == 0 && action.sa_handler == SIG_DFL)
-			sigaddset(held, ending[i]);
-	}
-	sigprocmask(SIG_BLOCK, held, before);
 }
 
 /* Start the command. The child's ends of the pipes are closed here again, so that its end shows as their end. */
@@ -195,7 +183,7 @@ enum nub_subprocess_result nub_subprocess_run(struct nub_subprocess *process, st
 	process->output_size = 0;
 	/* Where a parent has it ignored, the kernel would reap the shell before waitpid. */
 	signal(SIGCHLD, SIG_DFL);
-	hold_signals(&held, &before);
+	nub_hold_signals(&held, &before);
 	channel.signals = signalfd(-1, &held, SFD_CLOEXEC);
 	if (channel.signals < 0)
 		nub_refuse_errno(err, "signalfd");
