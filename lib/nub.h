@@ -225,7 +225,7 @@ const char *nub_image_symbol(const struct nub_image *image, uint64_t gva, uint64
 /* ---- Configuration ---- */
 
 enum nub_cow {
-	NUB_COW_HOST,  /* the host kernel copies pages that a guest writes (DESIGN 4) */
+	NUB_COW_HOST,  /* the host kernel copies pages that a guest writes */
 	NUB_COW_GUEST, /* the monitor does */
 };
 
