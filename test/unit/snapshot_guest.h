@@ -1,4 +1,4 @@
-/* Snapshots of the guests of kvm_guest.h: taken into a file without a name, or one below a folder of the test's own. */
+/* Snapshots of the guests of kvm_guest.h: taken into files without a name, and sandboxes from them. */
 #ifndef SNAPSHOT_GUEST_H
 #define SNAPSHOT_GUEST_H
 
@@ -6,11 +6,6 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
-
-static inline const char *cow_name(enum nub_cow cow)
-{
-	return cow == NUB_COW_HOST ? "cow=host" : "cow=guest";
-}
 
 /* Take a snapshot of a guest as it stands, and open it. */
 static inline struct nub_snapshot *guest_snapshot(struct guest *guest)
@@ -29,36 +24,26 @@ static inline struct nub_snapshot *guest_snapshot(struct guest *guest)
 	return snapshot;
 }
 
-/* A snapshot of a guest that was initialised, and of nothing else. */
-static inline struct nub_snapshot *ready_snapshot(const char *name, const struct nub_config *config)
-{
-	struct guest guest;
-	struct nub_snapshot *snapshot;
-
-	guest_load(&guest, name);
-	if (config) {
-		const struct nub_host_ops ops = guest.config.ops;
-		guest.config = *config;
-		guest.config.ops = ops;
-	}
-	guest_create(&guest);
-	assert_int_equal(nub_sandbox_initialise(guest.sandbox, &guest.outcome, &guest.err), 0);
-	assert_int_equal(guest.outcome.kind, NUB_OUTCOME_READY);
-	snapshot = guest_snapshot(&guest);
-	guest_close(&guest);
-	return snapshot;
-}
-
-/* A sandbox from a snapshot, in `guest`, which has no image. */
-static inline void guest_restore(struct guest *guest, const struct nub_snapshot *snapshot)
+/* A sandbox from a snapshot, in `guest`, which has no image: its configuration may be changed between the two. */
+static inline void guest_begin(struct guest *guest)
 {
 	memset(guest, 0, sizeof(*guest));
 	guest->config = nub_config_default();
 	guest->config.ops.context = guest;
 	guest->config.ops.output = keep_output;
+}
+
+static inline void guest_thaw(struct guest *guest, const struct nub_snapshot *snapshot)
+{
 	guest->sandbox = nub_sandbox_restore(&guest->config, snapshot, &guest->err);
 	if (!guest->sandbox)
 		fail_msg("restore: %s", guest->err.message);
+}
+
+static inline void guest_restore(struct guest *guest, const struct nub_snapshot *snapshot)
+{
+	guest_begin(guest);
+	guest_thaw(guest, snapshot);
 }
 
 static inline void guest_reset(struct guest *guest, const struct nub_snapshot *snapshot)
