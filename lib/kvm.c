@@ -94,7 +94,7 @@ int nub_vm_init(struct nub_vm *vm, struct nub_error *err)
 		return nub_fail_errno(err, NUB_E_KVM, "mmap of kvm_run");
 	vm->run = run;
 	vm->run_size = (size_t)size;
-	vm->run->kvm_valid_regs = KVM_SYNC_X86_REGS;
+	vm->run->kvm_valid_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
 	return 0;
 }
 
@@ -149,12 +149,19 @@ int nub_vcpu_set_xcr0(struct nub_vm *vm, uint64_t xcr0, struct nub_error *err)
 
 int nub_vcpu_get_sregs(struct nub_vm *vm, struct kvm_sregs *sregs, struct nub_error *err)
 {
+	if (vm->sregs_shared) {
+		*sregs = vm->run->s.regs.sregs;
+		return 0;
+	}
 	return ioctl(vm->vcpu_fd, KVM_GET_SREGS, sregs) < 0 ? fail_ioctl(err, "KVM_GET_SREGS") : 0;
 }
 
 int nub_vcpu_set_sregs(struct nub_vm *vm, const struct kvm_sregs *sregs, struct nub_error *err)
 {
-	return ioctl(vm->vcpu_fd, KVM_SET_SREGS, sregs) < 0 ? fail_ioctl(err, "KVM_SET_SREGS") : 0;
+	if (ioctl(vm->vcpu_fd, KVM_SET_SREGS, sregs) < 0)
+		return fail_ioctl(err, "KVM_SET_SREGS");
+	vm->run->s.regs.sregs = *sregs;
+	return 0;
 }
 
 int nub_vcpu_get_xsave(struct nub_vm *vm, struct kvm_xsave *xsave, struct nub_error *err)
@@ -250,7 +257,10 @@ int nub_vcpu_unblock_signal(struct nub_vm *vm, int signal, struct nub_error *err
 
 int nub_vcpu_run(struct nub_vm *vm, struct nub_error *err)
 {
-	if (ioctl(vm->vcpu_fd, KVM_RUN, 0) == 0)
+	const int result = ioctl(vm->vcpu_fd, KVM_RUN, 0);
+
+	vm->sregs_shared = true;
+	if (result == 0)
 		return 0;
 	if (errno == EINTR || errno == EAGAIN)
 		return 1;

@@ -324,7 +324,7 @@ enum nub_outcome_kind {
 enum nub_crash_kind {
 	NUB_CRASH_EXCEPTION, /* vector, error_code, and for #PF address and access */
 	NUB_CRASH_ABORT,     /* abort_code, abort_message */
-	NUB_CRASH_BAD_PORT,  /* port */
+	NUB_CRASH_BAD_PORT,  /* port, port_read */
 	NUB_CRASH_NO_MEMORY, /* a guest-physical access that nothing backs: address is a gpa */
 	NUB_CRASH_TRIPLE_FAULT,
 	NUB_CRASH_EMULATION, /* an instruction that this host's KVM can't run */
@@ -352,6 +352,7 @@ struct nub_crash {
 	unsigned access;   /* one of enum nub_region_flags: what the guest tried at `address` */
 	bool page_present; /* #PF: the page is there, its permissions forbid the access */
 	uint16_t port;
+	bool port_read;            /* an `in`, not an `out` */
 	unsigned privilege_level;  /* 0 or 3, of the faulting code */
 	struct nub_registers regs; /* as they were at the faulting instruction */
 	struct nub_region region;  /* where `address` lies, or the nearest region */
@@ -433,8 +434,17 @@ struct nub_snapshot_options {
 	const char *const *host_functions; /* names that the guest was offered */
 	size_t host_function_count;
 	const struct nub_snapshot *base; /* store only pages that differ from it; NULL: all */
-	void (*progress)(void *context, uint64_t done, uint64_t total); /* bytes; may be NULL */
+	bool (*progress)(void *context, uint64_t done, uint64_t total); /* bytes; false: give up; may be NULL */
 	void *context;
+	struct nub_snapshot_written *written; /* filled with what was written; may be NULL */
+};
+
+struct nub_snapshot_written {
+	uint8_t hash[16];
+	uint64_t generation;
+	const char *next;                  /* as nub_snapshot_info's */
+	uint64_t mapped_size, stored_size; /* bytes: of the image; written to the file */
+	unsigned depth;
 };
 
 /* Write a snapshot to fd, from its current position: a file (zero pages become holes) or a pipe (they are written). The
@@ -469,8 +479,9 @@ struct nub_snapshot_info {
 	unsigned root_count;
 	const char *const *host_functions;
 	size_t host_function_count;
-	const char *cpu_features; /* names, separated by spaces */
-	unsigned depth;           /* layers below this file */
+	const char *const *cpu_features; /* names of what a CPU must have to restore it */
+	size_t cpu_feature_count;
+	unsigned depth; /* layers below this file */
 	const char *base_name;
 	uint8_t base_hash[16];
 };
@@ -480,6 +491,33 @@ const struct nub_snapshot_info *nub_snapshot_info(const struct nub_snapshot *sna
 
 /* Read all memory and compare it with its hash. Errors: SNAPSHOT_CORRUPT, IO. */
 int nub_snapshot_verify(const struct nub_snapshot *snapshot, struct nub_error *err);
+
+/* Write the same snapshot as one file without a base: equal memory, registers, generation and hash. Of the options,
+ * progress and written are used. As nub_snapshot_write and nub_snapshot_save; also SNAPSHOT_CORRUPT, when a layer's
+ * memory is damaged. */
+int nub_snapshot_flatten_write(const struct nub_snapshot *snapshot, const struct nub_snapshot_options *options, int fd,
+                               struct nub_error *err);
+int nub_snapshot_flatten(const struct nub_snapshot *snapshot, const struct nub_snapshot_options *options,
+                         const char *path, struct nub_error *err);
+
+/* Bytes of each region that are stored, in this file or in its bases; stored[0..region_count) is filled, in the order
+ * of info->regions. Errors: IO, NO_MEMORY, PAGE_LIMIT, SNAPSHOT_TRUNCATED. */
+int nub_snapshot_stored(const struct nub_snapshot *snapshot, uint64_t *stored, struct nub_error *err);
+
+/* A page that is not the same in two snapshots. */
+struct nub_snapshot_difference {
+	unsigned space; /* index of the root under which it is mapped */
+	uint64_t gva;
+	const uint8_t *first, *second; /* its 4096 bytes; NULL where it is not mapped */
+};
+
+typedef int (*nub_snapshot_difference_visitor)(void *context, const struct nub_snapshot_difference *difference,
+                                               struct nub_error *err);
+
+/* Report all of them, by address space and gva. Pages are compared by gva, wherever they are stored; scratch, which no
+ * snapshot has, is left out. The visitor stops it with a negative value. Errors: as nub_snapshot_stored's. */
+int nub_snapshot_diff(const struct nub_snapshot *first, const struct nub_snapshot *second,
+                      nub_snapshot_difference_visitor visit, void *context, struct nub_error *err);
 
 /* A sandbox that goes on where the snapshot was taken. Of `config`, sizes, files, init data, cow and the permissions are
  * ignored: they are the snapshot's. The snapshot must outlive the sandbox. Errors: SNAPSHOT_CPU, KVM*, NO_MEMORY, IO. */

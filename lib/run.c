@@ -24,6 +24,7 @@ static enum nub_step serve_io(struct nub_sandbox *sandbox, struct nub_outcome *o
 	}
 	nub_crash_exit(sandbox, NUB_CRASH_BAD_PORT, outcome);
 	outcome->crash.port = port;
+	outcome->crash.port_read = run->io.direction == KVM_EXIT_IO_IN;
 	return NUB_STEP_STOP;
 }
 
@@ -115,7 +116,7 @@ static int run_loop(struct nub_sandbox *sandbox, struct nub_outcome *outcome, st
 			outcome->kind = NUB_OUTCOME_TIMED_OUT;
 			return 0;
 		}
-		if (nub_error_class_of(err->kind) != NUB_CLASS_GUEST)
+		if (sandbox->callback_failed || nub_error_class_of(err->kind) != NUB_CLASS_GUEST)
 			return -1;
 		nub_crash_abi(sandbox, err, outcome);
 		return 0;
@@ -166,6 +167,7 @@ static int go_on(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struc
 {
 	struct nub_error reason = { 0 };
 
+	sandbox->callback_failed = false;
 	int result = run_loop(sandbox, outcome, &reason);
 	nub_deadline_stop(&sandbox->deadline);
 	if (result == 0 && nub_sandbox_tell_stop(sandbox, outcome, &reason) < 0)

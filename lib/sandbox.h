@@ -69,6 +69,7 @@ struct nub_sandbox {
 	struct nub_buffer request; /* what goes on the input ring */
 	uint8_t abort_bytes[NUB_ABORT_BUFFER_SIZE];
 	size_t abort_size;
+	bool callback_failed; /* the error that ends the run is the embedder's, whatever its kind */
 };
 
 /* How an exit was dealt with. -1 is an error as ever; a GUEST-class error becomes a crash. */

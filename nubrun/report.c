@@ -82,7 +82,7 @@ static char *summary(const struct nub_report *report)
 
 	switch (report->status) {
 	case NUB_STATUS_OK:
-		length = asprintf(&text, "done");
+		length = asprintf(&text, "%s", report->sentence != NULL ? report->sentence : "done");
 		break;
 	case NUB_STATUS_GUEST_EXIT:
 		length = error->message[0] != '\0' ? asprintf(&text, "exit %d: %s", report->exit_code, error->message)
@@ -169,8 +169,10 @@ static void release(struct nub_report *report)
 	json_object_put(report->guest);
 	json_object_put(report->result);
 	json_object_put(report->crash);
+	json_object_put(report->snapshot);
+	json_object_put(report->saved);
 	free(report->sentence);
-	report->guest = report->result = report->crash = NULL;
+	report->guest = report->result = report->crash = report->snapshot = report->saved = NULL;
 	report->sentence = NULL;
 }
 
