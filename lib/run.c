@@ -92,6 +92,8 @@ static int enter_at(struct nub_sandbox *sandbox, uint64_t gva, struct nub_error 
 static int run_loop(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
 {
 	for (;;) {
+		if (sandbox->interrupt && nub_sandbox_serve_interrupt(sandbox, err) < 0)
+			return -1;
 		const int interrupted = nub_vcpu_run(&sandbox->vm, err);
 
 		if (interrupted < 0)
@@ -168,6 +170,8 @@ static int go_on(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struc
 	sandbox->callback_failed = false;
 	int result = run_loop(sandbox, outcome, &reason);
 	nub_deadline_stop(&sandbox->deadline);
+	if (result == 0 && nub_sandbox_tell_stop(sandbox, outcome, &reason) < 0)
+		result = -1;
 	/* What ran on pages that changed under it is no result. */
 	if (sandbox->snapshot && nub_snapshot_unchanged(sandbox->snapshot, &reason) < 0)
 		result = -1;
@@ -292,6 +296,7 @@ int nub_sandbox_call(struct nub_sandbox *sandbox, const char *name, const struct
 	nub_fail(&reason, NUB_E_VALUE, 0, "%s returned %s, it is declared to return %s", name,
 	         nub_type_name(outcome->result.type), nub_type_name(function->result));
 	nub_crash_abi(sandbox, &reason, outcome);
-	settle(sandbox, 0, outcome);
-	return 0;
+	const int told = nub_sandbox_tell_stop(sandbox, outcome, err);
+	settle(sandbox, told, outcome);
+	return told;
 }

@@ -49,6 +49,21 @@ static const char *general_hint(enum nub_error_kind kind)
 		return "give the guest larger buffers: --input for what it gets, --output for what it sends";
 	case NUB_E_NO_MEMORY:
 		return "free memory on this host, or give the guest less";
+	case NUB_E_ELF_NOTE:
+	case NUB_E_ELF_ENTRY:
+	case NUB_E_ELF_SEGMENT:
+	case NUB_E_ELF_ADDRESS:
+	case NUB_E_ELF_RELOCATION:
+	case NUB_E_ELF_EXPORTS:
+	case NUB_E_ELF_NO_LOAD:
+	case NUB_E_ELF_TYPE:
+		return "link it with the guest runtime and its nub.ld; see nub-guest(7)";
+	case NUB_E_ELF_SIZE:
+		return "give the guest large data with --map, not in its segments";
+	case NUB_E_ELF_CLASS:
+	case NUB_E_ELF_HEADER:
+	case NUB_E_ELF_TRUNCATED:
+		return "the file is damaged: copy or build it again";
 	case NUB_E_ELF_WX:
 		return "link it with separate segments, or add --allow-wx";
 	default:

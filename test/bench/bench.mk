@@ -18,7 +18,7 @@ $(B)/bench/floor: test/bench/floor.c test/bench/bench.mk
 $(B)/bench/compute: guests/compute.c guests/guests.mk
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(GUEST_CC) $(GUEST_CODE) -DNATIVE -fno-pie $(LINK_STATIC) -o $@ $<
+	$(Q)$(GUEST_CC) $(GUEST_CODE) -DNATIVE -fno-pie $(or $(LINK_STATIC),-no-pie) -o $@ $<
 
 ## bench: nubrun against the bare KVM ioctls and native code, medians of RUNS=40 runs in turn
 bench: all $(BENCH) $(BENCH_BASES)
