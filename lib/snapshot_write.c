@@ -253,7 +253,8 @@ static int fill_names(struct writer *writer, struct nub_error *err)
 	meta->host_functions = calloc(options->host_function_count + 1, sizeof(*meta->host_functions));
 	if (!meta->guest_path || !meta->functions || !meta->host_functions)
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "snapshot: names");
-	memcpy(meta->functions, guest->functions, guest->function_count * sizeof(*meta->functions));
+	if (guest->function_count > 0)
+		memcpy(meta->functions, guest->functions, guest->function_count * sizeof(*meta->functions));
 	meta->function_count = (uint32_t)guest->function_count;
 	for (size_t i = 0; i < options->host_function_count; i++) {
 		meta->host_functions[i] = strdup(options->host_functions[i]);
