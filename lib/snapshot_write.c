@@ -12,6 +12,7 @@
 #include "sandbox.h"
 #include "snapshot.h"
 #include "snapshot_output.h"
+#include "untouched.h"
 #include "util.h"
 
 /* Bytes of the image that are stored: a run of pages that lie together in the guest's memory, too. */
@@ -181,33 +182,68 @@ static const uint8_t *look_at(struct writer *writer, size_t index, struct nub_er
 	return window->bytes;
 }
 
-static int take_memory(struct writer *writer, const struct patch *patches, unsigned patch_count, struct nub_error *err)
+/* The pages of image page `index`. What nobody has touched is not looked at. */
+static int take_captured(struct writer *writer, struct nub_memory_hasher *hasher, struct nub_untouched *untouched,
+                         size_t index, const struct patch *patches, unsigned patch_count, struct nub_error *err)
+{
+	const struct nub_captured_page *page = &writer->capture.image[index];
+	const uint8_t *source = nub_memory_at(&writer->sandbox->memory, page->old_gpa, page->size);
+	const uint8_t *bytes = NULL;
+
+	for (uint64_t at = 0; at < page->size; at += NUB_PAGE_SIZE) {
+		const uint64_t gpa = page->new_gpa + at;
+		int result;
+
+		if (nub_untouched_page(untouched, page->old_gpa + at)) {
+			result = take_gap(writer, hasher, gpa, gpa + NUB_PAGE_SIZE, err);
+		} else {
+			bytes = bytes ? bytes : look_at(writer, index, err);
+			if (!bytes)
+				return -1;
+			const struct view view = { bytes + at, source + at };
+			result = take_page(writer, hasher, gpa, patched_page(writer, patches, patch_count, gpa, view), err);
+		}
+		if (result < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int take_pages(struct writer *writer, struct nub_memory_hasher *hasher, const struct patch *patches,
+                      unsigned patch_count, struct nub_error *err)
 {
 	const struct nub_capture *capture = &writer->capture;
 	const size_t count = capture->small_count + capture->large_count;
-	struct nub_memory_hasher *hasher = nub_memory_hasher_create(err);
+	struct nub_untouched untouched;
 	uint64_t gpa = NUB_BASE_ADDRESS;
-	int result = hasher ? 0 : -1;
+	int result = 0;
 
+	nub_untouched_init(&untouched, &writer->sandbox->memory.snapshot, writer->sandbox->snapshot);
 	for (size_t i = 0; result == 0 && i < count; i++) {
 		const struct nub_captured_page *page = &capture->image[i];
-		const uint8_t *source = nub_memory_at(&writer->sandbox->memory, page->old_gpa, page->size);
-		const uint8_t *bytes = look_at(writer, i, err);
-		result = bytes ? take_gap(writer, hasher, gpa, page->new_gpa, err) : -1;
-		for (uint64_t at = 0; result == 0 && at < page->size; at += NUB_PAGE_SIZE) {
-			const struct view view = { bytes + at, source + at };
-			result = take_page(writer, hasher, page->new_gpa + at,
-			                   patched_page(writer, patches, patch_count, page->new_gpa + at, view), err);
-		}
+		result = take_gap(writer, hasher, gpa, page->new_gpa, err);
+		if (result == 0)
+			result = take_captured(writer, hasher, &untouched, i, patches, patch_count, err);
 		gpa = page->new_gpa + page->size;
 	}
+	nub_untouched_release(&untouched);
+	return result;
+}
+
+static int take_memory(struct writer *writer, const struct patch *patches, unsigned patch_count, struct nub_error *err)
+{
+	const struct nub_capture *capture = &writer->capture;
+	struct nub_memory_hasher *hasher = nub_memory_hasher_create(err);
+
+	if (!hasher)
+		return -1;
+	int result = take_pages(writer, hasher, patches, patch_count, err);
 	for (uint64_t at = 0; result == 0 && at < capture->tables.size; at += NUB_PAGE_SIZE) {
 		const uint8_t *table = capture->tables.tables + at;
-		result =
-		    take_page(writer, hasher, capture->layout.data_end_gpa + at, (struct view){ table, table }, err);
+		const struct view view = { table, table };
+		result = take_page(writer, hasher, capture->layout.data_end_gpa + at, view, err);
 	}
-	if (hasher)
-		writer->meta.memory_hash = nub_memory_hasher_digest(hasher);
+	writer->meta.memory_hash = nub_memory_hasher_digest(hasher);
 	nub_memory_hasher_free(hasher);
 	return result;
 }
