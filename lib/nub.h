@@ -448,7 +448,7 @@ struct nub_snapshot_written {
 };
 
 /* Write a snapshot to fd, from its current position: a file (zero pages become holes) or a pipe (they are written). The
- * file is complete when this returns 0, but not synced. Errors: STATE, IO, NO_MEMORY, GPA_UNRESOLVABLE, PAGE_LIMIT,
+ * file is complete when this returns 0, but not synced. Errors: STATE, IO, NO_MEMORY, GPA_UNRESOLVABLE, PAGE_*,
  * MEMORY_TOO_BIG, MEMORY_TOO_SMALL, KVM, SNAPSHOT_LAYERS. */
 int nub_snapshot_write(struct nub_sandbox *sandbox, const struct nub_snapshot_options *options, int fd,
                        struct nub_error *err);
