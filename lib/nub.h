@@ -241,8 +241,31 @@ struct nub_log_record {
 	const char *message; /* likewise; control characters are the receiver's to escape */
 };
 
-/* What the embedder does for a guest. Every member may be NULL: output and logs are then dropped, calls refused. A
- * callback that returns -1 with *err filled ends the run with that error. */
+/* What a traced guest did. Times are CLOCK_MONOTONIC and never decrease; they are as good as the guest's word. */
+struct nub_trace_record {
+	unsigned kind; /* NUB_TRACE_* */
+	uint64_t time_ns;
+	const char *name; /* BEGIN: UTF-8, NUL-terminated, valid during the callback; control characters may be in it */
+	uint64_t address; /* ALLOC (0: there was no memory) and FREE */
+	uint64_t asked;   /* ALLOC: bytes that the guest asked for */
+	uint64_t size;    /* ALLOC and FREE: bytes of heap that it took or gave back */
+};
+
+/* An exit of the vCPU that has been dealt with. Times are CLOCK_MONOTONIC. */
+struct nub_exit {
+	uint64_t entered_ns; /* the guest ran from here ... */
+	uint64_t left_ns;    /* ... to here, and the host worked ... */
+	uint64_t served_ns;  /* ... to here */
+	const char *kind;    /* static: a member of struct nub_exit_counts, or what another exit is called */
+	bool has_port;
+	uint16_t port;
+	const char *call; /* of a host call: the function's name; else NULL */
+	bool has_size;
+	uint64_t size; /* bytes of the item that came with it */
+};
+
+/* What the embedder does for a guest. Every member may be NULL: output and logs are then dropped, calls refused, nothing
+ * is traced or timed. A callback that returns -1 with *err filled ends the run with that error. */
 struct nub_host_ops {
 	void *context;
 	int (*output)(void *context, enum nub_stream stream, const void *bytes, size_t size, struct nub_error *err);
@@ -251,6 +274,10 @@ struct nub_host_ops {
 	 * until the next callback), or 1 and a message for the guest in err->message, or -1 to end the run. */
 	int (*call)(void *context, const char *name, const struct nub_value *args, unsigned arg_count,
 	            enum nub_type result_type, struct nub_value *result, struct nub_error *err);
+	/* When this is here, the guest is told that it is traced, and this is called for each of its records. */
+	int (*trace)(void *context, const struct nub_trace_record *record, struct nub_error *err);
+	/* After each exit, the last one included. It slows down every one. */
+	void (*exit)(void *context, const struct nub_exit *exit);
 };
 
 /* A file that the guest finds at gva, read-only, private to it. */
