@@ -25,6 +25,7 @@ struct run {
 	struct nub_call_request request;
 	struct nub_sandbox *sandbox;
 	struct nub_report *report;
+	struct nub_trace_file *trace; /* NULL: none is asked for */
 };
 
 /* Everything that can be refused without a virtual machine. */
@@ -44,10 +45,16 @@ static int load(struct run *run, int argc, char **argv, struct nub_error *err)
 	    nub_call_prepare(&run->request, run->guest.image, options->call, argc - 1, argv + 1, err) != 0)
 		return -1;
 
+	if (options->trace != NULL &&
+	    (run->trace = nub_trace_file_open(options->trace, argv[0], report->start_ns, err)) == NULL)
+		return -1;
 	bool status_on_stdout = report->status_path != NULL && strcmp(report->status_path, "-") == 0;
 	run->io = (struct nub_guest_io){
 		.stdout_fd = status_on_stdout ? STDERR_FILENO : STDOUT_FILENO,
 		.json_log = options->log_format == NUB_LOG_FORMAT_JSON,
+		.start_ns = report->start_ns,
+		.show_exits = options->verbose > 1 && !options->quiet,
+		.trace = run->trace,
 		.functions = options->functions,
 		.function_count = options->function_count,
 	};
@@ -58,6 +65,7 @@ static int load(struct run *run, int argc, char **argv, struct nub_error *err)
 	config->log_level = nub_run_log_level(options);
 	config->ops = nub_guest_io_ops(&run->io);
 	report->load_ns = nub_now_ns() - start;
+	nub_trace_file_phase(run->trace, "load", start, start + report->load_ns);
 	return 0;
 }
 
@@ -68,6 +76,7 @@ static int execute(struct run *run, int argc, char **argv, struct nub_outcome *o
 
 	run->sandbox = nub_sandbox_create(&run->guest.config, run->guest.image, err);
 	run->report->create_ns = nub_now_ns() - start;
+	nub_trace_file_phase(run->trace, "create", start, start + run->report->create_ns);
 	if (run->sandbox == NULL)
 		return -1;
 	run->io.sandbox = run->sandbox;
@@ -78,6 +87,7 @@ static int execute(struct run *run, int argc, char **argv, struct nub_outcome *o
 	else
 		failed = nub_sandbox_run_main(run->sandbox, (unsigned)argc, (const char *const *)argv, outcome, err);
 	run->report->run_ns = nub_now_ns() - start;
+	nub_trace_file_phase(run->trace, "run", start, start + run->report->run_ns);
 	/* What is written from here on is not the guest's: the time-out is over. */
 	run->io.sandbox = NULL;
 	return failed;
@@ -188,6 +198,8 @@ int nub_cmd_run(int argc, char **argv, struct nub_report *report)
 		    note_outcome(&run, &outcome, &err) != 0)
 			nub_report_error(report, &err);
 		note_sandbox(&run);
+		if (nub_trace_file_close(run.trace, &err) != 0)
+			nub_report_error(report, &err);
 	}
 	int exit_code = nub_report_end(report);
 	/* Closing the VM takes as long here as at exit, so memory is always released: leaks stay visible to tests. */
