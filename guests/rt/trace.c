@@ -18,33 +18,26 @@ static uint8_t *put_u64(uint8_t *at, uint64_t value)
 	return at + sizeof(value);
 }
 
+/* A reply that waits on the ring may leave no room: then the records wait, too. */
 void nub_rt_trace_flush(void)
 {
-	/* Emptied first, so that an abort while sending does not come here again. */
-	uint32_t size = used;
+	uint8_t *at = used > 0 ? nub_rt_push(sizeof(uint64_t) + used) : NULL;
 
-	if (size == 0)
-		return;
-	used = 0;
-	uint8_t *at = nub_rt_push(sizeof(uint64_t) + size);
 	if (!at)
 		return;
-	memcpy(at + sizeof(uint64_t), buffer, size);
+	memcpy(at + sizeof(uint64_t), buffer, used);
+	used = 0;
 	put_u64(at, time_stamp());
 	nub_rt_out(NUB_PORT_TRACE, 0);
 }
 
-/* Room for a record of this size, its kind and time filled in; NULL when the ring is too small for it even alone. */
+/* Room for a record with this many bytes behind its kind and time, which are filled in; NULL: it is lost. */
 static uint8_t *record(uint8_t kind, uint32_t size)
 {
-	uint64_t room = nub_rt_room();
-	uint64_t limit = room < sizeof(uint64_t) ? 0 : room - sizeof(uint64_t);
-
-	limit = limit < BUFFER_SIZE ? limit : BUFFER_SIZE;
 	size += 1 + sizeof(uint64_t);
-	if (used + size > limit)
+	if (size > BUFFER_SIZE - used)
 		nub_rt_trace_flush();
-	if (size > limit)
+	if (size > BUFFER_SIZE - used)
 		return NULL;
 	uint8_t *at = buffer + used;
 	used += size;
