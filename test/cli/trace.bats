@@ -80,6 +80,18 @@ events() { # FILTER
 	[ "$output" = "level 3, trace skipped" ]
 }
 
+@test "trace: checkpoints, also of guests without the runtime, answer as without a trace" {
+	local guest
+	for guest in checkpoint two-spaces; do
+		nub run "$GUESTS/$guest.elf"
+		local plain=$output plain_status=$status
+		nub run --trace "$TRACE" "$GUESTS/$guest.elf"
+		[ "$status" -eq "$plain_status" ]
+		[ "$output" = "$plain" ]
+		events 'any(.[]; .name == "checkpoint" and .args.port == 110)'
+	done
+}
+
 @test "trace: records for which a waiting reply leaves no room wait for the next batch (R37)" {
 	# 4080 bytes are the ring's largest item: the reply has 6 more than its bytes.
 	nub run --trace "$TRACE" --output 4K --call make_bytes --repeat 3 "$GUESTS/echo.elf" 4074
