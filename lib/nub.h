@@ -424,6 +424,16 @@ uint64_t nub_sandbox_remaining_ns(const struct nub_sandbox *sandbox);
 const struct nub_exit_counts *nub_sandbox_exit_counts(const struct nub_sandbox *sandbox);
 void nub_sandbox_memory_info(const struct nub_sandbox *sandbox, struct nub_memory_info *info);
 
+/* A page of guest memory that has been touched, by the guest or by the host. */
+struct nub_page_use {
+	uint64_t gpa;
+	bool changed; /* in a restored guest: it is not the snapshot's any more (cow=host) */
+};
+
+/* All pages that the guest or the host, to fill its memory, has touched, by gpa. As the host's kernel counts: a huge page is
+ * touched whole. Frees with free(). Errors: IO, NO_MEMORY. */
+struct nub_page_use *nub_sandbox_pages(const struct nub_sandbox *sandbox, size_t *count, struct nub_error *err);
+
 /* Copy guest memory at gva, through the page tables (R33). Errors: GVA_*, GPA_*. */
 int nub_sandbox_read(struct nub_sandbox *sandbox, uint64_t gva, void *bytes, size_t size, struct nub_error *err);
 

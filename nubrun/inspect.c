@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "call.h"
 #include "command.h"
@@ -11,6 +12,7 @@
 #include "guest_options.h"
 #include "json_describe.h"
 #include "memory_map.h"
+#include "picture.h"
 #include "print.h"
 #include "text.h"
 #include "util.h"
@@ -18,6 +20,7 @@
 struct inspect_options {
 	struct nub_guest_options guest;
 	bool map, json;
+	const char *svg;
 };
 
 const struct nub_option nub_inspect_options[] = {
@@ -25,6 +28,12 @@ const struct nub_option nub_inspect_options[] = {
 	  .offset = offsetof(struct inspect_options, map),
 	  .parse = nub_option_flag,
 	  .help = "draw the memory that the guest will have" },
+	{ .name = "svg",
+	  .arg = "FILE",
+	  .file = true,
+	  .offset = offsetof(struct inspect_options, svg),
+	  .parse = nub_option_text,
+	  .help = "write a picture of it there, for a report" },
 	{ .name = "json",
 	  .offset = offsetof(struct inspect_options, json),
 	  .parse = nub_option_flag,
@@ -117,10 +126,17 @@ static int inspect(const struct inspect_options *options, struct nub_guest *gues
 	NUB_AUTO_FREE struct nub_region *regions = nub_plan_regions(&guest->config, guest->image, &count, err);
 	if (regions == NULL)
 		return -1;
+	if (options->svg != NULL) {
+		const struct nub_picture picture = { .title = path, .regions = regions, .region_count = count };
+		if (nub_picture_write(&picture, options->svg, err) != 0)
+			return -1;
+		if (!options->map && !options->json)
+			return 0;
+	}
 	if (options->json)
 		return nub_print_json(nub_json_image(path, guest->image, regions, count), err);
 	if (options->map)
-		nub_memory_map_draw(stdout, regions, count);
+		nub_memory_map_draw(stdout, regions, count, nub_wants_colour(STDOUT_FILENO));
 	else
 		print_text(path, nub_image_info(guest->image), regions, count);
 	return nub_print_end(err);

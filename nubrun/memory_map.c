@@ -20,18 +20,40 @@ void nub_size_text(uint64_t size, char *out, size_t out_size)
 	snprintf(out, out_size, "%" PRIu64 "%s", size, units[unit]);
 }
 
-static void draw_region(FILE *out, const struct nub_region *region)
+/* Of a terminal, by permission. As in pictures: what can be written is green, what can be
+ * executed yellow, what is both red. */
+static const char *flags_colour(unsigned flags)
+{
+	if (flags == 0)
+		return "2";
+	if ((flags & NUB_REGION_EXECUTE) != 0)
+		return (flags & NUB_REGION_WRITE) != 0 ? "1;31" : "33";
+	return (flags & NUB_REGION_WRITE) != 0 ? "32" : "34";
+}
+
+static void draw_row(FILE *out, uint64_t gpa, const char *gva, const char *size, unsigned flags, const char *what,
+                     bool colour)
+{
+	char begin[16] = "";
+
+	if (colour)
+		snprintf(begin, sizeof(begin), "\033[%sm", flags_colour(flags));
+	const char *end = colour ? "\033[0m" : "";
+	fprintf(out, "0x%016" PRIx64 "  %-18s  %12s  %s%-4s%s  %s| %s%-22s%s |\n", gpa, gva, size, begin,
+	        nub_flags_short(flags), end, "      ", begin, what, end);
+}
+
+static void draw_region(FILE *out, const struct nub_region *region, bool colour)
 {
 	char gva[24] = "-", size[32];
 
 	if (region->gva != 0)
 		snprintf(gva, sizeof(gva), "0x%016" PRIx64, region->gva);
 	nub_size_text(region->size, size, sizeof(size));
-	fprintf(out, "0x%016" PRIx64 "  %-18s  %12s  %-4s  %s| %-22s |\n", region->gpa, gva, size,
-	        nub_flags_short(region->flags), "      ", nub_region_words(region->type));
+	draw_row(out, region->gpa, gva, size, region->flags, nub_region_words(region->type), colour);
 }
 
-void nub_memory_map_draw(FILE *out, const struct nub_region *regions, size_t count)
+void nub_memory_map_draw(FILE *out, const struct nub_region *regions, size_t count, bool colour)
 {
 	uint64_t above = count > 0 ? regions[count - 1].gpa + regions[count - 1].size : NUB_BASE_ADDRESS;
 
@@ -41,13 +63,12 @@ void nub_memory_map_draw(FILE *out, const struct nub_region *regions, size_t cou
 		const struct nub_region *region = &regions[i];
 		if (region->gpa + region->size != above)
 			fputs(GAP BORDER, out);
-		draw_region(out, region);
+		draw_region(out, region, colour);
 		fputs(BORDER, out);
 		above = region->gpa;
 	}
 	if (above > NUB_BASE_ADDRESS)
 		fputs(GAP BORDER, out);
-	fprintf(out, "0x%016x  %-18s  %12s  %-4s  %s| %-22s |\n", 0, "-", "4 KiB", "---", "      ",
-	        "null guard: no memory");
+	draw_row(out, 0, "-", "4 KiB", 0, "null guard: no memory", colour);
 	fputs(BORDER, out);
 }

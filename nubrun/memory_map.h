@@ -10,7 +10,7 @@
 void nub_size_text(uint64_t size, char *out, size_t out_size);
 
 /* Draw regions[0..count), which are in the order of their gpa, highest address on top; gaps are shown, and the null guard
- * below all. */
-void nub_memory_map_draw(FILE *out, const struct nub_region *regions, size_t count);
+ * below all. In colour, permissions can be told from afar. */
+void nub_memory_map_draw(FILE *out, const struct nub_region *regions, size_t count, bool colour);
 
 #endif

@@ -14,7 +14,9 @@
 #include "guest_options.h"
 #include "json_status.h"
 #include "json_value.h"
+#include "picture.h"
 #include "run_options.h"
+#include "status_file.h"
 #include "util.h"
 
 /* All that a run holds. */
@@ -45,6 +47,8 @@ static int load(struct run *run, int argc, char **argv, struct nub_error *err)
 	    nub_call_prepare(&run->request, run->guest.image, options->call, argc - 1, argv + 1, err) != 0)
 		return -1;
 
+	if (options->svg != NULL && nub_status_file_check("svg", options->svg, err) != 0)
+		return -1;
 	if (options->trace != NULL &&
 	    (run->trace = nub_trace_file_open(options->trace, argv[0], report->start_ns, err)) == NULL)
 		return -1;
@@ -165,6 +169,24 @@ static int note_outcome(struct run *run, const struct nub_outcome *outcome, stru
 	return nub_refuse(err, NUB_E_INTERNAL, "the run ended in a state that no run ends in (%d)", (int)outcome->kind);
 }
 
+/* --svg: the memory as the run left it. */
+static int draw(struct run *run, const char *path, const struct nub_outcome *outcome, struct nub_error *err)
+{
+	struct nub_picture picture = { .title = path, .sentence = run->report->sentence };
+
+	NUB_AUTO_FREE struct nub_region *regions =
+	    nub_plan_regions(&run->guest.config, run->guest.image, &picture.region_count, err);
+	NUB_AUTO_FREE struct nub_page_use *pages =
+	    regions != NULL ? nub_sandbox_pages(run->sandbox, &picture.page_count, err) : NULL;
+	if (pages == NULL)
+		return -1;
+	picture.regions = regions;
+	picture.pages = pages;
+	if (outcome->kind == NUB_OUTCOME_CRASHED)
+		nub_picture_mark_crash(&picture, &outcome->crash, run->guest.image);
+	return nub_picture_write(&picture, run->options.svg, err);
+}
+
 static void note_sandbox(struct run *run)
 {
 	if (run->sandbox == NULL)
@@ -195,7 +217,8 @@ int nub_cmd_run(int argc, char **argv, struct nub_report *report)
 	report->verbose = run.options.verbose;
 	if (go_on && nub_command_operands(argc, argv, 1, INT_MAX, report)) {
 		if (load(&run, argc, argv, &err) != 0 || execute(&run, argc, argv, &outcome, &err) != 0 ||
-		    note_outcome(&run, &outcome, &err) != 0)
+		    note_outcome(&run, &outcome, &err) != 0 ||
+		    (run.options.svg != NULL && draw(&run, argv[0], &outcome, &err) != 0))
 			nub_report_error(report, &err);
 		note_sandbox(&run);
 		if (nub_trace_file_close(run.trace, &err) != 0)

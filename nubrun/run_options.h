@@ -32,6 +32,7 @@ struct nub_run_options {
 	unsigned log_format; /* NUB_LOG_FORMAT_* */
 	const char *status;  /* NULL: not given */
 	const char *trace;   /* likewise */
+	const char *svg;     /* likewise */
 	bool quiet;
 	unsigned verbose;
 };

@@ -1,4 +1,4 @@
-/* --status FILE: replaced whole by way of a temporary file, or written directly when it is no regular file. */
+/* --status FILE, --svg FILE: replaced whole by way of a temporary file, or written directly when it is no regular file. */
 #include "status_file.h"
 
 #include <errno.h>
@@ -13,9 +13,9 @@
 #include "stream.h"
 #include "util.h"
 
-static int refuse_write(const char *path, struct nub_error *err)
+static int refuse_write(const char *option, const char *path, struct nub_error *err)
 {
-	nub_refuse_errno(err, "--status: can't write %s", path);
+	nub_refuse_errno(err, "--%s: can't write %s", option, path);
 	/* A missing folder is not a missing guest: the exit code is 125. */
 	err->kind = NUB_E_IO;
 	return nub_advise(err, "name a file in a folder that exists and can be written");
@@ -26,7 +26,7 @@ static int inherited_fd(const char *path)
 {
 	static const char *const prefixes[] = { "/dev/fd/", "/proc/self/fd/" };
 
-	if (strcmp(path, "/dev/stdout") == 0)
+	if (strcmp(path, "-") == 0 || strcmp(path, "/dev/stdout") == 0)
 		return STDOUT_FILENO;
 	if (strcmp(path, "/dev/stderr") == 0)
 		return STDERR_FILENO;
@@ -105,7 +105,7 @@ static int replace(const char *path, const void *bytes, size_t size)
 	return -1;
 }
 
-int nub_status_file_check(const char *path, struct nub_error *err)
+int nub_status_file_check(const char *option, const char *path, struct nub_error *err)
 {
 	int inherited = inherited_fd(path);
 	mode_t mode;
@@ -113,33 +113,33 @@ int nub_status_file_check(const char *path, struct nub_error *err)
 	if (inherited >= 0) {
 		int flags = fcntl(inherited, F_GETFL);
 		if (flags < 0)
-			return refuse_write(path, err);
+			return refuse_write(option, path, err);
 		errno = EBADF;
-		return (flags & O_ACCMODE) == O_RDONLY ? refuse_write(path, err) : 0;
+		return (flags & O_ACCMODE) == O_RDONLY ? refuse_write(option, path, err) : 0;
 	}
 	if (is_special(path)) {
 		struct stat st;
 		errno = stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? EISDIR : 0;
-		return errno == EISDIR || access(path, W_OK) != 0 ? refuse_write(path, err) : 0;
+		return errno == EISDIR || access(path, W_OK) != 0 ? refuse_write(option, path, err) : 0;
 	}
 
 	NUB_AUTO_FREE char *target = replaced_path(path, &mode);
 	NUB_AUTO_FREE char *temporary = NULL;
 	if (target == NULL)
-		return refuse_write(path, err);
+		return refuse_write(option, path, err);
 	NUB_AUTO_CLOSE int fd = open_beside(target, &temporary);
 	/* Only a try: nothing is left behind if the guest, or a signal, ends this process. */
 	if (fd < 0 || unlink(temporary) != 0)
-		return refuse_write(path, err);
+		return refuse_write(option, path, err);
 	return 0;
 }
 
-int nub_status_file_write(const char *path, const void *bytes, size_t size, struct nub_error *err)
+int nub_status_file_write(const char *option, const char *path, const void *bytes, size_t size, struct nub_error *err)
 {
 	int inherited = inherited_fd(path);
 	int failed = inherited >= 0     ? nub_write_all(inherited, bytes, size)
 	             : is_special(path) ? write_directly(path, bytes, size)
 	                                : replace(path, bytes, size);
 
-	return failed == 0 ? 0 : refuse_write(path, err);
+	return failed == 0 ? 0 : refuse_write(option, path, err);
 }
