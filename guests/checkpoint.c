@@ -90,6 +90,7 @@ int main(void)
 			}
 		}
 	}
+	free(history);
 	printf("done\n");
 	return 0;
 }
