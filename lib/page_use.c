@@ -1,9 +1,10 @@
-/* Which pages of a guest's memory are in use: asked of the host's kernel. */
+/* Which pages of a guest's memory are in use: asked of the host's kernel, and found in the guest's page tables. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "error.h"
+#include "paging.h"
 #include "sandbox.h"
 #include "util.h"
 
@@ -27,7 +28,7 @@ static int add(struct page_list *list, uint64_t gpa, bool changed, struct nub_er
 		list->pages = pages;
 		list->capacity = capacity;
 	}
-	list->pages[list->count++] = (struct nub_page_use){ gpa, changed };
+	list->pages[list->count++] = (struct nub_page_use){ .gpa = gpa, .changed = changed };
 	return 0;
 }
 
@@ -53,7 +54,56 @@ static int add_map(struct page_list *list, int pagemap_fd, const struct nub_memo
 	return 0;
 }
 
-struct nub_page_use *nub_sandbox_pages(const struct nub_sandbox *sandbox, size_t *count, struct nub_error *err)
+/* More than this no guest maps but one that plays with its tables. */
+#define MAX_LEAVES (UINT64_C(1) << 24)
+
+struct page_walk {
+	struct page_list *list;
+	bool restored;
+	const struct nub_memory_map *scratch;
+};
+
+static int visit(void *context, const struct nub_pt_item *item, struct nub_error *err)
+{
+	const struct page_walk *walk = context;
+	const struct nub_mapping *leaf = &item->leaf;
+	size_t low = 0, high = walk->list->count;
+
+	(void)err;
+	while (low < high) {
+		const size_t middle = (low + high) / 2;
+		if (walk->list->pages[middle].gpa < leaf->gpa)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < walk->list->count && walk->list->pages[low].gpa - leaf->gpa < leaf->size; low++) {
+		struct nub_page_use *page = &walk->list->pages[low];
+		if (page->gva != 0)
+			continue;
+		page->gva = leaf->gva + (page->gpa - leaf->gpa);
+		/* Where the guest copies pages, a copy is in scratch and takes the page's place. */
+		if (walk->restored && page->gva < NUB_USER_GVA_END && page->gpa >= walk->scratch->gpa)
+			page->changed = true;
+	}
+	return 0;
+}
+
+static int find_gvas(struct nub_sandbox *sandbox, struct page_list *list, struct nub_error *err)
+{
+	struct page_walk walk = { list, sandbox->snapshot != NULL, &sandbox->memory.scratch };
+	const struct nub_pt_reader reader = nub_memory_reader(&sandbox->memory);
+	struct nub_error endless = { 0 };
+	struct kvm_sregs sregs;
+
+	if (nub_vcpu_get_sregs(&sandbox->vm, &sregs, err) < 0)
+		return -1;
+	/* Tables of a guest's own may have no end: what was found until the walk gave up is enough. */
+	nub_pt_walk(&reader, sregs.cr3, 0, UINT64_MAX, MAX_LEAVES, visit, &walk, &endless);
+	return 0;
+}
+
+struct nub_page_use *nub_sandbox_pages(struct nub_sandbox *sandbox, size_t *count, struct nub_error *err)
 {
 	const struct nub_memory *memory = &sandbox->memory;
 	struct page_list list = { 0 };
@@ -67,6 +117,8 @@ struct nub_page_use *nub_sandbox_pages(const struct nub_sandbox *sandbox, size_t
 		result = add_map(&list, fd, &memory->files[i], false, err);
 	if (result == 0)
 		result = add_map(&list, fd, &memory->scratch, false, err);
+	if (result == 0)
+		result = find_gvas(sandbox, &list, err);
 	if (result < 0) {
 		free(list.pages);
 		return NULL;

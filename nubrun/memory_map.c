@@ -20,25 +20,28 @@ void nub_size_text(uint64_t size, char *out, size_t out_size)
 	snprintf(out, out_size, "%" PRIu64 "%s", size, units[unit]);
 }
 
-/* Of a terminal, by permission. As in pictures: what can be written is green, what can be
- * executed yellow, what is both red. */
-static const char *flags_colour(unsigned flags)
+/* By permission, as in pictures: what can be written is green, executed yellow, both red. */
+static const char *begin_colour(unsigned flags, bool colour)
 {
+	if (!colour)
+		return "";
 	if (flags == 0)
-		return "2";
+		return "\033[2m";
 	if ((flags & NUB_REGION_EXECUTE) != 0)
-		return (flags & NUB_REGION_WRITE) != 0 ? "1;31" : "33";
-	return (flags & NUB_REGION_WRITE) != 0 ? "32" : "34";
+		return (flags & NUB_REGION_WRITE) != 0 ? "\033[1;31m" : "\033[33m";
+	return (flags & NUB_REGION_WRITE) != 0 ? "\033[32m" : "\033[34m";
+}
+
+static const char *end_colour(bool colour)
+{
+	return colour ? "\033[0m" : "";
 }
 
 static void draw_row(FILE *out, uint64_t gpa, const char *gva, const char *size, unsigned flags, const char *what,
                      bool colour)
 {
-	char begin[16] = "";
+	const char *begin = begin_colour(flags, colour), *end = end_colour(colour);
 
-	if (colour)
-		snprintf(begin, sizeof(begin), "\033[%sm", flags_colour(flags));
-	const char *end = colour ? "\033[0m" : "";
 	fprintf(out, "0x%016" PRIx64 "  %-18s  %12s  %s%-4s%s  %s| %s%-22s%s |\n", gpa, gva, size, begin,
 	        nub_flags_short(flags), end, "      ", begin, what, end);
 }
@@ -71,4 +74,28 @@ void nub_memory_map_draw(FILE *out, const struct nub_region *regions, size_t cou
 		fputs(GAP BORDER, out);
 	draw_row(out, 0, "-", "4 KiB", 0, "null guard: no memory", colour);
 	fputs(BORDER, out);
+}
+
+#define STORED_BORDER "                                                    +------------------------+\n"
+#define STORED_GAP "                                                    :                        :\n"
+
+void nub_stored_map_draw(FILE *out, const struct nub_region *regions, const uint64_t *stored, size_t count, bool colour)
+{
+	uint64_t above = count > 0 ? regions[count - 1].gva + regions[count - 1].size : 0;
+	char size[32], kept[32];
+
+	fprintf(out, "%-18s  %12s  %12s  %s\n", "guest-virtual", "mapped", "stored", "flags");
+	fputs(STORED_BORDER, out);
+	for (size_t i = count; i-- > 0;) {
+		const struct nub_region *region = &regions[i];
+		if (region->gva + region->size != above)
+			fputs(STORED_GAP STORED_BORDER, out);
+		nub_size_text(region->size, size, sizeof(size));
+		nub_size_text(stored[i], kept, sizeof(kept));
+		const char *begin = begin_colour(region->flags, colour), *end = end_colour(colour);
+		fprintf(out, "0x%016" PRIx64 "  %12s  %12s  %s%-4s%s| %s%-22s%s |\n", region->gva, size, kept, begin,
+		        nub_flags_short(region->flags), end, begin, nub_region_words(region->type), end);
+		fputs(STORED_BORDER, out);
+		above = region->gva;
+	}
 }

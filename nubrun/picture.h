@@ -29,9 +29,9 @@ struct nub_picture_mark {
 struct nub_picture {
 	const char *title;
 	const char *sentence;             /* what happened, in a box of its own; NULL: nothing */
-	const struct nub_region *regions; /* by gpa */
+	const struct nub_region *regions; /* in any order */
 	size_t region_count;
-	const struct nub_page_use *pages; /* by gpa; NULL: not known, no such column */
+	const struct nub_page_use *pages; /* in any order; NULL: not known, no such column */
 	size_t page_count;
 	bool restored; /* changed pages are told from touched ones */
 	struct nub_picture_mark marks[NUB_PICTURE_MARKS];

@@ -116,15 +116,27 @@ static struct nub_block *block_at_gpa(const struct nub_picture_layout *layout, u
 	return NULL;
 }
 
+bool nub_block_has_page(const struct nub_block *block, const struct nub_page_use *page, uint64_t *index)
+{
+	const uint64_t address = block->is_gpa ? page->gpa : page->gva;
+
+	if (block->is_gpa != (page->gva == 0) || address < block->start || address - block->start >= block->size)
+		return false;
+	*index = (address - block->start) / NUB_PAGE_SIZE;
+	return true;
+}
+
 static void count_pages(struct nub_picture_layout *layout, const struct nub_picture *picture)
 {
-	struct nub_block *block = NULL;
+	struct nub_block *block = layout->blocks;
+	uint64_t index;
 
 	for (size_t i = 0; i < picture->page_count; i++) {
 		const struct nub_page_use *page = &picture->pages[i];
-		if (block == NULL || page->gpa - block->gpa >= block->size)
-			block = block_at_gpa(layout, page->gpa);
-		if (block == NULL)
+		/* Most often the next page is in the same block. */
+		for (size_t tried = 0; tried < layout->block_count && !nub_block_has_page(block, page, &index); tried++)
+			block = block + 1 < layout->blocks + layout->block_count ? block + 1 : layout->blocks;
+		if (!nub_block_has_page(block, page, &index))
 			continue;
 		block->touched++;
 		block->changed += page->changed;

@@ -39,6 +39,9 @@ struct nub_picture_layout {
 int nub_picture_lay_out(struct nub_picture_layout *layout, const struct nub_picture *picture, double top);
 void nub_picture_layout_release(struct nub_picture_layout *layout);
 
+/* Is this page in the block, and which of its pages is it, from the lowest on? */
+bool nub_block_has_page(const struct nub_block *block, const struct nub_page_use *page, uint64_t *index);
+
 /* Where an address is drawn. */
 double nub_picture_y(const struct nub_picture_layout *layout, uint64_t address, bool is_gpa);
 

@@ -121,29 +121,46 @@ static const char *page_colour(uint64_t touched, uint64_t changed, uint64_t page
 	return touched == 0 ? "#ffffff" : changed > 0 ? changed_shades[shade] : touched_shades[shade];
 }
 
-/* Pages of a block in lines of at least two pixels, of whole pages where there is room for that; lines of one colour are
- * one box. */
-static void draw_pages(FILE *out, const struct nub_picture *picture, const struct nub_block *block)
+/* No part is so high that a block of it has more lines. */
+#define MAX_LINES 256
+
+struct page_line {
+	uint64_t touched, changed;
+};
+
+/* Pages of a block in lines of at least two pixels, of whole pages where there is room for that. */
+static uint64_t gather_lines(const struct nub_picture *picture, const struct nub_block *block,
+                             struct page_line lines[MAX_LINES])
 {
 	const uint64_t pages = block->size / NUB_PAGE_SIZE;
-	uint64_t lines = (uint64_t)(block->height / 2);
-	const char *colour = NULL;
-	size_t at = 0;
+	uint64_t count = (uint64_t)(block->height / 2), index;
 
-	if (lines > pages)
-		lines = pages;
-	while (at < picture->page_count && picture->pages[at].gpa < block->gpa)
-		at++;
-	/* The lowest address is at the bottom. */
-	double line_height = block->height / (double)lines, bottom = block->top + block->height, top = bottom;
-	for (uint64_t line = 0; line < lines; line++) {
-		uint64_t first = line * pages / lines, end = (line + 1) * pages / lines;
-		uint64_t touched = 0, changed = 0;
-		for (; at < picture->page_count && picture->pages[at].gpa - block->gpa < end * NUB_PAGE_SIZE; at++) {
-			touched++;
-			changed += picture->pages[at].changed;
+	count = count < pages ? count : pages;
+	count = count < MAX_LINES ? count : MAX_LINES;
+	for (size_t i = 0; i < picture->page_count; i++)
+		if (nub_block_has_page(block, &picture->pages[i], &index)) {
+			/* Lines do not have the same number of pages: line l begins at page l * pages / count. */
+			uint64_t line = index * count / pages;
+			line += line + 1 < count && (line + 1) * pages / count <= index;
+			lines[line].touched++;
+			lines[line].changed += picture->pages[i].changed;
 		}
-		const char *next = page_colour(touched, changed, end - first);
+	return count;
+}
+
+/* Lines of one colour are one box. */
+static void draw_pages(FILE *out, const struct nub_picture *picture, const struct nub_block *block)
+{
+	struct page_line lines[MAX_LINES] = { 0 };
+	const uint64_t pages = block->size / NUB_PAGE_SIZE, count = gather_lines(picture, block, lines);
+	const double line_height = block->height / (double)count;
+	const char *colour = NULL;
+	/* The lowest address is at the bottom. */
+	double bottom = block->top + block->height, top = bottom;
+
+	for (uint64_t i = 0; i < count; i++) {
+		const char *next =
+		    page_colour(lines[i].touched, lines[i].changed, (i + 1) * pages / count - i * pages / count);
 		if (colour != NULL && next != colour) {
 			nub_svg_box(out, NUB_PICTURE_PAGES, top, NUB_PICTURE_PAGES_WIDTH, bottom - top, colour, "none");
 			bottom = top;
@@ -151,8 +168,7 @@ static void draw_pages(FILE *out, const struct nub_picture *picture, const struc
 		colour = next;
 		top -= line_height;
 	}
-	if (colour != NULL)
-		nub_svg_box(out, NUB_PICTURE_PAGES, top, NUB_PICTURE_PAGES_WIDTH, bottom - top, colour, "none");
+	nub_svg_box(out, NUB_PICTURE_PAGES, top, NUB_PICTURE_PAGES_WIDTH, bottom - top, colour, "none");
 	nub_svg_box(out, NUB_PICTURE_PAGES, block->top, NUB_PICTURE_PAGES_WIDTH, block->height, "none",
 	            NUB_PICTURE_EDGE);
 }

@@ -5,7 +5,7 @@
 #include "picture_layout.h"
 #include "svg.h"
 
-#define NUB_PICTURE_WIDTH 1110.0
+#define NUB_PICTURE_WIDTH 1170.0
 #define NUB_PICTURE_LEFT 24.0    /* captions */
 #define NUB_PICTURE_MARK 268.0   /* where a mark's text ends */
 #define NUB_PICTURE_COLUMN 300.0 /* the boxes */
@@ -13,9 +13,9 @@
 #define NUB_PICTURE_PAGES (NUB_PICTURE_COLUMN + NUB_PICTURE_COLUMN_WIDTH + 8)
 #define NUB_PICTURE_PAGES_WIDTH 26.0
 #define NUB_PICTURE_NAME 492.0
-#define NUB_PICTURE_SIZE 734.0 /* where it ends */
-#define NUB_PICTURE_FLAGS 754.0
-#define NUB_PICTURE_ADDRESS 808.0
+#define NUB_PICTURE_SIZE 794.0 /* where it ends */
+#define NUB_PICTURE_FLAGS 814.0
+#define NUB_PICTURE_ADDRESS 868.0
 
 #define NUB_PICTURE_INK "#1f2937"
 #define NUB_PICTURE_FAINT "#6b7280"

@@ -40,7 +40,7 @@ static double now_us(void)
 }
 
 /* Run a command to its end, its stdout in out_fd (or nowhere when -1); microseconds from spawn to reaped. */
-static double run(char *const argv[], int out_fd)
+static double run(const char *const argv[], int out_fd)
 {
 	extern char **environ;
 	posix_spawn_file_actions_t actions;
@@ -53,7 +53,7 @@ static double run(char *const argv[], int out_fd)
 	else
 		posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
 	const double start = now_us();
-	errno = posix_spawn(&pid, argv[0], &actions, NULL, argv, environ);
+	errno = posix_spawn(&pid, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv, environ);
 	if (errno != 0)
 		fail(argv[0]);
 	if (waitpid(pid, &status, 0) < 0)
@@ -68,7 +68,7 @@ static double run(char *const argv[], int out_fd)
 }
 
 /* Run a command and give what it printed. */
-static const char *capture(char *const argv[])
+static const char *capture(const char *const argv[])
 {
 	static char text[65536];
 	FILE *file = tmpfile();
@@ -127,22 +127,13 @@ static void report(const char *what, const char *base_name, struct series *base,
 	fflush(stdout);
 }
 
-static char *path(const char *directory, const char *name)
+static void bench_process(size_t runs)
 {
-	char *text;
-
-	if (asprintf(&text, "%s/%s", directory, name) < 0)
-		fail("asprintf");
-	return text;
-}
-
-static void bench_process(const char *build, size_t runs)
-{
-	char *const floor[] = { path(build, "bench/floor"), NULL };
-	char *const ours[] = { path(build, "nubrun"),           "run", "--status", "/dev/null",
-		               path(build, "guests/hello.elf"), NULL };
+	const char *const floor[] = { "bench/floor", NULL };
+	const char *const ours[] = { "./nubrun", "run", "--status", "/dev/null", "guests/hello.elf", NULL };
 	struct series base = { 0 }, series = { 0 };
 
+	/* The first of each reads its files from the disk. */
 	run(floor, -1);
 	run(ours, -1);
 	for (size_t i = 0; i < runs; i++) {
@@ -152,14 +143,12 @@ static void bench_process(const char *build, size_t runs)
 	report("process", "floor", &base, "nubrun run hello", &series, 1.5);
 }
 
-static void bench_call(const char *build, size_t runs)
+static void bench_call(size_t runs)
 {
 	char count[16];
-	char *const floor[] = { path(build, "bench/floor"), "--loop", count, NULL };
-	char *const ours[] = {
-		path(build, "nubrun"),           "run", "--status", "-", "--repeat", count, "--call", "empty",
-		path(build, "guests/empty.elf"), NULL
-	};
+	const char *const floor[] = { "bench/floor", "--loop", count, NULL };
+	const char *const ours[] = { "./nubrun", "run",   "--status",         "-", "--repeat", count,
+		                     "--call",   "empty", "guests/empty.elf", NULL };
 	struct series base = { 0 }, series = { 0 };
 
 	snprintf(count, sizeof(count), "%d", CALLS);
@@ -170,12 +159,10 @@ static void bench_call(const char *build, size_t runs)
 	report("call", "KVM_RUN round trip", &base, "empty exported function", &series, 1.3);
 }
 
-static void bench_compute(const char *build, size_t runs)
+static void bench_compute(size_t runs)
 {
-	char *const native[] = { path(build, "bench/compute"), "300000", NULL };
-	char *const ours[] = {
-		path(build, "nubrun"), "run", "--status", "/dev/null", path(build, "guests/compute.elf"), "300000", NULL
-	};
+	const char *const native[] = { "bench/compute", "300000", NULL };
+	const char *const ours[] = { "./nubrun", "run", "--status", "/dev/null", "guests/compute.elf", "300000", NULL };
 	struct series base = { 0 }, series = { 0 };
 
 	for (size_t i = 0; i < runs; i++) {
@@ -187,16 +174,17 @@ static void bench_compute(const char *build, size_t runs)
 
 int main(int argc, char **argv)
 {
-	const char *build = argc > 1 ? argv[1] : "build";
 	const size_t runs = argc > 2 ? strtoul(argv[2], NULL, 10) : 40;
 
-	if (runs < 1 || runs > MAX_RUNS) {
+	if (argc < 2 || runs < 1 || runs > MAX_RUNS) {
 		fprintf(stderr, "usage: bench BUILD_DIR [RUNS, 1 to %d]\n", MAX_RUNS);
 		return 2;
 	}
+	if (chdir(argv[1]) < 0)
+		fail(argv[1]);
 	printf("medians of %zu runs in turn\n", runs);
-	bench_process(build, runs);
-	bench_call(build, runs);
-	bench_compute(build, runs);
+	bench_process(runs);
+	bench_call(runs);
+	bench_compute(runs);
 	return 0;
 }

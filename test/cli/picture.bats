@@ -153,11 +153,46 @@ on_terminal() { # ENV... -- ARG...
 
 @test "picture: where it can't be written, nothing runs" {
 	nub inspect --svg "$BATS_TEST_TMPDIR/no/picture" "$GUESTS/hello.elf"
-	refused 125 io '--svg: can*t write *: No such file or directory'
+	refused 125 io '--svg: *: No such file or directory'
 	needs_kvm
 	nub run --svg "$BATS_TEST_TMPDIR/no/picture" "$GUESTS/hello.elf"
-	refused 125 io '--svg: can*t write *: No such file or directory'
+	refused 125 io '--svg: *: No such file or directory'
 	[ "$output" = "" ]
 	nub run --svg /dev/full "$GUESTS/hello.elf"
-	refused 125 io '--svg: can*t write /dev/full: No space left on device'
+	refused 125 io '--svg: /dev/full: No space left on device'
+}
+
+@test "picture: a restored guest's shows what has changed since the snapshot; an inspected one what it holds" {
+	needs_kvm
+	local snap=$BATS_TEST_TMPDIR/echo.snap
+	local cow
+	# Whoever copies a page: it is shown where the guest sees it.
+	for cow in guest host; do
+		nub snapshot -o "$snap" --cow "$cow" "$GUESTS/echo.elf"
+		[ "$status" -eq 0 ]
+		nub restore --svg "$SVG" --call make_bytes "$snap" 8192
+		ended 0 ok
+		texts | grep -qx 'changed since the snapshot'
+		texts | grep -qE '^[0-9]+ of 256 pages touched, [2-9] changed$'
+	done
+	nub inspect --svg "$SVG" "$snap"
+	[ "$status" -eq 0 ]
+	[ "$output" = "" ]
+	texts | grep -qx heap
+	run ! grep -q Pages "$SVG"
+	on_terminal -- inspect --map "$snap"
+	[[ $output == *$'\e[32mheap'* ]]
+	[ "$(sed 's/\x1b\[[0-9;]*m//g; s/\r$//' <<<"$output")" = "$("$NUBRUN" inspect --map "$snap")" ]
+	nub inspect --diff "$snap" --svg "$SVG" "$snap"
+	refused 125 usage '--diff: goes with no other option but --json'
+}
+
+@test "picture: stdout is for one thing" {
+	nub run --svg - --status - "$GUESTS/hello.elf"
+	json=$output refused 125 usage '--svg: stdout is where the status goes'
+	needs_kvm
+	nub run --svg - "$GUESTS/hello.elf"
+	ended 0 ok
+	[[ $output == '<?xml'*'</svg>' ]]
+	[[ ${stderr_lines[0]} == Hello* ]]
 }

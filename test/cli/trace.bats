@@ -176,3 +176,29 @@ events() { # FILTER
 	nub run -vv "$GUESTS/crash.elf" bad-port
 	[[ $stderr == *'exit: exception (port 109); '* ]]
 }
+
+@test "trace: snapshot and restore have it too, and a restored guest is traced as its command line says (R37)" {
+	local snap=$BATS_TEST_TMPDIR/one.snap
+	nub snapshot -o "$snap" --until-checkpoint "$GUESTS/checkpoint.elf"
+	[ "$status" -eq 0 ]
+	nub restore --trace "$TRACE" "$snap"
+	ended 0 ok
+	events 'any(.[]; .name == "free")'
+	events '[.[] | select(.tid == 1 and .ph == "X").name] == ["load", "create", "run"]'
+	nub snapshot -o "$snap" --trace "$TRACE" --until-checkpoint "$GUESTS/checkpoint.elf"
+	[ "$status" -eq 0 ]
+	events '[.[] | select(.tid == 1 and .ph == "X").name] == ["load", "create", "run", "save"]'
+	events 'any(.[]; .name == "malloc")'
+	nub restore "$snap"
+	ended 0 ok
+	[ "$(field .exits.trace)" -eq 0 ]
+	nub restore --trace "$TRACE" --call count --repeat 3 --reset "$snap" 1
+	[ "$status" -eq 125 ]
+	nub snapshot -o "$snap" "$GUESTS/trace.elf"
+	nub restore --trace "$TRACE" --call count --repeat 3 --reset "$snap" '"word"'
+	ended 0 ok
+	events '[.[] | select(.name == "sort" and .ph == "B")] | length == 3'
+	events '[.[] | select(.tid == 3 and .ph != "M").ts] | . == sort'
+	nub snapshot -o "$snap.flat" --flatten --trace "$TRACE" "$snap"
+	refused 125 usage '--flatten: *--trace'
+}
