@@ -78,8 +78,9 @@ static int log_record(void *context, const struct nub_log_record *record, struct
 {
 	struct nub_guest_io *io = context;
 	size_t size = 0;
-	NUB_AUTO_FREE char *line =
-	    io->json_log ? log_json(record, nub_now_ns() - io->start_ns, &size) : log_text(record, &size);
+	const uint64_t ns = nub_now_ns() - io->start_ns;
+	nub_evidence_log(io->evidence, record, ns);
+	NUB_AUTO_FREE char *line = io->json_log ? log_json(record, ns, &size) : log_text(record, &size);
 
 	if (line == NULL)
 		return nub_refuse(err, NUB_E_NO_MEMORY, "out of memory for a log record");
@@ -118,6 +119,19 @@ static void exit_served(void *context, const struct nub_exit *exit)
 		nub_guest_io_write(io, STDERR_FILENO, line, strlen(line), &ignored);
 }
 
+/* Evidence is on its way to a file, whatever becomes of it: a guest that goes on is not disturbed by a full disk. */
+static int stopped(void *context, struct nub_sandbox *sandbox, const struct nub_outcome *outcome, struct nub_error *err)
+{
+	struct nub_guest_io *io = context;
+	NUB_AUTO_FREE char *line = nub_evidence_take(io->evidence, sandbox, outcome);
+
+	if (line == NULL)
+		return 0;
+	if (io->stderr_open && nub_guest_io_write(io, STDERR_FILENO, "\n", 1, err) != 0)
+		return -1;
+	return nub_guest_io_write(io, STDERR_FILENO, line, strlen(line), err);
+}
+
 struct nub_host_ops nub_guest_io_ops(struct nub_guest_io *io)
 {
 	return (struct nub_host_ops){
@@ -125,6 +139,7 @@ struct nub_host_ops nub_guest_io_ops(struct nub_guest_io *io)
 		.output = output,
 		.log = log_record,
 		.call = call,
+		.stopped = stopped,
 		.trace = io->trace != NULL ? trace_record : NULL,
 		.exit = io->trace != NULL || io->show_exits ? exit_served : NULL,
 	};

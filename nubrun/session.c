@@ -7,6 +7,7 @@
 
 #include "command.h"
 #include "fail.h"
+#include "json_evidence.h"
 #include "json_snapshot.h"
 #include "json_status.h"
 #include "outcome.h"
@@ -106,6 +107,20 @@ static bool takes_stdout(const char *path)
 	return path != NULL && strcmp(path, "-") == 0;
 }
 
+static int prepare_evidence(struct nub_session *session, struct nub_error *err)
+{
+	const struct nub_run_options *options = &session->options;
+	struct nub_evidence *evidence = &session->evidence;
+
+	evidence->file = options->core;
+	evidence->folder = options->core_dir;
+	evidence->quiet = options->quiet;
+	evidence->image = session->guest.image;
+	evidence->info = session->info;
+	evidence->guest_path = session->snapshot != NULL ? session->program : session->info->name;
+	return nub_evidence_check(evidence, err);
+}
+
 static void configure(struct nub_session *session)
 {
 	const struct nub_run_options *options = &session->options;
@@ -121,6 +136,7 @@ static void configure(struct nub_session *session)
 		.trace = session->trace,
 		.functions = options->functions,
 		.function_count = options->function_count,
+		.evidence = &session->evidence,
 	};
 	config->has_seed = options->has_seed;
 	config->seed = options->seed;
@@ -144,6 +160,8 @@ int nub_session_prepare(struct nub_session *session, int argc, char **argv, stru
 		return nub_advise(err, "leave the arguments out");
 	}
 	if (options->output != NULL && nub_save_check(options->output, err) != 0)
+		return -1;
+	if (prepare_evidence(session, err) != 0)
 		return -1;
 	if (options->verify && nub_snapshot_verify(session->snapshot, err) != 0)
 		return -1;
@@ -172,6 +190,7 @@ static int create(struct nub_session *session, struct nub_error *err)
 	report->create_ns = nub_now_ns() - start;
 	nub_trace_file_phase(session->trace, "create", start, start + report->create_ns);
 	session->io.sandbox = session->sandbox;
+	nub_evidence_listen(&session->evidence, session->sandbox);
 	return session->sandbox != NULL ? 0 : -1;
 }
 
@@ -258,7 +277,9 @@ int nub_session_end(struct nub_session *session)
 {
 	struct nub_error err = { 0 };
 
+	nub_evidence_listen(&session->evidence, NULL);
 	note_sandbox(session);
+	session->report->cores = nub_json_cores(&session->evidence);
 	if (nub_trace_file_close(session->trace, &err) != 0)
 		nub_report_error(session->report, &err);
 	int exit_code = nub_report_end(session->report);
@@ -268,6 +289,7 @@ int nub_session_end(struct nub_session *session)
 	nub_snapshot_free(session->base);
 	nub_call_release(&session->request);
 	nub_guest_io_release(&session->io);
+	nub_evidence_release(&session->evidence);
 	nub_guest_release(&session->guest);
 	nub_run_options_release(&session->options);
 	free(session->program);

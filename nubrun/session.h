@@ -31,6 +31,7 @@ struct nub_session {
 	char *program;                     /* argv[0] of main; NULL: the file's name */
 	struct nub_guest_io io;
 	struct nub_trace_file *trace; /* NULL: none is asked for */
+	struct nub_evidence evidence;
 	struct nub_call_request request;
 	struct nub_sandbox *sandbox;
 };

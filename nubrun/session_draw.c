@@ -3,7 +3,6 @@
 
 #include "picture.h"
 #include "session.h"
-#include "symbols.h"
 #include "util.h"
 
 static int draw_guest(struct nub_session *session, struct nub_picture *picture, struct nub_error *err)
@@ -27,16 +26,6 @@ static int draw_snapshot(struct nub_session *session, struct nub_picture *pictur
 	return nub_picture_write(picture, session->options.svg, err);
 }
 
-static void mark_crash(struct nub_session *session, struct nub_picture *picture, const struct nub_crash *crash)
-{
-	struct nub_symbols symbols = { 0 };
-
-	if (session->snapshot != NULL)
-		nub_symbols_open(&symbols, nub_snapshot_info(session->snapshot));
-	nub_picture_mark_crash(picture, crash, session->snapshot != NULL ? symbols.image : session->guest.image);
-	nub_symbols_release(&symbols);
-}
-
 int nub_session_draw(struct nub_session *session, const struct nub_outcome *outcome, struct nub_error *err)
 {
 	struct nub_picture picture = {
@@ -51,6 +40,6 @@ int nub_session_draw(struct nub_session *session, const struct nub_outcome *outc
 		return -1;
 	picture.pages = pages;
 	if (outcome->kind == NUB_OUTCOME_CRASHED)
-		mark_crash(session, &picture, &outcome->crash);
+		nub_picture_mark_crash(&picture, &outcome->crash, nub_evidence_image(&session->evidence));
 	return session->snapshot != NULL ? draw_snapshot(session, &picture, err) : draw_guest(session, &picture, err);
 }

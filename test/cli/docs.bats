@@ -81,8 +81,8 @@ complete_line() { # WORD...
 	while read -r line; do
 		echo "$line"
 		run bash -c "nubrun() { '$NUBRUN' \"\$@\"; }; $line"
-		[ "$status" -ne 125 ] && [ "$status" -ne 126 ] && [ "$status" -ne 127 ]
+		[ "$status" -eq 0 ] || [[ $line == *--timeout* && $status -eq 124 ]]
 		count=$((count + 1))
-	done < <(sed -n '/^\.Sh EXAMPLES/,/^\.Sh /s/^\.Dl \$ //p' "$ROOT/man/nubrun.1" | sed 's/\\&//g; s/\\e/\\/g; s/\\(aq/'"'"'/g')
+	done < <(sed -n '/^\.Sh EXAMPLES/,/^\.Sh /s/^\.Dl \$ //p' "$ROOT/man/nubrun.1" | sed 's/\\&//g; s/\\e/\\/g; s/\\(aq/'"'"'/g; s/\\(dq/"/g')
 	[ "$count" -ge 6 ]
 }
