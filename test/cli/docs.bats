@@ -75,7 +75,7 @@ complete_line() { # WORD...
 	local line folder="$BATS_TEST_TMPDIR/examples" count=0
 	mkdir "$folder"
 	cd "$folder"
-	cp "$GUESTS"/{hello,calc,callback,spin,checkpoint}.elf .
+	cp "$GUESTS"/{hello,calc,callback,spin,checkpoint,trace,crash}.elf .
 	echo data >table.bin
 	cp "$GUESTS/mapfile.elf" .
 	while read -r line; do
