@@ -43,7 +43,7 @@ static int add_piece(void *context, const struct nub_pt_item *item, struct nub_e
 {
 	struct page_map *map = context;
 	const struct nub_mapping *leaf = &item->leaf;
-	struct piece *last = map->count ? &map->pieces[map->count - 1] : NULL;
+	struct piece *last = map->pieces && map->count ? &map->pieces[map->count - 1] : NULL;
 
 	if (item->shared || leaf->gpa < NUB_BASE_ADDRESS || leaf->gpa >= map->snapshot->meta.image_end_gpa)
 		return 0;
@@ -52,7 +52,7 @@ static int add_piece(void *context, const struct nub_pt_item *item, struct nub_e
 		last->size += leaf->size;
 		return 0;
 	}
-	if (map->count == map->capacity) {
+	if (!map->pieces || map->count == map->capacity) {
 		const size_t capacity = map->capacity ? 2 * map->capacity : 64;
 		struct piece *pieces = reallocarray(map->pieces, capacity, sizeof(*pieces));
 		if (!pieces)
@@ -158,7 +158,7 @@ uint64_t nub_snapshot_stored_bytes(const struct nub_snapshot *snapshot, uint64_t
 int nub_snapshot_stored(const struct nub_snapshot *snapshot, uint64_t *stored, struct nub_error *err)
 {
 	const struct nub_snapshot_info *info = &snapshot->info;
-	struct page_map map;
+	struct page_map map = { 0 };
 
 	memset(stored, 0, info->region_count * sizeof(*stored));
 	const int result = make_map(&map, snapshot, err);

@@ -80,7 +80,8 @@ int nub_save_check(const char *path, struct nub_error *err)
 struct progress {
 	uint64_t shown_ns; /* when something was shown; at first, when saving began */
 	bool terminal, shown;
-	const sigset_t *held; /* signals that end it; NULL when they do so by themselves */
+	bool holds;    /* signals that would end it wait, and are looked for */
+	sigset_t held; /* which ones */
 };
 
 static void show(struct progress *progress, uint64_t done, uint64_t total)
@@ -104,8 +105,8 @@ static bool tell(void *context, uint64_t done, uint64_t total)
 	sigset_t pending, ending;
 
 	show(progress, done, total);
-	return progress->held == NULL || sigpending(&pending) != 0 ||
-	       sigandset(&ending, &pending, progress->held) != 0 || sigisemptyset(&ending);
+	return !progress->holds || sigpending(&pending) != 0 || sigandset(&ending, &pending, &progress->held) != 0 ||
+	       sigisemptyset(&ending);
 }
 
 /* ---- Saving ---- */
@@ -122,10 +123,10 @@ static int save_file(struct nub_sandbox *sandbox, const struct nub_snapshot *fla
                      struct nub_snapshot_options *options, struct progress *progress, const char *path,
                      struct nub_error *err)
 {
-	sigset_t held, old;
+	sigset_t old;
 
-	nub_hold_signals(&held, &old);
-	progress->held = &held;
+	nub_hold_signals(&progress->held, &old);
+	progress->holds = true;
 	int failed = flatten != NULL ? nub_snapshot_flatten(flatten, options, path, err)
 	                             : nub_snapshot_save(sandbox, options, path, err);
 	sigprocmask(SIG_SETMASK, &old, NULL);
