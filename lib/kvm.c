@@ -261,6 +261,13 @@ int nub_vcpu_unblock_signal(struct nub_vm *vm, int signal, struct nub_error *err
 	return ioctl(vm->vcpu_fd, KVM_SET_SIGNAL_MASK, &argument) < 0 ? fail_ioctl(err, "KVM_SET_SIGNAL_MASK") : 0;
 }
 
+uint64_t nub_vcpu_tsc_khz(const struct nub_vm *vm)
+{
+	const int khz = ioctl(vm->vcpu_fd, KVM_GET_TSC_KHZ, 0);
+
+	return khz > 0 ? (uint64_t)khz : 0;
+}
+
 int nub_vcpu_run(struct nub_vm *vm, struct nub_error *err)
 {
 	const int result = ioctl(vm->vcpu_fd, KVM_RUN, 0);

@@ -1,6 +1,7 @@
 /* `nubrun inspect`: what a file is, without running it. */
 #include "inspect.h"
 #include "command.h"
+#include "dump.h"
 #include "fail.h"
 #include "snapshot_file.h"
 
@@ -11,6 +12,12 @@ const struct nub_option nub_inspect_options[] = {
 	  FIELD(map),
 	  .parse = nub_option_flag,
 	  .help = "draw the memory that the guest will have, or that the snapshot holds" },
+	{ .name = "svg",
+	  .arg = "FILE",
+	  .file = true,
+	  FIELD(svg),
+	  .parse = nub_option_text,
+	  .help = "write a picture of it there, for a report" },
 	{ .name = "json", FIELD(json), .parse = nub_option_flag, .help = "print all of it as one JSON object" },
 	{ .name = "verify",
 	  FIELD(verify),
@@ -44,6 +51,11 @@ static int inspect(const struct nub_inspect_options *options, const char *path, 
 {
 	const char *given = nub_guest_options_given(&options->guest);
 
+	if (options->diff == NULL && nub_is_core(path)) {
+		const char *wrong = options->verify ? "verify" : options->base != NULL ? "base" : given;
+		return wrong != NULL ? refuse_option(wrong, path, "core, not a snapshot", err)
+		                     : nub_inspect_core(options, path, err);
+	}
 	if (options->diff == NULL && !nub_is_snapshot(path)) {
 		if (options->verify || options->base != NULL)
 			return refuse_option(options->verify ? "verify" : "base", path, "guest, not a snapshot", err);
@@ -53,7 +65,7 @@ static int inspect(const struct nub_inspect_options *options, const char *path, 
 		return refuse_option(given, path, "snapshot, whose memory is laid out already", err);
 	if (options->diff == NULL)
 		return nub_inspect_snapshot(options, path, err);
-	if (options->map || options->verify || options->base != NULL) {
+	if (options->map || options->svg != NULL || options->verify || options->base != NULL) {
 		nub_refuse(err, NUB_E_USAGE, "--diff: goes with no other option but --json");
 		return nub_advise(err, "inspect each of the two alone");
 	}

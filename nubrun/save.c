@@ -80,8 +80,7 @@ int nub_save_check(const char *path, struct nub_error *err)
 struct progress {
 	uint64_t shown_ns; /* when something was shown; at first, when saving began */
 	bool terminal, shown;
-	bool holds;    /* signals that would end it wait, and are looked for */
-	sigset_t held; /* which ones */
+	sigset_t held; /* signals that end it; empty when they do so by themselves */
 };
 
 static void show(struct progress *progress, uint64_t done, uint64_t total)
@@ -105,7 +104,7 @@ static bool tell(void *context, uint64_t done, uint64_t total)
 	sigset_t pending, ending;
 
 	show(progress, done, total);
-	return !progress->holds || sigpending(&pending) != 0 || sigandset(&ending, &pending, &progress->held) != 0 ||
+	return sigpending(&pending) != 0 || sigandset(&ending, &pending, &progress->held) != 0 ||
 	       sigisemptyset(&ending);
 }
 
@@ -126,7 +125,6 @@ static int save_file(struct nub_sandbox *sandbox, const struct nub_snapshot *fla
 	sigset_t old;
 
 	nub_hold_signals(&progress->held, &old);
-	progress->holds = true;
 	int failed = flatten != NULL ? nub_snapshot_flatten(flatten, options, path, err)
 	                             : nub_snapshot_save(sandbox, options, path, err);
 	sigprocmask(SIG_SETMASK, &old, NULL);
