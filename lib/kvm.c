@@ -242,8 +242,11 @@ int nub_vcpu_unblock_signal(struct nub_vm *vm, int signal, struct nub_error *err
 	} argument = { .head = { .len = 8 } };
 	sigset_t mask;
 
+	sigaddset(&vm->unblocked, signal);
 	pthread_sigmask(SIG_BLOCK, NULL, &mask);
-	sigdelset(&mask, signal);
+	for (int i = 1; i <= SIGRTMAX; i++)
+		if (sigismember(&vm->unblocked, i) == 1)
+			sigdelset(&mask, i);
 	memcpy(argument.bytes + offsetof(struct kvm_signal_mask, sigset), &mask, 8);
 	return ioctl(vm->vcpu_fd, KVM_SET_SIGNAL_MASK, &argument) < 0 ? fail_ioctl(err, "KVM_SET_SIGNAL_MASK") : 0;
 }

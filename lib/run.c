@@ -90,6 +90,10 @@ static int enter_at(struct nub_sandbox *sandbox, uint64_t gva, struct nub_error 
 
 static int run_loop(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
 {
+	struct nub_debugger *debugger = sandbox->debugger;
+
+	if (debugger && debugger->hooks->begin(debugger, err) < 0)
+		return -1;
 	for (;;) {
 		const int interrupted = nub_vcpu_run(&sandbox->vm, err);
 
@@ -98,16 +102,22 @@ static int run_loop(struct nub_sandbox *sandbox, struct nub_outcome *outcome, st
 		sandbox->exits.total++;
 		if (interrupted) {
 			sandbox->exits.interrupted++;
-			if (!nub_deadline_passed(&sandbox->deadline))
+			if (!nub_deadline_passed(&sandbox->deadline)) {
+				if (debugger && debugger->hooks->interrupted(debugger, err) < 0)
+					return -1;
 				continue;
+			}
 			outcome->kind = NUB_OUTCOME_TIMED_OUT;
 			return 0;
 		}
 		const enum nub_step step = serve_exit(sandbox, outcome, err);
 		if (step == NUB_STEP_STOP)
 			return 0;
-		if (step == NUB_STEP_GO_ON)
+		if (step == NUB_STEP_GO_ON) {
+			if (debugger && debugger->hooks->served(debugger, err) < 0)
+				return -1;
 			continue;
+		}
 		/* A callback that ran out of time says so by failing without a reason. */
 		if (err->kind == NUB_E_NONE && nub_deadline_passed(&sandbox->deadline)) {
 			outcome->kind = NUB_OUTCOME_TIMED_OUT;
@@ -165,6 +175,8 @@ static int go_on(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struc
 	struct nub_error reason = { 0 };
 
 	int result = run_loop(sandbox, outcome, &reason);
+	if (sandbox->debugger)
+		sandbox->debugger->hooks->ended(sandbox->debugger, result, outcome);
 	nub_deadline_stop(&sandbox->deadline);
 	/* What ran on pages that changed under it is no result. */
 	if (sandbox->snapshot && nub_snapshot_unchanged(sandbox->snapshot, &reason) < 0)

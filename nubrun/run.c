@@ -10,6 +10,7 @@
 #include "command.h"
 #include "crash_text.h"
 #include "fail.h"
+#include "gdb.h"
 #include "guest_io.h"
 #include "guest_options.h"
 #include "json_status.h"
@@ -23,6 +24,7 @@ struct run {
 	struct nub_guest guest;
 	struct nub_guest_io io;
 	struct nub_call_request request;
+	struct nub_gdb_socket gdb;
 	struct nub_sandbox *sandbox;
 	struct nub_report *report;
 };
@@ -39,6 +41,8 @@ static int load(struct run *run, int argc, char **argv, struct nub_error *err)
 	int failed = nub_guest_load(&run->guest, &options->guest, argv[0], err);
 	report->guest = nub_json_guest(argv[0], run->guest.image);
 	if (failed != 0)
+		return -1;
+	if (options->gdb != NULL && nub_gdb_listen(&run->gdb, options->gdb, err) != 0)
 		return -1;
 	if (options->call != NULL &&
 	    nub_call_prepare(&run->request, run->guest.image, options->call, argc - 1, argv + 1, err) != 0)
@@ -71,6 +75,9 @@ static int execute(struct run *run, int argc, char **argv, struct nub_outcome *o
 	if (run->sandbox == NULL)
 		return -1;
 	run->io.sandbox = run->sandbox;
+	if (run->options.gdb != NULL && nub_gdb_attach(&run->gdb, run->sandbox, argv[0], run->options.functions,
+	                                               run->options.function_count, run->options.quiet, err) != 0)
+		return -1;
 	start = nub_now_ns();
 	if (run->options.call != NULL)
 		failed = nub_call_run(&run->request, run->sandbox, run->options.repeat, run->options.timeout_ns,
@@ -167,6 +174,7 @@ static void note_sandbox(struct run *run)
 static void release(struct run *run)
 {
 	nub_sandbox_free(run->sandbox);
+	nub_gdb_close(&run->gdb);
 	nub_call_release(&run->request);
 	nub_guest_io_release(&run->io);
 	nub_guest_release(&run->guest);
@@ -175,7 +183,7 @@ static void release(struct run *run)
 
 int nub_cmd_run(int argc, char **argv, struct nub_report *report)
 {
-	struct run run = { .options.log_level = NUB_LOG_LEVEL_DEFAULT, .report = report };
+	struct run run = { .options.log_level = NUB_LOG_LEVEL_DEFAULT, .gdb = NUB_GDB_SOCKET_CLOSED, .report = report };
 	struct nub_outcome outcome = { 0 };
 	struct nub_error err = { 0 };
 
