@@ -159,6 +159,11 @@ static int interrupted(struct nub_debugger *debugger, struct nub_error *err)
 	return 0;
 }
 
+static bool in_range(const struct nub_gdb *gdb, uint64_t rip)
+{
+	return rip >= gdb->session.range_start && rip < gdb->session.range_end;
+}
+
 /* An `out` that was stepped over: whether #DB follows depends on the host, so the step ends here. */
 static int served(struct nub_debugger *debugger, struct nub_error *err)
 {
@@ -173,12 +178,11 @@ static int served(struct nub_debugger *debugger, struct nub_error *err)
 	gdb->late_step = true;
 	if (nub_vcpu_complete_io(&gdb->sandbox->vm, err) < 0)
 		return -1;
+	if (in_range(gdb, nub_vcpu_regs(&gdb->sandbox->vm)->rip) && !gdb->interrupt) {
+		begin_step(gdb);
+		return 0;
+	}
 	return stop(gdb, signal, false, err);
-}
-
-static bool in_range(const struct nub_gdb *gdb, uint64_t rip)
-{
-	return rip >= gdb->session.range_start && rip < gdb->session.range_end;
 }
 
 /* #DB: the step is done, unless it goes on within its range of addresses. */
@@ -198,11 +202,41 @@ static int stepped(struct nub_gdb *gdb, const struct nub_exception_frame *frame,
 	return stop(gdb, trap_or_interrupt(gdb), false, err);
 }
 
+/* Did the guest come to one of our int3s, and where? */
+static bool is_breakpoint(const struct nub_gdb *gdb, const struct nub_exception_frame *frame,
+                          const struct kvm_sregs *sregs, uint64_t *rip)
+{
+	*rip = frame->rip;
+	switch (frame->vector) {
+	case VECTOR_BP:
+		/* It is past when it is reported. */
+		--*rip;
+		break;
+	case VECTOR_PF:
+		/* gdb puts one on the stack, for functions that it calls to return to; it can't be executed there. */
+		if (!(frame->error_code & FAULT_FETCH) || sregs->cr2 != *rip)
+			return false;
+		break;
+	default:
+		return false;
+	}
+	return nub_gdb_breakpoints_has(&gdb->breakpoints, *rip);
+}
+
+/* Where code at CPL 0 is interpreted, int3 is no instruction. */
+static int stuck(struct nub_debugger *debugger, bool *handled, struct nub_error *err)
+{
+	struct nub_gdb *gdb = of(debugger);
+
+	*handled = gdb->attached && nub_gdb_breakpoints_has(&gdb->breakpoints, nub_vcpu_regs(&gdb->sandbox->vm)->rip);
+	return *handled ? stop(gdb, trap_or_interrupt(gdb), !gdb->interrupt, err) : 0;
+}
+
 static int exception(struct nub_debugger *debugger, struct nub_exception_frame *frame, struct kvm_sregs *sregs,
                      bool *handled, struct nub_error *err)
 {
 	struct nub_gdb *gdb = of(debugger);
-	uint64_t rip = frame->rip;
+	uint64_t rip;
 
 	*handled = false;
 	/* A #DB that was under way when the client left is still nobody else's. */
@@ -212,12 +246,7 @@ static int exception(struct nub_debugger *debugger, struct nub_exception_frame *
 		*handled = true;
 		return stepped(gdb, frame, sregs, err);
 	}
-	/* Int3 is past when it is reported. Where the page can't be executed, its fault tells of a breakpoint as well: gdb
-	 * puts one on the stack, for functions that it calls to return to. */
-	if (frame->vector == VECTOR_BP)
-		rip--;
-	const bool fetch = frame->vector == VECTOR_PF && frame->error_code & FAULT_FETCH && sregs->cr2 == rip;
-	if ((frame->vector == VECTOR_BP || fetch) && nub_gdb_breakpoints_has(&gdb->breakpoints, rip)) {
+	if (is_breakpoint(gdb, frame, sregs, &rip)) {
 		const bool tf = gdb->stepping && gdb->guest_tf;
 		*handled = true;
 		gdb->stepping = false;
@@ -293,6 +322,7 @@ static const struct nub_debugger_hooks hooks = {
 	.interrupted = interrupted,
 	.served = served,
 	.exception = exception,
+	.stuck = stuck,
 	.ended = ended,
 	.release = release,
 };

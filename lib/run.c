@@ -38,6 +38,18 @@ static enum nub_step serve_mmio(struct nub_sandbox *sandbox, struct nub_outcome 
 	return NUB_STEP_STOP;
 }
 
+static enum nub_step serve_stuck(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
+{
+	bool handled = false;
+
+	if (sandbox->debugger && sandbox->debugger->hooks->stuck(sandbox->debugger, &handled, err) < 0)
+		return NUB_STEP_FAILED;
+	if (handled)
+		return NUB_STEP_GO_ON;
+	nub_crash_exit(sandbox, NUB_CRASH_EMULATION, outcome);
+	return NUB_STEP_STOP;
+}
+
 static enum nub_step serve_exit(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
 {
 	const struct kvm_run *run = sandbox->vm.run;
@@ -55,10 +67,8 @@ static enum nub_step serve_exit(struct nub_sandbox *sandbox, struct nub_outcome 
 		nub_crash_exit(sandbox, NUB_CRASH_HALTED, outcome);
 		return NUB_STEP_STOP;
 	case KVM_EXIT_INTERNAL_ERROR:
-		if (run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION) {
-			nub_crash_exit(sandbox, NUB_CRASH_EMULATION, outcome);
-			return NUB_STEP_STOP;
-		}
+		if (run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION)
+			return serve_stuck(sandbox, outcome, err);
 		return nub_fail(err, NUB_E_KVM, 0, "KVM_RUN: internal error %u", run->internal.suberror);
 	case KVM_EXIT_FAIL_ENTRY:
 		return nub_fail(err, NUB_E_KVM, 0, "KVM_RUN: the CPU refused the guest's state, reason 0x%llx",
