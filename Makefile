@@ -74,6 +74,7 @@ $(B)/nubrun.bash: $(B)/nubrun
 	$(Q)$< completion bash >$@.tmp && mv $@.tmp $@
 
 include guests/guests.mk
+include test/bench/bench.mk
 include test/test.mk
 include test/lint.mk
 
@@ -104,7 +105,7 @@ clean:
 
 ## help: this list
 help:
-	@sed -n 's/^## //p' Makefile guests/guests.mk test/test.mk test/lint.mk
+	@sed -n 's/^## //p' Makefile guests/guests.mk test/test.mk test/lint.mk test/bench/bench.mk
 
 .PHONY: all install uninstall clean help
 

@@ -1,4 +1,4 @@
-/* A CPU-bound loop over registers and 4 KiB of memory; also a program of the host's with gcc -O2 -DNATIVE compute.c. */
+/* A CPU-bound loop over registers and 4 KiB of memory; with -DNATIVE, a program of the host's. */
 #ifdef NATIVE
 #include <stdint.h>
 #include <stdio.h>

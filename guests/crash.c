@@ -87,11 +87,21 @@ static void bad_port(void)
 	__asm__ volatile("outb %b0, %w1" : : "a"(0), "d"((uint16_t)0x80));
 }
 
-static void exit_port(void)
+static void read_port(uint16_t port)
 {
 	uint32_t value;
 
-	__asm__ volatile("inb %w1, %b0" : "=a"(value) : "d"((uint16_t)NUB_PORT_HALT));
+	__asm__ volatile("inb %w1, %b0" : "=a"(value) : "d"(port));
+}
+
+static void bad_port_in(void)
+{
+	read_port(0x80);
+}
+
+static void exit_port(void)
+{
+	read_port(NUB_PORT_HALT);
 }
 
 static void abort_message(void)
@@ -144,6 +154,7 @@ static const struct {
 	{ "gp", gp },
 	{ "privileged", privileged },
 	{ "bad-port", bad_port },
+	{ "bad-port-in", bad_port_in },
 	{ "exit-port", exit_port },
 	{ "abort", abort },
 	{ "abort-message", abort_message },

@@ -147,6 +147,7 @@ enum nub_step nub_host_call_serve(struct nub_sandbox *sandbox, struct nub_error 
 		return NUB_STEP_FAILED;
 	status = call_host(sandbox, &call, random, &result, &refusal);
 	if (status < 0) {
+		sandbox->callback_failed = true;
 		*err = refusal;
 		return NUB_STEP_FAILED;
 	}

@@ -9,16 +9,31 @@
 #include "error.h"
 #include "util.h"
 
-/* Leaves in all spaces: as many as memory of the largest size has pages. */
+/* Leaves in all spaces, and what becomes of them: as many as memory of the largest size has pages. */
 #define MAX_LEAVES (NUB_MAX_MEMORY_SIZE / NUB_PAGE_SIZE)
+
+/* Leaves and shared tables, for each page of the guest's memory: enough to map all of it in every root, twice. A guest
+ * that names few pages very often is told so before the list of them outgrows its own memory. */
+#define ITEMS_PER_PAGE 32
+#define ITEMS_SPARE 65536
 
 struct walk {
 	struct nub_capture *capture;
 	struct nub_memory *memory;
 	uint64_t scratch_gva;
 	struct nub_pt_item *items; /* owned */
-	size_t count, capacity;
+	size_t count, capacity, limit;
 };
+
+static size_t item_limit(const struct nub_memory *memory)
+{
+	uint64_t pages = (memory->snapshot.size + memory->scratch.size) / NUB_PAGE_SIZE;
+
+	for (size_t i = 0; i < memory->file_count; i++)
+		pages += memory->files[i].size / NUB_PAGE_SIZE;
+	pages = ITEMS_SPARE + ITEMS_PER_PAGE * pages;
+	return pages < MAX_LEAVES ? pages : MAX_LEAVES;
+}
 
 static bool skipped(const struct walk *walk, uint64_t gva)
 {
@@ -28,6 +43,11 @@ static bool skipped(const struct walk *walk, uint64_t gva)
 
 static int add_item(struct walk *walk, const struct nub_pt_item *item, struct nub_error *err)
 {
+	if (walk->count == walk->limit)
+		return nub_fail(err, NUB_E_PAGE_LIMIT, 0,
+		                "snapshot: the page tables name more than %zu pages and shared tables, one of them at "
+		                "gva 0x%" PRIx64,
+		                walk->limit, item->shared ? item->table_gva : item->leaf.gva);
 	if (walk->count == walk->capacity) {
 		const size_t capacity = walk->capacity ? 2 * walk->capacity : 256;
 		struct nub_pt_item *items = reallocarray(walk->items, capacity, sizeof(*items));
@@ -238,12 +258,14 @@ static int link_table(struct nub_capture *capture, const struct nub_pt_item *ite
 	return nub_pt_link(&capture->tables, item->table_gva, item->level, table, item->user, err);
 }
 
+/* By a shared table. What else may be in its place is found when it is mapped. */
 static bool scratch_mapped(struct nub_capture *capture)
 {
 	const struct nub_pt_reader reader = nub_pt_builder_reader(&capture->tables);
 	struct nub_mapping leaf;
 
-	return nub_pt_translate(&reader, capture->tables.root_gpa, nub_layout_scratch_gva(&capture->layout), &leaf);
+	return nub_pt_translate(&reader, capture->tables.root_gpa, nub_layout_scratch_gva(&capture->layout), &leaf) &&
+	       leaf.gpa == nub_layout_scratch_gpa(&capture->layout);
 }
 
 /* One space after the other, as they were walked, so that a table is rebuilt before another space shares it. */
@@ -285,6 +307,7 @@ int nub_capture_init(struct nub_capture *capture, struct nub_memory *memory, con
 		.capture = capture,
 		.memory = memory,
 		.scratch_gva = nub_layout_scratch_gva(layout),
+		.limit = item_limit(memory),
 	};
 	uint64_t data_end = 0;
 	int result = -1;

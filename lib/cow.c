@@ -1,4 +1,4 @@
-/* Copy on write by the monitor: the first write to a page faults, and the page gets a copy in scratch (DESIGN 4).
+/* Copy on write by the monitor: the first write to a page faults, and the page gets a copy in scratch.
  *
  * The monitor catches the fault and stores the new entry; choosing the page and copying are the host's, which knows what
  * it has given out and copies at full speed where code at CPL 0 is interpreted. A 2 MiB leaf is split first: its table,

@@ -77,8 +77,8 @@ void nub_crash_abi(struct nub_sandbox *sandbox, const struct nub_error *reason, 
 	memcpy(outcome->crash.abort_message, reason->message, sizeof(reason->message));
 }
 
-/* Is the instruction at rip an IN or OUT, and to which port (SDM vol. 2, IN, INS, OUT, OUTS)? */
-static bool decode_port(const uint8_t *code, size_t size, uint16_t dx, uint16_t *port)
+/* Is the instruction in code[0..size) an IN or OUT, and of which port (SDM vol. 2, IN, INS, OUT, OUTS)? */
+static bool decode_port(const uint8_t *code, size_t size, uint16_t dx, struct nub_crash *crash)
 {
 	size_t i = 0;
 
@@ -94,8 +94,8 @@ static bool decode_port(const uint8_t *code, size_t size, uint16_t dx, uint16_t 
 	case 0xe7:
 		if (i + 1 >= size)
 			return false;
-		*port = code[i + 1];
-		return true;
+		crash->port = code[i + 1];
+		break;
 	case 0xec:
 	case 0xed:
 	case 0xee:
@@ -104,11 +104,14 @@ static bool decode_port(const uint8_t *code, size_t size, uint16_t dx, uint16_t 
 	case 0x6d:
 	case 0x6e:
 	case 0x6f:
-		*port = dx;
-		return true;
+		crash->port = dx;
+		break;
 	default:
 		return false;
 	}
+	/* In all these opcodes, bit 1 is the direction. */
+	crash->port_read = !(code[i] & 2);
+	return true;
 }
 
 /* Read as much as is mapped of the instruction at rip, at most the longest one's 15 bytes. */
@@ -167,7 +170,7 @@ static void explain_protection_fault(struct nub_sandbox *sandbox, uint64_t cr3, 
 	uint8_t code[15];
 	const size_t size = read_code(sandbox, cr3, crash->regs.rip, code);
 
-	if (crash->privilege_level == 3 && decode_port(code, size, (uint16_t)crash->regs.rdx, &crash->port))
+	if (crash->privilege_level == 3 && decode_port(code, size, (uint16_t)crash->regs.rdx, crash))
 		crash->kind = NUB_CRASH_BAD_PORT;
 }
 

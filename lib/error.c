@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { MESSAGE_SIZE = sizeof((struct nub_error){ 0 }.message), HINT_SIZE = sizeof((struct nub_error){ 0 }.hint) };
+
 static const struct {
 	const char *name;
 	enum nub_error_class class;
@@ -63,58 +65,55 @@ static void set(struct nub_error *err, enum nub_error_kind kind, int sys_errno, 
 	err->hint[0] = '\0';
 }
 
-int nub_fail(struct nub_error *err, enum nub_error_kind kind, int sys_errno, const char *format, ...)
+void nub_error_set(struct nub_error *err, enum nub_error_kind kind, int sys_errno, const char *format, ...)
 {
-	char message[sizeof(err->message)];
+	char message[MESSAGE_SIZE];
 	va_list args;
 
 	if (err == NULL)
-		return -1;
+		return;
 	va_start(args, format);
 	format_text(message, sizeof(message), format, args, "", "");
 	va_end(args);
 	set(err, kind, sys_errno, message);
-	return -1;
 }
 
-int nub_hint(struct nub_error *err, const char *format, ...)
+void nub_error_set_hint(struct nub_error *err, const char *format, ...)
 {
-	char hint[sizeof(err->hint)];
+	char hint[HINT_SIZE];
 	va_list args;
 
 	if (err == NULL)
-		return -1;
+		return;
 	va_start(args, format);
 	format_text(hint, sizeof(hint), format, args, "", "");
 	va_end(args);
 	memcpy(err->hint, hint, strlen(hint) + 1);
-	return -1;
 }
 
-int nub_error_context(struct nub_error *err, const char *format, ...)
+void nub_error_add_context(struct nub_error *err, const char *format, ...)
 {
-	char message[sizeof(err->message)];
+	char message[MESSAGE_SIZE];
 	va_list args;
 
 	if (err == NULL)
-		return -1;
+		return;
 	va_start(args, format);
 	format_text(message, sizeof(message), format, args, ": ", err->message);
 	va_end(args);
 	memcpy(err->message, message, strlen(message) + 1);
-	return -1;
 }
 
-int nub_fail_errno(struct nub_error *err, enum nub_error_kind kind, const char *format, ...)
+void nub_error_set_errno(struct nub_error *err, enum nub_error_kind kind, const char *format, ...)
 {
 	int sys_errno = errno; /* before anything here can change it */
 	const char *description = strerrordesc_np(sys_errno);
 	char unknown[32];
-	char message[sizeof(err->message)];
+	char message[MESSAGE_SIZE];
 	va_list args;
 
 	if (err == NULL)
-		return -1;
+		return;
 	if (description == NULL) {
 		snprintf(unknown, sizeof(unknown), "errno %d", sys_errno);
 		description = unknown;
@@ -123,5 +122,4 @@ int nub_fail_errno(struct nub_error *err, enum nub_error_kind kind, const char *
 	format_text(message, sizeof(message), format, args, ": ", description);
 	va_end(args);
 	set(err, kind, sys_errno, message);
-	return -1;
 }

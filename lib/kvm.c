@@ -32,7 +32,9 @@ static int fail_open(struct nub_error *err)
 	case EACCES:
 	case EPERM:
 		nub_fail_errno(err, NUB_E_KVM_DENIED, KVM_DEVICE);
-		return nub_hint(err, "add yourself to its group (sudo usermod -aG kvm \"$USER\") and log in again");
+		return nub_hint(
+		    err, "add yourself to its group, mostly kvm (sudo usermod -aG kvm \"$USER\"), and log in again; "
+			 "'ls -l " KVM_DEVICE "' shows group and mode");
 	default:
 		return nub_fail_errno(err, NUB_E_KVM, KVM_DEVICE);
 	}
@@ -47,8 +49,12 @@ int nub_kvm_open(struct nub_error *err)
 	int version = ioctl(fd, KVM_GET_API_VERSION, 0);
 	if (version == KVM_API_VERSION)
 		return fd;
+	if (version < 0)
+		nub_fail_errno(err, NUB_E_KVM, KVM_DEVICE ": is not KVM's device");
+	else
+		nub_fail(err, NUB_E_KVM, 0, KVM_DEVICE ": KVM API version %d, needs %d", version, KVM_API_VERSION);
 	close(fd);
-	return nub_fail(err, NUB_E_KVM, 0, KVM_DEVICE ": KVM API version %d, needs %d", version, KVM_API_VERSION);
+	return nub_hint(err, "load the module of this kernel (modprobe kvm_intel or kvm_amd)");
 }
 
 static int require_capabilities(struct nub_vm *vm, struct nub_error *err)
@@ -94,7 +100,7 @@ int nub_vm_init(struct nub_vm *vm, struct nub_error *err)
 		return nub_fail_errno(err, NUB_E_KVM, "mmap of kvm_run");
 	vm->run = run;
 	vm->run_size = (size_t)size;
-	vm->run->kvm_valid_regs = KVM_SYNC_X86_REGS;
+	vm->run->kvm_valid_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
 	return 0;
 }
 
@@ -149,12 +155,19 @@ int nub_vcpu_set_xcr0(struct nub_vm *vm, uint64_t xcr0, struct nub_error *err)
 
 int nub_vcpu_get_sregs(struct nub_vm *vm, struct kvm_sregs *sregs, struct nub_error *err)
 {
+	if (vm->sregs_shared) {
+		*sregs = vm->run->s.regs.sregs;
+		return 0;
+	}
 	return ioctl(vm->vcpu_fd, KVM_GET_SREGS, sregs) < 0 ? fail_ioctl(err, "KVM_GET_SREGS") : 0;
 }
 
 int nub_vcpu_set_sregs(struct nub_vm *vm, const struct kvm_sregs *sregs, struct nub_error *err)
 {
-	return ioctl(vm->vcpu_fd, KVM_SET_SREGS, sregs) < 0 ? fail_ioctl(err, "KVM_SET_SREGS") : 0;
+	if (ioctl(vm->vcpu_fd, KVM_SET_SREGS, sregs) < 0)
+		return fail_ioctl(err, "KVM_SET_SREGS");
+	vm->run->s.regs.sregs = *sregs;
+	return 0;
 }
 
 int nub_vcpu_get_xsave(struct nub_vm *vm, struct kvm_xsave *xsave, struct nub_error *err)
@@ -253,7 +266,10 @@ int nub_vcpu_unblock_signal(struct nub_vm *vm, int signal, struct nub_error *err
 
 int nub_vcpu_run(struct nub_vm *vm, struct nub_error *err)
 {
-	if (ioctl(vm->vcpu_fd, KVM_RUN, 0) == 0)
+	const int result = ioctl(vm->vcpu_fd, KVM_RUN, 0);
+
+	vm->sregs_shared = true;
+	if (result == 0)
 		return 0;
 	if (errno == EINTR || errno == EAGAIN)
 		return 1;

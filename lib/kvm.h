@@ -14,12 +14,13 @@ struct nub_vm {
 	struct kvm_run *run;        /* shared with the kernel; NULL when not mapped */
 	size_t run_size;
 	sigset_t unblocked; /* signals that may end KVM_RUN */
+	bool sregs_shared;  /* kvm_run holds the special registers: the vCPU has run */
 };
 
 /* Open /dev/kvm and check its API version. A file descriptor or -1. Errors: KVM_MISSING, KVM_DENIED, KVM. */
 int nub_kvm_open(struct nub_error *err);
 
-/* Make the VM and its vCPU. General registers are shared through kvm_run afterwards (KVM_CAP_SYNC_REGS). The struct is
+/* Make the VM and its vCPU. General and special registers are shared through kvm_run afterwards (KVM_CAP_SYNC_REGS). The struct is
  * valid for nub_vm_release whatever happens. Errors: as nub_kvm_open. */
 int nub_vm_init(struct nub_vm *vm, struct nub_error *err);
 void nub_vm_release(struct nub_vm *vm);
@@ -32,6 +33,7 @@ int nub_vm_set_memory(struct nub_vm *vm, unsigned slot, uint64_t gpa, uint64_t s
 int nub_vcpu_set_cpuid(struct nub_vm *vm, const struct kvm_cpuid_entry2 *entries, unsigned count,
                        struct nub_error *err);
 int nub_vcpu_set_xcr0(struct nub_vm *vm, uint64_t xcr0, struct nub_error *err);
+/* Reading them costs an ioctl until the vCPU has run; from then on kvm_run has them, too. */
 int nub_vcpu_get_sregs(struct nub_vm *vm, struct kvm_sregs *sregs, struct nub_error *err);
 int nub_vcpu_set_sregs(struct nub_vm *vm, const struct kvm_sregs *sregs, struct nub_error *err);
 

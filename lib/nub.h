@@ -90,6 +90,11 @@ enum nub_error_class {
 	X(SNAPSHOT_BASE, "snapshot-base", INPUT)           /* its base is missing, or is another one */                \
 	X(SNAPSHOT_LAYERS, "snapshot-layers", INPUT)       /* more than 16 layers */                                   \
 	X(HOST_FUNCTION, "host-function-missing", USAGE)   /* the snapshot's guest was offered it */                   \
+	/* the core's */                                                                                               \
+	X(CORE_MAGIC, "core-magic", INPUT)         /* neither a snapshot nor an x86-64 ELF core */                     \
+	X(CORE_TRUNCATED, "core-truncated", INPUT) /* a header or segment lies outside the file */                     \
+	X(CORE_FIELD, "core-field", INPUT)         /* a field has a value that can't be */                             \
+	X(CORE_NO_NOTE, "core-no-note", INPUT)     /* a core, but not nubrun's */                                      \
 	/* the running guest's */                                                                                      \
 	X(RING_CORRUPT, "ring-corrupt", GUEST)                                                                         \
 	X(RING_EMPTY, "ring-empty", GUEST)                                                                             \
@@ -226,7 +231,7 @@ const char *nub_image_symbol(const struct nub_image *image, uint64_t gva, uint64
 /* ---- Configuration ---- */
 
 enum nub_cow {
-	NUB_COW_HOST,  /* the host kernel copies pages that a guest writes (DESIGN 4) */
+	NUB_COW_HOST,  /* the host kernel copies pages that a guest writes */
 	NUB_COW_GUEST, /* the monitor does */
 };
 
@@ -244,6 +249,8 @@ struct nub_log_record {
 
 /* What the embedder does for a guest. Every member may be NULL: output and logs are then dropped, calls refused. A
  * callback that returns -1 with *err filled ends the run with that error. */
+struct nub_sandbox;
+struct nub_outcome;
 struct nub_host_ops {
 	void *context;
 	int (*output)(void *context, enum nub_stream stream, const void *bytes, size_t size, struct nub_error *err);
@@ -252,6 +259,11 @@ struct nub_host_ops {
 	 * until the next callback), or 1 and a message for the guest in err->message, or -1 to end the run. */
 	int (*call)(void *context, const char *name, const struct nub_value *args, unsigned arg_count,
 	            enum nub_type result_type, struct nub_value *result, struct nub_error *err);
+	/* The guest stands still, its memory and registers as they were: it CRASHED or TIMED_OUT, and nothing has been
+	 * cleaned up yet; or nub_sandbox_interrupt was called (`outcome` is NULL), and it goes on afterwards. May read the
+	 * sandbox and write its core, not run it. */
+	int (*stopped)(void *context, struct nub_sandbox *sandbox, const struct nub_outcome *outcome,
+	               struct nub_error *err);
 };
 
 /* A file that the guest finds at gva, read-only, private to it. */
@@ -313,7 +325,7 @@ enum nub_outcome_kind {
 enum nub_crash_kind {
 	NUB_CRASH_EXCEPTION, /* vector, error_code, and for #PF address and access */
 	NUB_CRASH_ABORT,     /* abort_code, abort_message */
-	NUB_CRASH_BAD_PORT,  /* port */
+	NUB_CRASH_BAD_PORT,  /* port, port_read */
 	NUB_CRASH_NO_MEMORY, /* a guest-physical access that nothing backs: address is a gpa */
 	NUB_CRASH_TRIPLE_FAULT,
 	NUB_CRASH_EMULATION, /* an instruction that this host's KVM can't run */
@@ -341,6 +353,7 @@ struct nub_crash {
 	unsigned access;   /* one of enum nub_region_flags: what the guest tried at `address` */
 	bool page_present; /* #PF: the page is there, its permissions forbid the access */
 	uint16_t port;
+	bool port_read;            /* an `in`, not an `out` */
 	unsigned privilege_level;  /* 0 or 3, of the faulting code */
 	struct nub_registers regs; /* as they were at the faulting instruction */
 	struct nub_region region;  /* where `address` lies, or the nearest region */
@@ -395,11 +408,18 @@ int nub_sandbox_call(struct nub_sandbox *sandbox, const char *name, const struct
  * without a timeout, 0 when it is over. A callback that gives up for that reason fails with NUB_E_NONE. */
 uint64_t nub_sandbox_remaining_ns(const struct nub_sandbox *sandbox);
 
+/* Have the guest stop for config.ops.stopped, soon, then go on. For signal handlers of the thread that runs it. */
+void nub_sandbox_interrupt(struct nub_sandbox *sandbox);
+
 const struct nub_exit_counts *nub_sandbox_exit_counts(const struct nub_sandbox *sandbox);
 void nub_sandbox_memory_info(const struct nub_sandbox *sandbox, struct nub_memory_info *info);
 
 /* Copy guest memory at gva, through the page tables (R33). Errors: GVA_*, GPA_*. */
 int nub_sandbox_read(struct nub_sandbox *sandbox, uint64_t gva, void *bytes, size_t size, struct nub_error *err);
+
+/* The general registers: those of the fault after a crash, else the vCPU's. */
+void nub_sandbox_registers(const struct nub_sandbox *sandbox, const struct nub_outcome *outcome,
+                           struct nub_registers *regs);
 
 /* ---- Snapshots ----
  *
@@ -415,8 +435,17 @@ struct nub_snapshot_options {
 	const char *const *host_functions; /* names that the guest was offered */
 	size_t host_function_count;
 	const struct nub_snapshot *base; /* store only pages that differ from it; NULL: all */
-	void (*progress)(void *context, uint64_t done, uint64_t total); /* bytes; may be NULL */
+	bool (*progress)(void *context, uint64_t done, uint64_t total); /* bytes; false: give up; may be NULL */
 	void *context;
+	struct nub_snapshot_written *written; /* filled with what was written; may be NULL */
+};
+
+struct nub_snapshot_written {
+	uint8_t hash[16];
+	uint64_t generation;
+	const char *next;                  /* as nub_snapshot_info's */
+	uint64_t mapped_size, stored_size; /* bytes: of the image; written to the file */
+	unsigned depth;
 };
 
 /* Write a snapshot to fd, from its current position: a file (zero pages become holes) or a pipe (they are written). The
@@ -451,8 +480,9 @@ struct nub_snapshot_info {
 	unsigned root_count;
 	const char *const *host_functions;
 	size_t host_function_count;
-	const char *cpu_features; /* names, separated by spaces */
-	unsigned depth;           /* layers below this file */
+	const char *const *cpu_features; /* names of what a CPU must have to restore it */
+	size_t cpu_feature_count;
+	unsigned depth; /* layers below this file */
 	const char *base_name;
 	uint8_t base_hash[16];
 };
@@ -462,6 +492,33 @@ const struct nub_snapshot_info *nub_snapshot_info(const struct nub_snapshot *sna
 
 /* Read all memory and compare it with its hash. Errors: SNAPSHOT_CORRUPT, IO. */
 int nub_snapshot_verify(const struct nub_snapshot *snapshot, struct nub_error *err);
+
+/* Write the same snapshot as one file without a base: equal memory, registers, generation and hash. Of the options,
+ * progress and written are used. As nub_snapshot_write and nub_snapshot_save; also SNAPSHOT_CORRUPT, when a layer's
+ * memory is damaged. */
+int nub_snapshot_flatten_write(const struct nub_snapshot *snapshot, const struct nub_snapshot_options *options, int fd,
+                               struct nub_error *err);
+int nub_snapshot_flatten(const struct nub_snapshot *snapshot, const struct nub_snapshot_options *options,
+                         const char *path, struct nub_error *err);
+
+/* Bytes of each region that are stored, in this file or in its bases; stored[0..region_count) is filled, in the order
+ * of info->regions. Errors: IO, NO_MEMORY, PAGE_LIMIT, SNAPSHOT_TRUNCATED. */
+int nub_snapshot_stored(const struct nub_snapshot *snapshot, uint64_t *stored, struct nub_error *err);
+
+/* A page that is not the same in two snapshots. */
+struct nub_snapshot_difference {
+	unsigned space; /* index of the root under which it is mapped */
+	uint64_t gva;
+	const uint8_t *first, *second; /* its 4096 bytes; NULL where it is not mapped */
+};
+
+typedef int (*nub_snapshot_difference_visitor)(void *context, const struct nub_snapshot_difference *difference,
+                                               struct nub_error *err);
+
+/* Report all of them, by address space and gva. Pages are compared by gva, wherever they are stored; scratch, which no
+ * snapshot has, is left out. The visitor stops it with a negative value. Errors: as nub_snapshot_stored's. */
+int nub_snapshot_diff(const struct nub_snapshot *first, const struct nub_snapshot *second,
+                      nub_snapshot_difference_visitor visit, void *context, struct nub_error *err);
 
 /* A sandbox that goes on where the snapshot was taken. Of `config`, sizes, files, init data, cow and the permissions are
  * ignored: they are the snapshot's. The snapshot must outlive the sandbox. Errors: SNAPSHOT_CPU, KVM*, NO_MEMORY, IO. */
@@ -483,6 +540,76 @@ int nub_sandbox_resume(struct nub_sandbox *sandbox, struct nub_outcome *outcome,
  * STATE when there is one already, NO_MEMORY. */
 int nub_sandbox_attach_debugger(struct nub_sandbox *sandbox, int fd, const struct nub_snapshot_options *snapshot,
                                 struct nub_error *err);
+
+/* ---- Call stacks ---- */
+
+struct nub_frame {
+	uint64_t rip; /* of the instruction, in the first frame; else where the call returns to */
+	uint64_t cfa; /* the caller's rsp after the return */
+};
+
+/* Copy guest memory; 0 or -1. */
+typedef int (*nub_read_memory)(void *context, uint64_t gva, void *bytes, size_t size);
+
+/* The call stack, innermost first: by the call frame information of the image (DWARF; `image` may be NULL) and, where there
+ * is none, by frame pointers. It ends where neither makes sense. The number of frames, 1 to `max`. */
+size_t nub_backtrace(const struct nub_image *image, const struct nub_registers *regs, nub_read_memory read,
+                     void *context, struct nub_frame *frames, size_t max);
+
+/* ---- Crash regions, cores, dumps (R32, R33) ---- */
+
+/* What a stopped guest can reach. `region.gpa` is where the memory is now: a copy's in scratch, with cow=guest. */
+struct nub_crash_region {
+	struct nub_region region;
+	unsigned space; /* index of the first page-table root that has it: 0 is CR3's */
+};
+
+enum nub_core_reason {
+	NUB_CORE_CRASH,
+	NUB_CORE_TIMEOUT,
+	NUB_CORE_REQUEST,  /* asked for while the guest ran, which went on */
+	NUB_CORE_SNAPSHOT, /* made from a snapshot */
+};
+
+const char *nub_core_reason_name(enum nub_core_reason reason); /* "crash", "timeout", "request", "snapshot" */
+
+/* Write the core of a stopped guest, an ELF file that gdb opens: registers, memory, and what happened. `outcome` as the
+ * run gave it, NULL while the guest is running or could. `guest_path` is where gdb finds the guest's file; may be NULL. A
+ * regular file at `path` is replaced whole or left as it was; pages of zeros become holes. Errors: IO, NO_MEMORY, KVM,
+ * PAGE_LIMIT. */
+int nub_sandbox_save_core(struct nub_sandbox *sandbox, const struct nub_outcome *outcome, const char *guest_path,
+                          const char *path, struct nub_error *err);
+
+/* A guest at rest, in a snapshot or in a core. */
+struct nub_dump;
+
+struct nub_dump_info {
+	bool is_core;
+	enum nub_core_reason reason;
+	bool has_crash;         /* crash is more than its registers */
+	struct nub_crash crash; /* its registers are always there */
+	const char *guest_path; /* "" when it is not known */
+	const uint8_t *build_id;
+	size_t build_id_size;
+	uint64_t image_base, entry;
+	uint64_t generation;
+	const struct nub_crash_region *regions; /* by space and gva */
+	size_t region_count;
+};
+
+/* Open a snapshot or a core; which, its first bytes tell. As nub_snapshot_open. Errors: CORE_*, SNAPSHOT_*, IO,
+ * NO_MEMORY, GVA_UNMAPPED and PAGE_LIMIT for a snapshot's page tables. */
+struct nub_dump *nub_dump_open(int fd, const char *name, const char *base_path, struct nub_error *err);
+void nub_dump_free(struct nub_dump *dump); /* NULL is fine */
+
+/* Everything in it is the dump's. */
+const struct nub_dump_info *nub_dump_info(const struct nub_dump *dump);
+
+/* Copy memory at gva, in the first address space (R33). Errors: PAGE_ARGUMENT, GVA_*, GPA_*, IO. */
+int nub_dump_read(struct nub_dump *dump, uint64_t gva, void *bytes, size_t size, struct nub_error *err);
+
+/* Turn a snapshot into a core. As nub_sandbox_save_core; also STATE, when it is a core already. */
+int nub_dump_save_core(struct nub_dump *dump, const char *path, struct nub_error *err);
 
 /* ---- The host ---- */
 

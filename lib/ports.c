@@ -25,7 +25,8 @@ static enum nub_step serve_log(struct nub_sandbox *sandbox, const struct kvm_reg
 		return NUB_STEP_FAILED;
 	if (!ops->log || log.record.level > sandbox->config.log_level)
 		return NUB_STEP_GO_ON;
-	return ops->log(ops->context, &log.record, err) < 0 ? NUB_STEP_FAILED : NUB_STEP_GO_ON;
+	sandbox->callback_failed = ops->log(ops->context, &log.record, err) < 0;
+	return sandbox->callback_failed ? NUB_STEP_FAILED : NUB_STEP_GO_ON;
 }
 
 static enum nub_step serve_print(struct nub_sandbox *sandbox, const struct kvm_regs *regs, struct nub_outcome *outcome,
@@ -43,9 +44,8 @@ static enum nub_step serve_print(struct nub_sandbox *sandbox, const struct kvm_r
 		return NUB_STEP_FAILED;
 	if (!ops->output)
 		return NUB_STEP_GO_ON;
-	if (ops->output(ops->context, (enum nub_stream)stream, sandbox->item, size, err) < 0)
-		return NUB_STEP_FAILED;
-	return NUB_STEP_GO_ON;
+	sandbox->callback_failed = ops->output(ops->context, (enum nub_stream)stream, sandbox->item, size, err) < 0;
+	return sandbox->callback_failed ? NUB_STEP_FAILED : NUB_STEP_GO_ON;
 }
 
 static enum nub_step serve_call(struct nub_sandbox *sandbox, const struct kvm_regs *regs, struct nub_outcome *outcome,

@@ -20,7 +20,8 @@ static int folder_length(const char *path)
 	return slash ? (int)(slash - path + 1) : 0;
 }
 
-/* A file system without O_TMPFILE gets a file with a name at once. */
+/* A file system without O_TMPFILE gets a file with a name at once; so does a system without /proc, through which
+ * link_file names it. */
 static int open_nameless(struct nub_replacement *file)
 {
 	const int folder = folder_length(file->target);
@@ -28,9 +29,11 @@ static int open_nameless(struct nub_replacement *file)
 
 	if (!directory)
 		return -1;
-	file->fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (file->fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
-		return file->fd;
+	if (access("/proc/self/fd", X_OK) == 0) {
+		file->fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+		if (file->fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
+			return file->fd;
+	}
 	if (asprintf(&file->name, "%.*s.%s.XXXXXX", folder, file->target, file->target + folder) < 0) {
 		file->name = NULL;
 		return -1;
@@ -105,7 +108,8 @@ int nub_replace_commit(struct nub_replacement *file, struct nub_error *err)
 {
 	if (fchmod(file->fd, file->mode) == 0 && fsync(file->fd) == 0 && (file->name || link_file(file) == 0) &&
 	    rename(file->name, file->target) == 0) {
-		sync_folder(file->target);
+		if (!file->name_may_wait)
+			sync_folder(file->target);
 		free(file->name);
 		file->name = NULL;
 		nub_replace_abandon(file);

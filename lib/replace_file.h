@@ -4,7 +4,8 @@
  *     write to file.fd
  *     nub_replace_commit(&file, err)      or      nub_replace_abandon(&file)
  *
- * Until commit returns 0 the old file is as it was, whatever ends the process. Symbolic links are followed and stay.
+ * Until commit returns 0 the old file is as it was, whatever ends the process. Symbolic links are followed and stay. After
+ * a power cut, too, there is the old file or the new one, whole.
  */
 #ifndef NUB_REPLACE_FILE_H
 #define NUB_REPLACE_FILE_H
@@ -18,6 +19,7 @@ struct nub_replacement {
 	char *target; /* owned; the file to replace */
 	char *name;   /* owned; the name that the new file has meanwhile, NULL while it has none */
 	mode_t mode;
+	bool name_may_wait; /* the caller's, after begin: commit need not wait until a power cut leaves the new file */
 };
 
 int nub_replace_begin(struct nub_replacement *file, const char *path, struct nub_error *err);

@@ -24,6 +24,7 @@ static enum nub_step serve_io(struct nub_sandbox *sandbox, struct nub_outcome *o
 	}
 	nub_crash_exit(sandbox, NUB_CRASH_BAD_PORT, outcome);
 	outcome->crash.port = port;
+	outcome->crash.port_read = run->io.direction == KVM_EXIT_IO_IN;
 	return NUB_STEP_STOP;
 }
 
@@ -105,6 +106,8 @@ static int run_loop(struct nub_sandbox *sandbox, struct nub_outcome *outcome, st
 	if (debugger && debugger->hooks->begin(debugger, err) < 0)
 		return -1;
 	for (;;) {
+		if (sandbox->interrupt && nub_sandbox_serve_interrupt(sandbox, err) < 0)
+			return -1;
 		const int interrupted = nub_vcpu_run(&sandbox->vm, err);
 
 		if (interrupted < 0)
@@ -133,7 +136,7 @@ static int run_loop(struct nub_sandbox *sandbox, struct nub_outcome *outcome, st
 			outcome->kind = NUB_OUTCOME_TIMED_OUT;
 			return 0;
 		}
-		if (nub_error_class_of(err->kind) != NUB_CLASS_GUEST)
+		if (sandbox->callback_failed || nub_error_class_of(err->kind) != NUB_CLASS_GUEST)
 			return -1;
 		nub_crash_abi(sandbox, err, outcome);
 		return 0;
@@ -184,10 +187,13 @@ static int go_on(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struc
 {
 	struct nub_error reason = { 0 };
 
+	sandbox->callback_failed = false;
 	int result = run_loop(sandbox, outcome, &reason);
 	if (sandbox->debugger)
 		sandbox->debugger->hooks->ended(sandbox->debugger, result, outcome);
 	nub_deadline_stop(&sandbox->deadline);
+	if (result == 0 && nub_sandbox_tell_stop(sandbox, outcome, &reason) < 0)
+		result = -1;
 	/* What ran on pages that changed under it is no result. */
 	if (sandbox->snapshot && nub_snapshot_unchanged(sandbox->snapshot, &reason) < 0)
 		result = -1;
@@ -312,6 +318,7 @@ int nub_sandbox_call(struct nub_sandbox *sandbox, const char *name, const struct
 	nub_fail(&reason, NUB_E_VALUE, 0, "%s returned %s, it is declared to return %s", name,
 	         nub_type_name(outcome->result.type), nub_type_name(function->result));
 	nub_crash_abi(sandbox, &reason, outcome);
-	settle(sandbox, 0, outcome);
-	return 0;
+	const int told = nub_sandbox_tell_stop(sandbox, outcome, err);
+	settle(sandbox, told, outcome);
+	return told;
 }

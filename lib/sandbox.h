@@ -61,6 +61,8 @@ struct nub_sandbox {
 	uint64_t next_free_gpa; /* in scratch: what the host has given out so far ends here (cow=guest) */
 	uint64_t spurious_gva;  /* of the last fault that had no cause, and how many came in a row */
 	unsigned spurious_count;
+	/* Set by nub_sandbox_interrupt, in a signal handler: config.ops.stopped is due. */
+	volatile sig_atomic_t interrupt;
 	bool restored_answer; /* the registers hold what the checkpoint returns already */
 	struct nub_dirty dirty;
 	uint64_t random_state; /* of the generator behind config.seed */
@@ -71,6 +73,7 @@ struct nub_sandbox {
 	struct nub_buffer request; /* what goes on the input ring */
 	uint8_t abort_bytes[NUB_ABORT_BUFFER_SIZE];
 	size_t abort_size;
+	bool callback_failed; /* the error that ends the run is the embedder's, whatever its kind */
 };
 
 /* How an exit was dealt with. -1 is an error as ever; a GUEST-class error becomes a crash. */
@@ -135,6 +138,14 @@ void nub_crash_scratch(struct nub_sandbox *sandbox, const struct nub_exception_f
 void nub_crash_exit(struct nub_sandbox *sandbox, enum nub_crash_kind kind, struct nub_outcome *outcome);
 void nub_crash_abort(struct nub_sandbox *sandbox, struct nub_outcome *outcome);
 void nub_crash_abi(struct nub_sandbox *sandbox, const struct nub_error *reason, struct nub_outcome *outcome);
+
+/* ---- core_sandbox.c: a sandbox that stands still ---- */
+
+/* The run was interrupted: call config.ops.stopped, then GO_ON. */
+enum nub_step nub_sandbox_serve_interrupt(struct nub_sandbox *sandbox, struct nub_error *err);
+
+/* The run is over: call config.ops.stopped if the outcome is one to explain. */
+int nub_sandbox_tell_stop(struct nub_sandbox *sandbox, const struct nub_outcome *outcome, struct nub_error *err);
 
 /* ---- deadline.c ---- */
 

@@ -104,7 +104,7 @@ static unsigned vector_stack(unsigned vector)
 static void fill_idt(struct gate *idt, uint64_t monitor_gva)
 {
 	for (unsigned vector = 0; vector < NUB_MONITOR_VECTORS; vector++) {
-		const uint64_t stub = monitor_gva + vector * NUB_MONITOR_STUB_SIZE;
+		const uint64_t stub = monitor_gva + (uint64_t)vector * NUB_MONITOR_STUB_SIZE;
 		/* int3 and into raise their exceptions from CPL 3; any other `int n` there is #GP. */
 		const bool user = vector == 3 || vector == 4;
 
@@ -151,7 +151,7 @@ void nub_scratch_write_cpu(const struct nub_layout *layout, uint8_t *scratch, st
 	fill_tss(&page.tss);
 	memcpy(scratch_page(layout, scratch, NUB_SCRATCH_PAGE_CPU_TABLES), &page, sizeof(page));
 	memcpy(scratch_page(layout, scratch, NUB_SCRATCH_PAGE_MONITOR), nub_monitor_start,
-	       (size_t)(nub_monitor_end - nub_monitor_start));
+	       (uintptr_t)nub_monitor_end - (uintptr_t)nub_monitor_start);
 	*tables = (struct nub_cpu_tables){
 		.gdt = page_gva + offsetof(struct cpu_page, gdt),
 		.idt = page_gva + offsetof(struct cpu_page, idt),

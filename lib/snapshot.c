@@ -9,7 +9,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "cpu_features.h"
 #include "error.h"
+#include "snapshot_output.h"
 #include "util.h"
 
 /* ---- Reading the file ---- */
@@ -182,9 +184,29 @@ static void fill_guest(struct nub_snapshot *snapshot)
 	};
 }
 
+/* What a CPU must have to restore it, by name. */
+static void fill_features(struct nub_snapshot *snapshot)
+{
+	const struct nub_cpuid *table = &snapshot->meta.cpu.cpuid;
+	size_t count = 0;
+
+	for (uint32_t i = 0; i < table->nent; i++) {
+		const struct kvm_cpuid_entry2 *leaf = &table->entries[i];
+		const uint32_t values[NUB_CPUID_REGISTERS] = { leaf->eax, leaf->ebx, leaf->ecx, leaf->edx };
+		for (unsigned bit = 0; leaf->index == 0 && bit < 32 * NUB_CPUID_REGISTERS; bit++) {
+			const enum nub_cpuid_register reg = bit / 32;
+			const char *name =
+			    (values[reg] >> bit % 32 & 1) ? nub_cpu_feature_name(leaf->function, reg, bit % 32) : NULL;
+			if (name && count < NUB_SNAPSHOT_MAX_FEATURES)
+				snapshot->features[count++] = name;
+		}
+	}
+	snapshot->info.cpu_features = snapshot->features;
+	snapshot->info.cpu_feature_count = count;
+}
+
 static void fill_info(struct nub_snapshot *snapshot)
 {
-	static const char *const next_names[] = { "initialise", "call", "resume" };
 	const struct nub_snapshot_meta *meta = &snapshot->meta;
 
 	snapshot->info = (struct nub_snapshot_info){
@@ -192,7 +214,7 @@ static void fill_info(struct nub_snapshot *snapshot)
 		.guest_path = meta->guest_path,
 		.format_version = meta->format_version,
 		.generation = meta->generation,
-		.next = next_names[meta->next],
+		.next = nub_next_action_name(meta->next),
 		.cow = meta->layout.cow,
 		.regions = meta->regions,
 		.region_count = meta->region_count,
@@ -230,6 +252,7 @@ struct nub_snapshot *nub_snapshot_open(int fd, const char *name, const char *bas
 	}
 	fill_guest(snapshot);
 	fill_info(snapshot);
+	fill_features(snapshot);
 	return snapshot;
 }
 

@@ -7,11 +7,14 @@
 #include "nub.h"
 #include "snapfile.h"
 
+#define NUB_SNAPSHOT_MAX_FEATURES 64u
+
 struct nub_snapshot {
 	char *name;
 	struct nub_snapshot_meta meta;
 	struct nub_image_info guest; /* what sandboxes and the command see of meta */
 	struct nub_snapshot_info info;
+	const char *features[NUB_SNAPSHOT_MAX_FEATURES]; /* static names */
 	int fd;                    /* a copy of the caller's, or a memfd with what came through a pipe */
 	struct stat status;        /* of fd when it was opened */
 	struct nub_snapshot *base; /* owned; NULL without layers */
@@ -25,6 +28,9 @@ int nub_snapshot_map(const struct nub_snapshot *snapshot, uint64_t gpa, uint64_t
 /* Copy [gpa, gpa + size) of the image, with errors instead of signals when the file is shorter than it was. */
 int nub_snapshot_read(const struct nub_snapshot *snapshot, uint64_t gpa, void *bytes, uint64_t size,
                       struct nub_error *err);
+
+/* Bytes of [gpa, gpa + size) of the image that are no holes, in the file or layer that they come from. */
+uint64_t nub_snapshot_stored_bytes(const struct nub_snapshot *snapshot, uint64_t gpa, uint64_t size);
 
 /* Is the file, and every layer below it, still as it was when it was opened? Error: IO, naming the file. */
 int nub_snapshot_unchanged(const struct nub_snapshot *snapshot, struct nub_error *err);

@@ -1,6 +1,4 @@
 /* Writing a snapshot of a sandbox: capture, hash, then header, pages and metadata to a file or a pipe. */
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +11,8 @@
 #include "replace_file.h"
 #include "sandbox.h"
 #include "snapshot.h"
+#include "snapshot_output.h"
+#include "untouched.h"
 #include "util.h"
 
 /* Bytes of the image that are stored: a run of pages that lie together in the guest's memory, too. */
@@ -35,11 +35,7 @@ struct writer {
 	size_t extent_count, extent_capacity;
 	uint8_t *patched; /* owned: copies of the pages that have patches */
 	struct nub_buffer metadata;
-	int fd;
-	bool seekable;
-	off_t start;           /* position of fd when writing began */
-	uint64_t stored, done; /* bytes, for progress */
-	uint64_t position;     /* in a pipe: bytes written */
+	uint64_t stored; /* bytes of pages */
 };
 
 /* ---- Which pages are stored, and their hash ---- */
@@ -53,7 +49,7 @@ static int add_extent(struct writer *writer, uint64_t gpa, const uint8_t *bytes,
 		last->size += NUB_PAGE_SIZE;
 		return 0;
 	}
-	if (writer->extent_count == writer->extent_capacity) {
+	if (!writer->extents || writer->extent_count == writer->extent_capacity) {
 		const size_t capacity = writer->extent_capacity ? 2 * writer->extent_capacity : 64;
 		struct extent *extents = reallocarray(writer->extents, capacity, sizeof(*extents));
 		if (!extents)
@@ -74,7 +70,7 @@ static int add_run(struct nub_snapshot_meta *meta, uint64_t gpa, struct nub_erro
 		return 0;
 	}
 	/* Powers of two are where the array grows. */
-	if ((meta->run_count & (meta->run_count - 1)) == 0) {
+	if (!meta->runs || (meta->run_count & (meta->run_count - 1)) == 0) {
 		struct nub_page_run *runs =
 		    reallocarray(meta->runs, meta->run_count ? 2 * (size_t)meta->run_count : 1, sizeof(*runs));
 		if (!runs)
@@ -138,28 +134,57 @@ static const uint8_t *patched_page(struct writer *writer, const struct patch *pa
 	return copy ? copy : bytes;
 }
 
-static int take_memory(struct writer *writer, const struct patch *patches, unsigned patch_count, struct nub_error *err)
+/* The pages of one captured page. What nobody has touched is not read. */
+static int take_captured(struct writer *writer, struct nub_memory_hasher *hasher, struct nub_untouched *untouched,
+                         const struct nub_captured_page *page, const struct patch *patches, unsigned patch_count,
+                         struct nub_error *err)
+{
+	const uint8_t *bytes = nub_memory_at(&writer->sandbox->memory, page->old_gpa, page->size);
+
+	for (uint64_t at = 0; at < page->size; at += NUB_PAGE_SIZE) {
+		const uint64_t gpa = page->new_gpa + at;
+		const int result = nub_untouched_page(untouched, page->old_gpa + at)
+		                       ? take_gap(writer, hasher, gpa, gpa + NUB_PAGE_SIZE, err)
+		                       : take_page(writer, hasher, gpa,
+		                                   patched_page(writer, patches, patch_count, gpa, bytes + at), err);
+		if (result < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int take_pages(struct writer *writer, struct nub_memory_hasher *hasher, const struct patch *patches,
+                      unsigned patch_count, struct nub_error *err)
 {
 	const struct nub_capture *capture = &writer->capture;
 	const size_t count = capture->small_count + capture->large_count;
-	struct nub_memory_hasher *hasher = nub_memory_hasher_create(err);
+	struct nub_untouched untouched;
 	uint64_t gpa = NUB_BASE_ADDRESS;
-	int result = hasher ? 0 : -1;
+	int result = 0;
 
+	nub_untouched_init(&untouched, &writer->sandbox->memory.snapshot, writer->sandbox->snapshot);
 	for (size_t i = 0; result == 0 && i < count; i++) {
 		const struct nub_captured_page *page = &capture->image[i];
-		const uint8_t *bytes = nub_memory_at(&writer->sandbox->memory, page->old_gpa, page->size);
 		result = take_gap(writer, hasher, gpa, page->new_gpa, err);
-		for (uint64_t at = 0; result == 0 && at < page->size; at += NUB_PAGE_SIZE)
-			result =
-			    take_page(writer, hasher, page->new_gpa + at,
-			              patched_page(writer, patches, patch_count, page->new_gpa + at, bytes + at), err);
+		if (result == 0)
+			result = take_captured(writer, hasher, &untouched, page, patches, patch_count, err);
 		gpa = page->new_gpa + page->size;
 	}
+	nub_untouched_release(&untouched);
+	return result;
+}
+
+static int take_memory(struct writer *writer, const struct patch *patches, unsigned patch_count, struct nub_error *err)
+{
+	const struct nub_capture *capture = &writer->capture;
+	struct nub_memory_hasher *hasher = nub_memory_hasher_create(err);
+
+	if (!hasher)
+		return -1;
+	int result = take_pages(writer, hasher, patches, patch_count, err);
 	for (uint64_t at = 0; result == 0 && at < capture->tables.size; at += NUB_PAGE_SIZE)
 		result = take_page(writer, hasher, capture->layout.data_end_gpa + at, capture->tables.tables + at, err);
-	if (hasher)
-		writer->meta.memory_hash = nub_memory_hasher_digest(hasher);
+	writer->meta.memory_hash = nub_memory_hasher_digest(hasher);
 	nub_memory_hasher_free(hasher);
 	return result;
 }
@@ -205,7 +230,8 @@ static int fill_names(struct writer *writer, struct nub_error *err)
 	meta->host_functions = calloc(options->host_function_count + 1, sizeof(*meta->host_functions));
 	if (!meta->guest_path || !meta->functions || !meta->host_functions)
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "snapshot: names");
-	memcpy(meta->functions, guest->functions, guest->function_count * sizeof(*meta->functions));
+	if (guest->function_count > 0)
+		memcpy(meta->functions, guest->functions, guest->function_count * sizeof(*meta->functions));
 	meta->function_count = (uint32_t)guest->function_count;
 	for (size_t i = 0; i < options->host_function_count; i++) {
 		meta->host_functions[i] = strdup(options->host_functions[i]);
@@ -344,68 +370,31 @@ static unsigned find_patches(const struct writer *writer, const uint64_t *roots,
 
 /* ---- Output ---- */
 
-static int write_all(struct writer *writer, uint64_t offset, const void *bytes, uint64_t size, struct nub_error *err)
-{
-	const uint8_t *from = bytes;
-
-	while (size > 0) {
-		/* Parts, so that progress can be told. */
-		const size_t part = size < 8 << 20 ? size : 8 << 20;
-		const ssize_t put = writer->seekable ? pwrite(writer->fd, from, part, writer->start + (off_t)offset)
-		                                     : write(writer->fd, from, part);
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put < 0)
-			return nub_fail_errno(err, NUB_E_IO, "snapshot: writing %" PRIu64 " bytes", size);
-		from += put;
-		offset += (uint64_t)put;
-		size -= (uint64_t)put;
-		writer->position = offset;
-		writer->done += (uint64_t)put;
-		if (writer->options->progress)
-			writer->options->progress(writer->options->context, writer->done, writer->stored);
-	}
-	return 0;
-}
-
-/* In a pipe, holes are zeros. */
-static int advance(struct writer *writer, uint64_t offset, struct nub_error *err)
-{
-	static const uint8_t zeros[16 * NUB_PAGE_SIZE];
-
-	while (!writer->seekable && writer->position < offset) {
-		const uint64_t left = offset - writer->position;
-		if (write_all(writer, writer->position, zeros, left < sizeof(zeros) ? left : sizeof(zeros), err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int write_file(struct writer *writer, struct nub_error *err)
+static int write_file(struct writer *writer, int fd, struct nub_error *err)
 {
 	const uint64_t metadata_offset = writer->meta.image_end_gpa;
-	const uint64_t file_size = metadata_offset + writer->metadata.size;
-	uint8_t header[NUB_SNAPSHOT_HEADER_SIZE];
+	struct nub_snapshot_output output;
 
-	nub_snapshot_encode_header(writer->metadata.bytes, writer->metadata.size, metadata_offset, file_size, header);
-	if (write_all(writer, 0, header, sizeof(header), err) < 0)
+	if (nub_snapshot_output_begin(&output, fd, writer->options,
+	                              NUB_SNAPSHOT_HEADER_SIZE + writer->stored + writer->metadata.size, err) < 0 ||
+	    nub_snapshot_output_header(&output, &writer->metadata, metadata_offset, err) < 0)
 		return -1;
 	for (size_t i = 0; i < writer->extent_count; i++) {
 		const struct extent *extent = &writer->extents[i];
-		if (advance(writer, extent->gpa, err) < 0 ||
-		    write_all(writer, extent->gpa, extent->bytes, extent->size, err) < 0)
+		if (nub_snapshot_output_put(&output, extent->gpa, extent->bytes, extent->size, err) < 0)
 			return -1;
 	}
-	if (advance(writer, metadata_offset, err) < 0)
+	if (nub_snapshot_output_end(&output, &writer->metadata, metadata_offset, err) < 0)
 		return -1;
-	return write_all(writer, metadata_offset, writer->metadata.bytes, writer->metadata.size, err);
+	nub_snapshot_output_describe(&output, &writer->meta);
+	return 0;
 }
 
-static int write_snapshot(struct writer *writer, struct nub_error *err)
+static int write_snapshot(struct writer *writer, int fd, struct nub_error *err)
 {
 	struct nub_sandbox *sandbox = writer->sandbox;
 	struct patch patches[NUB_SNAPSHOT_MAX_ROOTS];
-	uint64_t roots[NUB_SNAPSHOT_MAX_ROOTS];
+	uint64_t roots[NUB_SNAPSHOT_MAX_ROOTS] = { 0 };
 	unsigned root_count;
 
 	if (find_roots(writer, roots, &root_count, err) < 0 ||
@@ -423,20 +412,20 @@ static int write_snapshot(struct writer *writer, struct nub_error *err)
 	writer->meta.hash = nub_snapshot_hash(&writer->meta);
 	if (nub_snapshot_encode_meta(&writer->meta, &writer->metadata, err) < 0)
 		return -1;
-	return write_file(writer, err);
+	return write_file(writer, fd, err);
 }
 
 int nub_snapshot_write(struct nub_sandbox *sandbox, const struct nub_snapshot_options *options, int fd,
                        struct nub_error *err)
 {
-	struct writer writer = { .sandbox = sandbox, .options = options, .fd = fd };
-	struct stat status;
+	struct writer writer = { .sandbox = sandbox, .options = options };
 
-	if (fstat(fd, &status) < 0)
-		return nub_fail_errno(err, NUB_E_IO, "snapshot");
-	writer.start = lseek(fd, 0, SEEK_CUR);
-	writer.seekable = S_ISREG(status.st_mode) && writer.start >= 0;
-	const int result = write_snapshot(&writer, err);
+	/* Before memory is read through its mapping, which a file that was cut ends with a signal; and afterwards. */
+	int result = sandbox->snapshot ? nub_snapshot_unchanged(sandbox->snapshot, err) : 0;
+	if (result == 0)
+		result = write_snapshot(&writer, fd, err);
+	if (result == 0 && sandbox->snapshot)
+		result = nub_snapshot_unchanged(sandbox->snapshot, err);
 	nub_capture_release(&writer.capture);
 	nub_snapshot_meta_release(&writer.meta);
 	nub_buffer_release(&writer.metadata);
@@ -444,12 +433,27 @@ int nub_snapshot_write(struct nub_sandbox *sandbox, const struct nub_snapshot_op
 	return result;
 }
 
+/* A layer that takes the place of a file it stands on would be lost with it. */
+static int check_target(const struct nub_snapshot *base, const char *path, struct nub_error *err)
+{
+	struct stat status;
+
+	if (stat(path, &status) < 0)
+		return 0;
+	for (; base; base = base->base)
+		if (base->status.st_dev == status.st_dev && base->status.st_ino == status.st_ino) {
+			nub_fail(err, NUB_E_USAGE, 0, "%s: is a base of the snapshot that it would hold", path);
+			return nub_hint(err, "name another file");
+		}
+	return 0;
+}
+
 int nub_snapshot_save(struct nub_sandbox *sandbox, const struct nub_snapshot_options *options, const char *path,
                       struct nub_error *err)
 {
 	struct nub_replacement file;
 
-	if (nub_replace_begin(&file, path, err) < 0)
+	if (check_target(options->base, path, err) < 0 || nub_replace_begin(&file, path, err) < 0)
 		return -1;
 	if (nub_snapshot_write(sandbox, options, file.fd, err) < 0) {
 		nub_replace_abandon(&file);

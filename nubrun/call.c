@@ -56,17 +56,15 @@ static int convert(struct nub_call_request *request, const char *guest, int argc
 	return 0;
 }
 
-int nub_call_prepare(struct nub_call_request *request, const struct nub_image *image, const char *name, int argc,
+int nub_call_prepare(struct nub_call_request *request, const struct nub_image_info *guest, const char *name, int argc,
                      char **argv, struct nub_error *err)
 {
-	const struct nub_image_info *info = nub_image_info(image);
-
-	for (size_t i = 0; i < info->function_count; i++)
-		if (strcmp(info->functions[i].name, name) == 0)
-			request->function = &info->functions[i];
+	for (size_t i = 0; i < guest->function_count; i++)
+		if (strcmp(guest->functions[i].name, name) == 0)
+			request->function = &guest->functions[i];
 	if (request->function == NULL)
-		return refuse_function(info, name, err);
-	return convert(request, info->name, argc, argv, err);
+		return refuse_function(guest, name, err);
+	return convert(request, guest->name, argc, argv, err);
 }
 
 void nub_call_release(struct nub_call_request *request)
@@ -98,10 +96,18 @@ static int call_once(const struct nub_call_request *request, struct nub_sandbox 
 	return nub_sandbox_call(sandbox, function->name, request->args, function->param_count, outcome, err);
 }
 
+/* One call of several; it is back at the snapshot before, if that is asked for. */
+static int call_again(const struct nub_call_request *request, struct nub_sandbox *sandbox, bool first,
+                      struct nub_outcome *outcome, struct nub_error *err)
+{
+	if (request->reset != NULL && !first && nub_sandbox_reset(sandbox, request->reset, err) != 0)
+		return -1;
+	return call_once(request, sandbox, outcome, err);
+}
+
 /* Call it until `repeat` times are in times[0..*done), or it does not return, or the time is over. */
-static int call_many(const struct nub_call_request *request, struct nub_sandbox *sandbox, uint64_t repeat,
-                     uint64_t timeout_ns, uint32_t *times, uint64_t *done, struct nub_outcome *outcome,
-                     struct nub_error *err)
+static int call_many(const struct nub_call_request *request, struct nub_sandbox *sandbox, uint32_t *times,
+                     uint64_t *done, struct nub_outcome *outcome, struct nub_error *err)
 {
 	uint64_t start = nub_now_ns();
 
@@ -110,13 +116,13 @@ static int call_many(const struct nub_call_request *request, struct nub_sandbox 
 		return -1;
 	if (outcome->kind != NUB_OUTCOME_READY)
 		return 0;
-	while (*done < repeat) {
+	while (*done < request->repeat) {
 		uint64_t before = nub_now_ns();
-		if (timeout_ns != 0 && before - start >= timeout_ns) {
+		if (request->timeout_ns != 0 && before - start >= request->timeout_ns) {
 			outcome->kind = NUB_OUTCOME_TIMED_OUT;
 			return 0;
 		}
-		if (call_once(request, sandbox, outcome, err) != 0)
+		if (call_again(request, sandbox, *done == 0, outcome, err) != 0)
 			return -1;
 		if (outcome->kind != NUB_OUTCOME_RETURNED)
 			return 0;
@@ -126,17 +132,17 @@ static int call_many(const struct nub_call_request *request, struct nub_sandbox 
 	return 0;
 }
 
-int nub_call_run(const struct nub_call_request *request, struct nub_sandbox *sandbox, uint64_t repeat,
-                 uint64_t timeout_ns, struct nub_outcome *outcome, struct nub_report *report, struct nub_error *err)
+int nub_call_run(const struct nub_call_request *request, struct nub_sandbox *sandbox, struct nub_outcome *outcome,
+                 struct nub_report *report, struct nub_error *err)
 {
 	uint64_t done = 0;
 
-	if (repeat == 0)
+	if (request->repeat == 0)
 		return call_once(request, sandbox, outcome, err);
-	uint32_t *times = calloc(repeat, sizeof(*times));
+	uint32_t *times = calloc(request->repeat, sizeof(*times));
 	if (times == NULL)
 		return nub_refuse_errno(err, "--repeat");
-	int failed = call_many(request, sandbox, repeat, timeout_ns, times, &done, outcome, err);
+	int failed = call_many(request, sandbox, times, &done, outcome, err);
 	if (done > 0)
 		note_times(report, times, done);
 	free(times);

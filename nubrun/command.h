@@ -10,7 +10,6 @@ struct nub_command {
 	const char *synopsis; /* what follows the name */
 	const char *purpose;  /* one line */
 	bool hidden;          /* for scripts: not in the list */
-	bool takes_file;      /* its operand is a file: completion offers files */
 	const struct nub_option *options;
 	/* Do it; argv[0..argc) is what follows the name. It ends in nub_report_end, whose exit code it returns, and only
 	 * then lets go of what it holds: who waits for the status need not wait for the VM to be closed. */
@@ -25,11 +24,15 @@ const struct nub_command *nub_command_find(const char *name);
 int nub_command_unknown(const char *name, struct nub_error *err);
 
 extern const struct nub_option nub_run_options[];
+extern const struct nub_option nub_snapshot_options[];
+extern const struct nub_option nub_restore_options[];
 extern const struct nub_option nub_inspect_options[];
 extern const struct nub_option nub_check_options[];
 extern const struct nub_option nub_no_options[];
 
 int nub_cmd_run(int argc, char **argv, struct nub_report *report);
+int nub_cmd_snapshot(int argc, char **argv, struct nub_report *report);
+int nub_cmd_restore(int argc, char **argv, struct nub_report *report);
 int nub_cmd_inspect(int argc, char **argv, struct nub_report *report);
 int nub_cmd_check(int argc, char **argv, struct nub_report *report);
 int nub_cmd_help(int argc, char **argv, struct nub_report *report);

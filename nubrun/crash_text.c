@@ -148,7 +148,8 @@ void nub_crash_sentence(const struct nub_crash *crash, const struct nub_image *i
 		         crash->abort_message, crash->abort_code, place);
 		break;
 	case NUB_CRASH_BAD_PORT:
-		snprintf(out, size, "I/O on port 0x%x, which is no call of the guest ABI, at %s", crash->port, place);
+		snprintf(out, size, "%s port 0x%x, which is no call of the guest ABI, at %s",
+		         crash->port_read ? "in from" : "out to", crash->port, place);
 		break;
 	case NUB_CRASH_NO_MEMORY:
 		snprintf(out, size, "access to guest-physical 0x%" PRIx64 ", where no memory is, at %s", crash->address,

@@ -12,7 +12,10 @@ struct nub_gdb_socket {
 	const char *functions[NUB_MAX_HOST_FUNCTIONS];
 };
 
-#define NUB_GDB_SOCKET_CLOSED ((struct nub_gdb_socket){ .listening = -1, .client = -1 })
+#define NUB_GDB_SOCKET_CLOSED                                                                                          \
+	{                                                                                                              \
+		.listening = -1, .client = -1                                                                          \
+	}
 
 /* Listen at ":PORT", on the loopback address (0: a free port), or "unix:PATH", which must outlive the socket. Errors:
  * USAGE, IO. */

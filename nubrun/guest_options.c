@@ -10,6 +10,7 @@
 
 #include "fail.h"
 #include "file.h"
+#include "snapshot_file.h"
 
 /* Guests are copied into memory; files of this size are something else, or were meant for --map. */
 #define GUEST_FILE_LIMIT (UINT64_C(1) << 31)
@@ -35,6 +36,41 @@ int nub_option_map(const struct nub_option *option, const char *value, void *fie
 	return 0;
 }
 
+/* "host" and "guest" count from 1. */
+int nub_option_cow(const struct nub_option *option, const char *value, void *field, struct nub_error *err)
+{
+	unsigned choice;
+
+	if (nub_option_choice(option, value, &choice, err) != 0)
+		return -1;
+	*(unsigned *)field = 1 + choice;
+	return 0;
+}
+
+const char *nub_guest_options_given(const struct nub_guest_options *options)
+{
+	const struct {
+		const char *name;
+		bool given;
+	} all[] = {
+		{ "heap", options->heap != 0 },
+		{ "stack", options->stack != 0 },
+		{ "scratch", options->scratch != 0 },
+		{ "input", options->input != 0 },
+		{ "output", options->output != 0 },
+		{ "init-data", options->init_data.path != NULL },
+		{ "map", options->map_count != 0 },
+		{ "allow-wx", options->allow_wx },
+		{ "executable-heap", options->executable_heap },
+		{ "cow", options->cow != 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (all[i].given)
+			return all[i].name;
+	return NULL;
+}
+
 static int load_image(struct nub_guest *guest, const char *path, struct nub_error *err)
 {
 	size_t size;
@@ -47,7 +83,11 @@ static int load_image(struct nub_guest *guest, const char *path, struct nub_erro
 	if (nub_file_read(path, GUEST_FILE_LIMIT, NUB_E_ELF_SIZE, &guest->file, &size, err) != 0)
 		return -1;
 	guest->image = nub_image_parse(guest->file, size, path, err);
-	return guest->image == NULL ? -1 : 0;
+	if (guest->image != NULL)
+		return 0;
+	return err->kind == NUB_E_ELF_MAGIC && nub_is_snapshot(path)
+	           ? nub_advise(err, "it is a snapshot: nubrun restore goes on from it")
+	           : -1;
 }
 
 static int load_init_data(struct nub_guest *guest, const struct nub_guest_options *options, struct nub_error *err)
@@ -119,6 +159,8 @@ int nub_guest_load(struct nub_guest *guest, const struct nub_guest_options *opti
 		config->output_size = options->output;
 	config->allow_wx = options->allow_wx;
 	config->executable_heap = options->executable_heap;
+	if (options->cow != 0)
+		config->cow = (enum nub_cow)(options->cow - 1);
 	if (load_image(guest, path, err) != 0 || load_init_data(guest, options, err) != 0)
 		return -1;
 	return open_maps(guest, options, err);

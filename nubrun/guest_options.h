@@ -1,4 +1,5 @@
-/* What `run` and `inspect` let a user say about a guest's memory, and how a guest and its configuration are loaded.
+/* What `run`, `snapshot` and `inspect` let a user say about a guest's memory, and how a guest and its configuration are
+ * loaded.
  *
  *     struct nub_guest guest;
  *     if (nub_guest_load(&guest, &options, path, &err) == 0) ... guest.image, guest.config ...
@@ -17,10 +18,12 @@ struct nub_guest_options {
 	struct nub_map_spec maps[NUB_MAX_FILE_MAPPINGS];
 	size_t map_count;
 	bool allow_wx, executable_heap;
+	unsigned cow; /* 1 + enum nub_cow; 0: the default */
 };
 
 int nub_option_init_data(const struct nub_option *option, const char *value, void *field, struct nub_error *err);
 int nub_option_map(const struct nub_option *option, const char *value, void *field, struct nub_error *err);
+int nub_option_cow(const struct nub_option *option, const char *value, void *field, struct nub_error *err);
 
 /* Rows of an option table; `type` is the command's struct, `member` its struct nub_guest_options. */
 #define NUB_SIZE_OPTION(type, member, field, text)                                                                     \
@@ -44,9 +47,13 @@ int nub_option_map(const struct nub_option *option, const char *value, void *fie
 	      .offset = offsetof(type, member.allow_wx),                                                               \
 	      .parse = nub_option_flag,                                                                                \
 	      .help = "accept memory that is writable and executable" },                                               \
+	    { .name = "executable-heap",                                                                               \
+	      .offset = offsetof(type, member.executable_heap),                                                        \
+	      .parse = nub_option_flag,                                                                                \
+	      .help = "let the guest execute its heap" },                                                              \
 	{                                                                                                              \
-		.name = "executable-heap", .offset = offsetof(type, member.executable_heap), .parse = nub_option_flag, \
-		.help = "let the guest execute its heap"                                                               \
+		.name = "cow", .arg = "WHO", .values = "host guest", .offset = offsetof(type, member.cow),             \
+		.parse = nub_option_cow, .help = "who copies pages that are written: host (default) or guest"          \
 	}
 
 struct nub_guest {
@@ -62,6 +69,9 @@ struct nub_guest {
 int nub_guest_load(struct nub_guest *guest, const struct nub_guest_options *options, const char *path,
                    struct nub_error *err);
 void nub_guest_release(struct nub_guest *guest);
+
+/* The name of an option in there that was given; NULL when none was. */
+const char *nub_guest_options_given(const struct nub_guest_options *options);
 void nub_guest_options_release(struct nub_guest_options *options);
 
 #endif

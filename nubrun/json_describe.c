@@ -23,7 +23,7 @@ static struct json_object *segments(const struct nub_image_info *info)
 	return array;
 }
 
-static struct json_object *functions(const struct nub_image_info *info)
+struct json_object *nub_json_functions(const struct nub_image_info *info)
 {
 	struct json_object *array = json_object_new_array();
 
@@ -54,10 +54,10 @@ struct json_object *nub_json_image(const char *path, const struct nub_image *ima
 	json_object_object_add(object, "schema", json_object_new_int(1));
 	json_object_object_add(object, "version", json_object_new_string(NUB_VERSION));
 	json_object_object_add(object, "kind", json_object_new_string("guest"));
-	json_object_object_add(object, "guest", nub_json_guest(path, image));
+	json_object_object_add(object, "guest", nub_json_guest(path, info));
 	json_object_object_add(object, "image_size", json_object_new_uint64(info->image_size));
 	json_object_object_add(object, "segments", segments(info));
-	json_object_object_add(object, "functions", functions(info));
+	json_object_object_add(object, "functions", nub_json_functions(info));
 	json_object_object_add(object, "memory", memory);
 	return object;
 }

@@ -9,6 +9,9 @@
 struct json_object *nub_json_image(const char *path, const struct nub_image *image, const struct nub_region *regions,
                                    size_t region_count);
 
+/* Exported functions: name, params, result, prototype. */
+struct json_object *nub_json_functions(const struct nub_image_info *info);
+
 /* `error` is why guests can't run here, or NULL. */
 struct json_object *nub_json_host(const struct nub_host_info *info, const struct nub_error *error);
 

@@ -50,31 +50,27 @@ struct json_object *nub_json_region(const struct nub_region *region)
 
 	add(object, "type", json_object_new_string(nub_region_type_name(region->type)));
 	add(object, "flags", json_object_new_string(nub_flags_short(region->flags)));
-	add(object, "gpa", nub_json_hex(region->gpa));
+	add(object, "gpa", region->gpa != 0 ? nub_json_hex(region->gpa) : NULL);
 	add(object, "gva", region->gva != 0 ? nub_json_hex(region->gva) : NULL);
 	add(object, "size", json_object_new_uint64(region->size));
 	return object;
 }
 
-struct json_object *nub_json_guest(const char *path, const struct nub_image *image)
+struct json_object *nub_json_guest(const char *path, const struct nub_image_info *info)
 {
 	struct json_object *object = json_object_new_object();
 
 	add(object, "path", nub_json_cstring(path));
-	if (image == NULL)
+	if (info == NULL)
 		return object;
-	const struct nub_image_info *info = nub_image_info(image);
 	add(object, "type", json_object_new_string(info->relocatable ? "static-pie" : "static"));
 	add_count(object, "abi_version", info->abi_version);
 	add_count(object, "privilege_level", info->privilege_level);
 	add(object, "image_base", nub_json_hex(info->image_base));
 	add(object, "entry", nub_json_hex(info->entry));
-	if (info->build_id != NULL) {
-		char text[129];
-		for (size_t i = 0; i < info->build_id_size && i < 64; i++)
-			sprintf(text + 2 * i, "%02x", info->build_id[i]);
-		add(object, "build_id", info->build_id_size != 0 ? json_object_new_string(text) : NULL);
-	}
+	if (info->build_id != NULL)
+		add(object, "build_id",
+		    info->build_id_size != 0 ? nub_json_digits(info->build_id, info->build_id_size) : NULL);
 	return object;
 }
 
@@ -140,8 +136,10 @@ struct json_object *nub_json_crash(const struct nub_crash *crash, const struct n
 		add_address(object, crash);
 	if (crash->has_region)
 		add(object, "region", crash_region(crash));
-	if (crash->kind == NUB_CRASH_BAD_PORT)
+	if (crash->kind == NUB_CRASH_BAD_PORT) {
 		add_count(object, "port", crash->port);
+		add(object, "direction", json_object_new_string(crash->port_read ? "in" : "out"));
+	}
 	if (crash->kind == NUB_CRASH_ABORT) {
 		struct json_object *detail = json_object_new_object();
 		add_count(detail, "code", crash->abort_code);
@@ -233,8 +231,14 @@ struct json_object *nub_json_status(const struct nub_report *report)
 		add(object, "crash", json_object_get(report->crash));
 	if (report->status == NUB_STATUS_ERROR || guest_error)
 		add(object, "error", nub_json_error(&report->error));
+	if (report->checkpoint)
+		add(object, "checkpoint", json_object_new_boolean(true));
 	if (report->guest != NULL)
 		add(object, "guest", json_object_get(report->guest));
+	if (report->snapshot != NULL)
+		add(object, "snapshot", json_object_get(report->snapshot));
+	if (report->saved != NULL)
+		add(object, "saved", json_object_get(report->saved));
 	add(object, "time_us", times(report));
 	if (report->calls != 0)
 		add(object, "calls", calls(report));

@@ -10,14 +10,14 @@
 /* The whole status; the caller's. */
 struct json_object *nub_json_status(const struct nub_report *report);
 
-/* Its `guest` and `crash` members, made while image and sandbox are there. */
-struct json_object *nub_json_guest(const char *path, const struct nub_image *image);
+/* Its `guest` and `crash` members, made while image and sandbox are there. json_snapshot.h has those of snapshots. */
+struct json_object *nub_json_guest(const char *path, const struct nub_image_info *info);
 struct json_object *nub_json_crash(const struct nub_crash *crash, const struct nub_image *image, const char *sentence);
 
 /* {code, message, hint} */
 struct json_object *nub_json_error(const struct nub_error *error);
 
-/* One region: type, flags, gpa, gva, size, end. */
+/* One region: type, flags, gpa, gva, size. A gpa is null in a snapshot, where pages lie anywhere. */
 struct json_object *nub_json_region(const struct nub_region *region);
 
 /* A log record of the guest's. */

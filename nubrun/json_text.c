@@ -26,6 +26,15 @@ struct json_object *nub_json_cstring(const char *text)
 	return nub_json_string(text, strlen(text));
 }
 
+struct json_object *nub_json_digits(const uint8_t *bytes, size_t size)
+{
+	char text[129] = "";
+
+	for (size_t i = 0; i < size && i < 64; i++)
+		snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+	return json_object_new_string(text);
+}
+
 struct json_object *nub_json_hex(uint64_t number)
 {
 	char text[20];

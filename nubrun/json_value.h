@@ -27,6 +27,9 @@ struct json_object *nub_json_cstring(const char *text);
 /* "0x..." */
 struct json_object *nub_json_hex(uint64_t number);
 
+/* At most 64 bytes, two digits each. */
+struct json_object *nub_json_digits(const uint8_t *bytes, size_t size);
+
 /* The text of `json` on one line, or indented, with a line feed; malloc'd, NULL without memory. No control character is
  * in it, DEL and U+0080 to U+009F included. */
 char *nub_json_text(struct json_object *json, bool indented, size_t *size);

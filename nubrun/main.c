@@ -41,8 +41,9 @@ int main(int argc, char **argv)
 	struct nub_error err = { 0 };
 
 	nub_hold_standard_fds();
-	/* A reader that went away is an error of the write, which gets a status. */
+	/* A reader that went away, and a file over its limit, are errors of the write, which get a status. */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	if (command != NULL) {
 		report.command = command->name;
 		return command->run(argc - 2, argv + 2, &report);

@@ -51,3 +51,26 @@ void nub_memory_map_draw(FILE *out, const struct nub_region *regions, size_t cou
 	        "null guard: no memory");
 	fputs(BORDER, out);
 }
+
+#define STORED_BORDER "                                                    +------------------------+\n"
+#define STORED_GAP "                                                    :                        :\n"
+
+void nub_stored_map_draw(FILE *out, const struct nub_region *regions, const uint64_t *stored, size_t count)
+{
+	uint64_t above = count > 0 ? regions[count - 1].gva + regions[count - 1].size : 0;
+	char size[32], kept[32];
+
+	fprintf(out, "%-18s  %12s  %12s  %s\n", "guest-virtual", "mapped", "stored", "flags");
+	fputs(STORED_BORDER, out);
+	for (size_t i = count; i-- > 0;) {
+		const struct nub_region *region = &regions[i];
+		if (region->gva + region->size != above)
+			fputs(STORED_GAP STORED_BORDER, out);
+		nub_size_text(region->size, size, sizeof(size));
+		nub_size_text(stored[i], kept, sizeof(kept));
+		fprintf(out, "0x%016" PRIx64 "  %12s  %12s  %-4s| %-22s |\n", region->gva, size, kept,
+		        nub_flags_short(region->flags), nub_region_words(region->type));
+		fputs(STORED_BORDER, out);
+		above = region->gva;
+	}
+}

@@ -13,4 +13,7 @@ void nub_size_text(uint64_t size, char *out, size_t out_size);
  * below all. */
 void nub_memory_map_draw(FILE *out, const struct nub_region *regions, size_t count);
 
+/* The same for a snapshot: regions[0..count) in the order of their gva, with how much of each is stored. */
+void nub_stored_map_draw(FILE *out, const struct nub_region *regions, const uint64_t *stored, size_t count);
+
 #endif

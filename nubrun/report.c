@@ -49,6 +49,21 @@ static const char *general_hint(enum nub_error_kind kind)
 		return "give the guest larger buffers: --input for what it gets, --output for what it sends";
 	case NUB_E_NO_MEMORY:
 		return "free memory on this host, or give the guest less";
+	case NUB_E_ELF_NOTE:
+	case NUB_E_ELF_ENTRY:
+	case NUB_E_ELF_SEGMENT:
+	case NUB_E_ELF_ADDRESS:
+	case NUB_E_ELF_RELOCATION:
+	case NUB_E_ELF_EXPORTS:
+	case NUB_E_ELF_NO_LOAD:
+	case NUB_E_ELF_TYPE:
+		return "link it with the guest runtime and its nub.ld; see nub-guest(7)";
+	case NUB_E_ELF_SIZE:
+		return "give the guest large data with --map, not in its segments";
+	case NUB_E_ELF_CLASS:
+	case NUB_E_ELF_HEADER:
+	case NUB_E_ELF_TRUNCATED:
+		return "the file is damaged: copy or build it again";
 	case NUB_E_ELF_WX:
 		return "link it with separate segments, or add --allow-wx";
 	default:
@@ -82,7 +97,7 @@ static char *summary(const struct nub_report *report)
 
 	switch (report->status) {
 	case NUB_STATUS_OK:
-		length = asprintf(&text, "done");
+		length = asprintf(&text, "%s", report->sentence != NULL ? report->sentence : "done");
 		break;
 	case NUB_STATUS_GUEST_EXIT:
 		length = error->message[0] != '\0' ? asprintf(&text, "exit %d: %s", report->exit_code, error->message)
@@ -169,8 +184,10 @@ static void release(struct nub_report *report)
 	json_object_put(report->guest);
 	json_object_put(report->result);
 	json_object_put(report->crash);
+	json_object_put(report->snapshot);
+	json_object_put(report->saved);
 	free(report->sentence);
-	report->guest = report->result = report->crash = NULL;
+	report->guest = report->result = report->crash = report->snapshot = report->saved = NULL;
 	report->sentence = NULL;
 }
 

@@ -23,12 +23,15 @@ struct nub_report {
 	enum nub_status status;
 	int exit_code;
 	struct nub_error error; /* NUB_STATUS_ERROR; also the guest's own error, with kind NUB_E_NONE */
-	char *sentence;         /* what a person is told about a crash or time-out; owned */
+	char *sentence;         /* what a person is told about a crash, a time-out or a saved snapshot; owned */
 	uint64_t start_ns, load_ns, create_ns, run_ns;
 	struct nub_exit_counts exits;
 	struct nub_memory_info memory;
 	uint64_t calls, calls_median_ns, calls_min_ns; /* --repeat; calls is 0 without it */
-	struct json_object *guest, *crash;             /* owned; NULL where they do not apply */
+	bool checkpoint;                               /* the guest is stopped at one */
+	/* Owned; NULL where they do not apply. */
+	struct json_object *guest, *crash;
+	struct json_object *snapshot, *saved; /* where the guest came from, and went to */
 	bool has_result;
 	struct json_object *result; /* owned; NULL is the JSON null */
 

@@ -1,4 +1,4 @@
-/* The option table of `nubrun run`. */
+/* The option tables of `nubrun run`, `snapshot` and `restore`. */
 #include "run_options.h"
 
 #include <string.h>
@@ -59,70 +59,146 @@ static int parse_seed(const struct nub_option *option, const char *value, void *
 
 #define FIELD(member) .offset = offsetof(struct nub_run_options, member)
 
+/* Rows that several tables have. */
+#define ROW_CALL                                                                                                       \
+	{                                                                                                              \
+		.name = "call", .arg = "FUNC", FIELD(call), .parse = nub_option_text,                                  \
+		.help = "call this exported function; ARGs are JSON values"                                            \
+	}
+#define ROW_UNTIL_CHECKPOINT                                                                                           \
+	{                                                                                                              \
+		.name = "until-checkpoint", FIELD(until_checkpoint), .parse = nub_option_flag,                         \
+		.help = "stop where the guest asks for a snapshot"                                                     \
+	}
+#define ROW_REPEAT                                                                                                     \
+	{                                                                                                              \
+		.name = "repeat", .arg = "N", FIELD(repeat), .parse = parse_repeat,                                    \
+		.help = "with --call: call it N times, and say how long that takes"                                    \
+	}
+#define ROW_SNAPSHOT_ON_EXIT                                                                                           \
+	{                                                                                                              \
+		.name = "snapshot-on-exit", .arg = "FILE", .file = true, FIELD(output), .parse = nub_option_text,      \
+		.help = "save what the call left, or what stopped at its checkpoint"                                   \
+	}
+#define ROW_TIMEOUT                                                                                                    \
+	{                                                                                                              \
+		.name = "timeout", .arg = "TIME", FIELD(timeout_ns), .parse = parse_timeout,                           \
+		.help = "end the guest after this time: 500ms, 10s, 2m"                                                \
+	}
+#define ROW_GDB                                                                                                        \
+	{                                                                                                              \
+		.name = "gdb", .arg = ":PORT|unix:PATH", FIELD(gdb), .parse = nub_option_text,                         \
+		.help = "wait there for gdb, which debugs the guest"                                                   \
+	}
+#define ROW_MAP                                                                                                        \
+	{                                                                                                              \
+		.name = "map", .arg = "FILE@GVA[:LABEL]", .file = true, FIELD(guest.maps), .parse = nub_option_map,    \
+		.help = "show the guest FILE at address GVA, read-only (up to 32)"                                     \
+	}
+#define ROWS_OF_ALL                                                                                                    \
+	{ .name = "host-fn",                                                                                           \
+	  .arg = "NAME=COMMAND",                                                                                       \
+	  FIELD(functions),                                                                                            \
+	  .parse = parse_host_fn,                                                                                      \
+	  .help = "let the guest call NAME: a shell command, JSON on stdin and stdout" },                              \
+	    { .name = "seed",                                                                                          \
+	      .arg = "N",                                                                                              \
+	      FIELD(seed),                                                                                             \
+	      .parse = parse_seed,                                                                                     \
+	      .help = "the same random numbers every time" },                                                          \
+	    { .name = "log-level",                                                                                     \
+	      .arg = "LEVEL",                                                                                          \
+	      .values = "off error warn info debug trace",                                                             \
+	      FIELD(log_level),                                                                                        \
+	      .parse = nub_option_choice,                                                                              \
+	      .help = "off, error, warn (default), info, debug or trace" },                                            \
+	    { .name = "log-format",                                                                                    \
+	      .arg = "FORMAT",                                                                                         \
+	      .values = "text json",                                                                                   \
+	      FIELD(log_format),                                                                                       \
+	      .parse = nub_option_choice,                                                                              \
+	      .help = "text (default), or json: an object a line" },                                                   \
+	    { .name = "status",                                                                                        \
+	      .arg = "FILE",                                                                                           \
+	      .file = true,                                                                                            \
+	      FIELD(status),                                                                                           \
+	      .parse = nub_option_text,                                                                                \
+	      .help = "write the status there; - is stdout, guest output then goes to stderr" },                       \
+	    { .name = "quiet",                                                                                         \
+	      .short_name = 'q',                                                                                       \
+	      FIELD(quiet),                                                                                            \
+	      .parse = nub_option_flag,                                                                                \
+	      .help = "nothing on stderr but what the guest prints: no status, no log" },                              \
+	    { .name = "verbose",                                                                                       \
+	      .short_name = 'v',                                                                                       \
+	      FIELD(verbose),                                                                                          \
+	      .parse = nub_option_count,                                                                               \
+	      .help = "log level info, and details on a terminal; twice: debug" },                                     \
+	    NUB_OPTION_HELP,                                                                                           \
+	{                                                                                                              \
+		0                                                                                                      \
+	}
+
 const struct nub_option nub_run_options[] = {
-	{ .name = "call",
-	  .arg = "FUNC",
-	  FIELD(call),
-	  .parse = nub_option_text,
-	  .help = "call this exported function; ARGs are JSON values" },
-	{ .name = "repeat",
-	  .arg = "N",
-	  FIELD(repeat),
-	  .parse = parse_repeat,
-	  .help = "with --call: call it N times, and say how long that takes" },
-	{ .name = "timeout",
-	  .arg = "TIME",
-	  FIELD(timeout_ns),
-	  .parse = parse_timeout,
-	  .help = "end the guest after this time: 500ms, 10s, 2m" },
+	ROW_CALL,
+	ROW_REPEAT,
+	ROW_UNTIL_CHECKPOINT,
+	ROW_SNAPSHOT_ON_EXIT,
+	ROW_TIMEOUT,
+	ROW_GDB,
 	NUB_GUEST_OPTIONS(struct nub_run_options, guest),
-	{ .name = "map",
-	  .arg = "FILE@GVA[:LABEL]",
-	  .file = true,
-	  FIELD(guest.maps),
-	  .parse = nub_option_map,
-	  .help = "show the guest FILE at address GVA, read-only (up to 32)" },
-	{ .name = "host-fn",
-	  .arg = "NAME=COMMAND",
-	  FIELD(functions),
-	  .parse = parse_host_fn,
-	  .help = "let the guest call NAME: a shell command, JSON on stdin and stdout" },
-	{ .name = "seed", .arg = "N", FIELD(seed), .parse = parse_seed, .help = "the same random numbers every time" },
-	{ .name = "log-level",
-	  .arg = "LEVEL",
-	  .values = "off error warn info debug trace",
-	  FIELD(log_level),
-	  .parse = nub_option_choice,
-	  .help = "off, error, warn (default), info, debug or trace" },
-	{ .name = "log-format",
-	  .arg = "FORMAT",
-	  .values = "text json",
-	  FIELD(log_format),
-	  .parse = nub_option_choice,
-	  .help = "text (default), or json: an object a line" },
-	{ .name = "gdb",
-	  .arg = ":PORT|unix:PATH",
-	  FIELD(gdb),
-	  .parse = nub_option_text,
-	  .help = "wait there for gdb, which debugs the guest" },
-	{ .name = "status",
+	ROW_MAP,
+	ROWS_OF_ALL,
+};
+
+const struct nub_option nub_snapshot_options[] = {
+	{ .name = "output-file",
+	  .short_name = 'o',
 	  .arg = "FILE",
 	  .file = true,
-	  FIELD(status),
+	  FIELD(output),
 	  .parse = nub_option_text,
-	  .help = "write the status there; - is stdout, guest output then goes to stderr" },
-	{ .name = "quiet",
-	  .short_name = 'q',
-	  FIELD(quiet),
+	  .help = "where to save it; - is stdout, guest output then goes to stderr" },
+	ROW_CALL,
+	ROW_UNTIL_CHECKPOINT,
+	{ .name = "base",
+	  .arg = "FILE",
+	  .file = true,
+	  FIELD(base),
+	  .parse = nub_option_text,
+	  .help = "store only pages that differ from this snapshot" },
+	{ .name = "flatten",
+	  FIELD(flatten),
 	  .parse = nub_option_flag,
-	  .help = "nothing on stderr but what the guest prints: no status, no log" },
-	{ .name = "verbose",
-	  .short_name = 'v',
-	  FIELD(verbose),
-	  .parse = nub_option_count,
-	  .help = "log level info, and details on a terminal; twice: debug" },
-	NUB_OPTION_HELP,
-	{ 0 },
+	  .help = "make one file of a snapshot and its bases; nothing runs" },
+	ROW_TIMEOUT,
+	NUB_GUEST_OPTIONS(struct nub_run_options, guest),
+	ROW_MAP,
+	ROWS_OF_ALL,
+};
+
+const struct nub_option nub_restore_options[] = {
+	ROW_CALL,
+	ROW_REPEAT,
+	{ .name = "reset",
+	  FIELD(reset),
+	  .parse = nub_option_flag,
+	  .help = "with --repeat: each call starts from the snapshot" },
+	ROW_UNTIL_CHECKPOINT,
+	ROW_SNAPSHOT_ON_EXIT,
+	{ .name = "verify",
+	  FIELD(verify),
+	  .parse = nub_option_flag,
+	  .help = "read all of its memory first, and compare it with its hash" },
+	{ .name = "base",
+	  .arg = "FILE",
+	  .file = true,
+	  FIELD(base),
+	  .parse = nub_option_text,
+	  .help = "the snapshot that it is a layer on, where that is not beside it" },
+	ROW_TIMEOUT,
+	ROW_GDB,
+	ROWS_OF_ALL,
 };
 
 unsigned nub_run_log_level(const struct nub_run_options *options)
@@ -134,12 +210,67 @@ unsigned nub_run_log_level(const struct nub_run_options *options)
 	return options->verbose == 0 ? NUB_LOG_WARN : options->verbose == 1 ? NUB_LOG_INFO : NUB_LOG_DEBUG;
 }
 
+/* Of all three commands. */
+static int check_common(const struct nub_run_options *options, struct nub_error *err)
+{
+	if (options->repeat != 0 && options->call == NULL) {
+		nub_refuse(err, NUB_E_USAGE, "--repeat: there is no function to call");
+		return nub_advise(err, "add --call FUNC; 'nubrun inspect GUEST' lists a guest's functions");
+	}
+	if (options->until_checkpoint && options->call != NULL) {
+		nub_refuse(err, NUB_E_USAGE, "--until-checkpoint: is about main, and --call calls another function");
+		return nub_advise(err, "leave one of them out");
+	}
+	bool on_stdout = options->output != NULL && strcmp(options->output, "-") == 0;
+	if (on_stdout && options->status != NULL && strcmp(options->status, "-") == 0) {
+		nub_refuse(err, NUB_E_USAGE, "--status: stdout is where the snapshot goes");
+		return nub_advise(err, "name a file, or leave it out for stderr");
+	}
+	return 0;
+}
+
+/* --snapshot-on-exit needs something that can go on. */
+static int check_on_exit(const struct nub_run_options *options, struct nub_error *err)
+{
+	if (options->output == NULL || options->call != NULL || options->until_checkpoint)
+		return 0;
+	nub_refuse(err, NUB_E_USAGE, "--snapshot-on-exit: a program that ran to its end leaves nothing to go on with");
+	return nub_advise(err, "add --until-checkpoint, or --call FUNC to save what a call leaves");
+}
+
 int nub_run_options_check(const struct nub_run_options *options, struct nub_error *err)
 {
-	if (options->repeat == 0 || options->call != NULL)
-		return 0;
-	nub_refuse(err, NUB_E_USAGE, "--repeat: there is no function to call");
-	return nub_advise(err, "add --call FUNC; 'nubrun inspect GUEST' lists a guest's functions");
+	return check_common(options, err) != 0 ? -1 : check_on_exit(options, err);
+}
+
+int nub_restore_options_check(const struct nub_run_options *options, struct nub_error *err)
+{
+	if (check_common(options, err) != 0)
+		return -1;
+	if (options->reset && options->repeat == 0) {
+		nub_refuse(err, NUB_E_USAGE, "--reset: nothing is repeated");
+		return nub_advise(err, "add --repeat N, or leave it out: a restored guest starts from its snapshot");
+	}
+	return check_on_exit(options, err);
+}
+
+int nub_snapshot_options_check(const struct nub_run_options *options, struct nub_error *err)
+{
+	if (options->output == NULL) {
+		nub_refuse(err, NUB_E_USAGE, "snapshot: where to save it is missing");
+		return nub_advise(err, "add -o FILE, or -o - for stdout");
+	}
+	const char *other = options->call != NULL         ? "call"
+	                    : options->until_checkpoint   ? "until-checkpoint"
+	                    : options->base != NULL       ? "base"
+	                    : options->function_count > 0 ? "host-fn"
+	                                                  : NULL;
+	if (options->flatten && other != NULL) {
+		nub_refuse(err, NUB_E_USAGE,
+		           "--flatten: copies a snapshot as it is, which leaves nothing to do for --%s", other);
+		return nub_advise(err, "leave one of them out; without --base, a snapshot is one file anyway");
+	}
+	return check_common(options, err);
 }
 
 void nub_run_options_release(struct nub_run_options *options)

@@ -1,4 +1,6 @@
-/* The options of `nubrun run`: what they may say, checked as far as it can be without the guest. */
+/* The options of the commands that run guests: `run`, `snapshot`, `restore`. What they may say, checked as far as it can be
+ * without the guest.
+ */
 #ifndef NUBRUN_RUN_OPTIONS_H
 #define NUBRUN_RUN_OPTIONS_H
 
@@ -19,10 +21,17 @@ enum {
 	NUB_LOG_FORMAT_JSON,
 };
 
+/* One struct for all three: what a command's table does not have is never set. */
 struct nub_run_options {
 	struct nub_guest_options guest;
-	const char *call; /* NULL: run main */
-	uint64_t repeat;  /* 0: not given */
+	const char *call;      /* NULL: main */
+	bool until_checkpoint; /* stop where the guest asks for a snapshot */
+	uint64_t repeat;       /* 0: not given */
+	bool reset;            /* with repeat: each call starts from the snapshot */
+	bool verify;
+	const char *output; /* where to save: -o or --snapshot-on-exit; NULL: nowhere */
+	const char *base;   /* NULL: none */
+	bool flatten;
 	uint64_t timeout_ns;
 	struct nub_host_fn functions[NUB_MAX_HOST_FUNCTIONS];
 	size_t function_count;
@@ -36,10 +45,12 @@ struct nub_run_options {
 	unsigned verbose;
 };
 
-/* Set log_level to NUB_LOG_LEVEL_DEFAULT and all else to zero first; nub_run_options in command.h is the table. */
+/* Set log_level to NUB_LOG_LEVEL_DEFAULT and all else to zero first; command.h has the tables. */
 
 /* What one option alone can't know to be wrong. Error: USAGE. */
 int nub_run_options_check(const struct nub_run_options *options, struct nub_error *err);
+int nub_snapshot_options_check(const struct nub_run_options *options, struct nub_error *err);
+int nub_restore_options_check(const struct nub_run_options *options, struct nub_error *err);
 
 /* NUB_LOG_*, or 0 for none: from --log-level, --quiet and --verbose. */
 unsigned nub_run_log_level(const struct nub_run_options *options);

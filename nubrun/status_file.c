@@ -9,16 +9,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "error.h"
 #include "fail.h"
+#include "replace_file.h"
 #include "stream.h"
 #include "util.h"
 
+#define WRITE_CURE "name a file in a folder that exists, has room and can be written"
+
 static int refuse_write(const char *path, struct nub_error *err)
 {
-	nub_refuse_errno(err, "--status: can't write %s", path);
+	nub_refuse_errno(err, "--status: %s", path);
 	/* A missing folder is not a missing guest: the exit code is 125. */
 	err->kind = NUB_E_IO;
-	return nub_advise(err, "name a file in a folder that exists and can be written");
+	return nub_advise(err, "%s", WRITE_CURE);
 }
 
 /* N of /dev/fd/N and its other names; -1 for other paths. Opening such a path anew would lose its offset and O_APPEND. */
@@ -42,34 +46,6 @@ static int inherited_fd(const char *path)
 	return -1;
 }
 
-/* The file to replace: `path` with its symbolic links followed, so that these stay. *mode is what it shall have. */
-static char *replaced_path(const char *path, mode_t *mode)
-{
-	struct stat st;
-
-	if (stat(path, &st) == 0) {
-		*mode = st.st_mode & 0777;
-		return realpath(path, NULL);
-	}
-	mode_t mask = umask(0);
-	umask(mask);
-	*mode = 0666 & ~mask;
-	return errno == ENOENT ? strdup(path) : NULL;
-}
-
-/* A new file beside `path`; *temporary is its name. */
-static int open_beside(const char *path, char **temporary)
-{
-	const char *slash = strrchr(path, '/');
-	int folder = slash != NULL ? (int)(slash - path + 1) : 0;
-
-	if (asprintf(temporary, "%.*s.%s.XXXXXX", folder, path, path + folder) < 0) {
-		*temporary = NULL;
-		return -1;
-	}
-	return mkostemp(*temporary, O_CLOEXEC);
-}
-
 /* Is there something at `path` that can only be written directly? */
 static bool is_special(const char *path)
 {
@@ -85,30 +61,32 @@ static int write_directly(const char *path, const void *bytes, size_t size)
 	return fd < 0 ? -1 : nub_write_all(fd, bytes, size);
 }
 
-static int replace(const char *path, const void *bytes, size_t size)
+static int refuse_replacement(struct nub_error *err)
 {
-	mode_t mode;
-	NUB_AUTO_FREE char *target = replaced_path(path, &mode);
-	NUB_AUTO_FREE char *temporary = NULL;
+	nub_error_context(err, "--status");
+	return nub_advise(err, "%s", WRITE_CURE);
+}
 
-	if (target == NULL)
+static int replace(const char *path, const void *bytes, size_t size, struct nub_error *err)
+{
+	struct nub_replacement file;
+
+	if (nub_replace_begin(&file, path, err) < 0)
+		return refuse_replacement(err);
+	if (nub_write_all(file.fd, bytes, size) < 0) {
+		refuse_write(path, err);
+		nub_replace_abandon(&file);
 		return -1;
-	NUB_AUTO_CLOSE int fd = open_beside(target, &temporary);
-	if (fd < 0)
-		return -1;
-	if (nub_write_all(fd, bytes, size) == 0 && fchmod(fd, mode) == 0 && fsync(fd) == 0 &&
-	    rename(temporary, target) == 0)
-		return 0;
-	int saved = errno;
-	unlink(temporary);
-	errno = saved;
-	return -1;
+	}
+	/* A status tells of a run that is over: nothing is lost with it. */
+	file.name_may_wait = true;
+	return nub_replace_commit(&file, err) < 0 ? refuse_replacement(err) : 0;
 }
 
 int nub_status_file_check(const char *path, struct nub_error *err)
 {
 	int inherited = inherited_fd(path);
-	mode_t mode;
+	struct nub_replacement file;
 
 	if (inherited >= 0) {
 		int flags = fcntl(inherited, F_GETFL);
@@ -122,24 +100,19 @@ int nub_status_file_check(const char *path, struct nub_error *err)
 		errno = stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? EISDIR : 0;
 		return errno == EISDIR || access(path, W_OK) != 0 ? refuse_write(path, err) : 0;
 	}
-
-	NUB_AUTO_FREE char *target = replaced_path(path, &mode);
-	NUB_AUTO_FREE char *temporary = NULL;
-	if (target == NULL)
-		return refuse_write(path, err);
-	NUB_AUTO_CLOSE int fd = open_beside(target, &temporary);
+	if (nub_replace_begin(&file, path, err) < 0)
+		return refuse_replacement(err);
 	/* Only a try: nothing is left behind if the guest, or a signal, ends this process. */
-	if (fd < 0 || unlink(temporary) != 0)
-		return refuse_write(path, err);
+	nub_replace_abandon(&file);
 	return 0;
 }
 
 int nub_status_file_write(const char *path, const void *bytes, size_t size, struct nub_error *err)
 {
 	int inherited = inherited_fd(path);
-	int failed = inherited >= 0     ? nub_write_all(inherited, bytes, size)
-	             : is_special(path) ? write_directly(path, bytes, size)
-	                                : replace(path, bytes, size);
 
+	if (inherited < 0 && !is_special(path))
+		return replace(path, bytes, size, err);
+	int failed = inherited >= 0 ? nub_write_all(inherited, bytes, size) : write_directly(path, bytes, size);
 	return failed == 0 ? 0 : refuse_write(path, err);
 }

@@ -7,7 +7,7 @@
 /* Try whether `path` can be written, without changing what is there. */
 int nub_status_file_check(const char *path, struct nub_error *err);
 
-/* Write it. A regular file is written beside `path`, synced and renamed: who reads `path` finds the old one or the new one.
+/* Write it. A regular file is written beside `path` and renamed: who reads `path` finds the old one or the new one.
  * /dev/fd/N is the descriptor as it was inherited. Pipes and devices are written to as they are. */
 int nub_status_file_write(const char *path, const void *bytes, size_t size, struct nub_error *err);
 

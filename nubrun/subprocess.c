@@ -4,20 +4,24 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "fail.h"
+#include "signals.h"
 #include "stream.h"
 #include "util.h"
 
 /* Our ends; -1 when closed. */
 struct channel {
 	int in, out, pidfd;
+	int signals; /* readable when a signal waits that would end us */
 	size_t sent, capacity;
 };
 
@@ -27,29 +31,49 @@ static void close_end(int *fd)
 	*fd = -1;
 }
 
-/* posix_spawn and not fork: a fork would write-protect the guest's memory. Gives an errno value. */
+struct shell {
+	const char *command;
+	int in, out;
+	pid_t parent;
+	int error; /* why there is no shell */
+};
+
+/* Runs in our memory, on a stack of its own, while we wait: system calls only. */
+static int become_shell(void *context)
+{
+	struct shell *shell = context;
+	char *argv[] = { (char[]){ "sh" }, (char[]){ "-c" }, (char *)(uintptr_t)shell->command, NULL };
+	const struct sigaction by_default = { .sa_handler = SIG_DFL };
+	sigset_t none;
+
+	setpgid(0, 0);
+	/* However nubrun ends, its commands don't outlive it. It may have ended already. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != shell->parent)
+		return 127;
+	sigemptyset(&none);
+	sigaction(SIGPIPE, &by_default, NULL);
+	sigaction(SIGXFSZ, &by_default, NULL);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (dup2(shell->in, STDIN_FILENO) >= 0 && dup2(shell->out, STDOUT_FILENO) >= 0)
+		execve("/bin/sh", argv, environ);
+	shell->error = errno;
+	return 127;
+}
+
+/* As posix_spawn, which can't ask for a signal at our death. Not fork: that would write-protect the guest's memory.
+ * Gives an errno value. */
 static int spawn(const char *command, int child_in, int child_out, pid_t *pid)
 {
-	char *argv[] = { (char[]){ "sh" }, (char[]){ "-c" }, (char *)(uintptr_t)command, NULL };
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	sigset_t none, defaults;
+	struct shell shell = { .command = command, .in = child_in, .out = child_out, .parent = getpid() };
+	_Alignas(16) char stack[64 << 10];
 
-	sigemptyset(&none);
-	sigemptyset(&defaults);
-	sigaddset(&defaults, SIGPIPE);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawnattr_init(&attributes);
-	posix_spawn_file_actions_adddup2(&actions, child_in, STDIN_FILENO);
-	posix_spawn_file_actions_adddup2(&actions, child_out, STDOUT_FILENO);
-	posix_spawnattr_setpgroup(&attributes, 0);
-	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawnattr_setsigdefault(&attributes, &defaults);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	int error = posix_spawn(pid, "/bin/sh", &actions, &attributes, argv, environ);
-	posix_spawnattr_destroy(&attributes);
-	posix_spawn_file_actions_destroy(&actions);
-	return error;
+	*pid = clone(become_shell, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, &shell);
+	if (*pid < 0)
+		return errno;
+	if (shell.error != 0)
+		waitpid(*pid, NULL, 0);
+	return shell.error;
 }
 
 /* Start the command. The child's ends of the pipes are closed here again, so that its end shows as their end. */
@@ -118,16 +142,21 @@ static enum nub_subprocess_result exchange(struct nub_subprocess *process, struc
                                            struct nub_error *err)
 {
 	while (channel->out >= 0 || channel->pidfd >= 0) {
-		struct pollfd fds[3] = {
+		struct pollfd fds[] = {
 			{ .fd = channel->in, .events = POLLOUT },
 			{ .fd = channel->out, .events = POLLIN },
 			{ .fd = channel->pidfd, .events = POLLIN },
+			{ .fd = channel->signals, .events = POLLIN },
 		};
 		uint64_t ns = process->remaining(process->context);
 		if (ns == 0)
 			return NUB_SUBPROCESS_TIMED_OUT;
-		if (poll(fds, 3, nub_poll_ms(ns)) < 0 && errno != EINTR) {
+		if (poll(fds, sizeof(fds) / sizeof(fds[0]), nub_poll_ms(ns)) < 0 && errno != EINTR) {
 			nub_refuse_errno(err, "poll");
+			return NUB_SUBPROCESS_FAILED;
+		}
+		if (fds[3].revents != 0) {
+			nub_refuse(err, NUB_E_IO, "interrupted by a signal");
 			return NUB_SUBPROCESS_FAILED;
 		}
 		if (fds[0].revents != 0)
@@ -145,15 +174,20 @@ static enum nub_subprocess_result exchange(struct nub_subprocess *process, struc
 
 enum nub_subprocess_result nub_subprocess_run(struct nub_subprocess *process, struct nub_error *err)
 {
-	struct channel channel = { .in = -1, .out = -1, .pidfd = -1 };
+	struct channel channel = { .in = -1, .out = -1, .pidfd = -1, .signals = -1 };
 	enum nub_subprocess_result result = NUB_SUBPROCESS_FAILED;
+	sigset_t held, before;
 	pid_t pid;
 
 	process->output = NULL;
 	process->output_size = 0;
 	/* Where a parent has it ignored, the kernel would reap the shell before waitpid. */
 	signal(SIGCHLD, SIG_DFL);
-	if (start(process->command, &channel, &pid, err) == 0) {
+	nub_hold_signals(&held, &before);
+	channel.signals = signalfd(-1, &held, SFD_CLOEXEC);
+	if (channel.signals < 0)
+		nub_refuse_errno(err, "signalfd");
+	else if (start(process->command, &channel, &pid, err) == 0) {
 		result = exchange(process, &channel, err);
 		if (result != NUB_SUBPROCESS_ENDED)
 			kill(-pid, SIGKILL);
@@ -163,5 +197,8 @@ enum nub_subprocess_result nub_subprocess_run(struct nub_subprocess *process, st
 	nub_close_fd(&channel.in);
 	nub_close_fd(&channel.out);
 	nub_close_fd(&channel.pidfd);
+	nub_close_fd(&channel.signals);
+	/* One that was held back ends us here, with nothing left running. */
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	return result;
 }

@@ -27,7 +27,8 @@ struct nub_subprocess {
 	int wait_status;
 };
 
-/* The command gets a process group of its own, so that what it started is killed with it. Its stderr is ours. */
+/* The command gets a process group of its own, so that what it started is killed with it. Its stderr is ours. It ends with
+ * us: all of its group when a signal ends us that can be held back, the shell when it is SIGKILL. */
 enum nub_subprocess_result nub_subprocess_run(struct nub_subprocess *process, struct nub_error *err);
 
 #endif

@@ -17,7 +17,7 @@
 #define NUB_U64(x) x##ULL
 #endif
 
-/* ---- Memory map (seeds: R1, R2, R6) ---- */
+/* ---- Memory map (R1, R2, R6) ---- */
 
 #define NUB_PAGE_SIZE NUB_U64(0x1000)
 #define NUB_LARGE_PAGE_SIZE NUB_U64(0x200000)
@@ -28,7 +28,7 @@
 /* Upper bound of the snapshot region, and of scratch: 16 GiB less the null guard. */
 #define NUB_MAX_MEMORY_SIZE NUB_U64(0x3fffff000)
 
-/* Where an ET_DYN guest is put (the seeds' KERNEL_HIGH_BASE). Code and PEB: gva = image_base + (gpa - 0x1000). */
+/* Where an ET_DYN guest is put (Hyperlight's KERNEL_HIGH_BASE). Code and PEB: gva = image_base + (gpa - 0x1000). */
 #define NUB_IMAGE_BASE_DYN NUB_U64(0x500140000000)
 
 /* Heap, init data and stack: gva = NUB_DATA_GVA_BASE + gpa, so congruent modulo 2 MiB and more. */
@@ -42,7 +42,7 @@
 #define NUB_SCRATCH_TOP_GPA NUB_U64(0xfffffffff)
 #define NUB_SCRATCH_TOP_GVA NUB_U64(0xffffffffffffefff)
 
-/* Guests at CPL 0 see the page tables that the host made at this gva and up (the seeds' SNAPSHOT_PT_GVA), in the order of
+/* Guests at CPL 0 see the page tables that the host made at this gva and up (Hyperlight's SNAPSHOT_PT_GVA), in the order of
  * their gpa; the first one's gpa is in scratch's metadata. Up to the end, nothing else can be mapped. */
 #define NUB_PAGE_TABLES_GVA NUB_U64(0xffff800000000000)
 #define NUB_PAGE_TABLES_GVA_END NUB_U64(0xffff810000000000)

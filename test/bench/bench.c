@@ -5,144 +5,25 @@
  * process   floor (bare ioctls) against `nubrun run hello`, the whole process
  * call      a bare KVM_RUN round trip against a call of an exported empty function
  * compute   a CPU-bound loop natively against in a guest
+ *
+ * and what bench_snapshot.c measures.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <json-c/json.h>
-#include <spawn.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { MAX_RUNS = 1000, CALLS = 2000 };
+#include "measure.h"
 
-struct series {
-	double values[MAX_RUNS];
-	size_t count;
-};
+enum { CALLS = 2000 };
 
-static void fail(const char *what)
+static void bench_process(size_t runs)
 {
-	fprintf(stderr, "bench: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static double now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
-}
-
-/* Run a command to its end, its stdout in out_fd (or nowhere when -1); microseconds from spawn to reaped. */
-static double run(char *const argv[], int out_fd)
-{
-	extern char **environ;
-	posix_spawn_file_actions_t actions;
-	int status;
-	pid_t pid;
-
-	posix_spawn_file_actions_init(&actions);
-	if (out_fd >= 0)
-		posix_spawn_file_actions_adddup2(&actions, out_fd, STDOUT_FILENO);
-	else
-		posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-	const double start = now_us();
-	errno = posix_spawn(&pid, argv[0], &actions, NULL, argv, environ);
-	if (errno != 0)
-		fail(argv[0]);
-	if (waitpid(pid, &status, 0) < 0)
-		fail("waitpid");
-	const double end = now_us();
-	posix_spawn_file_actions_destroy(&actions);
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-		fprintf(stderr, "bench: %s %s ended with status 0x%x\n", argv[0], argv[1] ? argv[1] : "", status);
-		exit(1);
-	}
-	return end - start;
-}
-
-/* Run a command and give what it printed. */
-static const char *capture(char *const argv[])
-{
-	static char text[65536];
-	FILE *file = tmpfile();
-
-	if (!file)
-		fail("tmpfile");
-	run(argv, fileno(file));
-	rewind(file);
-	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
-	fclose(file);
-	return text;
-}
-
-/* A number out of a status object, by a path such as "calls/median_us". */
-static double status_number(const char *text, const char *path)
-{
-	struct json_object *status = json_tokener_parse(text), *value = NULL;
-	char pointer[64];
-
-	snprintf(pointer, sizeof(pointer), "/%s", path);
-	if (!status || json_pointer_get(status, pointer, &value) != 0) {
-		fprintf(stderr, "bench: no %s in: %s\n", path, text);
-		exit(1);
-	}
-	const double number = json_object_get_double(value);
-	json_object_put(status);
-	return number;
-}
-
-static void add(struct series *series, double value)
-{
-	if (series->count < MAX_RUNS)
-		series->values[series->count++] = value;
-}
-
-static int compare(const void *a, const void *b)
-{
-	const double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(struct series *series)
-{
-	qsort(series->values, series->count, sizeof(series->values[0]), compare);
-	return series->values[series->count / 2];
-}
-
-static void report(const char *what, const char *base_name, struct series *base, const char *name, struct series *ours,
-                   double target)
-{
-	const double a = median(base), b = median(ours);
-
-	printf("%-8s  %-22s %9.1f us   %-22s %9.1f us   ratio %.3f (to reach: %.2f)\n", what, base_name, a, name, b,
-	       b / a, target);
-	fflush(stdout);
-}
-
-static char *path(const char *directory, const char *name)
-{
-	char *text;
-
-	if (asprintf(&text, "%s/%s", directory, name) < 0)
-		fail("asprintf");
-	return text;
-}
-
-static void bench_process(const char *build, size_t runs)
-{
-	char *const floor[] = { path(build, "bench/floor"), NULL };
-	char *const ours[] = { path(build, "nubrun"),           "run", "--status", "/dev/null",
-		               path(build, "guests/hello.elf"), NULL };
+	const char *const floor[] = { "bench/floor", NULL };
+	const char *const ours[] = { "./nubrun", "run", "--status", "/dev/null", "guests/hello.elf", NULL };
 	struct series base = { 0 }, series = { 0 };
 
+	/* The first of each reads its files from the disk. */
 	run(floor, -1);
 	run(ours, -1);
 	for (size_t i = 0; i < runs; i++) {
@@ -152,14 +33,12 @@ static void bench_process(const char *build, size_t runs)
 	report("process", "floor", &base, "nubrun run hello", &series, 1.5);
 }
 
-static void bench_call(const char *build, size_t runs)
+static void bench_call(size_t runs)
 {
 	char count[16];
-	char *const floor[] = { path(build, "bench/floor"), "--loop", count, NULL };
-	char *const ours[] = {
-		path(build, "nubrun"),           "run", "--status", "-", "--repeat", count, "--call", "empty",
-		path(build, "guests/empty.elf"), NULL
-	};
+	const char *const floor[] = { "bench/floor", "--loop", count, NULL };
+	const char *const ours[] = { "./nubrun", "run",   "--status",         "-", "--repeat", count,
+		                     "--call",   "empty", "guests/empty.elf", NULL };
 	struct series base = { 0 }, series = { 0 };
 
 	snprintf(count, sizeof(count), "%d", CALLS);
@@ -170,12 +49,10 @@ static void bench_call(const char *build, size_t runs)
 	report("call", "KVM_RUN round trip", &base, "empty exported function", &series, 1.3);
 }
 
-static void bench_compute(const char *build, size_t runs)
+static void bench_compute(size_t runs)
 {
-	char *const native[] = { path(build, "bench/compute"), "300000", NULL };
-	char *const ours[] = {
-		path(build, "nubrun"), "run", "--status", "/dev/null", path(build, "guests/compute.elf"), "300000", NULL
-	};
+	const char *const native[] = { "bench/compute", "300000", NULL };
+	const char *const ours[] = { "./nubrun", "run", "--status", "/dev/null", "guests/compute.elf", "300000", NULL };
 	struct series base = { 0 }, series = { 0 };
 
 	for (size_t i = 0; i < runs; i++) {
@@ -187,16 +64,18 @@ static void bench_compute(const char *build, size_t runs)
 
 int main(int argc, char **argv)
 {
-	const char *build = argc > 1 ? argv[1] : "build";
 	const size_t runs = argc > 2 ? strtoul(argv[2], NULL, 10) : 40;
 
-	if (runs < 1 || runs > MAX_RUNS) {
+	if (argc < 2 || runs < 1 || runs > MAX_RUNS) {
 		fprintf(stderr, "usage: bench BUILD_DIR [RUNS, 1 to %d]\n", MAX_RUNS);
 		return 2;
 	}
+	if (chdir(argv[1]) < 0)
+		fail(argv[1]);
 	printf("medians of %zu runs in turn\n", runs);
-	bench_process(build, runs);
-	bench_call(build, runs);
-	bench_compute(build, runs);
+	bench_process(runs);
+	bench_call(runs);
+	bench_compute(runs);
+	bench_snapshots(runs);
 	return 0;
 }

@@ -92,6 +92,42 @@ setup() {
 	ended 124 timeout
 }
 
+# Start nubrun with a command that runs for long, wait until it does, and end nubrun by a signal: $ended is how wait saw it.
+end_by() { # SIGNAL COMMAND
+	local pid
+	"$NUBRUN" run -q --host-fn "greet=$2" "$CALLBACK" 3>&- &
+	pid=$!
+	for _ in {1..100}; do
+		pgrep -f "^sleep $MARK\$" >/dev/null && break
+		sleep 0.05
+	done
+	pgrep -f "^sleep $MARK\$" >/dev/null
+	kill -s "$1" "$pid"
+	ended=0
+	wait "$pid" || ended=$?
+	# The kernel tells the command; it may take its time.
+	for _ in {1..40}; do
+		pgrep -f "^sleep $MARK\$" >/dev/null || return 0
+		sleep 0.05
+	done
+	return 1
+}
+
+@test "host-fn: a command does not outlive a nubrun that is killed" {
+	MARK="8$$$RANDOM"
+	end_by KILL "exec sleep $MARK"
+	[ "$ended" -eq 137 ]
+}
+
+@test "host-fn: a signal that ends nubrun ends the command and what it started" {
+	local signal
+	for signal in TERM HUP; do
+		MARK="9$$$RANDOM"
+		end_by "$signal" "sleep $MARK & sleep $MARK"
+		[ "$ended" -eq $((128 + $(kill -l "$signal"))) ]
+	done
+}
+
 @test "host-fn: the command's stderr is ours, its environment too, and no descriptor of ours" {
 	export NUBRUN_TEST_VARIABLE=seen
 	nub run --host-fn "greet=echo \$NUBRUN_TEST_VARIABLE >&2; ls -l /proc/\$\$/fd >$BATS_TEST_TMPDIR/fds; echo '\"x\"'" \

@@ -149,6 +149,17 @@ complete() {
 	[ "$(ls -A "${FILE%/*}")" = status.json ]
 }
 
+@test "status: a disk without room leaves the old file, and the status on stderr" {
+	needs_kvm
+	echo old >"$FILE"
+	run bash -c 'trap "" XFSZ; ulimit -f 0; "$1" run --status "$2" "$3" 2>&1 >/dev/null | cat' - "$NUBRUN" "$FILE" "$HELLO"
+	json=$output
+	[ "$(field .error.code) $(field .exit_code)" = "io 125" ]
+	[ "$(field .error.message)" = "--status: $FILE: File too large" ]
+	[ "$(cat "$FILE")" = old ]
+	[ "$(ls -A "${FILE%/*}")" = status.json ]
+}
+
 @test "status: descriptors, pipes and /dev/null are written to as they are" {
 	needs_kvm
 	echo first >"$FILE"

@@ -330,6 +330,8 @@ static void addresses_that_can_not_be(void **state)
 
 	expect_error(fixture, UINT64_C(0x800000000000), 1, NUB_E_PAGE_ARGUMENT, "0x800000000000");
 	expect_error(fixture, UINT64_C(0xffff7fffffffffff), 1, NUB_E_PAGE_ARGUMENT, "0xffff7fffffffffff");
+	expect_error(fixture, UINT64_C(0xffff7fffffffffff), 2, NUB_E_PAGE_ARGUMENT, "0xffff7fffffffffff");
+	expect_error(fixture, UINT64_C(0x800000000000), 0, NUB_E_PAGE_ARGUMENT, "0x800000000000");
 	expect_error(fixture, UINT64_C(0x7fffffffffff), 2, NUB_E_PAGE_ARGUMENT, "0x7fffffffffff");
 	expect_error(fixture, UINT64_MAX - 3, 5, NUB_E_PAGE_ARGUMENT, "0xfffffffffffffffc");
 	expect_error(fixture, 0x1000, SIZE_MAX, NUB_E_PAGE_ARGUMENT, "0x1000");

@@ -268,6 +268,25 @@ static void logs_by_level(void **state)
 	}
 }
 
+/* R35: a guest that does not keep to the level is not heard above it. */
+static void logs_above_the_level(void **state)
+{
+	(void)state;
+	for (unsigned level = 0; level <= NUB_LOG_TRACE; level++) {
+		struct host host = { 0 };
+
+		guest_load(&host.guest, "loud-log.elf");
+		host.guest.config.ops = (struct nub_host_ops){ .context = &host, .log = keep_log };
+		host.guest.config.log_level = level;
+		guest_create(&host.guest);
+		guest_main(&host.guest, NULL, NUB_OUTCOME_EXITED);
+		assert_int_equal(nub_sandbox_exit_counts(host.guest.sandbox)->log, NUB_LOG_TRACE);
+		for (unsigned i = 1; i <= NUB_LOG_TRACE; i++)
+			assert_int_equal(host.logs[i], i <= level);
+		guest_close(&host.guest);
+	}
+}
+
 static int full_disk(void *context, const struct nub_log_record *record, struct nub_error *err)
 {
 	(void)context;
@@ -457,12 +476,19 @@ static void probing_the_host(void **state)
 int main(void)
 {
 	struct CMUnitTest tests[] = {
-		KVM_TEST(functions_of_the_host),    KVM_TEST(answers_of_the_wrong_type),
-		KVM_TEST(errors_for_the_guest),     KVM_TEST(errors_that_end_the_run),
-		KVM_TEST(no_functions_are_offered), KVM_TEST(answers_that_do_not_fit),
-		KVM_TEST(output_that_fails),        KVM_TEST(logs_by_level),
-		KVM_TEST(a_log_that_fails),         KVM_TEST(seeds),
-		KVM_TEST(reading_guest_memory),     KVM_TEST(reading_through_the_guests_own_tables),
+		KVM_TEST(functions_of_the_host),
+		KVM_TEST(answers_of_the_wrong_type),
+		KVM_TEST(errors_for_the_guest),
+		KVM_TEST(errors_that_end_the_run),
+		KVM_TEST(no_functions_are_offered),
+		KVM_TEST(answers_that_do_not_fit),
+		KVM_TEST(output_that_fails),
+		KVM_TEST(logs_by_level),
+		KVM_TEST(logs_above_the_level),
+		KVM_TEST(a_log_that_fails),
+		KVM_TEST(seeds),
+		KVM_TEST(reading_guest_memory),
+		KVM_TEST(reading_through_the_guests_own_tables),
 		KVM_TEST(probing_the_host),
 	};
 

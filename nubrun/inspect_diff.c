@@ -1,0 +1,79 @@
+/* `nubrun inspect --diff FIRST SECOND`: which pages of two snapshots are not the same. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "crash_text.h"
+#include "diff.h"
+#include "inspect.h"
+#include "json_snapshot.h"
+#include "print.h"
+#include "snapshot_file.h"
+#include "symbols.h"
+#include "text.h"
+#include "util.h"
+
+static void print_part(const struct nub_diff_part *part)
+{
+	const char *name = part->region != NULL ? nub_region_words(part->region->type) : "elsewhere";
+
+	printf("\n%s%s%s: %" PRIu64 " pages, %" PRIu64 " bytes", name, part->region != NULL ? " " : "",
+	       part->region != NULL ? nub_flags_short(part->region->flags) : "", part->pages, part->bytes);
+	if (part->only_first != 0)
+		printf("; %" PRIu64 " pages only in the first", part->only_first);
+	if (part->only_second != 0)
+		printf("; %" PRIu64 " pages only in the second", part->only_second);
+	printf("\n");
+	for (size_t i = 0; i < part->range_count; i++)
+		printf("  0x%016" PRIx64 "  %6" PRIu64 " pages  %8" PRIu64 " bytes\n", part->ranges[i].gva,
+		       part->ranges[i].pages, part->ranges[i].bytes);
+	for (size_t i = 0; i < part->symbol_count; i++) {
+		/* Names come from the file, which may hold anything. */
+		NUB_AUTO_FREE char *clean = nub_text_printable(part->symbols[i].name, strlen(part->symbols[i].name));
+		printf("  %s: %" PRIu64 " bytes\n", clean != NULL ? clean : "?", part->symbols[i].bytes);
+	}
+}
+
+static int print_diff(const struct nub_diff *diff, struct nub_error *err)
+{
+	if (diff->pages == 0)
+		printf("no page differs\n");
+	else
+		printf("%" PRIu64 " pages differ, in %" PRIu64 " bytes\n", diff->pages, diff->bytes);
+	for (size_t i = 0; i < diff->part_count; i++)
+		if (diff->parts[i].pages != 0)
+			print_part(&diff->parts[i]);
+	return nub_print_end(err);
+}
+
+static int compare(const char *first, const char *second, struct nub_diff *diff, struct nub_snapshot **snapshots,
+                   struct nub_error *err)
+{
+	struct nub_symbols symbols;
+
+	snapshots[0] = nub_snapshot_file_open(first, NULL, err);
+	snapshots[1] = snapshots[0] != NULL ? nub_snapshot_file_open(second, NULL, err) : NULL;
+	if (snapshots[1] == NULL)
+		return -1;
+	nub_symbols_open(&symbols, nub_snapshot_info(snapshots[1]));
+	int failed = nub_diff_make(diff, snapshots[0], snapshots[1], symbols.image, err);
+	nub_symbols_release(&symbols);
+	return failed;
+}
+
+int nub_inspect_diff(const struct nub_inspect_options *options, const char *first, const char *second,
+                     struct nub_error *err)
+{
+	/* The differences borrow from the snapshots. */
+	struct nub_snapshot *snapshots[2] = { 0 };
+	struct nub_diff diff = { 0 };
+	int failed = compare(first, second, &diff, snapshots, err);
+
+	if (failed == 0)
+		failed =
+		    options->json ? nub_print_json(nub_json_diff(first, second, &diff), err) : print_diff(&diff, err);
+	nub_diff_release(&diff);
+	nub_snapshot_free(snapshots[0]);
+	nub_snapshot_free(snapshots[1]);
+	return failed;
+}

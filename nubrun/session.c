@@ -1,0 +1,268 @@
+/* Loading, running, saving and reporting a guest. */
+#include "session.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "fail.h"
+#include "json_snapshot.h"
+#include "json_status.h"
+#include "outcome.h"
+#include "save.h"
+#include "snapshot_file.h"
+
+bool nub_session_options(struct nub_session *session, int *argc, char ***argv)
+{
+	const struct nub_run_options *options = &session->options;
+	struct nub_report *report = session->report;
+	bool go_on = nub_command_options(argc, argv, &session->options, report);
+
+	report->status_path = options->status;
+	report->quiet = options->quiet;
+	report->verbose = options->verbose;
+	return go_on && nub_command_operands(*argc, *argv, 1, INT_MAX, report);
+}
+
+/* ---- Opening ---- */
+
+int nub_session_open_guest(struct nub_session *session, const char *path, struct nub_error *err)
+{
+	int failed = nub_guest_load(&session->guest, &session->options.guest, path, err);
+
+	session->info = session->guest.image != NULL ? nub_image_info(session->guest.image) : NULL;
+	session->report->guest = nub_json_guest(path, session->info);
+	return failed;
+}
+
+static int check_host_functions(const struct nub_session *session, const char *path, struct nub_error *err)
+{
+	const struct nub_snapshot_info *info = nub_snapshot_info(session->snapshot);
+	const struct nub_run_options *options = &session->options;
+
+	for (size_t i = 0; i < info->host_function_count; i++) {
+		const char *name = info->host_functions[i];
+		bool offered = false;
+		for (size_t j = 0; j < options->function_count; j++)
+			offered |= strcmp(options->functions[j].name, name) == 0;
+		if (!offered) {
+			nub_refuse(err, NUB_E_HOST_FUNCTION, "%s: its guest was offered the host function '%s'", path,
+			           name);
+			return nub_advise(err, "offer it again: --host-fn '%s=COMMAND'", name);
+		}
+	}
+	return 0;
+}
+
+int nub_session_open_snapshot(struct nub_session *session, const char *path, const char *base, struct nub_error *err)
+{
+	struct nub_report *report = session->report;
+
+	session->guest.config = nub_config_default();
+	session->snapshot = nub_snapshot_file_open(path, base, err);
+	if (session->snapshot == NULL)
+		return -1;
+	const struct nub_snapshot_info *info = nub_snapshot_info(session->snapshot);
+	session->info = info->guest;
+	report->guest = nub_json_guest(info->guest_path, info->guest);
+	report->snapshot = nub_json_snapshot(path, info);
+	if (info->guest_path[0] != '\0' && (session->program = strdup(info->guest_path)) == NULL)
+		return nub_refuse_errno(err, "%s", path);
+	return 0;
+}
+
+int nub_session_open_base(struct nub_session *session, const char *path, struct nub_error *err)
+{
+	session->base = nub_snapshot_file_open(path, NULL, err);
+	return session->base != NULL ? 0 : -1;
+}
+
+/* ---- Preparing ---- */
+
+static bool is_stopped(const struct nub_session *session)
+{
+	return session->snapshot != NULL && strcmp(nub_snapshot_info(session->snapshot)->next, "resume") == 0;
+}
+
+static int prepare_call(struct nub_session *session, int argc, char **argv, struct nub_error *err)
+{
+	const struct nub_run_options *options = &session->options;
+
+	if (is_stopped(session)) {
+		nub_refuse(err, NUB_E_STATE,
+		           "%s: is stopped at a checkpoint, no function can be called before its main ends", argv[0]);
+		return nub_advise(err, "restore it without --call: it goes on from there");
+	}
+	session->request.repeat = options->repeat;
+	session->request.reset = options->reset ? session->snapshot : NULL;
+	session->request.timeout_ns = options->timeout_ns;
+	return nub_call_prepare(&session->request, session->info, options->call, argc - 1, argv + 1, err);
+}
+
+static bool takes_stdout(const char *path)
+{
+	return path != NULL && strcmp(path, "-") == 0;
+}
+
+static void configure(struct nub_session *session)
+{
+	const struct nub_run_options *options = &session->options;
+	struct nub_config *config = &session->guest.config;
+	bool stdout_taken = takes_stdout(options->status) || takes_stdout(options->output);
+
+	session->io = (struct nub_guest_io){
+		.stdout_fd = stdout_taken ? STDERR_FILENO : STDOUT_FILENO,
+		.json_log = options->log_format == NUB_LOG_FORMAT_JSON,
+		.functions = options->functions,
+		.function_count = options->function_count,
+	};
+	config->has_seed = options->has_seed;
+	config->seed = options->seed;
+	config->timeout_ns = options->timeout_ns;
+	config->log_level = nub_run_log_level(options);
+	config->stop_at_checkpoint = options->until_checkpoint;
+	config->ops = nub_guest_io_ops(&session->io);
+}
+
+int nub_session_prepare(struct nub_session *session, int argc, char **argv, struct nub_error *err)
+{
+	const struct nub_run_options *options = &session->options;
+
+	if (session->snapshot != NULL && !options->flatten && check_host_functions(session, argv[0], err) != 0)
+		return -1;
+	if (options->call != NULL && prepare_call(session, argc, argv, err) != 0)
+		return -1;
+	if (is_stopped(session) && argc > 1) {
+		nub_refuse(err, NUB_E_USAGE, "%s: its main is running already and takes no arguments, '%.200s' is one",
+		           argv[0], argv[1]);
+		return nub_advise(err, "leave the arguments out");
+	}
+	if (options->output != NULL && nub_save_check(options->output, err) != 0)
+		return -1;
+	if (options->verify && nub_snapshot_verify(session->snapshot, err) != 0)
+		return -1;
+	if (options->gdb != NULL && nub_gdb_listen(&session->gdb, options->gdb, err) != 0)
+		return -1;
+	configure(session);
+	return 0;
+}
+
+/* ---- Running ---- */
+
+/* What a snapshot of it keeps, for symbols and messages. */
+static const char *guest_path(const struct nub_session *session)
+{
+	return session->snapshot != NULL ? session->program : session->info->name;
+}
+
+static int create(struct nub_session *session, struct nub_error *err)
+{
+	struct nub_report *report = session->report;
+	uint64_t start = nub_now_ns();
+
+	report->load_ns = start - report->start_ns;
+	session->sandbox = session->snapshot != NULL
+	                       ? nub_sandbox_restore(&session->guest.config, session->snapshot, err)
+	                       : nub_sandbox_create(&session->guest.config, session->guest.image, err);
+	report->create_ns = nub_now_ns() - start;
+	session->io.sandbox = session->sandbox;
+	return session->sandbox != NULL ? 0 : -1;
+}
+
+static int wait_for_gdb(struct nub_session *session, struct nub_error *err)
+{
+	const struct nub_run_options *options = &session->options;
+
+	if (options->gdb == NULL)
+		return 0;
+	return nub_gdb_attach(&session->gdb, session->sandbox, guest_path(session), options->functions,
+	                      options->function_count, options->quiet, err);
+}
+
+int nub_session_run(struct nub_session *session, int argc, char **argv, struct nub_outcome *outcome,
+                    struct nub_error *err)
+{
+	int failed;
+
+	if (create(session, err) != 0 || wait_for_gdb(session, err) != 0)
+		return -1;
+	uint64_t start = nub_now_ns();
+	if (session->program != NULL)
+		argv[0] = session->program;
+	if (session->options.call != NULL)
+		failed = nub_call_run(&session->request, session->sandbox, outcome, session->report, err);
+	else if (is_stopped(session))
+		failed = nub_sandbox_resume(session->sandbox, outcome, err);
+	else
+		failed =
+		    nub_sandbox_run_main(session->sandbox, (unsigned)argc, (const char *const *)argv, outcome, err);
+	session->report->run_ns = nub_now_ns() - start;
+	/* What is written from here on is not the guest's: the time-out is over. */
+	session->io.sandbox = NULL;
+	return failed;
+}
+
+int nub_session_initialise(struct nub_session *session, struct nub_outcome *outcome, struct nub_error *err)
+{
+	if (create(session, err) != 0)
+		return -1;
+	outcome->kind = NUB_OUTCOME_CHECKPOINT;
+	if (is_stopped(session))
+		return 0;
+	uint64_t start = nub_now_ns();
+	int failed = nub_sandbox_initialise(session->sandbox, outcome, err);
+	session->report->run_ns = nub_now_ns() - start;
+	session->io.sandbox = NULL;
+	return failed;
+}
+
+/* ---- Saving, ending ---- */
+
+int nub_session_save(struct nub_session *session, const struct nub_outcome *outcome, struct nub_error *err)
+{
+	const struct nub_run_options *options = &session->options;
+	const char *names[NUB_MAX_HOST_FUNCTIONS];
+
+	if (options->output == NULL)
+		return 0;
+	if (!nub_outcome_can_be_saved(session, outcome, err))
+		return err->kind != NUB_E_NONE ? -1 : 0;
+	for (size_t i = 0; i < options->function_count; i++)
+		names[i] = options->functions[i].name;
+	const struct nub_snapshot_options save = {
+		.guest_path = guest_path(session),
+		.host_functions = names,
+		.host_function_count = options->function_count,
+		.base = session->base,
+	};
+	return nub_save(session->sandbox, NULL, &save, options->output, session->report, err);
+}
+
+static void note_sandbox(struct nub_session *session)
+{
+	struct nub_report *report = session->report;
+
+	if (session->sandbox == NULL)
+		return;
+	report->exits = *nub_sandbox_exit_counts(session->sandbox);
+	nub_sandbox_memory_info(session->sandbox, &report->memory);
+	report->stderr_open = session->io.stderr_open;
+}
+
+int nub_session_end(struct nub_session *session)
+{
+	note_sandbox(session);
+	int exit_code = nub_report_end(session->report);
+	/* Closing the VM takes as long here as at exit, so memory is always released: leaks stay visible to tests. */
+	nub_sandbox_free(session->sandbox);
+	nub_gdb_close(&session->gdb);
+	nub_snapshot_free(session->snapshot);
+	nub_snapshot_free(session->base);
+	nub_call_release(&session->request);
+	nub_guest_io_release(&session->io);
+	nub_guest_release(&session->guest);
+	nub_run_options_release(&session->options);
+	free(session->program);
+	return exit_code;
+}

@@ -1,0 +1,28 @@
+# Measurements: floor.c (the bare KVM ioctls) and a native compute.c are what nubrun and its guests are measured against.
+
+BENCH = $(B)/bench/bench
+BENCH_SRCS = test/bench/bench.c test/bench/bench_snapshot.c test/bench/measure.c
+BENCH_BASES = $(B)/bench/floor $(B)/bench/compute
+RUNS ?= 40
+
+$(BENCH): $(BENCH_SRCS) test/bench/measure.h Makefile
+	$(call say,BENCH,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(BENCH_SRCS) $(DEP_LIBS)
+
+$(B)/bench/floor: test/bench/floor.c test/bench/bench.mk
+	$(call say,BENCH,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) -O2 $(LINK_STATIC) -o $@ $<
+
+# The same compiler and flags as the guest of this name.
+$(B)/bench/compute: guests/compute.c guests/guests.mk
+	$(call say,BENCH,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(GUEST_CC) $(GUEST_CODE) -DNATIVE -fno-pie $(or $(LINK_STATIC),-no-pie) -o $@ $<
+
+## bench: nubrun against the bare KVM ioctls and native code, medians of RUNS=40 runs in turn
+bench: all $(BENCH) $(BENCH_BASES)
+	$(Q)$(BENCH) $(B) $(RUNS)
+
+.PHONY: bench

@@ -1,0 +1,22 @@
+#!/usr/bin/env bats
+# `make bench`: that it measures. What it measures is not judged here, where other work runs beside it.
+
+load helper
+
+@test "bench: a single run gives a ratio for each measurement" {
+	needs_kvm
+	capture "${NUBRUN%/*}/bench/bench" "${NUBRUN%/*}" 1
+	[ "$status" -eq 0 ]
+	[ "${#lines[@]}" -eq 9 ]
+	[ "$(grep -cE '^(process|call|compute|restore|heap|save|reset) .* us .* us   ratio [0-9]+\.[0-9]{3} ' <<<"$output")" -eq 7 ]
+	[ "$(grep -cE '^memory .* PSS of each [0-9]+ KiB ' <<<"$output")" -eq 1 ]
+}
+
+@test "bench: a build folder that is not there, a number of runs that is none" {
+	capture "${NUBRUN%/*}/bench/bench" "$BATS_TEST_TMPDIR/none" 1
+	[ "$status" -eq 1 ]
+	[[ $stderr == *"$BATS_TEST_TMPDIR/none: No such file"* ]]
+	capture "${NUBRUN%/*}/bench/bench" . 0
+	[ "$status" -eq 2 ]
+	[[ $stderr == usage:* ]]
+}
