@@ -60,6 +60,28 @@ static int add_item(struct walk *walk, const struct nub_pt_item *item, struct nu
 	return 0;
 }
 
+/* Does the shared table, seen from gva, show some of what is mapped anew? */
+static bool shows_skipped(const struct walk *walk, const struct nub_pt_item *item, uint64_t gva)
+{
+	/* A root that was given twice shows all there is, and at the same place. */
+	const uint64_t size = item->level > 4 ? 0 : NUB_PAGE_SIZE << 9 * (item->level - 1);
+
+	return skipped(walk, gva) || (gva < walk->scratch_gva && walk->scratch_gva - gva < size);
+}
+
+/* Spaces may share the tables for scratch, or not. Where they show something else, too, what is mapped anew would be seen
+ * where it was not, or not be seen where it was. */
+static int visit_shared(struct walk *walk, const struct nub_pt_item *item, struct nub_error *err)
+{
+	if (item->owner_gva != item->table_gva &&
+	    (shows_skipped(walk, item, item->table_gva) || shows_skipped(walk, item, item->owner_gva)))
+		return nub_fail(err, NUB_E_PAGE_CONFLICT, 0,
+		                "snapshot: gva 0x%" PRIx64 " shares its page tables with 0x%" PRIx64
+		                ", and one of them is kept for scratch or the tables themselves",
+		                item->table_gva, item->owner_gva);
+	return skipped(walk, item->table_gva) ? 0 : add_item(walk, item, err);
+}
+
 /* Keep what is to be in the image. A 1 GiB leaf becomes 2 MiB ones, the largest that images have. */
 static int visit(void *context, const struct nub_pt_item *item, struct nub_error *err)
 {
@@ -67,7 +89,7 @@ static int visit(void *context, const struct nub_pt_item *item, struct nub_error
 	struct nub_pt_item part = *item;
 
 	if (item->shared)
-		return add_item(walk, item, err);
+		return visit_shared(walk, item, err);
 	if (skipped(walk, item->leaf.gva))
 		return 0;
 	if (item->leaf.size > NUB_LARGE_PAGE_SIZE)

@@ -33,6 +33,17 @@ struct nub_cfi_row {
 	} registers[NUB_DWARF_REGISTERS];
 };
 
+/* One section's bytes. vaddr is where it is in the file's own terms, for the addresses in an .eh_frame. */
+struct nub_cfi_section {
+	const uint8_t *bytes;
+	size_t size;
+	uint64_t vaddr;
+	bool eh;
+};
+
+/* The row for the instruction at vaddr, out of this section. */
+bool nub_cfi_search(const struct nub_cfi_section *section, uint64_t vaddr, struct nub_cfi_row *row);
+
 /* The row for the instruction at gva. False when there is none, or none that is understood. */
 bool nub_cfi_find(const struct nub_image *image, uint64_t gva, struct nub_cfi_row *row);
 

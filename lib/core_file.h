@@ -17,8 +17,8 @@
 #include "snapfile.h"
 #include "value.h"
 
-/* Our note: name "nub", this type. A reader knows the versions up to its own. */
-#define NUB_CORE_NOTE 2
+/* Our note: name "nub", this type, which is nobody else's. A reader knows the versions up to its own. */
+#define NUB_CORE_NOTE 0x6e756201
 #define NUB_CORE_VERSION 1
 
 /* Caps: a file that says more is refused before anything is allocated. */
@@ -33,6 +33,7 @@ enum {
 	NUB_CORE_PAGE_PRESENT = 4,
 	NUB_CORE_HAS_REGION = 8,
 	NUB_CORE_HAS_CRASH = 16,
+	NUB_CORE_PORT_READ = 32,
 };
 
 /* Everything but the memory. */

@@ -50,7 +50,7 @@ void nub_sandbox_registers(const struct nub_sandbox *sandbox, const struct nub_o
 		memcpy(regs, nub_vcpu_regs(&sandbox->vm), sizeof(*regs));
 }
 
-/* Page tables that map nothing are evidence, too: then the core has the memory as it is. */
+/* Page tables that map nothing, or no end of it, are evidence, too: then the core has the memory as it is. */
 static int find_regions(struct nub_sandbox *sandbox, const struct kvm_sregs *sregs, struct nub_crash_region **regions,
                         size_t *count, struct nub_error *err)
 {
@@ -70,7 +70,7 @@ static int find_regions(struct nub_sandbox *sandbox, const struct kvm_sregs *sre
 
 	if (nub_crash_regions(&space, regions, count, &reason) == 0)
 		return 0;
-	if (reason.kind != NUB_E_GVA_UNMAPPED) {
+	if (reason.kind != NUB_E_GVA_UNMAPPED && reason.kind != NUB_E_PAGE_LIMIT) {
 		*err = reason;
 		return -1;
 	}

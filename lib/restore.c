@@ -47,6 +47,7 @@ static int map_memory(struct nub_sandbox *sandbox, const struct nub_snapshot *sn
 
 	if (nub_memory_init(memory, &sandbox->plan, &sandbox->config, err) < 0)
 		return -1;
+	memory->snapshot.from_file = true;
 	return nub_snapshot_map(snapshot, NUB_BASE_ADDRESS, layout->snapshot_size, memory->snapshot.host,
 	                        PROT_READ | PROT_WRITE, err);
 }
@@ -152,10 +153,10 @@ struct nub_sandbox *nub_sandbox_restore(const struct nub_config *config, const s
 	sandbox->vm = (struct nub_vm){ .kvm_fd = -1, .vm_fd = -1, .vcpu_fd = -1 };
 	nub_dirty_init(&sandbox->dirty);
 	take_identity(sandbox, snapshot);
-	if (check_cpu(sandbox, snapshot, err) < 0 || take_plan(sandbox, snapshot, err) < 0 ||
-	    map_memory(sandbox, snapshot, err) < 0 || copy_tables(sandbox, err) < 0 ||
-	    nub_sandbox_fill_scratch(sandbox, err) < 0 || nub_sandbox_build_vm(sandbox, err) < 0 ||
-	    start(sandbox, err) < 0) {
+	if (nub_snapshot_unchanged(snapshot, err) < 0 || check_cpu(sandbox, snapshot, err) < 0 ||
+	    take_plan(sandbox, snapshot, err) < 0 || map_memory(sandbox, snapshot, err) < 0 ||
+	    copy_tables(sandbox, err) < 0 || nub_sandbox_fill_scratch(sandbox, err) < 0 ||
+	    nub_sandbox_build_vm(sandbox, err) < 0 || start(sandbox, err) < 0) {
 		nub_sandbox_free(sandbox);
 		return NULL;
 	}
@@ -258,6 +259,9 @@ int nub_sandbox_reset(struct nub_sandbox *sandbox, const struct nub_snapshot *sn
 	const bool same = sandbox->snapshot == snapshot, new_vm = needs_new_vm(sandbox, snapshot);
 	int result;
 
+	/* Pages that a shorter file lost, private ones included, must not be touched. */
+	if (nub_snapshot_unchanged(snapshot, err) < 0)
+		return -1;
 	/* Until it is all done, the sandbox is neither what it was nor what it shall be. */
 	sandbox->state = NUB_STATE_POISONED;
 	if (same)

@@ -27,6 +27,7 @@ extern const struct nub_option nub_run_options[];
 extern const struct nub_option nub_snapshot_options[];
 extern const struct nub_option nub_restore_options[];
 extern const struct nub_option nub_inspect_options[];
+extern const struct nub_option nub_dump_options[];
 extern const struct nub_option nub_check_options[];
 extern const struct nub_option nub_no_options[];
 
@@ -34,6 +35,7 @@ int nub_cmd_run(int argc, char **argv, struct nub_report *report);
 int nub_cmd_snapshot(int argc, char **argv, struct nub_report *report);
 int nub_cmd_restore(int argc, char **argv, struct nub_report *report);
 int nub_cmd_inspect(int argc, char **argv, struct nub_report *report);
+int nub_cmd_dump(int argc, char **argv, struct nub_report *report);
 int nub_cmd_check(int argc, char **argv, struct nub_report *report);
 int nub_cmd_help(int argc, char **argv, struct nub_report *report);
 int nub_cmd_completion(int argc, char **argv, struct nub_report *report);

@@ -53,17 +53,48 @@ const char *nub_access_name(unsigned access)
 	}
 }
 
-void nub_crash_place(const struct nub_crash *crash, const struct nub_image *image, char *out, size_t size)
+const char *nub_frame_symbol(const struct nub_image *image, uint64_t rip, size_t index, uint64_t *offset)
+{
+	/* A return address may stand behind the end of its function: the call is before it. */
+	const uint64_t before = index > 0;
+	const char *symbol = image != NULL ? nub_image_symbol(image, rip - before, offset) : NULL;
+
+	if (symbol != NULL)
+		*offset += before;
+	return symbol;
+}
+
+void nub_frame_place(const struct nub_image *image, uint64_t rip, size_t index, char *out, size_t size)
 {
 	uint64_t offset = 0;
-	const char *symbol = image != NULL ? nub_image_symbol(image, crash->regs.rip, &offset) : NULL;
+	const char *symbol = nub_frame_symbol(image, rip, index, &offset);
 
 	if (symbol == NULL)
-		snprintf(out, size, "0x%" PRIx64, crash->regs.rip);
+		snprintf(out, size, "0x%" PRIx64, rip);
 	else if (offset == 0)
 		snprintf(out, size, "%s", symbol);
 	else
 		snprintf(out, size, "%s+0x%" PRIx64, symbol, offset);
+}
+
+void nub_crash_place(const struct nub_crash *crash, const struct nub_image *image, char *out, size_t size)
+{
+	nub_frame_place(image, crash->regs.rip, 0, out, size);
+}
+
+void nub_crash_where(const struct nub_crash *crash, char *out, size_t size)
+{
+	const bool guard = crash->region.type == NUB_REGION_GUARD, below = crash->region_distance > 0;
+	const uint64_t distance = below ? (uint64_t)crash->region_distance : -(uint64_t)crash->region_distance;
+	const char *words = guard ? "stack's guard page" : nub_region_words(crash->region.type);
+
+	if (crash->has_address && crash->address < NUB_BASE_ADDRESS)
+		snprintf(out, size, "in the null page");
+	else if (distance == 0)
+		snprintf(out, size, "in the %s", words);
+	else
+		snprintf(out, size, "%" PRIu64 " byte%s %s the %s", distance, distance == 1 ? "" : "s",
+		         below ? "below" : "above", words);
 }
 
 /* What lies at the address: "code, R-X", or the nearest region, or nothing. */

@@ -16,6 +16,15 @@ const char *nub_access_name(unsigned access);
 /* Where rip is: "main+0x12", or "0x401012" when the image has no symbol there. */
 void nub_crash_place(const struct nub_crash *crash, const struct nub_image *image, char *out, size_t size);
 
+/* The same for any frame of a call stack, `index` counted from the innermost. */
+void nub_frame_place(const struct nub_image *image, uint64_t rip, size_t index, char *out, size_t size);
+
+/* The symbol of a frame, and rip's offset in it; NULL when there is none. */
+const char *nub_frame_symbol(const struct nub_image *image, uint64_t rip, size_t index, uint64_t *offset);
+
+/* Where a crash's address is: "in the stack's guard page", "16 bytes below the heap". */
+void nub_crash_where(const struct nub_crash *crash, char *out, size_t size);
+
 /* "write to 0x401000 (code, R-X) at main+0x12: page fault". */
 void nub_crash_sentence(const struct nub_crash *crash, const struct nub_image *image, char *out, size_t size);
 

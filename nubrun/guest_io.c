@@ -77,6 +77,7 @@ static int log_record(void *context, const struct nub_log_record *record, struct
 {
 	struct nub_guest_io *io = context;
 	size_t size = 0;
+	nub_evidence_log(io->evidence, record);
 	NUB_AUTO_FREE char *line = io->json_log ? log_json(record, &size) : log_text(record, &size);
 
 	if (line == NULL)
@@ -92,9 +93,24 @@ static int call(void *context, const char *name, const struct nub_value *args, u
 	return nub_host_fn_call(context, name, args, arg_count, result_type, result, err);
 }
 
+/* Evidence is on its way to a file, whatever becomes of it: a guest that goes on is not disturbed by a full disk. */
+static int stopped(void *context, struct nub_sandbox *sandbox, const struct nub_outcome *outcome, struct nub_error *err)
+{
+	struct nub_guest_io *io = context;
+	NUB_AUTO_FREE char *line = nub_evidence_take(io->evidence, sandbox, outcome);
+
+	if (line == NULL)
+		return 0;
+	if (io->stderr_open && nub_guest_io_write(io, STDERR_FILENO, "\n", 1, err) != 0)
+		return -1;
+	return nub_guest_io_write(io, STDERR_FILENO, line, strlen(line), err);
+}
+
 struct nub_host_ops nub_guest_io_ops(struct nub_guest_io *io)
 {
-	return (struct nub_host_ops){ .context = io, .output = output, .log = log_record, .call = call };
+	return (struct nub_host_ops){
+		.context = io, .output = output, .log = log_record, .call = call, .stopped = stopped
+	};
 }
 
 void nub_guest_io_release(struct nub_guest_io *io)

@@ -2,6 +2,7 @@
 #ifndef NUBRUN_GUEST_IO_H
 #define NUBRUN_GUEST_IO_H
 
+#include "evidence.h"
 #include "nub.h"
 #include "parse.h"
 
@@ -13,6 +14,7 @@ struct nub_guest_io {
 	size_t function_count;
 	bool stdout_open, stderr_open; /* the last write to that descriptor ended within a line */
 	struct nub_value reply;        /* kept until the next callback */
+	struct nub_evidence *evidence; /* what is kept of the guest when it fails */
 };
 
 /* The callbacks for nub_config.ops; `io` must outlive the sandbox. */

@@ -1,6 +1,7 @@
 /* `nubrun inspect`: what a file is, without running it. */
 #include "inspect.h"
 #include "command.h"
+#include "dump.h"
 #include "fail.h"
 #include "snapshot_file.h"
 
@@ -44,6 +45,11 @@ static int inspect(const struct nub_inspect_options *options, const char *path, 
 {
 	const char *given = nub_guest_options_given(&options->guest);
 
+	if (options->diff == NULL && nub_is_core(path)) {
+		const char *wrong = options->verify ? "verify" : options->base != NULL ? "base" : given;
+		return wrong != NULL ? refuse_option(wrong, path, "core, not a snapshot", err)
+		                     : nub_inspect_core(options, path, err);
+	}
 	if (options->diff == NULL && !nub_is_snapshot(path)) {
 		if (options->verify || options->base != NULL)
 			return refuse_option(options->verify ? "verify" : "base", path, "guest, not a snapshot", err);

@@ -1,4 +1,5 @@
-/* The parts of `nubrun inspect`: one file for guests, one for snapshots, one for the differences of two. */
+/* The parts of `nubrun inspect`: one file for guests, one for snapshots, one for
+ * the differences of two, one for cores. */
 #ifndef NUBRUN_INSPECT_H
 #define NUBRUN_INSPECT_H
 
@@ -15,6 +16,7 @@ struct nub_inspect_options {
 /* Each prints what it finds on stdout. */
 int nub_inspect_guest(const struct nub_inspect_options *options, const char *path, struct nub_error *err);
 int nub_inspect_snapshot(const struct nub_inspect_options *options, const char *path, struct nub_error *err);
+int nub_inspect_core(const struct nub_inspect_options *options, const char *path, struct nub_error *err);
 int nub_inspect_diff(const struct nub_inspect_options *options, const char *first, const char *second,
                      struct nub_error *err);
 

@@ -55,7 +55,8 @@ static int compare(const char *first, const char *second, struct nub_diff *diff,
 	snapshots[1] = snapshots[0] != NULL ? nub_snapshot_file_open(second, NULL, err) : NULL;
 	if (snapshots[1] == NULL)
 		return -1;
-	nub_symbols_open(&symbols, nub_snapshot_info(snapshots[1]));
+	const struct nub_snapshot_info *info = nub_snapshot_info(snapshots[1]);
+	nub_symbols_open(&symbols, info->guest_path, info->guest->build_id, info->guest->build_id_size);
 	int failed = nub_diff_make(diff, snapshots[0], snapshots[1], symbols.image, err);
 	nub_symbols_release(&symbols);
 	return failed;

@@ -74,7 +74,7 @@ struct json_object *nub_json_guest(const char *path, const struct nub_image_info
 	return object;
 }
 
-static struct json_object *registers(const struct nub_registers *regs)
+struct json_object *nub_json_registers(const struct nub_registers *regs)
 {
 	const struct {
 		const char *name;
@@ -99,7 +99,10 @@ static struct json_object *crash_region(const struct nub_crash *crash)
 	bool is_gpa = crash->kind == NUB_CRASH_NO_MEMORY;
 	uint64_t start = is_gpa ? region->gpa : region->gva;
 	struct json_object *object = json_object_new_object();
+	char where[128];
 
+	nub_crash_where(crash, where, sizeof(where));
+	add(object, "text", json_object_new_string(where));
 	add(object, "type", json_object_new_string(nub_region_type_name(region->type)));
 	add(object, "flags", json_object_new_string(nub_flags_short(region->flags)));
 	add(object, "start", nub_json_hex(start));
@@ -152,7 +155,7 @@ struct json_object *nub_json_crash(const struct nub_crash *crash, const struct n
 	if (image != NULL && nub_image_symbol(image, crash->regs.rip, &(uint64_t){ 0 }) != NULL)
 		add(object, "symbol", nub_json_cstring(place));
 	add_count(object, "privilege_level", crash->privilege_level);
-	add(object, "registers", registers(&crash->regs));
+	add(object, "registers", nub_json_registers(&crash->regs));
 	return object;
 }
 
@@ -229,6 +232,8 @@ struct json_object *nub_json_status(const struct nub_report *report)
 		add(object, "result", json_object_get(report->result));
 	if (report->crash != NULL)
 		add(object, "crash", json_object_get(report->crash));
+	if (report->cores != NULL)
+		add(object, "cores", json_object_get(report->cores));
 	if (report->status == NUB_STATUS_ERROR || guest_error)
 		add(object, "error", nub_json_error(&report->error));
 	if (report->checkpoint)

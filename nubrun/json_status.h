@@ -14,6 +14,9 @@ struct json_object *nub_json_status(const struct nub_report *report);
 struct json_object *nub_json_guest(const char *path, const struct nub_image_info *info);
 struct json_object *nub_json_crash(const struct nub_crash *crash, const struct nub_image *image, const char *sentence);
 
+/* rax to r15, rip, rflags, each in hexadecimal. */
+struct json_object *nub_json_registers(const struct nub_registers *regs);
+
 /* {code, message, hint} */
 struct json_object *nub_json_error(const struct nub_error *error);
 

@@ -8,26 +8,23 @@
 
 #include "crash_text.h"
 #include "fail.h"
+#include "json_evidence.h"
 #include "json_status.h"
 #include "json_value.h"
-#include "symbols.h"
 #include "util.h"
 
 static void note_crash(struct nub_session *session, const struct nub_crash *crash)
 {
 	struct nub_report *report = session->report;
-	struct nub_symbols symbols = { 0 };
+	const struct nub_image *image = nub_evidence_image(&session->evidence);
 	char sentence[NUB_ABORT_BUFFER_SIZE + 512];
 
-	if (session->snapshot != NULL)
-		nub_symbols_open(&symbols, nub_snapshot_info(session->snapshot));
-	const struct nub_image *image = session->snapshot != NULL ? symbols.image : session->guest.image;
 	nub_crash_sentence(crash, image, sentence, sizeof(sentence));
 	report->status = NUB_STATUS_GUEST_CRASH;
 	report->exit_code = 134;
 	report->crash = nub_json_crash(crash, image, sentence);
+	nub_json_add_evidence(report->crash, &session->evidence);
 	report->sentence = strdup(sentence);
-	nub_symbols_release(&symbols);
 }
 
 /* The result of a call: in the status, and as a line on stdout where that is not for something else. */
@@ -77,6 +74,7 @@ static void note_timeout(struct nub_session *session)
 	if (asprintf(&report->sentence, "the guest did not end within %" PRIu64 " ms",
 	             session->options.timeout_ns / 1000000) < 0)
 		report->sentence = NULL;
+	report->crash = nub_json_timeout(&session->evidence, report->sentence != NULL ? report->sentence : "");
 }
 
 int nub_outcome_note(struct nub_session *session, const struct nub_outcome *outcome, struct nub_error *err)

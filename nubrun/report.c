@@ -184,10 +184,11 @@ static void release(struct nub_report *report)
 	json_object_put(report->guest);
 	json_object_put(report->result);
 	json_object_put(report->crash);
+	json_object_put(report->cores);
 	json_object_put(report->snapshot);
 	json_object_put(report->saved);
 	free(report->sentence);
-	report->guest = report->result = report->crash = report->snapshot = report->saved = NULL;
+	report->guest = report->result = report->crash = report->cores = report->snapshot = report->saved = NULL;
 	report->sentence = NULL;
 }
 

@@ -101,6 +101,18 @@ static int parse_seed(const struct nub_option *option, const char *value, void *
 	  FIELD(functions),                                                                                            \
 	  .parse = parse_host_fn,                                                                                      \
 	  .help = "let the guest call NAME: a shell command, JSON on stdin and stdout" },                              \
+	    { .name = "core",                                                                                          \
+	      .arg = "FILE",                                                                                           \
+	      .file = true,                                                                                            \
+	      FIELD(core),                                                                                             \
+	      .parse = nub_option_text,                                                                                \
+	      .help = "write a core there when the guest fails, or on SIGQUIT" },                                      \
+	    { .name = "core-dir",                                                                                      \
+	      .arg = "DIR",                                                                                            \
+	      .file = true,                                                                                            \
+	      FIELD(core_dir),                                                                                         \
+	      .parse = nub_option_text,                                                                                \
+	      .help = "the same, as DIR/GUEST.PID.core" },                                                             \
 	    { .name = "seed",                                                                                          \
 	      .arg = "N",                                                                                              \
 	      FIELD(seed),                                                                                             \
@@ -219,6 +231,10 @@ static int check_common(const struct nub_run_options *options, struct nub_error 
 	}
 	if (options->until_checkpoint && options->call != NULL) {
 		nub_refuse(err, NUB_E_USAGE, "--until-checkpoint: is about main, and --call calls another function");
+		return nub_advise(err, "leave one of them out");
+	}
+	if (options->core != NULL && options->core_dir != NULL) {
+		nub_refuse(err, NUB_E_USAGE, "--core: --core-dir says where cores go, too");
 		return nub_advise(err, "leave one of them out");
 	}
 	bool on_stdout = options->output != NULL && strcmp(options->output, "-") == 0;

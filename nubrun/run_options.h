@@ -32,6 +32,7 @@ struct nub_run_options {
 	const char *output; /* where to save: -o or --snapshot-on-exit; NULL: nowhere */
 	const char *base;   /* NULL: none */
 	bool flatten;
+	const char *core, *core_dir; /* where a failed guest's core goes; NULL: nowhere */
 	uint64_t timeout_ns;
 	struct nub_host_fn functions[NUB_MAX_HOST_FUNCTIONS];
 	size_t function_count;

@@ -7,6 +7,7 @@
 
 #include "command.h"
 #include "fail.h"
+#include "json_evidence.h"
 #include "json_snapshot.h"
 #include "json_status.h"
 #include "outcome.h"
@@ -105,6 +106,20 @@ static bool takes_stdout(const char *path)
 	return path != NULL && strcmp(path, "-") == 0;
 }
 
+static int prepare_evidence(struct nub_session *session, struct nub_error *err)
+{
+	const struct nub_run_options *options = &session->options;
+	struct nub_evidence *evidence = &session->evidence;
+
+	evidence->file = options->core;
+	evidence->folder = options->core_dir;
+	evidence->quiet = options->quiet;
+	evidence->image = session->guest.image;
+	evidence->info = session->info;
+	evidence->guest_path = session->snapshot != NULL ? session->program : session->info->name;
+	return nub_evidence_check(evidence, err);
+}
+
 static void configure(struct nub_session *session)
 {
 	const struct nub_run_options *options = &session->options;
@@ -116,6 +131,7 @@ static void configure(struct nub_session *session)
 		.json_log = options->log_format == NUB_LOG_FORMAT_JSON,
 		.functions = options->functions,
 		.function_count = options->function_count,
+		.evidence = &session->evidence,
 	};
 	config->has_seed = options->has_seed;
 	config->seed = options->seed;
@@ -139,6 +155,8 @@ int nub_session_prepare(struct nub_session *session, int argc, char **argv, stru
 		return nub_advise(err, "leave the arguments out");
 	}
 	if (options->output != NULL && nub_save_check(options->output, err) != 0)
+		return -1;
+	if (prepare_evidence(session, err) != 0)
 		return -1;
 	if (options->verify && nub_snapshot_verify(session->snapshot, err) != 0)
 		return -1;
@@ -167,6 +185,7 @@ static int create(struct nub_session *session, struct nub_error *err)
 	                       : nub_sandbox_create(&session->guest.config, session->guest.image, err);
 	report->create_ns = nub_now_ns() - start;
 	session->io.sandbox = session->sandbox;
+	nub_evidence_listen(&session->evidence, session->sandbox);
 	return session->sandbox != NULL ? 0 : -1;
 }
 
@@ -252,7 +271,9 @@ static void note_sandbox(struct nub_session *session)
 
 int nub_session_end(struct nub_session *session)
 {
+	nub_evidence_listen(&session->evidence, NULL);
 	note_sandbox(session);
+	session->report->cores = nub_json_cores(&session->evidence);
 	int exit_code = nub_report_end(session->report);
 	/* Closing the VM takes as long here as at exit, so memory is always released: leaks stay visible to tests. */
 	nub_sandbox_free(session->sandbox);
@@ -261,6 +282,7 @@ int nub_session_end(struct nub_session *session)
 	nub_snapshot_free(session->base);
 	nub_call_release(&session->request);
 	nub_guest_io_release(&session->io);
+	nub_evidence_release(&session->evidence);
 	nub_guest_release(&session->guest);
 	nub_run_options_release(&session->options);
 	free(session->program);

@@ -31,6 +31,7 @@ struct nub_session {
 	const struct nub_image_info *info; /* what the guest is, wherever it comes from */
 	char *program;                     /* argv[0] of main; NULL: the file's name */
 	struct nub_guest_io io;
+	struct nub_evidence evidence;
 	struct nub_call_request request;
 	struct nub_gdb_socket gdb;
 	struct nub_sandbox *sandbox;

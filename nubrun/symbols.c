@@ -9,22 +9,22 @@
 
 #define FILE_LIMIT (UINT64_C(256) << 20)
 
-void nub_symbols_open(struct nub_symbols *symbols, const struct nub_snapshot_info *info)
+void nub_symbols_open(struct nub_symbols *symbols, const char *path, const uint8_t *build_id, size_t build_id_size)
 {
-	const struct nub_image_info *guest = info->guest, *found;
+	const struct nub_image_info *found;
 	struct nub_error err = { 0 };
 	struct stat st;
 	size_t size;
 
 	*symbols = (struct nub_symbols){ 0 };
 	/* The path is the snapshot's word: what it names may be a pipe that nobody writes to. */
-	if (guest->build_id_size == 0 || stat(info->guest_path, &st) != 0 || !S_ISREG(st.st_mode) ||
-	    nub_file_read(info->guest_path, FILE_LIMIT, NUB_E_ELF_SIZE, &symbols->file, &size, &err) != 0)
+	if (build_id_size == 0 || stat(path, &st) != 0 || !S_ISREG(st.st_mode) ||
+	    nub_file_read(path, FILE_LIMIT, NUB_E_ELF_SIZE, &symbols->file, &size, &err) != 0)
 		return;
-	symbols->image = nub_image_parse(symbols->file, size, info->guest_path, &err);
+	symbols->image = nub_image_parse(symbols->file, size, path, &err);
 	found = symbols->image != NULL ? nub_image_info(symbols->image) : NULL;
-	if (found == NULL || (found->build_id_size == guest->build_id_size &&
-	                      memcmp(found->build_id, guest->build_id, guest->build_id_size) == 0))
+	if (found == NULL ||
+	    (found->build_id_size == build_id_size && memcmp(found->build_id, build_id, build_id_size) == 0))
 		return;
 	nub_image_free(symbols->image);
 	symbols->image = NULL;

@@ -1,4 +1,5 @@
-/* The ELF file that a snapshot's guest was made from, for the names in it. It may be gone, or be another file by now. */
+/* The ELF file that the guest of a snapshot or a core was made from, for the names in it. It may be gone, or be another
+ * file by now. */
 #ifndef NUBRUN_SYMBOLS_H
 #define NUBRUN_SYMBOLS_H
 
@@ -9,8 +10,8 @@ struct nub_symbols {
 	struct nub_image *image; /* NULL when the file is not there, or not the one */
 };
 
-/* Look for it where the snapshot says; it must have the build id that the guest has. */
-void nub_symbols_open(struct nub_symbols *symbols, const struct nub_snapshot_info *info);
+/* Look for it at `path`; it must have the build id that the guest has. */
+void nub_symbols_open(struct nub_symbols *symbols, const char *path, const uint8_t *build_id, size_t build_id_size);
 void nub_symbols_release(struct nub_symbols *symbols);
 
 #endif

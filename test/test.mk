@@ -25,6 +25,10 @@ $(B)/test/guests/%.elf: test/guests/%.c $(B)/libnubguest.a guests/rt/nub.ld
 	$(Q)mkdir -p $(@D)
 	$(Q)$(GUEST_CC) $(GUEST_FLAGS) $(GUEST_FLAGS_$*) -fno-pie -static -MMD -MP -MF $@.d -MT $@ $(GUEST_LINK) -o $@ $< $(B)/libnubguest.a
 
+# Code at CPL 0 may be interpreted: see two-spaces.
+GUEST_FLAGS_kernel-fails = -mgeneral-regs-only
+GUEST_FLAGS_registers = -mavx -mfsgsbase
+
 # wx has a segment that linkers warn of.
 GUEST_FLAGS_wx = $(if $(shell ld --help | grep no-warn-rwx-segments),-Wl$(comma)--no-warn-rwx-segments)
 comma = ,

@@ -89,6 +89,26 @@ static uint32_t swallow(struct nub_bytes bytes)
 }
 NUB_EXPORT(swallow, U32, BYTES)
 
+/* Something happens at the host, and then a first look at the pages, or a crash that the host has to explain. */
+static uint32_t damaged_meanwhile(uint64_t expected_salt)
+{
+	struct nub_value nothing;
+
+	nub_host("meanwhile", &nothing, NUB_TYPE_VOID);
+	return damaged(expected_salt);
+}
+NUB_EXPORT(damaged_meanwhile, U32, U64)
+
+static void crash_meanwhile(void)
+{
+	struct nub_value nothing;
+
+	nub_host("meanwhile", &nothing, NUB_TYPE_VOID);
+	/* #GP, which the host decodes the instruction of. */
+	__asm__ volatile("hlt");
+}
+NUB_EXPORT(crash_meanwhile, VOID)
+
 static void crash(void)
 {
 	__builtin_trap();

@@ -1,0 +1,124 @@
+/* `nubrun dump`: what a guest at rest could reach, and what is in its memory. */
+#include "dump.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "fail.h"
+#include "parse.h"
+#include "print.h"
+#include "util.h"
+
+struct dump_options {
+	bool json, map, raw;
+	const char *base; /* NULL: none */
+	const char *core; /* where to write one; NULL: nowhere */
+	bool read;
+	uint64_t gva, size;
+};
+
+/* GVA:LEN. The length is a number, or a size with its unit. The field is `read`, which gva and size follow. */
+static int parse_read(const struct nub_option *option, const char *value, void *field, struct nub_error *err)
+{
+	struct dump_options *options = (void *)((char *)field - offsetof(struct dump_options, read));
+	const char *colon = strrchr(value, ':');
+
+	if (colon == NULL) {
+		nub_refuse(err, NUB_E_USAGE, "--%s: '%.200s' has no length", option->name, value);
+		return nub_advise(err, "write --%s GVA:LEN, such as 0x401000:64", option->name);
+	}
+	NUB_AUTO_FREE char *gva = strndup(value, (size_t)(colon - value));
+	if (gva == NULL)
+		return nub_refuse_errno(err, "--%s", option->name);
+	const bool hexadecimal = strncmp(colon + 1, "0x", 2) == 0;
+	if (nub_parse_number(option->name, gva, &options->gva, err) != 0 ||
+	    (hexadecimal ? nub_parse_number(option->name, colon + 1, &options->size, err)
+	                 : nub_parse_size(option->name, colon + 1, &options->size, err)) != 0)
+		return -1;
+	options->read = true;
+	if (options->size != 0)
+		return 0;
+	nub_refuse(err, NUB_E_USAGE, "--%s: a length of 0 reads nothing", option->name);
+	return nub_advise(err, "give at least 1 byte");
+}
+
+#define FIELD(member) .offset = offsetof(struct dump_options, member)
+
+const struct nub_option nub_dump_options[] = {
+	{ .name = "read",
+	  .arg = "GVA:LEN",
+	  FIELD(read),
+	  .parse = parse_read,
+	  .help = "print LEN bytes of memory from address GVA, in hexadecimal" },
+	{ .name = "raw", FIELD(raw), .parse = nub_option_flag, .help = "with --read: as they are" },
+	{ .name = "core",
+	  .arg = "OUT",
+	  .file = true,
+	  FIELD(core),
+	  .parse = nub_option_text,
+	  .help = "turn a snapshot into a core, for gdb" },
+	{ .name = "map", FIELD(map), .parse = nub_option_flag, .help = "draw the memory" },
+	{ .name = "json", FIELD(json), .parse = nub_option_flag, .help = "print all of it as one JSON object" },
+	{ .name = "base",
+	  .arg = "FILE",
+	  .file = true,
+	  FIELD(base),
+	  .parse = nub_option_text,
+	  .help = "the snapshot that it is a layer on, where that is not beside it" },
+	NUB_OPTION_HELP,
+	{ 0 },
+};
+
+static int check(const struct dump_options *options, struct nub_error *err)
+{
+	const int chosen = options->read + (options->core != NULL) + options->map + options->json;
+
+	if (options->raw && !options->read) {
+		nub_refuse(err, NUB_E_USAGE, "--raw: nothing is read");
+		return nub_advise(err, "add --read GVA:LEN");
+	}
+	if (chosen <= 1)
+		return 0;
+	nub_refuse(err, NUB_E_USAGE, "dump: --read, --core, --map and --json are %d answers at once", chosen);
+	return nub_advise(err, "ask for one of them at a time");
+}
+
+static int dump(const struct dump_options *options, struct nub_dump_file *file, const char *path, struct nub_error *err)
+{
+	if (check(options, err) != 0 || nub_dump_file_open(file, path, options->base, err) != 0)
+		return -1;
+	const struct nub_dump_info *info = nub_dump_info(file->dump);
+	if (options->core != NULL)
+		return nub_dump_save_core(file->dump, options->core, err);
+	if (options->read) {
+		if (nub_dump_print_memory(file->dump, options->gva, options->size, options->raw, err) == 0)
+			return 0;
+		return err->hint[0] != '\0' ? -1 : nub_advise(err, "'nubrun dump %.150s' lists what is mapped", path);
+	}
+	if (options->json)
+		return nub_print_json(nub_json_dump(file), err);
+	if (options->map)
+		return nub_dump_draw(info, err);
+	nub_dump_print_identity(file);
+	printf("\nregions\n");
+	nub_dump_print_regions(info);
+	return nub_print_end(err);
+}
+
+int nub_cmd_dump(int argc, char **argv, struct nub_report *report)
+{
+	struct dump_options options = { 0 };
+	struct nub_dump_file file = { 0 };
+	struct nub_error err = { 0 };
+
+	report->only_errors = true;
+	if (nub_command_options(&argc, &argv, &options, report) && nub_command_operands(argc, argv, 1, 1, report) &&
+	    dump(&options, &file, argv[0], &err) != 0)
+		nub_report_error(report, &err);
+	int exit_code = nub_report_end(report);
+	nub_dump_file_release(&file);
+	return exit_code;
+}
