@@ -56,7 +56,8 @@ static int listen_tcp(struct nub_gdb_socket *gdb, const char *address, struct nu
 static void remove_stale(const struct sockaddr_un *at)
 {
 	struct stat status;
-	NUB_AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* Of another type, so that one that is in use is told apart without being connected to: EPROTOTYPE. */
+	NUB_AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	if (fd >= 0 && lstat(at->sun_path, &status) == 0 && S_ISSOCK(status.st_mode) &&
 	    connect(fd, (const struct sockaddr *)at, sizeof(*at)) < 0 && errno == ECONNREFUSED)

@@ -20,6 +20,7 @@ test   libcmocka-dev  module   cmocka
 test   bats           command  bats
 test   jq             command  jq
 test   python3        command  python3
+test   gdb            command  gdb
 lint   clang-format   command  clang-format
 lint   clang-tidy     command  clang-tidy
 lint   cppcheck       command  cppcheck
