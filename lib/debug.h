@@ -27,9 +27,8 @@ struct nub_debugger_hooks {
 	int (*exception)(struct nub_debugger *debugger, struct nub_exception_frame *frame, struct kvm_sregs *sregs,
 	                 bool *handled, struct nub_error *err);
 
-	/* KVM can't run the instruction at rip. With *handled the guest goes on as the registers are then; else it has crashed.
-	 */
-	int (*stuck)(struct nub_debugger *debugger, bool *handled, struct nub_error *err);
+	/* KVM can't run the instruction at rip. Is it the debugger's, so that the guest is to go on? Else it has crashed. */
+	bool (*stuck)(struct nub_debugger *debugger);
 
 	/* The run is over; result as that of the run functions, outcome to be told when that is 0. */
 	void (*ended)(struct nub_debugger *debugger, int result, struct nub_outcome *outcome);

@@ -107,6 +107,14 @@ static int stop(struct nub_gdb *gdb, unsigned signal, bool at_breakpoint, struct
 	return resume(gdb, stop_and_talk(gdb, signal, at_breakpoint, true), err);
 }
 
+/* Stop when what the last exit was about has been dealt with, and whoever counts exits has counted this one. */
+static void stop_soon(struct nub_gdb *gdb, unsigned signal, bool at_breakpoint)
+{
+	gdb->stop_due = true;
+	gdb->due_signal = signal;
+	gdb->due_breakpoint = at_breakpoint;
+}
+
 static unsigned trap_or_interrupt(const struct nub_gdb *gdb)
 {
 	return gdb->interrupt ? NUB_GDB_SIGINT : NUB_GDB_SIGTRAP;
@@ -170,6 +178,10 @@ static int served(struct nub_debugger *debugger, struct nub_error *err)
 	struct nub_gdb *gdb = of(debugger);
 	const struct kvm_run *run = gdb->sandbox->vm.run;
 
+	if (gdb->stop_due) {
+		gdb->stop_due = false;
+		return stop(gdb, gdb->due_signal, gdb->due_breakpoint, err);
+	}
 	if (!gdb->attached || !gdb->stepping || run->exit_reason != KVM_EXIT_IO || run->io.port == NUB_PORT_EXCEPTION)
 		return 0;
 	/* TF off first: where the instruction is completed now, its #DB would be queued. */
@@ -199,7 +211,8 @@ static int stepped(struct nub_gdb *gdb, const struct nub_exception_frame *frame,
 	if (again || late)
 		return 0;
 	gdb->stepping = false;
-	return stop(gdb, trap_or_interrupt(gdb), false, err);
+	stop_soon(gdb, trap_or_interrupt(gdb), false);
+	return 0;
 }
 
 /* Did the guest come to one of our int3s, and where? */
@@ -224,12 +237,14 @@ static bool is_breakpoint(const struct nub_gdb *gdb, const struct nub_exception_
 }
 
 /* Where code at CPL 0 is interpreted, int3 is no instruction. */
-static int stuck(struct nub_debugger *debugger, bool *handled, struct nub_error *err)
+static bool stuck(struct nub_debugger *debugger)
 {
 	struct nub_gdb *gdb = of(debugger);
 
-	*handled = gdb->attached && nub_gdb_breakpoints_has(&gdb->breakpoints, nub_vcpu_regs(&gdb->sandbox->vm)->rip);
-	return *handled ? stop(gdb, trap_or_interrupt(gdb), !gdb->interrupt, err) : 0;
+	if (!gdb->attached || !nub_gdb_breakpoints_has(&gdb->breakpoints, nub_vcpu_regs(&gdb->sandbox->vm)->rip))
+		return false;
+	stop_soon(gdb, trap_or_interrupt(gdb), !gdb->interrupt);
+	return true;
 }
 
 static int exception(struct nub_debugger *debugger, struct nub_exception_frame *frame, struct kvm_sregs *sregs,
@@ -252,7 +267,8 @@ static int exception(struct nub_debugger *debugger, struct nub_exception_frame *
 		gdb->stepping = false;
 		if (nub_gdb_leave_monitor(gdb, frame, sregs, rip, tf, err) < 0)
 			return -1;
-		return stop(gdb, trap_or_interrupt(gdb), !gdb->interrupt, err);
+		stop_soon(gdb, trap_or_interrupt(gdb), !gdb->interrupt);
+		return 0;
 	}
 	/* It crashes; the flags that are told are in the frame. */
 	if (gdb->stepping && !gdb->guest_tf)

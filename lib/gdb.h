@@ -17,6 +17,8 @@ struct nub_gdb {
 	bool stepping;                 /* TF is ours, and on */
 	bool guest_tf;                 /* what it was before */
 	bool late_step;                /* a step ended otherwise, its #DB may still come */
+	bool stop_due, due_breakpoint; /* it stops as soon as the exit is served */
+	unsigned due_signal;
 	bool interrupt;                /* stop as soon as the guest is out of the monitor */
 	const struct nub_crash *crash; /* stopped for the last time: the registers are these, nothing can be changed */
 	struct nub_snapshot_options snapshot;

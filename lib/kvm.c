@@ -236,10 +236,13 @@ int nub_vcpu_set_msrs(struct nub_vm *vm, const struct kvm_msr_entry *msrs, unsig
 
 int nub_vcpu_complete_io(struct nub_vm *vm, struct nub_error *err)
 {
+	const uint32_t exit_reason = vm->run->exit_reason;
+
 	vm->run->immediate_exit = 1;
 	const int result = ioctl(vm->vcpu_fd, KVM_RUN, 0);
 	const int reason = errno;
 	vm->run->immediate_exit = 0;
+	vm->run->exit_reason = exit_reason;
 	if (result < 0 && reason == EINTR)
 		return 0;
 	errno = reason;
@@ -262,6 +265,13 @@ int nub_vcpu_unblock_signal(struct nub_vm *vm, int signal, struct nub_error *err
 			sigdelset(&mask, i);
 	memcpy(argument.bytes + offsetof(struct kvm_signal_mask, sigset), &mask, 8);
 	return ioctl(vm->vcpu_fd, KVM_SET_SIGNAL_MASK, &argument) < 0 ? fail_ioctl(err, "KVM_SET_SIGNAL_MASK") : 0;
+}
+
+uint64_t nub_vcpu_tsc_khz(const struct nub_vm *vm)
+{
+	const int khz = ioctl(vm->vcpu_fd, KVM_GET_TSC_KHZ, 0);
+
+	return khz > 0 ? (uint64_t)khz : 0;
 }
 
 int nub_vcpu_run(struct nub_vm *vm, struct nub_error *err)

@@ -23,7 +23,8 @@ static int take_plan(struct nub_sandbox *sandbox, const struct nub_snapshot *sna
 	plan->regions.items = calloc(meta->region_count + 1, sizeof(*plan->regions.items));
 	if (!plan->regions.items)
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "list of %" PRIu32 " regions", meta->region_count);
-	memcpy(plan->regions.items, meta->regions, meta->region_count * sizeof(*meta->regions));
+	if (meta->region_count > 0)
+		memcpy(plan->regions.items, meta->regions, meta->region_count * sizeof(*meta->regions));
 	plan->regions.count = meta->region_count;
 	return 0;
 }

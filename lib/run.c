@@ -39,13 +39,9 @@ static enum nub_step serve_mmio(struct nub_sandbox *sandbox, struct nub_outcome 
 	return NUB_STEP_STOP;
 }
 
-static enum nub_step serve_stuck(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
+static enum nub_step serve_stuck(struct nub_sandbox *sandbox, struct nub_outcome *outcome)
 {
-	bool handled = false;
-
-	if (sandbox->debugger && sandbox->debugger->hooks->stuck(sandbox->debugger, &handled, err) < 0)
-		return NUB_STEP_FAILED;
-	if (handled)
+	if (sandbox->debugger && sandbox->debugger->hooks->stuck(sandbox->debugger))
 		return NUB_STEP_GO_ON;
 	nub_crash_exit(sandbox, NUB_CRASH_EMULATION, outcome);
 	return NUB_STEP_STOP;
@@ -69,7 +65,7 @@ static enum nub_step serve_exit(struct nub_sandbox *sandbox, struct nub_outcome 
 		return NUB_STEP_STOP;
 	case KVM_EXIT_INTERNAL_ERROR:
 		if (run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION)
-			return serve_stuck(sandbox, outcome, err);
+			return serve_stuck(sandbox, outcome);
 		return nub_fail(err, NUB_E_KVM, 0, "KVM_RUN: internal error %u", run->internal.suberror);
 	case KVM_EXIT_FAIL_ENTRY:
 		return nub_fail(err, NUB_E_KVM, 0, "KVM_RUN: the CPU refused the guest's state, reason 0x%llx",
@@ -93,7 +89,7 @@ static int enter_at(struct nub_sandbox *sandbox, uint64_t gva, struct nub_error 
 		.rdi = sandbox->peb_gva,
 		.rsi = seed,
 		.rdx = NUB_PAGE_SIZE,
-		.rcx = sandbox->config.log_level,
+		.rcx = sandbox->config.log_level | (sandbox->config.ops.trace ? NUB_ENTRY_TRACE : 0),
 	};
 	nub_vcpu_set_regs(&sandbox->vm, &regs);
 	return 0;
@@ -108,13 +104,16 @@ static int run_loop(struct nub_sandbox *sandbox, struct nub_outcome *outcome, st
 	for (;;) {
 		if (sandbox->interrupt && nub_sandbox_serve_interrupt(sandbox, err) < 0)
 			return -1;
+		nub_watch_enter(sandbox);
 		const int interrupted = nub_vcpu_run(&sandbox->vm, err);
+		nub_watch_leave(sandbox);
 
 		if (interrupted < 0)
 			return -1;
 		sandbox->exits.total++;
 		if (interrupted) {
 			sandbox->exits.interrupted++;
+			nub_watch_served(sandbox, true);
 			if (!nub_deadline_passed(&sandbox->deadline)) {
 				if (debugger && debugger->hooks->interrupted(debugger, err) < 0)
 					return -1;
@@ -124,6 +123,7 @@ static int run_loop(struct nub_sandbox *sandbox, struct nub_outcome *outcome, st
 			return 0;
 		}
 		const enum nub_step step = serve_exit(sandbox, outcome, err);
+		nub_watch_served(sandbox, false);
 		if (step == NUB_STEP_STOP)
 			return 0;
 		if (step == NUB_STEP_GO_ON) {
@@ -247,6 +247,20 @@ int nub_sandbox_run_main(struct nub_sandbox *sandbox, unsigned argc, const char 
 	return run(sandbox, NUB_GOAL_MAIN, outcome, err);
 }
 
+/* Does the guest stand right behind the `out` of a checkpoint, so that rax is to be its answer? A debugger may have saved
+ * it anywhere else, where rax is its own. */
+static bool awaits_answer(struct nub_sandbox *sandbox)
+{
+	enum { OUT_IMMEDIATE = 0xe6, OUT_DX = 0xee };
+	const struct kvm_regs *regs = nub_vcpu_regs(&sandbox->vm);
+	uint8_t code[2];
+
+	if (nub_sandbox_read(sandbox, regs->rip - sizeof(code), code, sizeof(code), NULL) < 0)
+		return false;
+	return (code[0] == OUT_IMMEDIATE && code[1] == NUB_PORT_CHECKPOINT) ||
+	       (code[1] == OUT_DX && (uint16_t)regs->rdx == NUB_PORT_CHECKPOINT);
+}
+
 int nub_sandbox_resume(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
 {
 	if (sandbox->state != NUB_STATE_STOPPED)
@@ -257,9 +271,8 @@ int nub_sandbox_resume(struct nub_sandbox *sandbox, struct nub_outcome *outcome,
 	memset(outcome, 0, sizeof(*outcome));
 	sandbox->goal = NUB_GOAL_RESUME;
 	sandbox->abort_size = 0;
-	/* A restored guest has its answer in the registers; one that goes on in place gets it now. */
-	if (!sandbox->restored_answer) {
-		regs.rax = 0;
+	if (awaits_answer(sandbox)) {
+		regs.rax = (sandbox->restored_answer ? 1 : 0) | (sandbox->config.ops.trace ? NUB_ENTRY_TRACE : 0);
 		nub_vcpu_set_regs(&sandbox->vm, &regs);
 	}
 	sandbox->restored_answer = false;

@@ -42,6 +42,8 @@ struct nub_run_options {
 	unsigned log_format; /* NUB_LOG_FORMAT_* */
 	const char *gdb;     /* where to wait for gdb; NULL: not given */
 	const char *status;  /* NULL: not given */
+	const char *trace;   /* likewise */
+	const char *svg;     /* likewise */
 	bool quiet;
 	unsigned verbose;
 };

@@ -19,6 +19,9 @@ test   clang          command  clang
 test   libcmocka-dev  module   cmocka
 test   bats           command  bats
 test   jq             command  jq
+test   gdb            command  gdb
+test   elfutils       command  eu-readelf
+test   binutils       command  readelf
 test   python3        command  python3
 test   gdb            command  gdb
 lint   clang-format   command  clang-format

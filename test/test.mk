@@ -27,7 +27,7 @@ $(B)/test/guests/%.elf: test/guests/%.c $(B)/libnubguest.a guests/rt/nub.ld
 
 # Code at CPL 0 may be interpreted: see two-spaces.
 GUEST_FLAGS_kernel-fails = -mgeneral-regs-only
-GUEST_FLAGS_registers = -mavx -mfsgsbase
+GUEST_FLAGS_known-registers = -mavx -mfsgsbase
 
 # wx has a segment that linkers warn of.
 GUEST_FLAGS_wx = $(if $(shell ld --help | grep no-warn-rwx-segments),-Wl$(comma)--no-warn-rwx-segments)

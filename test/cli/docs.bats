@@ -63,7 +63,7 @@ complete_line() { # WORD...
 
 @test "docs: every line of help fits a terminal of 100 columns" {
 	local command
-	for command in '' run snapshot restore inspect check help; do
+	for command in '' run snapshot restore inspect dump check help; do
 		# shellcheck disable=SC2086 # nothing, where there is no command
 		nub help $command
 		[ "$(awk '{ if (length > 100) print }' <<<"$output")" = "" ]
@@ -75,7 +75,7 @@ complete_line() { # WORD...
 	local line folder="$BATS_TEST_TMPDIR/examples" count=0
 	mkdir "$folder"
 	cd "$folder"
-	cp "$GUESTS"/{hello,calc,callback,spin,checkpoint}.elf .
+	cp "$GUESTS"/{hello,calc,callback,spin,checkpoint,trace,crash}.elf .
 	echo data >table.bin
 	cp "$GUESTS/mapfile.elf" .
 	while read -r line; do

@@ -213,6 +213,20 @@ static void a_chain_of_snapshots(void **state)
 	}
 }
 
+/* What is zero takes no room, in the file's small pages and in its large ones. */
+static void zero_pages_are_holes(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct nub_snapshot *snapshot = pages_snapshot(policies[i], 32 * MIB, 200, 1);
+
+		assert_true(nub_snapshot_info(snapshot)->mapped_size > 32 * MIB);
+		/* Half of the pages that were prepared are zero. */
+		assert_in_range(nub_snapshot_info(snapshot)->stored_size, 100 * NUB_PAGE_SIZE, 190 * NUB_PAGE_SIZE);
+		nub_snapshot_free(snapshot);
+	}
+}
+
 /* ---- Randomness (R31) ---- */
 
 static void randomness(void **state)
@@ -310,7 +324,7 @@ int main(void)
 	struct CMUnitTest tests[] = {
 		KVM_TEST(registers_survive),    KVM_TEST(every_stage), KVM_TEST(several_roots),
 		KVM_TEST(hash_is_of_contents),  KVM_TEST(randomness),  KVM_TEST(from_any_state),
-		KVM_TEST(a_chain_of_snapshots), KVM_TEST(refusals),
+		KVM_TEST(a_chain_of_snapshots), KVM_TEST(refusals),    KVM_TEST(zero_pages_are_holes),
 	};
 
 	return run_kvm_tests("restore", tests);
