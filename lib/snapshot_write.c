@@ -359,6 +359,7 @@ static int fill_meta(struct writer *writer, struct nub_error *err)
 		meta->next = NUB_NEXT_CALL;
 		break;
 	case NUB_STATE_STOPPED:
+	case NUB_STATE_BROKEN_INTO:
 		meta->next = NUB_NEXT_RESUME;
 		break;
 	default:
@@ -370,7 +371,8 @@ static int fill_meta(struct writer *writer, struct nub_error *err)
 	    nub_cpu_save(&sandbox->vm, sandbox->guest->privilege_level, &meta->cpu, err) < 0)
 		return -1;
 	meta->cpu.cpuid = sandbox->cpuid;
-	meta->cpu.regs.rax = 1; /* what the checkpoint returns in a restored run */
+	if (sandbox->state != NUB_STATE_BROKEN_INTO)
+		meta->cpu.regs.rax = 1; /* what the checkpoint returns in a restored run */
 	meta->layout = writer->capture.layout;
 	meta->image_end_gpa = meta->layout.data_end_gpa + writer->capture.tables.size;
 	memcpy(meta->roots, writer->capture.roots, sizeof(meta->roots));
