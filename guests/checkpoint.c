@@ -49,7 +49,7 @@ static int checkpoint_with(const struct registers *set, struct registers *found)
 	                 : [set] "S"(set), [found] "D"(found), "d"((uint16_t)NUB_PORT_CHECKPOINT)
 	                 : "rbx", "r8", "r9", "r12", "r13", "r15", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5",
 	                   "xmm14", "xmm15", "memory");
-	return (int)restored;
+	return restored & 1;
 }
 
 static void prepare(struct registers *set, unsigned step)
@@ -90,6 +90,7 @@ int main(void)
 			}
 		}
 	}
+	free(history);
 	printf("done\n");
 	return 0;
 }

@@ -23,3 +23,17 @@ static void write4(void)
 		pages[i * NUB_PAGE_SIZE]++;
 }
 NUB_EXPORT(write4, VOID)
+
+/* Write to so many bytes of fresh heap, and keep them: a guest that has been at work. */
+static void warm(uint64_t bytes)
+{
+	uint8_t *block = (uint8_t *)malloc(bytes);
+
+	if (!block) {
+		nub_fail(1, "no heap for %llu bytes", (unsigned long long)bytes);
+		return;
+	}
+	for (uint64_t i = 0; i < bytes; i++)
+		block[i] = (uint8_t)(i * 37 + i / NUB_PAGE_SIZE);
+}
+NUB_EXPORT(warm, VOID, U64)

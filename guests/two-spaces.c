@@ -62,7 +62,7 @@ static uint32_t checkpoint(uint64_t *roots, uint64_t count)
 	                 : "+a"(restored)
 	                 : "d"((uint16_t)NUB_PORT_CHECKPOINT), "D"(roots), "S"(count)
 	                 : "memory");
-	return restored;
+	return restored & 1;
 }
 
 /* A u64 of the metadata at the top of scratch. */

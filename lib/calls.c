@@ -23,6 +23,8 @@ int nub_sandbox_pop(struct nub_sandbox *sandbox, uint64_t *size, struct nub_erro
 	if (nub_ring_pop_into(nub_scratch_output(layout, sandbox->memory.scratch.host), capacity, sandbox->item,
 	                      capacity, size, err) < 0)
 		return nub_error_context(err, "output ring");
+	sandbox->watch.has_item = true;
+	sandbox->watch.item_size = *size;
 	return 0;
 }
 
@@ -145,6 +147,7 @@ enum nub_step nub_host_call_serve(struct nub_sandbox *sandbox, struct nub_error 
 
 	if (nub_sandbox_pop(sandbox, &size, err) < 0 || nub_decode_call(sandbox->item, size, &call, err) < 0)
 		return NUB_STEP_FAILED;
+	memcpy(sandbox->watch.call, call.name, sizeof(sandbox->watch.call));
 	status = call_host(sandbox, &call, random, &result, &refusal);
 	if (status < 0) {
 		sandbox->callback_failed = true;

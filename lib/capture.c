@@ -9,16 +9,31 @@
 #include "error.h"
 #include "util.h"
 
-/* Leaves in all spaces: as many as memory of the largest size has pages. */
+/* Leaves in all spaces, and what becomes of them: as many as memory of the largest size has pages. */
 #define MAX_LEAVES (NUB_MAX_MEMORY_SIZE / NUB_PAGE_SIZE)
+
+/* Leaves and shared tables, for each page of the guest's memory: enough to map all of it in every root, twice. A guest
+ * that names few pages very often is told so before the list of them outgrows its own memory. */
+#define ITEMS_PER_PAGE 32
+#define ITEMS_SPARE 65536
 
 struct walk {
 	struct nub_capture *capture;
 	struct nub_memory *memory;
 	uint64_t scratch_gva;
 	struct nub_pt_item *items; /* owned */
-	size_t count, capacity;
+	size_t count, capacity, limit;
 };
+
+static size_t item_limit(const struct nub_memory *memory)
+{
+	uint64_t pages = (memory->snapshot.size + memory->scratch.size) / NUB_PAGE_SIZE;
+
+	for (size_t i = 0; i < memory->file_count; i++)
+		pages += memory->files[i].size / NUB_PAGE_SIZE;
+	pages = ITEMS_SPARE + ITEMS_PER_PAGE * pages;
+	return pages < MAX_LEAVES ? pages : MAX_LEAVES;
+}
 
 static bool skipped(const struct walk *walk, uint64_t gva)
 {
@@ -28,6 +43,11 @@ static bool skipped(const struct walk *walk, uint64_t gva)
 
 static int add_item(struct walk *walk, const struct nub_pt_item *item, struct nub_error *err)
 {
+	if (walk->count == walk->limit)
+		return nub_fail(err, NUB_E_PAGE_LIMIT, 0,
+		                "snapshot: the page tables name more than %zu pages and shared tables, one of them at "
+		                "gva 0x%" PRIx64,
+		                walk->limit, item->shared ? item->table_gva : item->leaf.gva);
 	if (walk->count == walk->capacity) {
 		const size_t capacity = walk->capacity ? 2 * walk->capacity : 256;
 		struct nub_pt_item *items = reallocarray(walk->items, capacity, sizeof(*items));
@@ -40,6 +60,28 @@ static int add_item(struct walk *walk, const struct nub_pt_item *item, struct nu
 	return 0;
 }
 
+/* Does the shared table, seen from gva, show some of what is mapped anew? */
+static bool shows_skipped(const struct walk *walk, const struct nub_pt_item *item, uint64_t gva)
+{
+	/* A root that was given twice shows all there is, and at the same place. */
+	const uint64_t size = item->level > 4 ? 0 : NUB_PAGE_SIZE << 9 * (item->level - 1);
+
+	return skipped(walk, gva) || (gva < walk->scratch_gva && walk->scratch_gva - gva < size);
+}
+
+/* Spaces may share the tables for scratch, or not. Where they show something else, too, what is mapped anew would be seen
+ * where it was not, or not be seen where it was. */
+static int visit_shared(struct walk *walk, const struct nub_pt_item *item, struct nub_error *err)
+{
+	if (item->owner_gva != item->table_gva &&
+	    (shows_skipped(walk, item, item->table_gva) || shows_skipped(walk, item, item->owner_gva)))
+		return nub_fail(err, NUB_E_PAGE_CONFLICT, 0,
+		                "snapshot: gva 0x%" PRIx64 " shares its page tables with 0x%" PRIx64
+		                ", and one of them is kept for scratch or the tables themselves",
+		                item->table_gva, item->owner_gva);
+	return skipped(walk, item->table_gva) ? 0 : add_item(walk, item, err);
+}
+
 /* Keep what is to be in the image. A 1 GiB leaf becomes 2 MiB ones, the largest that images have. */
 static int visit(void *context, const struct nub_pt_item *item, struct nub_error *err)
 {
@@ -47,7 +89,7 @@ static int visit(void *context, const struct nub_pt_item *item, struct nub_error
 	struct nub_pt_item part = *item;
 
 	if (item->shared)
-		return add_item(walk, item, err);
+		return visit_shared(walk, item, err);
 	if (skipped(walk, item->leaf.gva))
 		return 0;
 	if (item->leaf.size > NUB_LARGE_PAGE_SIZE)
@@ -238,12 +280,14 @@ static int link_table(struct nub_capture *capture, const struct nub_pt_item *ite
 	return nub_pt_link(&capture->tables, item->table_gva, item->level, table, item->user, err);
 }
 
+/* By a shared table. What else may be in its place is found when it is mapped. */
 static bool scratch_mapped(struct nub_capture *capture)
 {
 	const struct nub_pt_reader reader = nub_pt_builder_reader(&capture->tables);
 	struct nub_mapping leaf;
 
-	return nub_pt_translate(&reader, capture->tables.root_gpa, nub_layout_scratch_gva(&capture->layout), &leaf);
+	return nub_pt_translate(&reader, capture->tables.root_gpa, nub_layout_scratch_gva(&capture->layout), &leaf) &&
+	       leaf.gpa == nub_layout_scratch_gpa(&capture->layout);
 }
 
 /* One space after the other, as they were walked, so that a table is rebuilt before another space shares it. */
@@ -285,6 +329,7 @@ int nub_capture_init(struct nub_capture *capture, struct nub_memory *memory, con
 		.capture = capture,
 		.memory = memory,
 		.scratch_gva = nub_layout_scratch_gva(layout),
+		.limit = item_limit(memory),
 	};
 	uint64_t data_end = 0;
 	int result = -1;

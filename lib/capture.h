@@ -31,7 +31,8 @@ struct nub_capture {
 };
 
 /* The roots are gpas of PML4s, the one in use first. The capture is valid for the release function whatever happens.
- * Errors: GPA_UNRESOLVABLE (a page that is mapped but has no memory: both addresses), PAGE_LIMIT, MEMORY_TOO_BIG,
+ * Errors: GPA_UNRESOLVABLE (a page that is mapped but has no memory: both addresses), PAGE_LIMIT, PAGE_CONFLICT
+ * (something else is, or shows, where scratch belongs), PAGE_ARGUMENT (gva 0 is mapped), MEMORY_TOO_BIG,
  * MEMORY_TOO_SMALL (scratch for the tables, cow=guest), NO_MEMORY. */
 int nub_capture_init(struct nub_capture *capture, struct nub_memory *memory, const struct nub_layout *layout,
                      unsigned privilege_level, const uint64_t *roots, unsigned root_count, struct nub_error *err);

@@ -1,4 +1,4 @@
-/* Copy on write by the monitor: the first write to a page faults, and the page gets a copy in scratch (DESIGN 4).
+/* Copy on write by the monitor: the first write to a page faults, and the page gets a copy in scratch.
  *
  * The monitor catches the fault and stores the new entry; choosing the page and copying are the host's, which knows what
  * it has given out and copies at full speed where code at CPL 0 is interpreted. A 2 MiB leaf is split first: its table,
@@ -67,12 +67,9 @@ static bool patch_entry(struct nub_sandbox *sandbox, uint64_t entry_gpa, uint64_
 
 static uint64_t read_entry(struct nub_sandbox *sandbox, uint64_t entry_gpa)
 {
-	const uint8_t *host = nub_memory_at(&sandbox->memory, entry_gpa, sizeof(uint64_t));
 	uint64_t entry = 0;
 
-	if (host)
-		memcpy(&entry, host, sizeof(entry));
-	return entry;
+	return nub_memory_copy(&sandbox->memory, entry_gpa, &entry, sizeof(entry), NULL) == 0 ? entry : 0;
 }
 
 /* The copy is an ordinary writable page: what was taken of it in a snapshot becomes copy on write again. */
@@ -94,32 +91,39 @@ static void split_leaf(uint8_t *table, uint64_t entry, uint64_t leaf_gpa, unsign
 	}
 }
 
-/* False when scratch is full, or the entry lies where the monitor can't store. */
-static bool copy_page(struct nub_sandbox *sandbox, const struct nub_pt_item *item, uint64_t gva, bool *full)
+enum copy_result {
+	COPY_FAILED = -1,
+	COPY_NOT_POSSIBLE, /* the page has no memory, or the entry lies where the monitor can't store */
+	COPY_DONE,
+	COPY_NO_ROOM,
+};
+
+static enum copy_result copy_page(struct nub_sandbox *sandbox, const struct nub_pt_item *item, uint64_t gva,
+                                  struct nub_error *err)
 {
+	const struct nub_memory *memory = &sandbox->memory;
 	const struct nub_mapping *leaf = &item->leaf;
 	const bool large = leaf->size == NUB_LARGE_PAGE_SIZE;
-	const uint64_t offset = nub_page_down(gva - leaf->gva);
+	const uint64_t offset = nub_page_down(gva - leaf->gva), source = leaf->gpa + offset;
 	const uint64_t entry = read_entry(sandbox, item->leaf_entry_gpa);
-	const uint8_t *source = nub_memory_at(&sandbox->memory, leaf->gpa + offset, NUB_PAGE_SIZE);
 
-	*full = false;
-	if (!source || item->leaf_entry_gpa < nub_layout_scratch_gpa(&sandbox->plan.layout))
-		return false;
+	if (!nub_memory_at(memory, source, NUB_PAGE_SIZE) ||
+	    item->leaf_entry_gpa < nub_layout_scratch_gpa(&sandbox->plan.layout))
+		return COPY_NOT_POSSIBLE;
 	const uint64_t copy = allocate(sandbox, large ? 2 : 1);
-	if (copy == 0) {
-		*full = true;
-		return false;
+	if (copy == 0)
+		return COPY_NO_ROOM;
+	if (nub_memory_copy(memory, source, nub_memory_at(memory, copy, NUB_PAGE_SIZE), NUB_PAGE_SIZE, err) < 0)
+		return COPY_FAILED;
+	uint64_t value = copied_entry(entry, copy);
+	if (large) {
+		const uint64_t table = copy + NUB_PAGE_SIZE;
+		split_leaf(nub_memory_at(memory, table, NUB_PAGE_SIZE), entry, leaf->gpa,
+		           (unsigned)(offset / NUB_PAGE_SIZE), copy);
+		/* NX and RW are the leaves' business now. */
+		value = table | (entry & NUB_PTE_USER) | NUB_PTE_PRESENT | NUB_PTE_WRITABLE | NUB_PTE_ACCESSED;
 	}
-	memcpy(nub_memory_at(&sandbox->memory, copy, NUB_PAGE_SIZE), source, NUB_PAGE_SIZE);
-	if (!large)
-		return patch_entry(sandbox, item->leaf_entry_gpa, copied_entry(entry, copy), gva);
-	const uint64_t table = copy + NUB_PAGE_SIZE;
-	split_leaf(nub_memory_at(&sandbox->memory, table, NUB_PAGE_SIZE), entry, leaf->gpa,
-	           (unsigned)(offset / NUB_PAGE_SIZE), copy);
-	/* NX and RW are the leaves' business now. */
-	const uint64_t link = table | (entry & NUB_PTE_USER) | NUB_PTE_PRESENT | NUB_PTE_WRITABLE | NUB_PTE_ACCESSED;
-	return patch_entry(sandbox, item->leaf_entry_gpa, link, gva);
+	return patch_entry(sandbox, item->leaf_entry_gpa, value, gva) ? COPY_DONE : COPY_NOT_POSSIBLE;
 }
 
 static bool is_spurious(struct nub_sandbox *sandbox, const struct nub_pt_item *item, uint64_t gva)
@@ -138,9 +142,7 @@ enum nub_step nub_cow_fault(struct nub_sandbox *sandbox, const struct nub_except
 	const uint64_t cause = FAULT_PRESENT | FAULT_WRITE, gva = sregs->cr2;
 	const bool user = frame->cs & 3;
 	struct nub_pt_item item;
-	bool full = false;
 
-	(void)err;
 	*handled = false;
 	if (frame->vector != VECTOR_PF || (frame->error_code & (cause | FAULT_RESERVED)) != cause ||
 	    !find_leaf(sandbox, sregs->cr3, gva, &item) || (user && !item.leaf.user))
@@ -151,10 +153,18 @@ enum nub_step nub_cow_fault(struct nub_sandbox *sandbox, const struct nub_except
 	}
 	if (item.leaf.kind != NUB_MAPPING_COW || item.leaf.writable || item.leaf.size > NUB_LARGE_PAGE_SIZE)
 		return NUB_STEP_GO_ON;
-	*handled = copy_page(sandbox, &item, gva, &full);
-	if (!full)
+	switch (copy_page(sandbox, &item, gva, err)) {
+	case COPY_FAILED:
+		return NUB_STEP_FAILED;
+	case COPY_NOT_POSSIBLE:
 		return NUB_STEP_GO_ON;
+	case COPY_NO_ROOM:
+		nub_crash_scratch(sandbox, frame, gva, outcome);
+		*handled = true;
+		return NUB_STEP_STOP;
+	case COPY_DONE:
+		break;
+	}
 	*handled = true;
-	nub_crash_scratch(sandbox, frame, gva, outcome);
-	return NUB_STEP_STOP;
+	return NUB_STEP_GO_ON;
 }

@@ -9,7 +9,7 @@
 #include "error.h"
 #include "sandbox.h"
 
-static uint64_t now_ns(void)
+uint64_t nub_clock_ns(void)
 {
 	struct timespec now;
 
@@ -44,7 +44,7 @@ int nub_deadline_start(struct nub_deadline *deadline, struct nub_vm *vm, uint64_
 	*deadline = (struct nub_deadline){ 0 };
 	if (timeout_ns == 0)
 		return 0;
-	if (__builtin_add_overflow(now_ns(), timeout_ns, &deadline->at_ns) || deadline->at_ns > INT64_MAX)
+	if (__builtin_add_overflow(nub_clock_ns(), timeout_ns, &deadline->at_ns) || deadline->at_ns > INT64_MAX)
 		deadline->at_ns = INT64_MAX;
 	sigemptyset(&signals);
 	sigaddset(&signals, NUB_DEADLINE_SIGNAL);
@@ -75,12 +75,12 @@ void nub_deadline_stop(struct nub_deadline *deadline)
 
 bool nub_deadline_passed(const struct nub_deadline *deadline)
 {
-	return deadline->at_ns != 0 && now_ns() >= deadline->at_ns;
+	return deadline->at_ns != 0 && nub_clock_ns() >= deadline->at_ns;
 }
 
 uint64_t nub_sandbox_remaining_ns(const struct nub_sandbox *sandbox)
 {
-	const uint64_t at = sandbox->deadline.at_ns, now = at ? now_ns() : 0;
+	const uint64_t at = sandbox->deadline.at_ns, now = at ? nub_clock_ns() : 0;
 
 	if (at == 0)
 		return UINT64_MAX;

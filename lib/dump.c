@@ -38,8 +38,10 @@ static int map_snapshot(struct nub_dump *dump, struct nub_error *err)
 	const struct nub_plan plan = { .layout = *layout };
 	const struct nub_config config = { 0 };
 
-	if (nub_memory_init(&dump->memory, &plan, &config, err) < 0 ||
-	    nub_snapshot_map(dump->snapshot, NUB_BASE_ADDRESS, layout->snapshot_size, dump->memory.snapshot.host,
+	if (nub_memory_init(&dump->memory, &plan, &config, err) < 0)
+		return -1;
+	dump->memory.snapshot.from_file = true;
+	if (nub_snapshot_map(dump->snapshot, NUB_BASE_ADDRESS, layout->snapshot_size, dump->memory.snapshot.host,
 	                     PROT_READ | PROT_WRITE, err) < 0)
 		return -1;
 	if (layout->cow == NUB_COW_HOST)

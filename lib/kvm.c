@@ -32,7 +32,9 @@ static int fail_open(struct nub_error *err)
 	case EACCES:
 	case EPERM:
 		nub_fail_errno(err, NUB_E_KVM_DENIED, KVM_DEVICE);
-		return nub_hint(err, "add yourself to its group (sudo usermod -aG kvm \"$USER\") and log in again");
+		return nub_hint(
+		    err, "add yourself to its group, mostly kvm (sudo usermod -aG kvm \"$USER\"), and log in again; "
+			 "'ls -l " KVM_DEVICE "' shows group and mode");
 	default:
 		return nub_fail_errno(err, NUB_E_KVM, KVM_DEVICE);
 	}
@@ -47,8 +49,12 @@ int nub_kvm_open(struct nub_error *err)
 	int version = ioctl(fd, KVM_GET_API_VERSION, 0);
 	if (version == KVM_API_VERSION)
 		return fd;
+	if (version < 0)
+		nub_fail_errno(err, NUB_E_KVM, KVM_DEVICE ": is not KVM's device");
+	else
+		nub_fail(err, NUB_E_KVM, 0, KVM_DEVICE ": KVM API version %d, needs %d", version, KVM_API_VERSION);
 	close(fd);
-	return nub_fail(err, NUB_E_KVM, 0, KVM_DEVICE ": KVM API version %d, needs %d", version, KVM_API_VERSION);
+	return nub_hint(err, "load the module of this kernel (modprobe kvm_intel or kvm_amd)");
 }
 
 static int require_capabilities(struct nub_vm *vm, struct nub_error *err)
@@ -253,6 +259,13 @@ int nub_vcpu_unblock_signal(struct nub_vm *vm, int signal, struct nub_error *err
 	sigdelset(&mask, signal);
 	memcpy(argument.bytes + offsetof(struct kvm_signal_mask, sigset), &mask, 8);
 	return ioctl(vm->vcpu_fd, KVM_SET_SIGNAL_MASK, &argument) < 0 ? fail_ioctl(err, "KVM_SET_SIGNAL_MASK") : 0;
+}
+
+uint64_t nub_vcpu_tsc_khz(const struct nub_vm *vm)
+{
+	const int khz = ioctl(vm->vcpu_fd, KVM_GET_TSC_KHZ, 0);
+
+	return khz > 0 ? (uint64_t)khz : 0;
 }
 
 int nub_vcpu_run(struct nub_vm *vm, struct nub_error *err)

@@ -51,6 +51,9 @@ int nub_vcpu_complete_io(struct nub_vm *vm, struct nub_error *err);
  * without a handler. */
 int nub_vcpu_unblock_signal(struct nub_vm *vm, int signal, struct nub_error *err);
 
+/* How fast the guest's time-stamp counter goes; 0 when KVM can't say. */
+uint64_t nub_vcpu_tsc_khz(const struct nub_vm *vm);
+
 /* Enter the guest until its next exit: 0, with run->exit_reason and run->s.regs valid; 1 when a signal ended it. */
 int nub_vcpu_run(struct nub_vm *vm, struct nub_error *err);
 

@@ -1,9 +1,12 @@
 /* Host mappings behind the guest's memory, and reads through guest-physical and guest-virtual addresses. */
 #include "memory.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include "error.h"
 #include "util.h"
@@ -35,6 +38,7 @@ static int map_file(struct nub_memory_map *map, const struct nub_region *region,
 		return -1;
 	if (mmap(map->host, region->size, PROT_READ, MAP_PRIVATE | MAP_FIXED, file->fd, 0) == MAP_FAILED)
 		return nub_fail_errno(err, NUB_E_IO, "mapped file '%s'", file->label ? file->label : "");
+	map->from_file = true;
 	return 0;
 }
 
@@ -81,27 +85,79 @@ void nub_memory_advise_heap(struct nub_memory *memory, const struct nub_layout *
 		madvise(memory->snapshot.host + (start - NUB_BASE_ADDRESS), end - start, MADV_HUGEPAGE);
 }
 
-static uint8_t *map_at(const struct nub_memory_map *map, uint64_t gpa, uint64_t size)
+static bool holds(const struct nub_memory_map *map, uint64_t gpa, uint64_t size)
 {
-	if (gpa < map->gpa || !nub_range_in(gpa - map->gpa, size, map->size))
-		return NULL;
-	return map->host + (gpa - map->gpa);
+	return gpa >= map->gpa && nub_range_in(gpa - map->gpa, size, map->size);
+}
+
+static const struct nub_memory_map *find_map(const struct nub_memory *memory, uint64_t gpa, uint64_t size)
+{
+	if (holds(&memory->scratch, gpa, size))
+		return &memory->scratch;
+	if (holds(&memory->snapshot, gpa, size))
+		return &memory->snapshot;
+	for (size_t i = 0; i < memory->file_count; i++)
+		if (holds(&memory->files[i], gpa, size))
+			return &memory->files[i];
+	return NULL;
 }
 
 uint8_t *nub_memory_at(const struct nub_memory *memory, uint64_t gpa, uint64_t size)
 {
-	uint8_t *host = map_at(&memory->scratch, gpa, size);
+	const struct nub_memory_map *map = find_map(memory, gpa, size);
 
-	if (!host)
-		host = map_at(&memory->snapshot, gpa, size);
-	for (size_t i = 0; !host && i < memory->file_count; i++)
-		host = map_at(&memory->files[i], gpa, size);
-	return host;
+	return map ? map->host + (gpa - map->gpa) : NULL;
+}
+
+bool nub_memory_from_file(const struct nub_memory *memory, uint64_t gpa)
+{
+	const struct nub_memory_map *map = find_map(memory, gpa, 1);
+
+	return map && map->from_file;
+}
+
+/* The kernel copies, and says EFAULT where touching would be a signal. Where it may not do that, so be it. */
+static bool copy_from_file(const uint8_t *from, void *to, uint64_t size)
+{
+	const struct iovec local = { .iov_base = to, .iov_len = size };
+	const struct iovec remote = { .iov_base = (void *)(uintptr_t)from, .iov_len = size };
+	const ssize_t copied = process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
+
+	if (copied < 0 && (errno == ENOSYS || errno == EPERM)) {
+		memcpy(to, from, size);
+		return true;
+	}
+	return copied == (ssize_t)size;
+}
+
+int nub_memory_copy(const struct nub_memory *memory, uint64_t gpa, void *bytes, uint64_t size, struct nub_error *err)
+{
+	const struct nub_memory_map *map = find_map(memory, gpa, size);
+
+	if (!map)
+		return nub_fail(err, NUB_E_GPA_UNRESOLVABLE, 0, "no memory at gpa 0x%" PRIx64 ", %" PRIu64 " bytes",
+		                gpa, size);
+	const uint8_t *host = map->host + (gpa - map->gpa);
+	if (!map->from_file) {
+		memcpy(bytes, host, size);
+		return 0;
+	}
+	if (copy_from_file(host, bytes, size))
+		return 0;
+	nub_fail(err, NUB_E_IO, 0,
+	         "gpa 0x%" PRIx64 ", %" PRIu64 " bytes: the file behind the guest's memory is shorter than it was", gpa,
+	         size);
+	return nub_hint(err, "replace files that are in use by renaming new ones over them");
 }
 
 static const uint8_t *read_table(void *context, uint64_t gpa)
 {
-	return nub_memory_at(context, gpa, NUB_PAGE_SIZE);
+	const struct nub_memory_map *map = find_map(context, gpa, NUB_PAGE_SIZE);
+	uint64_t entry;
+
+	if (!map || (map->from_file && !copy_from_file(map->host + (gpa - map->gpa), &entry, sizeof(entry))))
+		return NULL;
+	return map->host + (gpa - map->gpa);
 }
 
 struct nub_pt_reader nub_memory_reader(struct nub_memory *memory)
@@ -144,7 +200,8 @@ int nub_memory_read(struct nub_memory *memory, uint64_t root_gpa, uint64_t gva, 
 		if (!host)
 			return nub_fail(err, NUB_E_GPA_UNRESOLVABLE, 0,
 			                "gva 0x%" PRIx64 ": no memory at gpa 0x%" PRIx64, gva, gpa);
-		memcpy(out, host, part);
+		if (nub_memory_copy(memory, gpa, out, part, err) < 0)
+			return nub_error_context(err, "gva 0x%" PRIx64, gva);
 		out += part;
 		gva += part;
 		left -= part;

@@ -12,6 +12,7 @@
 struct nub_memory_map {
 	uint8_t *host; /* where gpa is */
 	uint64_t gpa, size;
+	bool from_file;    /* or from several: touching it is a signal, SIGBUS, when one became shorter */
 	void *reservation; /* what munmap gets */
 	size_t reserved;
 };
@@ -32,14 +33,21 @@ void nub_memory_release(struct nub_memory *memory);
 void nub_memory_advise_heap(struct nub_memory *memory, const struct nub_layout *layout);
 
 /* The host's address of [gpa, gpa + size), NULL when not all of it is in one region. Scratch first, then the snapshot
- * region, then files. */
+ * region, then files. What is from a file is not to be touched there, but for scratch: see nub_memory_copy. */
 uint8_t *nub_memory_at(const struct nub_memory *memory, uint64_t gpa, uint64_t size);
 
-/* Page tables as walks see them. */
+/* Copy [gpa, gpa + size), with an error instead of a signal. Errors: GPA_UNRESOLVABLE when not all of it is in one region,
+ * IO when a file behind it is shorter than it was. */
+int nub_memory_copy(const struct nub_memory *memory, uint64_t gpa, void *bytes, uint64_t size, struct nub_error *err);
+
+/* Is the page at gpa from a file? */
+bool nub_memory_from_file(const struct nub_memory *memory, uint64_t gpa);
+
+/* Page tables as walks see them. Those in files that became shorter are not there. */
 struct nub_pt_reader nub_memory_reader(struct nub_memory *memory);
 
 /* Copy [gva, gva + size) through the tables at root_gpa. Errors: GVA_UNMAPPED, GVA_HOLE, GPA_UNRESOLVABLE, GPA_BOUNDS,
- * PAGE_ARGUMENT when the range is not canonical or wraps. */
+ * IO, PAGE_ARGUMENT when the range is not canonical or wraps. */
 int nub_memory_read(struct nub_memory *memory, uint64_t root_gpa, uint64_t gva, void *bytes, size_t size,
                     struct nub_error *err);
 

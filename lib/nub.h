@@ -230,7 +230,7 @@ const char *nub_image_symbol(const struct nub_image *image, uint64_t gva, uint64
 /* ---- Configuration ---- */
 
 enum nub_cow {
-	NUB_COW_HOST,  /* the host kernel copies pages that a guest writes (DESIGN 4) */
+	NUB_COW_HOST,  /* the host kernel copies pages that a guest writes */
 	NUB_COW_GUEST, /* the monitor does */
 };
 
@@ -246,10 +246,34 @@ struct nub_log_record {
 	const char *message; /* likewise; control characters are the receiver's to escape */
 };
 
-/* What the embedder does for a guest. Every member may be NULL: output and logs are then dropped, calls refused. A
- * callback that returns -1 with *err filled ends the run with that error. */
+/* What a traced guest did. Times are CLOCK_MONOTONIC and never decrease; they are as good as the guest's word. */
+struct nub_trace_record {
+	unsigned kind; /* NUB_TRACE_* */
+	uint64_t time_ns;
+	const char *name; /* BEGIN: UTF-8, NUL-terminated, valid during the callback; control characters may be in it */
+	uint64_t address; /* ALLOC (0: there was no memory) and FREE */
+	uint64_t asked;   /* ALLOC: bytes that the guest asked for */
+	uint64_t size;    /* ALLOC and FREE: bytes of heap that it took or gave back */
+};
+
+/* An exit of the vCPU that has been dealt with. Times are CLOCK_MONOTONIC. */
+struct nub_exit {
+	uint64_t entered_ns; /* the guest ran from here ... */
+	uint64_t left_ns;    /* ... to here, and the host worked ... */
+	uint64_t served_ns;  /* ... to here */
+	const char *kind;    /* static: a member of struct nub_exit_counts, or what another exit is called */
+	bool has_port;
+	uint16_t port;
+	const char *call; /* of a host call: the function's name; else NULL */
+	bool has_size;
+	uint64_t size; /* bytes of the item that came with it */
+};
+
 struct nub_sandbox;
 struct nub_outcome;
+
+/* What the embedder does for a guest. Every member may be NULL: output and logs are then dropped, calls refused, nothing
+ * is traced or timed. A callback that returns -1 with *err filled ends the run with that error. */
 struct nub_host_ops {
 	void *context;
 	int (*output)(void *context, enum nub_stream stream, const void *bytes, size_t size, struct nub_error *err);
@@ -258,6 +282,10 @@ struct nub_host_ops {
 	 * until the next callback), or 1 and a message for the guest in err->message, or -1 to end the run. */
 	int (*call)(void *context, const char *name, const struct nub_value *args, unsigned arg_count,
 	            enum nub_type result_type, struct nub_value *result, struct nub_error *err);
+	/* When this is here, the guest is told that it is traced, and this is called for each of its records. */
+	int (*trace)(void *context, const struct nub_trace_record *record, struct nub_error *err);
+	/* After each exit, the last one included. It slows down every one. */
+	void (*exit)(void *context, const struct nub_exit *exit);
 	/* The guest stands still, its memory and registers as they were: it CRASHED or TIMED_OUT, and nothing has been
 	 * cleaned up yet; or nub_sandbox_interrupt was called (`outcome` is NULL), and it goes on afterwards. May read the
 	 * sandbox and write its core, not run it. */
@@ -413,6 +441,17 @@ void nub_sandbox_interrupt(struct nub_sandbox *sandbox);
 const struct nub_exit_counts *nub_sandbox_exit_counts(const struct nub_sandbox *sandbox);
 void nub_sandbox_memory_info(const struct nub_sandbox *sandbox, struct nub_memory_info *info);
 
+/* A page of guest memory that has been touched, by the guest or by the host. */
+struct nub_page_use {
+	uint64_t gpa;
+	uint64_t gva; /* the lowest one at which the guest has it now; 0: none */
+	bool changed; /* in a restored guest: it is not the snapshot's any more */
+};
+
+/* All pages that the guest or the host, to fill its memory, has touched, by gpa. As the host's kernel counts: a huge page is
+ * touched whole. Frees with free(). Errors: IO, NO_MEMORY. */
+struct nub_page_use *nub_sandbox_pages(struct nub_sandbox *sandbox, size_t *count, struct nub_error *err);
+
 /* Copy guest memory at gva, through the page tables (R33). Errors: GVA_*, GPA_*. */
 int nub_sandbox_read(struct nub_sandbox *sandbox, uint64_t gva, void *bytes, size_t size, struct nub_error *err);
 
@@ -448,7 +487,7 @@ struct nub_snapshot_written {
 };
 
 /* Write a snapshot to fd, from its current position: a file (zero pages become holes) or a pipe (they are written). The
- * file is complete when this returns 0, but not synced. Errors: STATE, IO, NO_MEMORY, GPA_UNRESOLVABLE, PAGE_LIMIT,
+ * file is complete when this returns 0, but not synced. Errors: STATE, IO, NO_MEMORY, GPA_UNRESOLVABLE, PAGE_*,
  * MEMORY_TOO_BIG, MEMORY_TOO_SMALL, KVM, SNAPSHOT_LAYERS. */
 int nub_snapshot_write(struct nub_sandbox *sandbox, const struct nub_snapshot_options *options, int fd,
                        struct nub_error *err);

@@ -81,7 +81,7 @@ static enum nub_step serve_trace(struct nub_sandbox *sandbox, const struct kvm_r
 
 	(void)regs;
 	(void)outcome;
-	return nub_sandbox_pop(sandbox, &size, err) < 0 ? NUB_STEP_FAILED : NUB_STEP_GO_ON;
+	return nub_sandbox_pop(sandbox, &size, err) < 0 ? NUB_STEP_FAILED : nub_watch_trace(sandbox, size, err);
 }
 
 /* The dispatch entry that the guest names. It will be rip, so it must be an address that rip can hold. */
@@ -162,7 +162,7 @@ static enum nub_step serve_checkpoint(struct nub_sandbox *sandbox, const struct 
 			return NUB_STEP_FAILED;
 		return NUB_STEP_STOP;
 	}
-	answer.rax = 0;
+	answer.rax = sandbox->config.ops.trace ? NUB_ENTRY_TRACE : 0;
 	nub_vcpu_set_regs(&sandbox->vm, &answer);
 	return NUB_STEP_GO_ON;
 }
@@ -188,9 +188,10 @@ static enum nub_step serve_exception(struct nub_sandbox *sandbox, const struct k
 
 static const struct {
 	port_handler serve;
-	size_t counter; /* offset in struct nub_exit_counts */
+	const char *name; /* of its exits */
+	size_t counter;   /* offset in struct nub_exit_counts */
 } ports[NUB_PORT_MAX + 1] = {
-#define COUNTER(name) offsetof(struct nub_exit_counts, name)
+#define COUNTER(name) #name, offsetof(struct nub_exit_counts, name)
 	[NUB_PORT_LOG] = { serve_log, COUNTER(log) },
 	[NUB_PORT_CALL] = { serve_call, COUNTER(call) },
 	[NUB_PORT_ABORT] = { serve_abort, COUNTER(abort) },
@@ -201,6 +202,11 @@ static const struct {
 	[NUB_PORT_CHECKPOINT] = { serve_checkpoint, COUNTER(checkpoint) },
 #undef COUNTER
 };
+
+const char *nub_port_name(uint16_t port)
+{
+	return port <= NUB_PORT_MAX ? ports[port].name : NULL;
+}
 
 enum nub_step nub_port_serve(struct nub_sandbox *sandbox, uint16_t port, bool *known, struct nub_outcome *outcome,
                              struct nub_error *err)

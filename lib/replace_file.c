@@ -12,6 +12,9 @@
 #include "error.h"
 #include "util.h"
 
+/* As much of the target's name as a temporary one shows: with the rest it is a name that every file system takes. */
+enum { NAME_PART = 200 };
+
 /* The folder of a path, with its slash, as the first characters of it. */
 static int folder_length(const char *path)
 {
@@ -34,7 +37,7 @@ static int open_nameless(struct nub_replacement *file)
 		if (file->fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
 			return file->fd;
 	}
-	if (asprintf(&file->name, "%.*s.%s.XXXXXX", folder, file->target, file->target + folder) < 0) {
+	if (asprintf(&file->name, "%.*s.%.*s.XXXXXX", folder, file->target, NAME_PART, file->target + folder) < 0) {
 		file->name = NULL;
 		return -1;
 	}
@@ -42,11 +45,16 @@ static int open_nameless(struct nub_replacement *file)
 	return file->fd;
 }
 
+/* Only files are replaced: a rename would put one in the place of a device or a pipe, too. */
 static int resolve(struct nub_replacement *file, const char *path)
 {
 	struct stat status;
 
 	if (stat(path, &status) == 0) {
+		if (!S_ISREG(status.st_mode)) {
+			errno = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
+			return -1;
+		}
 		file->mode = status.st_mode & 0777;
 		file->target = realpath(path, NULL);
 	} else if (errno == ENOENT) {
@@ -77,8 +85,8 @@ static int link_file(struct nub_replacement *file)
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", file->fd);
 	for (unsigned attempt = 0; attempt < 1000; attempt++) {
 		char *name;
-		if (asprintf(&name, "%.*s.%s.%d.%u", folder, file->target, file->target + folder, (int)getpid(),
-		             attempt) < 0)
+		if (asprintf(&name, "%.*s.%.*s.%d.%u", folder, file->target, NAME_PART, file->target + folder,
+		             (int)getpid(), attempt) < 0)
 			return -1;
 		if (linkat(AT_FDCWD, self, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0) {
 			file->name = name;

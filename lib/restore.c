@@ -23,7 +23,8 @@ static int take_plan(struct nub_sandbox *sandbox, const struct nub_snapshot *sna
 	plan->regions.items = calloc(meta->region_count + 1, sizeof(*plan->regions.items));
 	if (!plan->regions.items)
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "list of %" PRIu32 " regions", meta->region_count);
-	memcpy(plan->regions.items, meta->regions, meta->region_count * sizeof(*meta->regions));
+	if (meta->region_count > 0)
+		memcpy(plan->regions.items, meta->regions, meta->region_count * sizeof(*meta->regions));
 	plan->regions.count = meta->region_count;
 	return 0;
 }
@@ -47,6 +48,7 @@ static int map_memory(struct nub_sandbox *sandbox, const struct nub_snapshot *sn
 
 	if (nub_memory_init(memory, &sandbox->plan, &sandbox->config, err) < 0)
 		return -1;
+	memory->snapshot.from_file = true;
 	return nub_snapshot_map(snapshot, NUB_BASE_ADDRESS, layout->snapshot_size, memory->snapshot.host,
 	                        PROT_READ | PROT_WRITE, err);
 }
@@ -100,6 +102,7 @@ static void set_state(struct nub_sandbox *sandbox)
 
 	sandbox->dispatch_gva = meta->dispatch_gva;
 	sandbox->root_count = 0;
+	sandbox->restored_answer = false;
 	switch (meta->next) {
 	case NUB_NEXT_INITIALISE:
 		sandbox->state = NUB_STATE_FRESH;
@@ -151,10 +154,10 @@ struct nub_sandbox *nub_sandbox_restore(const struct nub_config *config, const s
 	sandbox->vm = (struct nub_vm){ .kvm_fd = -1, .vm_fd = -1, .vcpu_fd = -1 };
 	nub_dirty_init(&sandbox->dirty);
 	take_identity(sandbox, snapshot);
-	if (check_cpu(sandbox, snapshot, err) < 0 || take_plan(sandbox, snapshot, err) < 0 ||
-	    map_memory(sandbox, snapshot, err) < 0 || copy_tables(sandbox, err) < 0 ||
-	    nub_sandbox_fill_scratch(sandbox, err) < 0 || nub_sandbox_build_vm(sandbox, err) < 0 ||
-	    start(sandbox, err) < 0) {
+	if (nub_snapshot_unchanged(snapshot, err) < 0 || check_cpu(sandbox, snapshot, err) < 0 ||
+	    take_plan(sandbox, snapshot, err) < 0 || map_memory(sandbox, snapshot, err) < 0 ||
+	    copy_tables(sandbox, err) < 0 || nub_sandbox_fill_scratch(sandbox, err) < 0 ||
+	    nub_sandbox_build_vm(sandbox, err) < 0 || start(sandbox, err) < 0) {
 		nub_sandbox_free(sandbox);
 		return NULL;
 	}
@@ -163,71 +166,111 @@ struct nub_sandbox *nub_sandbox_restore(const struct nub_config *config, const s
 
 /* ---- In place ---- */
 
+/* Some of what a vCPU keeps can't be set back one by one: an exit that waits to be completed, an exception that was
+ * caught half-way, and whatever code at CPL 0 can reach (MSRs, debug registers, XCR0, clocks that KVM writes for it). Nor
+ * can CPUID change once it ran. A new VM has none of it. */
+static bool needs_new_vm(const struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot)
+{
+	return sandbox->state == NUB_STATE_POISONED || sandbox->guest->privilege_level == 0 ||
+	       snapshot->guest.privilege_level == 0 ||
+	       memcmp(&sandbox->cpuid, &snapshot->meta.cpu.cpuid, sizeof(sandbox->cpuid)) != 0;
+}
+
 static int drop_slot(struct nub_sandbox *sandbox, enum nub_slot slot, const struct nub_memory_map *map,
                      struct nub_error *err)
 {
-	return map->size ? nub_vm_set_memory(&sandbox->vm, slot, map->gpa, 0, map->host, false, err) : 0;
+	return nub_vm_set_memory(&sandbox->vm, slot, map->gpa, 0, map->host, false, err);
 }
 
-/* To other memory: every slot is given up, so that KVM forgets what it knew of the old tables. */
-static int change_memory(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err)
+/* Every slot is given up, so that KVM forgets what it knew of the old tables. */
+static int drop_slots(struct nub_sandbox *sandbox, struct nub_error *err)
 {
-	struct nub_memory *memory = &sandbox->memory;
+	const struct nub_memory *memory = &sandbox->memory;
 
-	if (check_cpu(sandbox, snapshot, err) < 0 ||
-	    drop_slot(sandbox, NUB_SLOT_SNAPSHOT, &memory->snapshot, err) < 0 ||
+	if (drop_slot(sandbox, NUB_SLOT_SNAPSHOT, &memory->snapshot, err) < 0 ||
 	    drop_slot(sandbox, NUB_SLOT_SCRATCH, &memory->scratch, err) < 0)
 		return -1;
 	for (size_t i = 0; i < memory->file_count; i++)
 		if (drop_slot(sandbox, NUB_SLOT_FILES + (enum nub_slot)i, &memory->files[i], err) < 0)
 			return -1;
+	return 0;
+}
+
+/* To other memory. */
+static int change_memory(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, bool new_vm,
+                         struct nub_error *err)
+{
+	struct nub_memory *memory = &sandbox->memory;
+
+	if (check_cpu(sandbox, snapshot, err) < 0)
+		return -1;
+	if (new_vm)
+		nub_vm_release(&sandbox->vm);
+	else if (drop_slots(sandbox, err) < 0)
+		return -1;
 	nub_memory_release(memory);
 	nub_dirty_forget(&sandbox->dirty);
 	free(sandbox->item);
 	sandbox->item = NULL;
 	take_identity(sandbox, snapshot);
 	if (take_plan(sandbox, snapshot, err) < 0 || map_memory(sandbox, snapshot, err) < 0 ||
-	    copy_tables(sandbox, err) < 0 || nub_sandbox_fill_scratch(sandbox, err) < 0 ||
-	    nub_sandbox_set_slot(sandbox, NUB_SLOT_SNAPSHOT, &memory->snapshot, err) < 0)
+	    copy_tables(sandbox, err) < 0 || nub_sandbox_fill_scratch(sandbox, err) < 0)
+		return -1;
+	if (new_vm)
+		return nub_sandbox_build_vm(sandbox, err);
+	if (nub_sandbox_set_slot(sandbox, NUB_SLOT_SNAPSHOT, &memory->snapshot, err) < 0)
 		return -1;
 	return nub_sandbox_set_slot(sandbox, NUB_SLOT_SCRATCH, &memory->scratch, err);
 }
 
-/* The slot in which tables changed, if any did: KVM must not go on with what it knew of them. A guest at CPL 3 with
- * cow=host can't change any. */
-static const struct nub_memory_map *changed_tables(struct nub_sandbox *sandbox, enum nub_slot *slot)
-{
-	if (sandbox->plan.layout.cow == NUB_COW_GUEST) {
-		*slot = NUB_SLOT_SCRATCH;
-		return &sandbox->memory.scratch;
-	}
-	*slot = NUB_SLOT_SNAPSHOT;
-	return sandbox->guest->privilege_level == 0 ? &sandbox->memory.snapshot : NULL;
-}
-
-static int put_back(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err)
+static int put_back_pages(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err)
 {
 	const struct nub_layout *layout = &sandbox->plan.layout;
+	/* What only the monitor can write is written anew below; code at CPL 0 can write it all. */
 	const uint64_t fixed = sandbox->guest->privilege_level == 0
 	                           ? layout->scratch_size
 	                           : layout->scratch_size - NUB_SCRATCH_FIXED_PAGES * NUB_PAGE_SIZE;
-	enum nub_slot slot;
-	const struct nub_memory_map *tables = changed_tables(sandbox, &slot);
 
-	if (tables && drop_slot(sandbox, slot, tables, err) < 0)
-		return -1;
 	if (nub_dirty_put_back(&sandbox->dirty, &sandbox->memory, snapshot, fixed, err) < 0 ||
-	    copy_tables(sandbox, err) < 0 || nub_sandbox_fill_scratch(sandbox, err) < 0)
+	    copy_tables(sandbox, err) < 0)
 		return -1;
-	return tables ? nub_sandbox_set_slot(sandbox, slot, tables, err) : 0;
+	return nub_sandbox_fill_scratch(sandbox, err);
+}
+
+/* To the same memory. Where the tables in use were changed, KVM must not go on with what it knew of them: the guest's
+ * copies of pages move entries of those in scratch; with cow=host, code at CPL 3 can't change any. */
+static int put_back(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, bool new_vm,
+                    struct nub_error *err)
+{
+	const struct nub_memory_map *scratch = &sandbox->memory.scratch;
+
+	if (new_vm) {
+		nub_vm_release(&sandbox->vm);
+		return put_back_pages(sandbox, snapshot, err) < 0 ? -1 : nub_sandbox_build_vm(sandbox, err);
+	}
+	if (sandbox->plan.layout.cow == NUB_COW_HOST)
+		return put_back_pages(sandbox, snapshot, err);
+	if (drop_slot(sandbox, NUB_SLOT_SCRATCH, scratch, err) < 0 || put_back_pages(sandbox, snapshot, err) < 0)
+		return -1;
+	return nub_sandbox_set_slot(sandbox, NUB_SLOT_SCRATCH, scratch, err);
 }
 
 int nub_sandbox_reset(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err)
 {
-	const bool same = sandbox->snapshot == snapshot;
+	const bool same = sandbox->snapshot == snapshot, new_vm = needs_new_vm(sandbox, snapshot);
+	int result;
+
+	/* Pages that a shorter file lost, private ones included, must not be touched. */
+	if (nub_snapshot_unchanged(snapshot, err) < 0)
+		return -1;
 	/* Until it is all done, the sandbox is neither what it was nor what it shall be. */
 	sandbox->state = NUB_STATE_POISONED;
-	if ((same ? put_back(sandbox, snapshot, err) : change_memory(sandbox, snapshot, err)) < 0)
-		return -1;
-	return start(sandbox, err);
+	if (same)
+		result = put_back(sandbox, snapshot, new_vm, err);
+	else
+		result = change_memory(sandbox, snapshot, new_vm, err);
+	if (result == 0)
+		return start(sandbox, err);
+	sandbox->snapshot = NULL;
+	return -1;
 }

@@ -83,7 +83,7 @@ static int enter_at(struct nub_sandbox *sandbox, uint64_t gva, struct nub_error 
 		.rdi = sandbox->peb_gva,
 		.rsi = seed,
 		.rdx = NUB_PAGE_SIZE,
-		.rcx = sandbox->config.log_level,
+		.rcx = sandbox->config.log_level | (sandbox->config.ops.trace ? NUB_ENTRY_TRACE : 0),
 	};
 	nub_vcpu_set_regs(&sandbox->vm, &regs);
 	return 0;
@@ -94,19 +94,23 @@ static int run_loop(struct nub_sandbox *sandbox, struct nub_outcome *outcome, st
 	for (;;) {
 		if (sandbox->interrupt && nub_sandbox_serve_interrupt(sandbox, err) < 0)
 			return -1;
+		nub_watch_enter(sandbox);
 		const int interrupted = nub_vcpu_run(&sandbox->vm, err);
+		nub_watch_leave(sandbox);
 
 		if (interrupted < 0)
 			return -1;
 		sandbox->exits.total++;
 		if (interrupted) {
 			sandbox->exits.interrupted++;
+			nub_watch_served(sandbox, true);
 			if (!nub_deadline_passed(&sandbox->deadline))
 				continue;
 			outcome->kind = NUB_OUTCOME_TIMED_OUT;
 			return 0;
 		}
 		const enum nub_step step = serve_exit(sandbox, outcome, err);
+		nub_watch_served(sandbox, false);
 		if (step == NUB_STEP_STOP)
 			return 0;
 		if (step == NUB_STEP_GO_ON)
@@ -235,11 +239,8 @@ int nub_sandbox_resume(struct nub_sandbox *sandbox, struct nub_outcome *outcome,
 	memset(outcome, 0, sizeof(*outcome));
 	sandbox->goal = NUB_GOAL_RESUME;
 	sandbox->abort_size = 0;
-	/* A restored guest has its answer in the registers; one that goes on in place gets it now. */
-	if (!sandbox->restored_answer) {
-		regs.rax = 0;
-		nub_vcpu_set_regs(&sandbox->vm, &regs);
-	}
+	regs.rax = (sandbox->restored_answer ? 1 : 0) | (sandbox->config.ops.trace ? NUB_ENTRY_TRACE : 0);
+	nub_vcpu_set_regs(&sandbox->vm, &regs);
 	sandbox->restored_answer = false;
 	if (nub_deadline_start(&sandbox->deadline, &sandbox->vm, sandbox->config.timeout_ns, err) < 0)
 		return -1;

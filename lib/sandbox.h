@@ -39,6 +39,16 @@ struct nub_deadline {
 	sigset_t saved_mask;
 };
 
+/* What is kept of the current exit for those who want to be told of it. */
+struct nub_watch {
+	uint64_t entered_ns, left_ns;
+	bool has_item;
+	uint64_t item_size; /* of the item that the exit came with */
+	char call[NUB_NAME_MAX + 1];
+	uint64_t tsc_khz;       /* of the guest; 0 until it is needed, or unknown */
+	uint64_t last_trace_ns; /* time of the last trace record */
+};
+
 struct nub_sandbox {
 	const struct nub_image_info *guest;  /* what runs here; borrowed from the image or the snapshot */
 	const struct nub_snapshot *snapshot; /* where its memory came from; NULL for an ELF file */
@@ -60,11 +70,12 @@ struct nub_sandbox {
 	unsigned spurious_count;
 	/* Set by nub_sandbox_interrupt, in a signal handler: config.ops.stopped is due. */
 	volatile sig_atomic_t interrupt;
-	bool restored_answer; /* the registers hold what the checkpoint returns already */
+	bool restored_answer; /* the checkpoint that it stands at is to return 1 */
 	struct nub_dirty dirty;
 	uint64_t random_state; /* of the generator behind config.seed */
 	struct nub_deadline deadline;
 	struct nub_exit_counts exits;
+	struct nub_watch watch;
 	uint8_t *item; /* one item of the output ring, config.output_size bytes; allocated when first used */
 	struct nub_buffer request; /* what goes on the input ring */
 	uint8_t abort_bytes[NUB_ABORT_BUFFER_SIZE];
@@ -99,6 +110,19 @@ int nub_sandbox_build_vm(struct nub_sandbox *sandbox, struct nub_error *err);
 /* Serve an `out` to `port`. *known is false, and nothing done, when the ABI has no such port. */
 enum nub_step nub_port_serve(struct nub_sandbox *sandbox, uint16_t port, bool *known, struct nub_outcome *outcome,
                              struct nub_error *err);
+
+/* The name of a port's exits, as in struct nub_exit_counts; NULL when the ABI has no such port. */
+const char *nub_port_name(uint16_t port);
+
+/* ---- watch.c: telling the embedder of exits and of what a traced guest did ---- */
+
+/* Around KVM_RUN, and when the exit has been dealt with. They cost a comparison when nobody watches. */
+void nub_watch_enter(struct nub_sandbox *sandbox);
+void nub_watch_leave(struct nub_sandbox *sandbox);
+void nub_watch_served(struct nub_sandbox *sandbox, bool interrupted);
+
+/* Hand on the batch of trace records in sandbox->item. */
+enum nub_step nub_watch_trace(struct nub_sandbox *sandbox, uint64_t size, struct nub_error *err);
 
 /* ---- calls.c: calls from the guest to the host ---- */
 
@@ -150,5 +174,8 @@ int nub_sandbox_tell_stop(struct nub_sandbox *sandbox, const struct nub_outcome 
 int nub_deadline_start(struct nub_deadline *deadline, struct nub_vm *vm, uint64_t timeout_ns, struct nub_error *err);
 void nub_deadline_stop(struct nub_deadline *deadline);
 bool nub_deadline_passed(const struct nub_deadline *deadline);
+
+/* CLOCK_MONOTONIC in nanoseconds. */
+uint64_t nub_clock_ns(void);
 
 #endif

@@ -129,6 +129,11 @@ static char *base_path_of(const struct nub_snapshot *snapshot, const char *given
 	return asprintf(&path, "%.*s%s", folder, snapshot->name, snapshot->meta.base_name) < 0 ? NULL : path;
 }
 
+/* `above` is the depth of the layer that stands on it, or that nothing does. */
+enum { TOP_LAYER = 0 };
+static struct nub_snapshot *open_layer(int fd, const char *name, const char *base_path, uint32_t above,
+                                       struct nub_error *err);
+
 static int open_base(struct nub_snapshot *snapshot, const char *given, struct nub_error *err)
 {
 	const struct nub_snapshot_meta *meta = &snapshot->meta;
@@ -146,7 +151,7 @@ static int open_base(struct nub_snapshot *snapshot, const char *given, struct nu
 		nub_fail_errno(err, NUB_E_SNAPSHOT_BASE, "%s: its base '%s'", snapshot->name, path);
 		return nub_hint(err, "put the base beside it, or name it with --base");
 	}
-	snapshot->base = nub_snapshot_open(fd, path, NULL, err);
+	snapshot->base = open_layer(fd, path, NULL, meta->depth, err);
 	if (!snapshot->base)
 		return nub_error_context(err, "base of %s", snapshot->name);
 	if (!nub_hash_equal(&snapshot->base->meta.hash, &meta->base_hash)) {
@@ -156,11 +161,17 @@ static int open_base(struct nub_snapshot *snapshot, const char *given, struct nu
 		         meta->base_hash.bytes[0], meta->base_hash.bytes[1]);
 		return nub_hint(err, "name the right one with --base");
 	}
-	if (snapshot->base->meta.depth + 1 != meta->depth)
-		return nub_fail(err, NUB_E_SNAPSHOT_LAYERS, 0,
-		                "%s: says that it stands on %" PRIu32 " layers, there are %" PRIu32, snapshot->name,
-		                meta->depth, snapshot->base->meta.depth + 1);
 	return 0;
+}
+
+/* Layers that stand on each other in a ring end here, before the next is looked for. */
+static int check_depth(const struct nub_snapshot *snapshot, uint32_t above, struct nub_error *err)
+{
+	if (above == TOP_LAYER || snapshot->meta.depth + 1 == above)
+		return 0;
+	return nub_fail(err, NUB_E_SNAPSHOT_LAYERS, 0,
+	                "%s: stands on %" PRIu32 " layers, the one on it says that it stands on %" PRIu32,
+	                snapshot->name, snapshot->meta.depth, above);
 }
 
 /* ---- Opening ---- */
@@ -232,7 +243,8 @@ static void fill_info(struct nub_snapshot *snapshot)
 	memcpy(snapshot->info.base_hash, meta->base_hash.bytes, sizeof(snapshot->info.base_hash));
 }
 
-struct nub_snapshot *nub_snapshot_open(int fd, const char *name, const char *base_path, struct nub_error *err)
+static struct nub_snapshot *open_layer(int fd, const char *name, const char *base_path, uint32_t above,
+                                       struct nub_error *err)
 {
 	struct nub_snapshot *snapshot = calloc(1, sizeof(*snapshot));
 
@@ -246,6 +258,7 @@ struct nub_snapshot *nub_snapshot_open(int fd, const char *name, const char *bas
 		return NULL;
 	}
 	if (adopt_file(snapshot, fd, err) < 0 || read_meta(snapshot, err) < 0 ||
+	    check_depth(snapshot, above, err) < 0 ||
 	    (snapshot->meta.has_base && open_base(snapshot, base_path, err) < 0)) {
 		nub_snapshot_free(snapshot);
 		return NULL;
@@ -254,6 +267,11 @@ struct nub_snapshot *nub_snapshot_open(int fd, const char *name, const char *bas
 	fill_info(snapshot);
 	fill_features(snapshot);
 	return snapshot;
+}
+
+struct nub_snapshot *nub_snapshot_open(int fd, const char *name, const char *base_path, struct nub_error *err)
+{
+	return open_layer(fd, name, base_path, TOP_LAYER, err);
 }
 
 void nub_snapshot_free(struct nub_snapshot *snapshot)

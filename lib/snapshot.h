@@ -29,6 +29,9 @@ int nub_snapshot_map(const struct nub_snapshot *snapshot, uint64_t gpa, uint64_t
 int nub_snapshot_read(const struct nub_snapshot *snapshot, uint64_t gpa, void *bytes, uint64_t size,
                       struct nub_error *err);
 
+/* Bytes of [gpa, gpa + size) of the image that are no holes, in the file or layer that they come from. */
+uint64_t nub_snapshot_stored_bytes(const struct nub_snapshot *snapshot, uint64_t gpa, uint64_t size);
+
 /* Is the file, and every layer below it, still as it was when it was opened? Error: IO, naming the file. */
 int nub_snapshot_unchanged(const struct nub_snapshot *snapshot, struct nub_error *err);
 

@@ -43,7 +43,7 @@ static int add_piece(void *context, const struct nub_pt_item *item, struct nub_e
 {
 	struct page_map *map = context;
 	const struct nub_mapping *leaf = &item->leaf;
-	struct piece *last = map->count ? &map->pieces[map->count - 1] : NULL;
+	struct piece *last = map->pieces && map->count ? &map->pieces[map->count - 1] : NULL;
 
 	if (item->shared || leaf->gpa < NUB_BASE_ADDRESS || leaf->gpa >= map->snapshot->meta.image_end_gpa)
 		return 0;
@@ -52,7 +52,7 @@ static int add_piece(void *context, const struct nub_pt_item *item, struct nub_e
 		last->size += leaf->size;
 		return 0;
 	}
-	if (map->count == map->capacity) {
+	if (!map->pieces || map->count == map->capacity) {
 		const size_t capacity = map->capacity ? 2 * map->capacity : 64;
 		struct piece *pieces = reallocarray(map->pieces, capacity, sizeof(*pieces));
 		if (!pieces)
@@ -129,7 +129,7 @@ static uint32_t first_run(const struct nub_snapshot_meta *meta, uint64_t gpa)
 	return low;
 }
 
-static uint64_t stored_bytes(const struct nub_snapshot *snapshot, uint64_t gpa, uint64_t size)
+uint64_t nub_snapshot_stored_bytes(const struct nub_snapshot *snapshot, uint64_t gpa, uint64_t size)
 {
 	const struct nub_snapshot_meta *meta = &snapshot->meta;
 	const uint64_t end = gpa + size;
@@ -143,7 +143,7 @@ static uint64_t stored_bytes(const struct nub_snapshot *snapshot, uint64_t gpa, 
 		const bool has_run = i < meta->run_count && meta->runs[i].gpa < end;
 		const uint64_t start = has_run ? meta->runs[i].gpa : end;
 		if (gpa < start)
-			bytes += stored_bytes(snapshot->base, gpa, start - gpa);
+			bytes += nub_snapshot_stored_bytes(snapshot->base, gpa, start - gpa);
 		gpa = gpa > start ? gpa : start;
 		if (has_run) {
 			const uint64_t run_end = start + meta->runs[i].pages * NUB_PAGE_SIZE;
@@ -158,7 +158,7 @@ static uint64_t stored_bytes(const struct nub_snapshot *snapshot, uint64_t gpa, 
 int nub_snapshot_stored(const struct nub_snapshot *snapshot, uint64_t *stored, struct nub_error *err)
 {
 	const struct nub_snapshot_info *info = &snapshot->info;
-	struct page_map map;
+	struct page_map map = { 0 };
 
 	memset(stored, 0, info->region_count * sizeof(*stored));
 	const int result = make_map(&map, snapshot, err);
@@ -171,7 +171,8 @@ int nub_snapshot_stored(const struct nub_snapshot *snapshot, uint64_t *stored, s
 			const uint64_t to = piece_end < region_end ? piece_end : region_end;
 			/* What further spaces have for themselves lies in no region. */
 			if (region->gva != 0 && piece->space == 0 && from < to)
-				stored[j] += stored_bytes(snapshot, piece->gpa + (from - piece->gva), to - from);
+				stored[j] +=
+				    nub_snapshot_stored_bytes(snapshot, piece->gpa + (from - piece->gva), to - from);
 		}
 	release_map(&map);
 	return result;

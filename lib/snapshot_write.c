@@ -12,6 +12,7 @@
 #include "sandbox.h"
 #include "snapshot.h"
 #include "snapshot_output.h"
+#include "untouched.h"
 #include "util.h"
 
 /* Bytes of the image that are stored: a run of pages that lie together in the guest's memory, too. */
@@ -25,6 +26,14 @@ struct patch {
 	uint64_t gpa, value;
 };
 
+/* A copy of guest memory that lies in files: these may shrink while it is looked at. */
+struct window {
+	uint8_t *bytes; /* owned; WINDOW_SIZE, NULL until it is needed */
+	uint64_t gpa, size;
+};
+enum { WINDOW_SIZE = 2 << 20 };
+_Static_assert(WINDOW_SIZE == NUB_LARGE_PAGE_SIZE, "the largest page fits");
+
 struct writer {
 	struct nub_sandbox *sandbox;
 	const struct nub_snapshot_options *options;
@@ -33,6 +42,7 @@ struct writer {
 	struct extent *extents; /* owned; ascending */
 	size_t extent_count, extent_capacity;
 	uint8_t *patched; /* owned: copies of the pages that have patches */
+	struct window window;
 	struct nub_buffer metadata;
 	uint64_t stored; /* bytes of pages */
 };
@@ -81,25 +91,30 @@ static int add_run(struct nub_snapshot_meta *meta, uint64_t gpa, struct nub_erro
 	return 0;
 }
 
+/* A page of the image: its bytes, and where the kernel finds them when it writes the file. */
+struct view {
+	const uint8_t *bytes, *source;
+};
+
 /* One page of the image: into the hash, and into the file unless it is zero, or its base has it already. */
-static int take_page(struct writer *writer, struct nub_memory_hasher *hasher, uint64_t gpa, const uint8_t *bytes,
+static int take_page(struct writer *writer, struct nub_memory_hasher *hasher, uint64_t gpa, struct view page,
                      struct nub_error *err)
 {
 	const struct nub_snapshot *base = writer->options->base;
-	const bool zero = nub_page_is_zero(bytes);
+	const bool zero = nub_page_is_zero(page.bytes);
 	uint8_t below[NUB_PAGE_SIZE];
 
 	if (!zero)
-		nub_memory_hasher_page(hasher, gpa, bytes);
+		nub_memory_hasher_page(hasher, gpa, page.bytes);
 	if (!base)
-		return zero ? 0 : add_extent(writer, gpa, bytes, err);
+		return zero ? 0 : add_extent(writer, gpa, page.source, err);
 	if (nub_snapshot_read(base, gpa, below, sizeof(below), err) < 0)
 		return -1;
-	if (memcmp(below, bytes, sizeof(below)) == 0)
+	if (memcmp(below, page.bytes, sizeof(below)) == 0)
 		return 0;
 	if (add_run(&writer->meta, gpa, err) < 0)
 		return -1;
-	return zero ? 0 : add_extent(writer, gpa, bytes, err);
+	return zero ? 0 : add_extent(writer, gpa, page.source, err);
 }
 
 /* Pages of zeros between the captured ones: only a base can have something else there. */
@@ -109,14 +124,14 @@ static int take_gap(struct writer *writer, struct nub_memory_hasher *hasher, uin
 	static const uint8_t zeros[NUB_PAGE_SIZE];
 
 	for (uint64_t gpa = from; writer->options->base && gpa < to; gpa += NUB_PAGE_SIZE)
-		if (take_page(writer, hasher, gpa, zeros, err) < 0)
+		if (take_page(writer, hasher, gpa, (struct view){ zeros, zeros }, err) < 0)
 			return -1;
 	return 0;
 }
 
 /* The page as the image has it: a copy when a patch lies in it. */
-static const uint8_t *patched_page(struct writer *writer, const struct patch *patches, unsigned count, uint64_t gpa,
-                                   const uint8_t *bytes)
+static struct view patched_page(struct writer *writer, const struct patch *patches, unsigned count, uint64_t gpa,
+                                struct view page)
 {
 	uint8_t *copy = NULL;
 
@@ -126,35 +141,110 @@ static const uint8_t *patched_page(struct writer *writer, const struct patch *pa
 		if (!copy) {
 			copy = writer->patched;
 			writer->patched += NUB_PAGE_SIZE;
-			memcpy(copy, bytes, NUB_PAGE_SIZE);
+			memcpy(copy, page.bytes, NUB_PAGE_SIZE);
 		}
 		memcpy(copy + (patches[i].gpa - gpa), &patches[i].value, sizeof(uint64_t));
 	}
-	return copy ? copy : bytes;
+	return copy ? (struct view){ copy, copy } : page;
+}
+
+/* The bytes of image page `index`, to look at: where they are, or in the window, with as many of the pages that follow as
+ * lie after it in memory and fit. What is written to the file comes from where they are: the kernel reads it. */
+static const uint8_t *look_at(struct writer *writer, size_t index, struct nub_error *err)
+{
+	const struct nub_capture *capture = &writer->capture;
+	const struct nub_memory *memory = &writer->sandbox->memory;
+	const struct nub_captured_page *page = &capture->image[index];
+	struct window *window = &writer->window;
+	const size_t count = capture->small_count + capture->large_count;
+	uint64_t size = 0;
+
+	if (!nub_memory_from_file(memory, page->old_gpa))
+		return nub_memory_at(memory, page->old_gpa, page->size);
+	if (page->old_gpa >= window->gpa && nub_range_in(page->old_gpa - window->gpa, page->size, window->size))
+		return window->bytes + (page->old_gpa - window->gpa);
+	for (size_t i = index; i < count && capture->image[i].old_gpa == page->old_gpa + size &&
+	                       size + capture->image[i].size <= WINDOW_SIZE &&
+	                       nub_memory_at(memory, page->old_gpa, size + capture->image[i].size);
+	     i++)
+		size += capture->image[i].size;
+	if (!window->bytes)
+		window->bytes = malloc(WINDOW_SIZE);
+	if (!window->bytes) {
+		nub_fail_errno(err, NUB_E_NO_MEMORY, "snapshot: window of %d bytes", WINDOW_SIZE);
+		return NULL;
+	}
+	window->size = 0;
+	if (nub_memory_copy(memory, page->old_gpa, window->bytes, size, err) < 0)
+		return NULL;
+	window->gpa = page->old_gpa;
+	window->size = size;
+	return window->bytes;
+}
+
+/* The pages of image page `index`. What nobody has touched is not looked at. */
+static int take_captured(struct writer *writer, struct nub_memory_hasher *hasher, struct nub_untouched *untouched,
+                         size_t index, const struct patch *patches, unsigned patch_count, struct nub_error *err)
+{
+	const struct nub_captured_page *page = &writer->capture.image[index];
+	const uint8_t *source = nub_memory_at(&writer->sandbox->memory, page->old_gpa, page->size);
+	const uint8_t *bytes = NULL;
+
+	for (uint64_t at = 0; at < page->size; at += NUB_PAGE_SIZE) {
+		const uint64_t gpa = page->new_gpa + at;
+		int result;
+
+		if (nub_untouched_page(untouched, page->old_gpa + at)) {
+			result = take_gap(writer, hasher, gpa, gpa + NUB_PAGE_SIZE, err);
+		} else {
+			bytes = bytes ? bytes : look_at(writer, index, err);
+			if (!bytes)
+				return -1;
+			const struct view view = { bytes + at, source + at };
+			result =
+			    take_page(writer, hasher, gpa, patched_page(writer, patches, patch_count, gpa, view), err);
+		}
+		if (result < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int take_pages(struct writer *writer, struct nub_memory_hasher *hasher, const struct patch *patches,
+                      unsigned patch_count, struct nub_error *err)
+{
+	const struct nub_capture *capture = &writer->capture;
+	const size_t count = capture->small_count + capture->large_count;
+	struct nub_untouched untouched;
+	uint64_t gpa = NUB_BASE_ADDRESS;
+	int result = 0;
+
+	nub_untouched_init(&untouched, &writer->sandbox->memory.snapshot, writer->sandbox->snapshot);
+	for (size_t i = 0; result == 0 && i < count; i++) {
+		const struct nub_captured_page *page = &capture->image[i];
+		result = take_gap(writer, hasher, gpa, page->new_gpa, err);
+		if (result == 0)
+			result = take_captured(writer, hasher, &untouched, i, patches, patch_count, err);
+		gpa = page->new_gpa + page->size;
+	}
+	nub_untouched_release(&untouched);
+	return result;
 }
 
 static int take_memory(struct writer *writer, const struct patch *patches, unsigned patch_count, struct nub_error *err)
 {
 	const struct nub_capture *capture = &writer->capture;
-	const size_t count = capture->small_count + capture->large_count;
 	struct nub_memory_hasher *hasher = nub_memory_hasher_create(err);
-	uint64_t gpa = NUB_BASE_ADDRESS;
-	int result = hasher ? 0 : -1;
 
-	for (size_t i = 0; result == 0 && i < count; i++) {
-		const struct nub_captured_page *page = &capture->image[i];
-		const uint8_t *bytes = nub_memory_at(&writer->sandbox->memory, page->old_gpa, page->size);
-		result = take_gap(writer, hasher, gpa, page->new_gpa, err);
-		for (uint64_t at = 0; result == 0 && at < page->size; at += NUB_PAGE_SIZE)
-			result =
-			    take_page(writer, hasher, page->new_gpa + at,
-			              patched_page(writer, patches, patch_count, page->new_gpa + at, bytes + at), err);
-		gpa = page->new_gpa + page->size;
+	if (!hasher)
+		return -1;
+	int result = take_pages(writer, hasher, patches, patch_count, err);
+	for (uint64_t at = 0; result == 0 && at < capture->tables.size; at += NUB_PAGE_SIZE) {
+		const uint8_t *table = capture->tables.tables + at;
+		const struct view view = { table, table };
+		result = take_page(writer, hasher, capture->layout.data_end_gpa + at, view, err);
 	}
-	for (uint64_t at = 0; result == 0 && at < capture->tables.size; at += NUB_PAGE_SIZE)
-		result = take_page(writer, hasher, capture->layout.data_end_gpa + at, capture->tables.tables + at, err);
-	if (hasher)
-		writer->meta.memory_hash = nub_memory_hasher_digest(hasher);
+	writer->meta.memory_hash = nub_memory_hasher_digest(hasher);
 	nub_memory_hasher_free(hasher);
 	return result;
 }
@@ -200,7 +290,8 @@ static int fill_names(struct writer *writer, struct nub_error *err)
 	meta->host_functions = calloc(options->host_function_count + 1, sizeof(*meta->host_functions));
 	if (!meta->guest_path || !meta->functions || !meta->host_functions)
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "snapshot: names");
-	memcpy(meta->functions, guest->functions, guest->function_count * sizeof(*meta->functions));
+	if (guest->function_count > 0)
+		memcpy(meta->functions, guest->functions, guest->function_count * sizeof(*meta->functions));
 	meta->function_count = (uint32_t)guest->function_count;
 	for (size_t i = 0; i < options->host_function_count; i++) {
 		meta->host_functions[i] = strdup(options->host_functions[i]);
@@ -387,16 +478,17 @@ int nub_snapshot_write(struct nub_sandbox *sandbox, const struct nub_snapshot_op
 {
 	struct writer writer = { .sandbox = sandbox, .options = options };
 
-	/* Before memory is read through its mapping, which a file that was cut ends with a signal; and afterwards. */
+	/* Tables that a file which was cut no longer has are not there for a walk: an image without their pages is none. */
 	int result = sandbox->snapshot ? nub_snapshot_unchanged(sandbox->snapshot, err) : 0;
 	if (result == 0)
 		result = write_snapshot(&writer, fd, err);
-	if (result == 0 && sandbox->snapshot)
-		result = nub_snapshot_unchanged(sandbox->snapshot, err);
+	if (sandbox->snapshot && nub_snapshot_unchanged(sandbox->snapshot, err) < 0)
+		result = -1;
 	nub_capture_release(&writer.capture);
 	nub_snapshot_meta_release(&writer.meta);
 	nub_buffer_release(&writer.metadata);
 	free(writer.extents);
+	free(writer.window.bytes);
 	return result;
 }
 

@@ -16,6 +16,7 @@ struct dump_options {
 	bool json, map, raw;
 	const char *base; /* NULL: none */
 	const char *core; /* where to write one; NULL: nowhere */
+	const char *svg;  /* likewise */
 	bool read;
 	uint64_t gva, size;
 };
@@ -61,6 +62,12 @@ const struct nub_option nub_dump_options[] = {
 	  .parse = nub_option_text,
 	  .help = "turn a snapshot into a core, for gdb" },
 	{ .name = "map", FIELD(map), .parse = nub_option_flag, .help = "draw the memory" },
+	{ .name = "svg",
+	  .arg = "FILE",
+	  .file = true,
+	  FIELD(svg),
+	  .parse = nub_option_text,
+	  .help = "write a picture of the memory there, for a report" },
 	{ .name = "json", FIELD(json), .parse = nub_option_flag, .help = "print all of it as one JSON object" },
 	{ .name = "base",
 	  .arg = "FILE",
@@ -74,7 +81,8 @@ const struct nub_option nub_dump_options[] = {
 
 static int check(const struct dump_options *options, struct nub_error *err)
 {
-	const int chosen = options->read + (options->core != NULL) + options->map + options->json;
+	const int chosen =
+	    options->read + (options->core != NULL) + options->map + (options->svg != NULL) + options->json;
 
 	if (options->raw && !options->read) {
 		nub_refuse(err, NUB_E_USAGE, "--raw: nothing is read");
@@ -82,7 +90,7 @@ static int check(const struct dump_options *options, struct nub_error *err)
 	}
 	if (chosen <= 1)
 		return 0;
-	nub_refuse(err, NUB_E_USAGE, "dump: --read, --core, --map and --json are %d answers at once", chosen);
+	nub_refuse(err, NUB_E_USAGE, "dump: --read, --core, --map, --svg and --json are %d answers at once", chosen);
 	return nub_advise(err, "ask for one of them at a time");
 }
 
@@ -102,6 +110,8 @@ static int dump(const struct dump_options *options, struct nub_dump_file *file, 
 		return nub_print_json(nub_json_dump(file), err);
 	if (options->map)
 		return nub_dump_draw(info, err);
+	if (options->svg != NULL)
+		return nub_dump_picture(file, options->svg, err);
 	nub_dump_print_identity(file);
 	printf("\nregions\n");
 	nub_dump_print_regions(info);

@@ -27,6 +27,9 @@ void nub_dump_print_identity(const struct nub_dump_file *file);
 void nub_dump_print_regions(const struct nub_dump_info *info);
 int nub_dump_draw(const struct nub_dump_info *info, struct nub_error *err);
 
+/* Its memory as a picture in `path`. Errors: NO_MEMORY, IO. */
+int nub_dump_picture(const struct nub_dump_file *file, const char *path, struct nub_error *err);
+
 /* All of it. */
 struct json_object *nub_json_dump(const struct nub_dump_file *file);
 

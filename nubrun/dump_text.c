@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "crash_text.h"
 #include "dump.h"
@@ -137,6 +138,6 @@ int nub_dump_draw(const struct nub_dump_info *info, struct nub_error *err)
 	for (size_t i = 0; i < info->region_count; i++)
 		regions[i] = info->regions[i].region;
 	qsort(regions, info->region_count, sizeof(*regions), compare_gpas);
-	nub_memory_map_draw(stdout, regions, info->region_count);
+	nub_memory_map_draw(stdout, regions, info->region_count, nub_wants_colour(STDOUT_FILENO));
 	return nub_print_end(err);
 }

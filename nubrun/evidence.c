@@ -168,12 +168,12 @@ char *nub_evidence_take(struct nub_evidence *evidence, struct nub_sandbox *sandb
 	return NULL;
 }
 
-void nub_evidence_log(struct nub_evidence *evidence, const struct nub_log_record *record)
+void nub_evidence_log(struct nub_evidence *evidence, const struct nub_log_record *record, uint64_t ns)
 {
 	struct json_object **place = &evidence->records[evidence->record_count++ % NUB_EVIDENCE_RECORDS];
 
 	json_object_put(*place);
-	*place = nub_json_log(record);
+	*place = nub_json_log(record, ns);
 }
 
 void nub_evidence_release(struct nub_evidence *evidence)

@@ -45,7 +45,8 @@ void nub_evidence_listen(struct nub_evidence *evidence, struct nub_sandbox *sand
 /* The guest stands still. A malloc'd line for people when it was asked to by signal, or NULL. */
 char *nub_evidence_take(struct nub_evidence *evidence, struct nub_sandbox *sandbox, const struct nub_outcome *outcome);
 
-void nub_evidence_log(struct nub_evidence *evidence, const struct nub_log_record *record);
+/* A log record of the guest came, `ns` after the start of the command. */
+void nub_evidence_log(struct nub_evidence *evidence, const struct nub_log_record *record, uint64_t ns);
 
 /* The guest's image, found by path and build id where it was restored; NULL when it is not there. */
 const struct nub_image *nub_evidence_image(struct nub_evidence *evidence);

@@ -9,6 +9,7 @@
 #include "fail.h"
 #include "json_status.h"
 #include "json_value.h"
+#include "report.h"
 #include "stream.h"
 #include "text.h"
 #include "util.h"
@@ -64,9 +65,9 @@ static char *log_text(const struct nub_log_record *record, size_t *size)
 	return length < 0 ? NULL : line;
 }
 
-static char *log_json(const struct nub_log_record *record, size_t *size)
+static char *log_json(const struct nub_log_record *record, uint64_t ns, size_t *size)
 {
-	struct json_object *object = nub_json_log(record);
+	struct json_object *object = nub_json_log(record, ns);
 	char *line = nub_json_text(object, false, size);
 
 	json_object_put(object);
@@ -77,8 +78,9 @@ static int log_record(void *context, const struct nub_log_record *record, struct
 {
 	struct nub_guest_io *io = context;
 	size_t size = 0;
-	nub_evidence_log(io->evidence, record);
-	NUB_AUTO_FREE char *line = io->json_log ? log_json(record, &size) : log_text(record, &size);
+	const uint64_t ns = nub_now_ns() - io->start_ns;
+	nub_evidence_log(io->evidence, record, ns);
+	NUB_AUTO_FREE char *line = io->json_log ? log_json(record, ns, &size) : log_text(record, &size);
 
 	if (line == NULL)
 		return nub_refuse(err, NUB_E_NO_MEMORY, "out of memory for a log record");
@@ -91,6 +93,30 @@ static int call(void *context, const char *name, const struct nub_value *args, u
                 enum nub_type result_type, struct nub_value *result, struct nub_error *err)
 {
 	return nub_host_fn_call(context, name, args, arg_count, result_type, result, err);
+}
+
+static int trace_record(void *context, const struct nub_trace_record *record, struct nub_error *err)
+{
+	struct nub_guest_io *io = context;
+
+	(void)err;
+	nub_trace_file_record(io->trace, record);
+	return 0;
+}
+
+static void exit_served(void *context, const struct nub_exit *exit)
+{
+	struct nub_guest_io *io = context;
+	struct nub_error ignored = { 0 };
+	char line[256];
+
+	nub_trace_file_exit(io->trace, exit);
+	if (!io->show_exits)
+		return;
+	nub_exit_line(exit, line, sizeof(line));
+	/* Whoever closed stderr does not want to read this. */
+	if (!io->stderr_open || nub_guest_io_write(io, STDERR_FILENO, "\n", 1, &ignored) == 0)
+		nub_guest_io_write(io, STDERR_FILENO, line, strlen(line), &ignored);
 }
 
 /* Evidence is on its way to a file, whatever becomes of it: a guest that goes on is not disturbed by a full disk. */
@@ -109,7 +135,13 @@ static int stopped(void *context, struct nub_sandbox *sandbox, const struct nub_
 struct nub_host_ops nub_guest_io_ops(struct nub_guest_io *io)
 {
 	return (struct nub_host_ops){
-		.context = io, .output = output, .log = log_record, .call = call, .stopped = stopped
+		.context = io,
+		.output = output,
+		.log = log_record,
+		.call = call,
+		.stopped = stopped,
+		.trace = io->trace != NULL ? trace_record : NULL,
+		.exit = io->trace != NULL || io->show_exits ? exit_served : NULL,
 	};
 }
 

@@ -1,15 +1,20 @@
-/* What a running guest may do to its host: print, log, and call the functions that the command line offers. */
+/* What a running guest may do to its host: print, log, and call the functions that the command line offers; and what is
+ * told of its exits. */
 #ifndef NUBRUN_GUEST_IO_H
 #define NUBRUN_GUEST_IO_H
 
 #include "evidence.h"
 #include "nub.h"
 #include "parse.h"
+#include "trace.h"
 
 struct nub_guest_io {
 	const struct nub_sandbox *sandbox; /* NULL until it is made; its time-out limits writes and commands */
 	int stdout_fd;                     /* where the guest's stdout goes */
 	bool json_log;
+	uint64_t start_ns;            /* what the times of log records are counted from */
+	bool show_exits;              /* a line on stderr for each */
+	struct nub_trace_file *trace; /* NULL: none is written */
 	const struct nub_host_fn *functions;
 	size_t function_count;
 	bool stdout_open, stderr_open; /* the last write to that descriptor ended within a line */

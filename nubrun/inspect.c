@@ -12,6 +12,12 @@ const struct nub_option nub_inspect_options[] = {
 	  FIELD(map),
 	  .parse = nub_option_flag,
 	  .help = "draw the memory that the guest will have, or that the snapshot holds" },
+	{ .name = "svg",
+	  .arg = "FILE",
+	  .file = true,
+	  FIELD(svg),
+	  .parse = nub_option_text,
+	  .help = "write a picture of it there, for a report" },
 	{ .name = "json", FIELD(json), .parse = nub_option_flag, .help = "print all of it as one JSON object" },
 	{ .name = "verify",
 	  FIELD(verify),
@@ -59,7 +65,7 @@ static int inspect(const struct nub_inspect_options *options, const char *path, 
 		return refuse_option(given, path, "snapshot, whose memory is laid out already", err);
 	if (options->diff == NULL)
 		return nub_inspect_snapshot(options, path, err);
-	if (options->map || options->verify || options->base != NULL) {
+	if (options->map || options->svg != NULL || options->verify || options->base != NULL) {
 		nub_refuse(err, NUB_E_USAGE, "--diff: goes with no other option but --json");
 		return nub_advise(err, "inspect each of the two alone");
 	}

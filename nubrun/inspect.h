@@ -9,6 +9,7 @@
 struct nub_inspect_options {
 	struct nub_guest_options guest;
 	bool map, json, verify;
+	const char *svg;  /* NULL: none */
 	const char *base; /* NULL: none */
 	const char *diff; /* the snapshot to compare with; NULL: none */
 };

@@ -12,6 +12,12 @@ static int describe(const struct nub_inspect_options *options, const struct nub_
 	uint64_t total = 0;
 	char size[32];
 
+	if (options->svg != NULL) {
+		if (nub_dump_picture(file, options->svg, err) != 0)
+			return -1;
+		if (!options->map && !options->json)
+			return 0;
+	}
 	if (options->json)
 		return nub_print_json(nub_json_dump(file), err);
 	if (options->map)

@@ -3,12 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "call.h"
 #include "crash_text.h"
 #include "inspect.h"
 #include "json_describe.h"
 #include "memory_map.h"
+#include "picture.h"
 #include "print.h"
 #include "text.h"
 #include "util.h"
@@ -101,10 +103,17 @@ static int describe(const struct nub_inspect_options *options, struct nub_guest 
 	NUB_AUTO_FREE struct nub_region *regions = nub_plan_regions(&guest->config, guest->image, &count, err);
 	if (regions == NULL)
 		return -1;
+	if (options->svg != NULL) {
+		const struct nub_picture picture = { .title = path, .regions = regions, .region_count = count };
+		if (nub_picture_write(&picture, options->svg, err) != 0)
+			return -1;
+		if (!options->map && !options->json)
+			return 0;
+	}
 	if (options->json)
 		return nub_print_json(nub_json_image(path, guest->image, regions, count), err);
 	if (options->map)
-		nub_memory_map_draw(stdout, regions, count);
+		nub_memory_map_draw(stdout, regions, count, nub_wants_colour(STDOUT_FILENO));
 	else
 		print_text(path, nub_image_info(guest->image), regions, count);
 	return nub_print_end(err);

@@ -3,12 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "crash_text.h"
 #include "fail.h"
 #include "inspect.h"
 #include "json_snapshot.h"
 #include "memory_map.h"
+#include "picture.h"
 #include "print.h"
 #include "snapshot_file.h"
 #include "text.h"
@@ -111,10 +113,19 @@ static int describe(const struct nub_inspect_options *options, const struct nub_
 	if ((options->verify && nub_snapshot_verify(snapshot, err) != 0) ||
 	    nub_snapshot_stored(snapshot, stored, err) != 0)
 		return -1;
+	if (options->svg != NULL) {
+		const struct nub_picture picture = { .title = path,
+			                             .regions = info->regions,
+			                             .region_count = info->region_count };
+		if (nub_picture_write(&picture, options->svg, err) != 0)
+			return -1;
+		if (!options->map && !options->json)
+			return 0;
+	}
 	if (options->json)
 		return nub_print_json(nub_json_snapshot_answer(path, info, stored, options->verify), err);
 	if (options->map)
-		nub_stored_map_draw(stdout, info->regions, stored, info->region_count);
+		nub_stored_map_draw(stdout, info->regions, stored, info->region_count, nub_wants_colour(STDOUT_FILENO));
 	else
 		print_text(path, info, stored, options->verify);
 	return nub_print_end(err);

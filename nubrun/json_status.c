@@ -252,7 +252,7 @@ struct json_object *nub_json_status(const struct nub_report *report)
 	return object;
 }
 
-struct json_object *nub_json_log(const struct nub_log_record *record)
+struct json_object *nub_json_log(const struct nub_log_record *record, uint64_t ns)
 {
 	struct json_object *object = json_object_new_object();
 
@@ -260,5 +260,6 @@ struct json_object *nub_json_log(const struct nub_log_record *record)
 	add(object, "source", nub_json_cstring(record->source));
 	add_count(object, "line", record->line);
 	add(object, "message", nub_json_cstring(record->message));
+	add_count(object, "time_us", ns / 1000);
 	return object;
 }

@@ -23,8 +23,8 @@ struct json_object *nub_json_error(const struct nub_error *error);
 /* One region: type, flags, gpa, gva, size. A gpa is null in a snapshot, where pages lie anywhere. */
 struct json_object *nub_json_region(const struct nub_region *region);
 
-/* A log record of the guest's. */
-struct json_object *nub_json_log(const struct nub_log_record *record);
+/* A log record of the guest's, and when it came: nanoseconds from the start of the command. */
+struct json_object *nub_json_log(const struct nub_log_record *record, uint64_t ns);
 
 const char *nub_status_name(enum nub_status status);
 const char *nub_log_level_name(unsigned level);

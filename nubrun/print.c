@@ -2,10 +2,20 @@
 #include "print.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "fail.h"
 #include "json_value.h"
 #include "util.h"
+
+bool nub_wants_colour(int fd)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return isatty(fd) && (no_color == NULL || no_color[0] == '\0') && (term == NULL || strcmp(term, "dumb") != 0);
+}
 
 int nub_print_end(struct nub_error *err)
 {

@@ -1,10 +1,15 @@
-/* Answers on stdout: printed through stdio, then flushed and checked once. */
+/* Answers on stdout: printed through stdio, then flushed and checked once. In colour where that is wanted. */
 #ifndef NUBRUN_PRINT_H
 #define NUBRUN_PRINT_H
+
+#include <stdbool.h>
 
 #include "nub.h"
 
 struct json_object;
+
+/* Is `fd` a terminal that shows colours, to someone who wants them (NO_COLOR, TERM=dumb)? */
+bool nub_wants_colour(int fd);
 
 /* Flush stdout; an error when anything of it could not be written. */
 int nub_print_end(struct nub_error *err);

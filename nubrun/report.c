@@ -11,6 +11,7 @@
 #include "fail.h"
 #include "json_status.h"
 #include "json_value.h"
+#include "print.h"
 #include "status_file.h"
 #include "stream.h"
 #include "text.h"
@@ -28,7 +29,7 @@ int nub_report_check_target(struct nub_report *report, struct nub_error *err)
 {
 	bool file = report->status_path != NULL && strcmp(report->status_path, "-") != 0;
 
-	if (!file || nub_status_file_check(report->status_path, err) == 0)
+	if (!file || nub_status_file_check("status", report->status_path, err) == 0)
 		return 0;
 	/* It failed once; the status goes to stderr. */
 	report->status_path = NULL;
@@ -49,6 +50,21 @@ static const char *general_hint(enum nub_error_kind kind)
 		return "give the guest larger buffers: --input for what it gets, --output for what it sends";
 	case NUB_E_NO_MEMORY:
 		return "free memory on this host, or give the guest less";
+	case NUB_E_ELF_NOTE:
+	case NUB_E_ELF_ENTRY:
+	case NUB_E_ELF_SEGMENT:
+	case NUB_E_ELF_ADDRESS:
+	case NUB_E_ELF_RELOCATION:
+	case NUB_E_ELF_EXPORTS:
+	case NUB_E_ELF_NO_LOAD:
+	case NUB_E_ELF_TYPE:
+		return "link it with the guest runtime and its nub.ld; see nub-guest(7)";
+	case NUB_E_ELF_SIZE:
+		return "give the guest large data with --map, not in its segments";
+	case NUB_E_ELF_CLASS:
+	case NUB_E_ELF_HEADER:
+	case NUB_E_ELF_TRUNCATED:
+		return "the file is damaged: copy or build it again";
 	case NUB_E_ELF_WX:
 		return "link it with separate segments, or add --allow-wx";
 	default:
@@ -64,13 +80,6 @@ int nub_report_error(struct nub_report *report, const struct nub_error *err)
 	if (report->error.hint[0] == '\0')
 		snprintf(report->error.hint, sizeof(report->error.hint), "%s", general_hint(err->kind));
 	return -1;
-}
-
-static bool wants_colour(void)
-{
-	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-
-	return (no_color == NULL || no_color[0] == '\0') && (term == NULL || strcmp(term, "dumb") != 0);
 }
 
 /* What a person reads of a report: "hello.elf: exit 3", an error and its cure, a crash. */
@@ -126,7 +135,7 @@ static int write_for_people(const struct nub_report *report)
 	NUB_AUTO_FREE char *more = report->verbose > 0 ? details(report) : NULL;
 	bool good =
 	    report->status == NUB_STATUS_OK || (report->status == NUB_STATUS_GUEST_EXIT && report->exit_code == 0);
-	bool colour = wants_colour();
+	bool colour = nub_wants_colour(STDERR_FILENO);
 	NUB_AUTO_FREE char *line = NULL;
 
 	if (clean == NULL || asprintf(&line, "%s%snubrun: %s%s\n%s", report->stderr_open ? "\n" : "",
@@ -157,7 +166,7 @@ static int write_json(const struct nub_report *report, struct nub_error *err)
 		return 0;
 	}
 	if (strcmp(report->status_path, "-") != 0)
-		return nub_status_file_write(report->status_path, text, size, err);
+		return nub_status_file_write("status", report->status_path, text, size, err);
 	if (nub_write_all(STDOUT_FILENO, text, size) == 0)
 		return 0;
 	nub_refuse_errno(err, "stdout");

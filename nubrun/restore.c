@@ -11,7 +11,8 @@ static int restore(struct nub_session *session, int argc, char **argv, struct nu
 	    nub_report_check_target(session->report, err) != 0 ||
 	    nub_session_open_snapshot(session, argv[0], session->options.base, err) != 0 ||
 	    nub_session_prepare(session, argc, argv, err) != 0 ||
-	    nub_session_run(session, argc, argv, &outcome, err) != 0 || nub_outcome_note(session, &outcome, err) != 0)
+	    nub_session_run(session, argc, argv, &outcome, err) != 0 || nub_outcome_note(session, &outcome, err) != 0 ||
+	    nub_session_draw(session, &outcome, err) != 0)
 		return -1;
 	return nub_session_save(session, &outcome, err);
 }

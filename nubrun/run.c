@@ -9,7 +9,8 @@ static int run(struct nub_session *session, int argc, char **argv, struct nub_er
 
 	if (nub_run_options_check(&session->options, err) != 0 || nub_report_check_target(session->report, err) != 0 ||
 	    nub_session_open_guest(session, argv[0], err) != 0 || nub_session_prepare(session, argc, argv, err) != 0 ||
-	    nub_session_run(session, argc, argv, &outcome, err) != 0 || nub_outcome_note(session, &outcome, err) != 0)
+	    nub_session_run(session, argc, argv, &outcome, err) != 0 || nub_outcome_note(session, &outcome, err) != 0 ||
+	    nub_session_draw(session, &outcome, err) != 0)
 		return -1;
 	return nub_session_save(session, &outcome, err);
 }

@@ -125,7 +125,20 @@ static int parse_seed(const struct nub_option *option, const char *value, void *
 	      FIELD(log_format),                                                                                       \
 	      .parse = nub_option_choice,                                                                              \
 	      .help = "text (default), or json: an object a line" },                                                   \
+	    { .name = "trace",                                                                                         \
+	      .arg = "FILE",                                                                                           \
+	      .file = true,                                                                                            \
+	      FIELD(trace),                                                                                            \
+	      .parse = nub_option_text,                                                                                \
+	      .help = "write what takes which time there: for chrome://tracing, Perfetto" },                           \
+	    { .name = "svg",                                                                                           \
+	      .arg = "FILE",                                                                                           \
+	      .file = true,                                                                                            \
+	      FIELD(svg),                                                                                              \
+	      .parse = nub_option_text,                                                                                \
+	      .help = "draw the memory there as the run leaves it, with the place of a crash" },                       \
 	    { .name = "status",                                                                                        \
+                                                                                                                       \
 	      .arg = "FILE",                                                                                           \
 	      .file = true,                                                                                            \
 	      FIELD(status),                                                                                           \
@@ -140,7 +153,7 @@ static int parse_seed(const struct nub_option *option, const char *value, void *
 	      .short_name = 'v',                                                                                       \
 	      FIELD(verbose),                                                                                          \
 	      .parse = nub_option_count,                                                                               \
-	      .help = "log level info, and details on a terminal; twice: debug" },                                     \
+	      .help = "log level info, and details on a terminal; twice: debug, every exit" },                         \
 	    NUB_OPTION_HELP,                                                                                           \
 	{                                                                                                              \
 		0                                                                                                      \
@@ -231,6 +244,11 @@ static int check_common(const struct nub_run_options *options, struct nub_error 
 		return nub_advise(err, "leave one of them out");
 	}
 	bool on_stdout = options->output != NULL && strcmp(options->output, "-") == 0;
+	if (options->svg != NULL && strcmp(options->svg, "-") == 0 &&
+	    (on_stdout || (options->status != NULL && strcmp(options->status, "-") == 0))) {
+		nub_refuse(err, NUB_E_USAGE, "--svg: stdout is where the %s goes", on_stdout ? "snapshot" : "status");
+		return nub_advise(err, "name a file");
+	}
 	if (on_stdout && options->status != NULL && strcmp(options->status, "-") == 0) {
 		nub_refuse(err, NUB_E_USAGE, "--status: stdout is where the snapshot goes");
 		return nub_advise(err, "name a file, or leave it out for stderr");
@@ -273,6 +291,8 @@ int nub_snapshot_options_check(const struct nub_run_options *options, struct nub
 	                    : options->until_checkpoint   ? "until-checkpoint"
 	                    : options->base != NULL       ? "base"
 	                    : options->function_count > 0 ? "host-fn"
+	                    : options->trace != NULL      ? "trace"
+	                    : options->svg != NULL        ? "svg"
 	                                                  : NULL;
 	if (options->flatten && other != NULL) {
 		nub_refuse(err, NUB_E_USAGE,

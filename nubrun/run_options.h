@@ -41,6 +41,8 @@ struct nub_run_options {
 	unsigned log_level;  /* NUB_LOG_*, or NUB_LOG_LEVEL_DEFAULT */
 	unsigned log_format; /* NUB_LOG_FORMAT_* */
 	const char *status;  /* NULL: not given */
+	const char *trace;   /* likewise */
+	const char *svg;     /* likewise */
 	bool quiet;
 	unsigned verbose;
 };

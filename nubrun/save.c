@@ -1,6 +1,7 @@
 /* Where snapshots go from the command line. */
 #include "save.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,12 +24,19 @@ static bool is_stdout(const char *path)
 	return strcmp(path, "-") == 0;
 }
 
-/* A device or a pipe is written to; to replace it by a file would take it away. */
+/* A device or a pipe is written to; to replace it by a file would take it away. A folder is not either. */
 static bool is_special(const char *path)
 {
 	struct stat st;
 
-	return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+	return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
+}
+
+static int refuse_target(const char *path, struct nub_error *err)
+{
+	nub_refuse_errno(err, "%s", path);
+	err->kind = NUB_E_IO;
+	return nub_advise(err, "name a file that can be written");
 }
 
 static int check_terminal(int fd, const char *path, struct nub_error *err)
@@ -40,19 +48,26 @@ static int check_terminal(int fd, const char *path, struct nub_error *err)
 	return nub_advise(err, "name a file with -o, or pipe it to a program");
 }
 
+static int check_special(const char *path, struct nub_error *err)
+{
+	struct stat st;
+
+	errno = stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? EISDIR : 0;
+	if (errno != 0 || access(path, W_OK) != 0)
+		return refuse_target(path, err);
+	/* Only a terminal is opened to be asked: opening a pipe waits for its reader. */
+	NUB_AUTO_CLOSE int fd = S_ISCHR(st.st_mode) ? open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) : -1;
+	return fd < 0 ? 0 : check_terminal(fd, path, err);
+}
+
 int nub_save_check(const char *path, struct nub_error *err)
 {
 	struct nub_replacement file;
 
 	if (is_stdout(path))
 		return check_terminal(STDOUT_FILENO, path, err);
-	if (is_special(path)) {
-		NUB_AUTO_CLOSE int fd = open(path, O_PATH | O_CLOEXEC);
-		if (access(path, W_OK) == 0)
-			return fd < 0 ? 0 : check_terminal(fd, path, err);
-		nub_refuse_errno(err, "%s", path);
-		return nub_advise(err, "name a file that can be written");
-	}
+	if (is_special(path))
+		return check_special(path, err);
 	if (nub_replace_begin(&file, path, err) != 0)
 		return -1;
 	/* Only a try. */
@@ -65,7 +80,7 @@ int nub_save_check(const char *path, struct nub_error *err)
 struct progress {
 	uint64_t shown_ns; /* when something was shown; at first, when saving began */
 	bool terminal, shown;
-	const sigset_t *held; /* signals that end it; NULL when they do so by themselves */
+	sigset_t held; /* signals that end it; empty when they do so by themselves */
 };
 
 static void show(struct progress *progress, uint64_t done, uint64_t total)
@@ -89,8 +104,8 @@ static bool tell(void *context, uint64_t done, uint64_t total)
 	sigset_t pending, ending;
 
 	show(progress, done, total);
-	return progress->held == NULL || sigpending(&pending) != 0 ||
-	       sigandset(&ending, &pending, progress->held) != 0 || sigisemptyset(&ending);
+	return sigpending(&pending) != 0 || sigandset(&ending, &pending, &progress->held) != 0 ||
+	       sigisemptyset(&ending);
 }
 
 /* ---- Saving ---- */
@@ -107,10 +122,9 @@ static int save_file(struct nub_sandbox *sandbox, const struct nub_snapshot *fla
                      struct nub_snapshot_options *options, struct progress *progress, const char *path,
                      struct nub_error *err)
 {
-	sigset_t held, old;
+	sigset_t old;
 
-	nub_hold_signals(&held, &old);
-	progress->held = &held;
+	nub_hold_signals(&progress->held, &old);
 	int failed = flatten != NULL ? nub_snapshot_flatten(flatten, options, path, err)
 	                             : nub_snapshot_save(sandbox, options, path, err);
 	sigprocmask(SIG_SETMASK, &old, NULL);
@@ -122,10 +136,8 @@ static int save_special(struct nub_sandbox *sandbox, const struct nub_snapshot *
 {
 	NUB_AUTO_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 
-	if (fd < 0) {
-		nub_refuse_errno(err, "%s", path);
-		return nub_advise(err, "name a file that can be written");
-	}
+	if (fd < 0)
+		return refuse_target(path, err);
 	return write_to(fd, sandbox, flatten, options, err);
 }
 

@@ -13,6 +13,7 @@
 #include "outcome.h"
 #include "save.h"
 #include "snapshot_file.h"
+#include "status_file.h"
 
 bool nub_session_options(struct nub_session *session, int *argc, char ***argv)
 {
@@ -124,11 +125,15 @@ static void configure(struct nub_session *session)
 {
 	const struct nub_run_options *options = &session->options;
 	struct nub_config *config = &session->guest.config;
-	bool stdout_taken = takes_stdout(options->status) || takes_stdout(options->output);
+	bool stdout_taken =
+	    takes_stdout(options->status) || takes_stdout(options->output) || takes_stdout(options->svg);
 
 	session->io = (struct nub_guest_io){
 		.stdout_fd = stdout_taken ? STDERR_FILENO : STDOUT_FILENO,
 		.json_log = options->log_format == NUB_LOG_FORMAT_JSON,
+		.start_ns = session->report->start_ns,
+		.show_exits = options->verbose > 1 && !options->quiet,
+		.trace = session->trace,
 		.functions = options->functions,
 		.function_count = options->function_count,
 		.evidence = &session->evidence,
@@ -160,6 +165,12 @@ int nub_session_prepare(struct nub_session *session, int argc, char **argv, stru
 		return -1;
 	if (options->verify && nub_snapshot_verify(session->snapshot, err) != 0)
 		return -1;
+	if (options->svg != NULL && nub_status_file_check("svg", options->svg, err) != 0)
+		return -1;
+	/* Last, because it begins a file: what can be refused leaves an old one as it is. */
+	if (options->trace != NULL &&
+	    (session->trace = nub_trace_file_open(options->trace, argv[0], session->report->start_ns, err)) == NULL)
+		return -1;
 	configure(session);
 	return 0;
 }
@@ -172,13 +183,24 @@ static int create(struct nub_session *session, struct nub_error *err)
 	uint64_t start = nub_now_ns();
 
 	report->load_ns = start - report->start_ns;
+	nub_trace_file_phase(session->trace, "load", report->start_ns, start);
 	session->sandbox = session->snapshot != NULL
 	                       ? nub_sandbox_restore(&session->guest.config, session->snapshot, err)
 	                       : nub_sandbox_create(&session->guest.config, session->guest.image, err);
 	report->create_ns = nub_now_ns() - start;
+	nub_trace_file_phase(session->trace, "create", start, start + report->create_ns);
 	session->io.sandbox = session->sandbox;
 	nub_evidence_listen(&session->evidence, session->sandbox);
 	return session->sandbox != NULL ? 0 : -1;
+}
+
+/* The guest has run from `start` until now. */
+static void note_run(struct nub_session *session, uint64_t start)
+{
+	session->report->run_ns = nub_now_ns() - start;
+	nub_trace_file_phase(session->trace, "run", start, start + session->report->run_ns);
+	/* What is written from here on is not the guest's: the time-out is over. */
+	session->io.sandbox = NULL;
 }
 
 int nub_session_run(struct nub_session *session, int argc, char **argv, struct nub_outcome *outcome,
@@ -198,9 +220,7 @@ int nub_session_run(struct nub_session *session, int argc, char **argv, struct n
 	else
 		failed =
 		    nub_sandbox_run_main(session->sandbox, (unsigned)argc, (const char *const *)argv, outcome, err);
-	session->report->run_ns = nub_now_ns() - start;
-	/* What is written from here on is not the guest's: the time-out is over. */
-	session->io.sandbox = NULL;
+	note_run(session, start);
 	return failed;
 }
 
@@ -213,8 +233,7 @@ int nub_session_initialise(struct nub_session *session, struct nub_outcome *outc
 		return 0;
 	uint64_t start = nub_now_ns();
 	int failed = nub_sandbox_initialise(session->sandbox, outcome, err);
-	session->report->run_ns = nub_now_ns() - start;
-	session->io.sandbox = NULL;
+	note_run(session, start);
 	return failed;
 }
 
@@ -237,7 +256,10 @@ int nub_session_save(struct nub_session *session, const struct nub_outcome *outc
 		.host_function_count = options->function_count,
 		.base = session->base,
 	};
-	return nub_save(session->sandbox, NULL, &save, options->output, session->report, err);
+	const uint64_t start = nub_now_ns();
+	int failed = nub_save(session->sandbox, NULL, &save, options->output, session->report, err);
+	nub_trace_file_phase(session->trace, "save", start, nub_now_ns());
+	return failed;
 }
 
 static void note_sandbox(struct nub_session *session)
@@ -253,9 +275,13 @@ static void note_sandbox(struct nub_session *session)
 
 int nub_session_end(struct nub_session *session)
 {
+	struct nub_error err = { 0 };
+
 	nub_evidence_listen(&session->evidence, NULL);
 	note_sandbox(session);
 	session->report->cores = nub_json_cores(&session->evidence);
+	if (nub_trace_file_close(session->trace, &err) != 0)
+		nub_report_error(session->report, &err);
 	int exit_code = nub_report_end(session->report);
 	/* Closing the VM takes as long here as at exit, so memory is always released: leaks stay visible to tests. */
 	nub_sandbox_free(session->sandbox);

@@ -30,6 +30,7 @@ struct nub_session {
 	const struct nub_image_info *info; /* what the guest is, wherever it comes from */
 	char *program;                     /* argv[0] of main; NULL: the file's name */
 	struct nub_guest_io io;
+	struct nub_trace_file *trace; /* NULL: none is asked for */
 	struct nub_evidence evidence;
 	struct nub_call_request request;
 	struct nub_sandbox *sandbox;
@@ -60,6 +61,9 @@ int nub_session_run(struct nub_session *session, int argc, char **argv, struct n
 
 /* Make the sandbox, and initialise it; one that is stopped at a checkpoint stays as it is. */
 int nub_session_initialise(struct nub_session *session, struct nub_outcome *outcome, struct nub_error *err);
+
+/* Draw its memory as the run left it, if --svg says so. */
+int nub_session_draw(struct nub_session *session, const struct nub_outcome *outcome, struct nub_error *err);
 
 /* Save it where the options say, if they do and the outcome allows it. */
 int nub_session_save(struct nub_session *session, const struct nub_outcome *outcome, struct nub_error *err);

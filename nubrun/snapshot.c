@@ -53,7 +53,8 @@ static int save(struct nub_session *session, int argc, char **argv, struct nub_e
 	int failed = options->call != NULL || options->until_checkpoint
 	                 ? nub_session_run(session, argc, argv, &outcome, err)
 	                 : nub_session_initialise(session, &outcome, err);
-	if (failed != 0 || nub_outcome_note(session, &outcome, err) != 0)
+	if (failed != 0 || nub_outcome_note(session, &outcome, err) != 0 ||
+	    nub_session_draw(session, &outcome, err) != 0)
 		return -1;
 	return nub_session_save(session, &outcome, err);
 }

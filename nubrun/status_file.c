@@ -1,4 +1,4 @@
-/* --status FILE: replaced whole by way of a temporary file, or written directly when it is no regular file. */
+/* --status FILE, --svg FILE: replaced whole by way of a temporary file, or written directly when it is no regular file. */
 #include "status_file.h"
 
 #include <errno.h>
@@ -17,9 +17,9 @@
 
 #define WRITE_CURE "name a file in a folder that exists, has room and can be written"
 
-static int refuse_write(const char *path, struct nub_error *err)
+static int refuse_write(const char *option, const char *path, struct nub_error *err)
 {
-	nub_refuse_errno(err, "--status: %s", path);
+	nub_refuse_errno(err, "--%s: %s", option, path);
 	/* A missing folder is not a missing guest: the exit code is 125. */
 	err->kind = NUB_E_IO;
 	return nub_advise(err, "%s", WRITE_CURE);
@@ -30,7 +30,7 @@ static int inherited_fd(const char *path)
 {
 	static const char *const prefixes[] = { "/dev/fd/", "/proc/self/fd/" };
 
-	if (strcmp(path, "/dev/stdout") == 0)
+	if (strcmp(path, "-") == 0 || strcmp(path, "/dev/stdout") == 0)
 		return STDOUT_FILENO;
 	if (strcmp(path, "/dev/stderr") == 0)
 		return STDERR_FILENO;
@@ -61,29 +61,29 @@ static int write_directly(const char *path, const void *bytes, size_t size)
 	return fd < 0 ? -1 : nub_write_all(fd, bytes, size);
 }
 
-static int refuse_replacement(struct nub_error *err)
+static int refuse_replacement(const char *option, struct nub_error *err)
 {
-	nub_error_context(err, "--status");
+	nub_error_context(err, "--%s", option);
 	return nub_advise(err, "%s", WRITE_CURE);
 }
 
-static int replace(const char *path, const void *bytes, size_t size, struct nub_error *err)
+static int replace(const char *option, const char *path, const void *bytes, size_t size, struct nub_error *err)
 {
 	struct nub_replacement file;
 
 	if (nub_replace_begin(&file, path, err) < 0)
-		return refuse_replacement(err);
+		return refuse_replacement(option, err);
 	if (nub_write_all(file.fd, bytes, size) < 0) {
-		refuse_write(path, err);
+		refuse_write(option, path, err);
 		nub_replace_abandon(&file);
 		return -1;
 	}
-	/* A status tells of a run that is over: nothing is lost with it. */
+	/* It tells of a run that is over: nothing is lost with it. */
 	file.name_may_wait = true;
-	return nub_replace_commit(&file, err) < 0 ? refuse_replacement(err) : 0;
+	return nub_replace_commit(&file, err) < 0 ? refuse_replacement(option, err) : 0;
 }
 
-int nub_status_file_check(const char *path, struct nub_error *err)
+int nub_status_file_check(const char *option, const char *path, struct nub_error *err)
 {
 	int inherited = inherited_fd(path);
 	struct nub_replacement file;
@@ -91,28 +91,28 @@ int nub_status_file_check(const char *path, struct nub_error *err)
 	if (inherited >= 0) {
 		int flags = fcntl(inherited, F_GETFL);
 		if (flags < 0)
-			return refuse_write(path, err);
+			return refuse_write(option, path, err);
 		errno = EBADF;
-		return (flags & O_ACCMODE) == O_RDONLY ? refuse_write(path, err) : 0;
+		return (flags & O_ACCMODE) == O_RDONLY ? refuse_write(option, path, err) : 0;
 	}
 	if (is_special(path)) {
 		struct stat st;
 		errno = stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? EISDIR : 0;
-		return errno == EISDIR || access(path, W_OK) != 0 ? refuse_write(path, err) : 0;
+		return errno == EISDIR || access(path, W_OK) != 0 ? refuse_write(option, path, err) : 0;
 	}
 	if (nub_replace_begin(&file, path, err) < 0)
-		return refuse_replacement(err);
+		return refuse_replacement(option, err);
 	/* Only a try: nothing is left behind if the guest, or a signal, ends this process. */
 	nub_replace_abandon(&file);
 	return 0;
 }
 
-int nub_status_file_write(const char *path, const void *bytes, size_t size, struct nub_error *err)
+int nub_status_file_write(const char *option, const char *path, const void *bytes, size_t size, struct nub_error *err)
 {
 	int inherited = inherited_fd(path);
 
 	if (inherited < 0 && !is_special(path))
-		return replace(path, bytes, size, err);
+		return replace(option, path, bytes, size, err);
 	int failed = inherited >= 0 ? nub_write_all(inherited, bytes, size) : write_directly(path, bytes, size);
-	return failed == 0 ? 0 : refuse_write(path, err);
+	return failed == 0 ? 0 : refuse_write(option, path, err);
 }

@@ -335,3 +335,8 @@ void nub_heap_free(struct nub_heap *heap, void *block)
 	if (block)
 		release(heap, checked(heap, block));
 }
+
+uint64_t nub_heap_taken(struct nub_heap *heap, const void *block)
+{
+	return size_of(checked(heap, block));
+}

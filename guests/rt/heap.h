@@ -37,6 +37,9 @@ void *nub_heap_alloc_aligned(struct nub_heap *heap, uint64_t alignment, uint64_t
 void *nub_heap_resize(struct nub_heap *heap, void *block, uint64_t size); /* NULL leaves the block as it is */
 void nub_heap_free(struct nub_heap *heap, void *block);                   /* NULL is fine */
 
+/* What a block takes of the heap, its header included. */
+uint64_t nub_heap_taken(struct nub_heap *heap, const void *block);
+
 /* malloc's heap; see malloc.c. */
 void nub_rt_heap_init(void *memory, uint64_t size);
 

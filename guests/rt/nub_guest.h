@@ -124,6 +124,16 @@ NUB_NORETURN void nub_assert_failed(const char *expression, const char *file, in
 unsigned nub_log_level(void); /* NUB_LOG_*, 0: none */
 void nub_log_write(unsigned level, const char *file, unsigned line, const char *format, ...) NUB_PRINTF(4, 5);
 
+/* ---- Tracing: nub_span_begin("parse"); ...; nub_span_end(); ----
+ *
+ * Spans nest, and the host shows them on a time line, when it was started to do so: otherwise they cost a call and a
+ * comparison. Allocations are traced without being asked for. A name has at most 63 bytes, the rest is cut. What was
+ * gathered leaves with stdout, and when 2 KiB are full. */
+
+bool nub_tracing(void);
+void nub_span_begin(const char *name);
+void nub_span_end(void);
+
 /* ---- Typed values ---- */
 
 struct nub_bytes {

@@ -15,6 +15,7 @@ struct nub_rt {
 	const struct nub_peb *peb; /* read anew for each use: a restored guest may find its rings elsewhere */
 	uint64_t seed;
 	unsigned log_level;
+	bool tracing; /* the host wants trace records */
 };
 extern struct nub_rt nub_rt;
 
@@ -26,8 +27,8 @@ static inline void nub_rt_out(uint16_t port, uint32_t value)
 /* ---- start.S, init.c ---- */
 
 extern const char nub_rt_dispatch[]; /* the dispatch entry */
-NUB_NORETURN void nub_rt_start(const struct nub_peb *peb, uint64_t seed, uint64_t page_size, uint64_t log_level);
-NUB_NORETURN void nub_rt_resume(const struct nub_peb *peb, uint64_t seed, uint64_t page_size, uint64_t log_level);
+NUB_NORETURN void nub_rt_start(const struct nub_peb *peb, uint64_t seed, uint64_t page_size, uint64_t flags);
+NUB_NORETURN void nub_rt_resume(const struct nub_peb *peb, uint64_t seed, uint64_t page_size, uint64_t flags);
 
 /* Leave for good, or until the host enters at the dispatch address. */
 NUB_NORETURN void nub_rt_halt(uint32_t reason, uint64_t value);
@@ -72,6 +73,12 @@ uint8_t *nub_rt_put_u8(uint8_t *at, uint8_t value);
 uint8_t *nub_rt_put_bytes(uint8_t *at, const void *bytes, uint32_t size); /* u32 length first */
 uint64_t nub_rt_value_size(const struct nub_value *value);
 uint8_t *nub_rt_put_value(uint8_t *at, const struct nub_value *value);
+
+/* ---- trace.c: only to be called while nub_rt.tracing ---- */
+
+void nub_rt_trace_alloc(const void *block, uint64_t asked, uint64_t size); /* block NULL: there was no memory */
+void nub_rt_trace_free(const void *block, uint64_t size);
+void nub_rt_trace_flush(void);
 
 /* ---- abort.c ---- */
 

@@ -10,7 +10,7 @@
 	.long NUB_ABI_VERSION
 	.long 3 /* privilege level */
 
-/* Both entries: rdi PEB, rsi seed, rdx page size, rcx log level, which are the arguments of the C functions as they
+/* Both entries: rdi PEB, rsi seed, rdx page size, rcx log level and flags, which are the arguments of the C functions as they
  * stand. rsp is 16-aligned and there is nothing to return to. */
 	.text
 	.globl _start

@@ -32,6 +32,8 @@ static void send(int stream, const char *text, size_t size)
 
 int fflush(FILE *file)
 {
+	if (nub_rt.tracing && file != stderr)
+		nub_rt_trace_flush();
 	if (!file) {
 		fflush(stdout);
 		return fflush(stderr);

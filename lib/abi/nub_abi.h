@@ -17,7 +17,7 @@
 #define NUB_U64(x) x##ULL
 #endif
 
-/* ---- Memory map (seeds: R1, R2, R6) ---- */
+/* ---- Memory map (R1, R2, R6) ---- */
 
 #define NUB_PAGE_SIZE NUB_U64(0x1000)
 #define NUB_LARGE_PAGE_SIZE NUB_U64(0x200000)
@@ -28,7 +28,7 @@
 /* Upper bound of the snapshot region, and of scratch: 16 GiB less the null guard. */
 #define NUB_MAX_MEMORY_SIZE NUB_U64(0x3fffff000)
 
-/* Where an ET_DYN guest is put (the seeds' KERNEL_HIGH_BASE). Code and PEB: gva = image_base + (gpa - 0x1000). */
+/* Where an ET_DYN guest is put (Hyperlight's KERNEL_HIGH_BASE). Code and PEB: gva = image_base + (gpa - 0x1000). */
 #define NUB_IMAGE_BASE_DYN NUB_U64(0x500140000000)
 
 /* Heap, init data and stack: gva = NUB_DATA_GVA_BASE + gpa, so congruent modulo 2 MiB and more. */
@@ -42,7 +42,7 @@
 #define NUB_SCRATCH_TOP_GPA NUB_U64(0xfffffffff)
 #define NUB_SCRATCH_TOP_GVA NUB_U64(0xffffffffffffefff)
 
-/* Guests at CPL 0 see the page tables that the host made at this gva and up (the seeds' SNAPSHOT_PT_GVA), in the order of
+/* Guests at CPL 0 see the page tables that the host made at this gva and up (Hyperlight's SNAPSHOT_PT_GVA), in the order of
  * their gpa; the first one's gpa is in scratch's metadata. Up to the end, nothing else can be mapped. */
 #define NUB_PAGE_TABLES_GVA NUB_U64(0xffff800000000000)
 #define NUB_PAGE_TABLES_GVA_END NUB_U64(0xffff810000000000)
@@ -65,14 +65,15 @@
  * there is to say is in eax and rdi, which the host reads.
  */
 
-#define NUB_PORT_LOG 99         /* a log record is on the output ring */
-#define NUB_PORT_CALL 101       /* a host call is on the output ring; its reply will be on the input ring */
-#define NUB_PORT_ABORT 102      /* eax: byte 0 = number n of text bytes (0 to 3) that follow in it; or NUB_ABORT_END */
-#define NUB_PORT_PRINT 103      /* eax: 1 stdout, 2 stderr; the bytes are on the output ring */
-#define NUB_PORT_TRACE 104      /* a batch of trace records is on the output ring */
-#define NUB_PORT_HALT 108       /* eax: NUB_HALT_* */
-#define NUB_PORT_EXCEPTION 109  /* the monitor's; never open to CPL 3 */
-#define NUB_PORT_CHECKPOINT 110 /* snapshot me here; eax afterwards: 0 the same run goes on, 1 a restored one does */
+#define NUB_PORT_LOG 99        /* a log record is on the output ring */
+#define NUB_PORT_CALL 101      /* a host call is on the output ring; its reply will be on the input ring */
+#define NUB_PORT_ABORT 102     /* eax: byte 0 = number n of text bytes (0 to 3) that follow in it; or NUB_ABORT_END */
+#define NUB_PORT_PRINT 103     /* eax: 1 stdout, 2 stderr; the bytes are on the output ring */
+#define NUB_PORT_TRACE 104     /* a batch of trace records is on the output ring */
+#define NUB_PORT_HALT 108      /* eax: NUB_HALT_* */
+#define NUB_PORT_EXCEPTION 109 /* the monitor's; never open to CPL 3 */
+/* Snapshot me here. eax afterwards: bit 0 is 0 when the same run goes on, 1 when a restored one does; NUB_ENTRY_TRACE. */
+#define NUB_PORT_CHECKPOINT 110
 #define NUB_PORT_MAX 110
 
 #define NUB_HALT_EXIT 0  /* the program is over; edi = exit code */
@@ -85,6 +86,10 @@
 #define NUB_ABORT_CODE_ABORT 1
 #define NUB_ABORT_CODE_ASSERT 2
 #define NUB_ABORT_CODE_RUNTIME 3 /* the guest runtime found a broken ring or request */
+
+/* In rcx at entry, above the log level, and in eax after a checkpoint: the host wants trace records. */
+#define NUB_LOG_LEVEL_MASK 0xff
+#define NUB_ENTRY_TRACE 0x100
 
 /* ---- ELF note: name "nub" ---- */
 
@@ -170,6 +175,18 @@ enum nub_type {
 #define NUB_NAME_MAX 59
 
 /* Log record, one item on the output ring: u8 level; u32 line; u32 length, source file; u32 length, message. */
+
+/* Batch of trace records, one item on the output ring: u64 time-stamp counter when it was sent; then records without
+ * anything between them, in the order of their times:
+ *   u8 NUB_TRACE_BEGIN; u64 time-stamp counter; u32 length, name of the span
+ *   u8 NUB_TRACE_END; u64 time-stamp counter: the innermost span ends
+ *   u8 NUB_TRACE_ALLOC; u64 time-stamp counter; u64 address, 0 when it failed; u64 size asked for; u64 size taken
+ *   u8 NUB_TRACE_FREE; u64 time-stamp counter; u64 address; u64 size given back */
+#define NUB_TRACE_BEGIN 1
+#define NUB_TRACE_END 2
+#define NUB_TRACE_ALLOC 3
+#define NUB_TRACE_FREE 4
+#define NUB_TRACE_NAME_MAX 63
 
 /* Host calls that are always offered, because they reveal nothing and touch nothing:
  *   nub_time_ns() -> U64, nanoseconds since 1970; nub_random(U32 n) -> BYTES, n random bytes, n at most 4096 */

@@ -1,13 +1,14 @@
 # Measurements: floor.c (the bare KVM ioctls) and a native compute.c are what nubrun and its guests are measured against.
 
 BENCH = $(B)/bench/bench
+BENCH_SRCS = test/bench/bench.c test/bench/bench_snapshot.c test/bench/measure.c
 BENCH_BASES = $(B)/bench/floor $(B)/bench/compute
 RUNS ?= 40
 
-$(BENCH): test/bench/bench.c Makefile
+$(BENCH): $(BENCH_SRCS) test/bench/measure.h Makefile
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(DEP_LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(BENCH_SRCS) $(DEP_LIBS)
 
 $(B)/bench/floor: test/bench/floor.c test/bench/bench.mk
 	$(call say,BENCH,$@)
@@ -18,11 +19,10 @@ $(B)/bench/floor: test/bench/floor.c test/bench/bench.mk
 $(B)/bench/compute: guests/compute.c guests/guests.mk
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(GUEST_CC) $(GUEST_CODE) -DNATIVE -fno-pie $(LINK_STATIC) -o $@ $<
+	$(Q)$(GUEST_CC) $(GUEST_CODE) -DNATIVE -fno-pie $(or $(LINK_STATIC),-no-pie) -o $@ $<
 
 ## bench: nubrun against the bare KVM ioctls and native code, medians of RUNS=40 runs in turn
 bench: all $(BENCH) $(BENCH_BASES)
 	$(Q)$(BENCH) $(B) $(RUNS)
 
 .PHONY: bench
--include $(BENCH).d

@@ -31,15 +31,15 @@ header() { # TYPE
 	return 1
 }
 
-# run and inspect both refuse $ELF.
-bad() { # ERROR-CODE MESSAGE-PATTERN
+# run and inspect both refuse $ELF, with something to do about it.
+bad() { # ERROR-CODE-PATTERN MESSAGE-PATTERN
 	local command
 	for command in run inspect; do
 		nub "$command" "$ELF"
 		ended 126 error
-		[ "$(field .error.code)" = "$1" ]
-		# shellcheck disable=SC2053 # a pattern
-		[[ $(field .error.message) == $2 ]]
+		# shellcheck disable=SC2053 # patterns
+		[[ $(field .error.code) == $1 && $(field .error.message) == $2 ]]
+		[ -n "$(field '.error.hint // ""')" ]
 		[[ $(field .error.message) == *bad.elf* ]]
 		[ "$output" = "" ]
 	done
@@ -82,8 +82,9 @@ bad() { # ERROR-CODE MESSAGE-PATTERN
 	poke 18 3e00
 	poke 16 0100
 	bad elf-type '*'
+	# inspect reads cores: what it says of this one is about what a core has.
 	poke 16 0400
-	bad elf-type '*'
+	bad '@(elf-type|core-*)' '*'
 }
 
 @test "bad input: a dynamic program, whose interpreter is named (R16)" {
@@ -120,31 +121,25 @@ bad() { # ERROR-CODE MESSAGE-PATTERN
 		((cut < size)) || continue
 		echo "cut at $cut"
 		head -c "$cut" "$GUESTS/hello.elf" >"$ELF"
-		nub inspect "$ELF"
-		[ "$status" -eq 126 ]
-		[[ $(field .error.code) == elf-* ]]
+		bad 'elf-*' '*'
 	done
 }
 
 @test "bad input: header counts that lie (R16)" {
 	poke 56 ffff
-	nub run "$ELF"
-	[ "$status" -eq 126 ]
+	bad elf-header '*has 65535 program headers*'
 	poke 56 0000
-	nub run "$ELF"
-	[ "$status" -eq 126 ]
+	bad elf-no-load '*'
 	cp "$GUESTS/hello.elf" "$ELF"
 	poke 32 f0ffffffffffffff
-	nub run "$ELF"
-	[ "$status" -eq 126 ]
+	bad elf-truncated '*'
 }
 
 @test "bad input: segments that wrap, overlap, or have more file than memory (R16)" {
 	local load
 	load=$(header 1)
 	poke $((load + 16)) 00f0ffffffffffff
-	nub run "$ELF"
-	[ "$status" -eq 126 ]
+	bad 'elf-*' '*'
 	cp "$GUESTS/hello.elf" "$ELF"
 	# Larger than its file: into the next segment's pages.
 	poke $((load + 40)) 0000100000000000
@@ -154,8 +149,7 @@ bad() { # ERROR-CODE MESSAGE-PATTERN
 	bad elf-segment '*'
 	cp "$GUESTS/hello.elf" "$ELF"
 	poke $((load + 40)) 00000000000000ff
-	nub run "$ELF"
-	[ "$status" -eq 126 ]
+	bad 'elf-*' '*'
 }
 
 @test "bad input: an entry outside the code (R16)" {

@@ -3,12 +3,13 @@
 
 load helper
 
-@test "bench: a single run gives a ratio for process, call and compute" {
+@test "bench: a single run gives a ratio for each measurement" {
 	needs_kvm
 	capture "${NUBRUN%/*}/bench/bench" "${NUBRUN%/*}" 1
 	[ "$status" -eq 0 ]
-	[ "${#lines[@]}" -eq 4 ]
-	[ "$(grep -cE '^(process|call|compute) .* us .* us   ratio [0-9]+\.[0-9]{3} ' <<<"$output")" -eq 3 ]
+	[ "${#lines[@]}" -eq 9 ]
+	[ "$(grep -cE '^(process|call|compute|restore|heap|save|reset) .* us .* us   ratio [0-9]+\.[0-9]{3} ' <<<"$output")" -eq 7 ]
+	[ "$(grep -cE '^memory .* PSS of each [0-9]+ KiB ' <<<"$output")" -eq 1 ]
 }
 
 @test "bench: a build folder that is not there, a number of runs that is none" {

@@ -38,8 +38,7 @@ in_dev_without_kvm() { # COMMAND...
 
 @test "check: a /dev/kvm that is not permitted or is something else is told apart" {
 	in_dev_without_kvm bash -c 'echo no >/dev/kvm; exec "$1" check' - "$NUBRUN"
-	[ "$status" -eq 125 ]
-	[ "$(field .error.code)" = kvm ]
+	refused 125 kvm "/dev/kvm: is not KVM's device*"
 	local folder
 	folder=$(mktemp -d /tmp/nubrun-test.XXXXXX)
 	chmod 755 "$folder"

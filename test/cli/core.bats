@@ -83,7 +83,7 @@ all_joined() { # JSON-FILE
 }
 
 @test "core: functions, lines, memory and registers are those of the fault, AVX and FS included" {
-	local guest=$TEST_GUESTS/registers.elf file=test/guests/registers.c
+	local guest=$TEST_GUESTS/known-registers.elf file=test/guests/known-registers.c
 	nub run --core core "$guest"
 	ended 134 guest-crash
 	ask_gdb "$guest" core bt 'p/x $ymm5.v4_int64' 'p/x $fs_base' 'p/x counter' 'p/x $rax' 'p/x $cs' 'p $_siginfo.si_signo' \
@@ -310,7 +310,7 @@ all_joined() { # JSON-FILE
 }
 
 @test "status: a crash has its call stack, the region in words and the last log records (R34 R35)" {
-	nub run "$TEST_GUESTS/registers.elf"
+	nub run "$TEST_GUESTS/known-registers.elf"
 	ended 134 guest-crash
 	[ "$(field '[.crash.backtrace[0:4][].symbol] | join(" ")')" = "innermost middle outer main" ]
 	[ "$(field '.crash.log | length')" -eq 1 ]

@@ -106,7 +106,7 @@ end_by() { # SIGNAL COMMAND
 	ended=0
 	wait "$pid" || ended=$?
 	# The kernel tells the command; it may take its time.
-	for _ in {1..40}; do
+	for _ in {1..100}; do
 		pgrep -f "^sleep $MARK\$" >/dev/null || return 0
 		sleep 0.05
 	done

@@ -2,8 +2,10 @@
 # An installation is complete: what `make install` puts there is enough to build and run guests in another folder, with
 # gcc and clang, in C and C++, ET_EXEC and static PIE, and uninstall takes all of it away again.
 
+load helper
+
 setup_file() {
-	export ROOT=${ROOT:-$(cd "$BATS_TEST_DIRNAME/../.." && pwd)}
+	export ROOT
 	export DEST="$BATS_FILE_TMPDIR/dest"
 	make -s -C "$ROOT" install DESTDIR="$DEST" PREFIX=/usr >&2
 	cd "$BATS_FILE_TMPDIR"
@@ -31,12 +33,6 @@ setup_file() {
 			return made_before_main.value == 41 ? 3 : 1;
 		}
 	END
-}
-
-needs_kvm() {
-	if ! { [ -r /dev/kvm ] && [ -w /dev/kvm ]; }; then
-		[ "${NUBRUN_REQUIRE_KVM-}" = 1 ] || skip "no access to /dev/kvm"
-	fi
 }
 
 # Build a guest with the installed files alone, as the README says, and run it with the installed command.
@@ -150,6 +146,26 @@ readme_c() { # NUMBER
 	run "$DEST/usr/bin/nubrun" run --status status --call add add.elf 2 40
 	[ "$status" -eq 0 ]
 	[ "$output" = 42 ]
+}
+
+@test "README: the commands of its session do what it shows" {
+	needs_kvm
+	local line
+	cd "$BATS_TEST_TMPDIR"
+	ln -s "$ROOT/build" .
+	sed -n '/^## A session/,/^## /s/^\$ //p' "$ROOT/README.md" >session
+	[ "$(wc -l <session)" -ge 6 ]
+	while read -r line; do
+		# Printed by the guest, or asked of the status; what varies is not compared.
+		capture bash -c "$line"
+		case $line in
+		jq*) grep -qxF "$output" "$ROOT/README.md" ;;
+		*tail*) [ "$(jq -r .status <<<"$output")" = ok ] ;;
+		*--call*) [ "$output" = 42 ] ;;
+		*inspect*) [ "$status" -eq 0 ] && [[ $output == *guest* ]] ;;
+		*) grep -qxF "${lines[0]}" "$ROOT/README.md" ;;
+		esac
+	done <session
 }
 
 @test "README: the status members that it explains are those of a real status" {

@@ -140,6 +140,7 @@ complete() {
 @test "status: a nubrun that is killed leaves the old file, and nothing beside it" {
 	needs_kvm
 	echo old >"$FILE"
+	: >"$BATS_TEST_TMPDIR/out"
 	"$NUBRUN" run --status "$FILE" "$GUESTS/spin.elf" >"$BATS_TEST_TMPDIR/out" 3>&- &
 	local pid=$!
 	timeout 10 tail -f --pid "$pid" "$BATS_TEST_TMPDIR/out" | read -r

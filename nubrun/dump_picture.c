@@ -1,0 +1,29 @@
+/* `nubrun dump --svg`: the memory of a snapshot or a core as a picture. */
+#include <stdlib.h>
+
+#include "crash_text.h"
+#include "dump.h"
+#include "fail.h"
+#include "picture.h"
+#include "util.h"
+
+int nub_dump_picture(const struct nub_dump_file *file, const char *path, struct nub_error *err)
+{
+	const struct nub_dump_info *info = nub_dump_info(file->dump);
+	NUB_AUTO_FREE struct nub_region *regions = calloc(info->region_count + 1, sizeof(*regions));
+	struct nub_picture picture = { .title = file->path, .regions = regions };
+	char sentence[NUB_ABORT_BUFFER_SIZE + 512];
+
+	if (regions == NULL)
+		return nub_refuse(err, NUB_E_NO_MEMORY, "out of memory for the picture");
+	/* Of several spaces, the one that was in use: it comes first. */
+	for (size_t i = 0; i < info->region_count; i++)
+		if (info->regions[i].space == 0)
+			regions[picture.region_count++] = info->regions[i].region;
+	if (info->has_crash) {
+		nub_crash_sentence(&info->crash, file->symbols.image, sentence, sizeof(sentence));
+		picture.sentence = sentence;
+		nub_picture_mark_crash(&picture, &info->crash, file->symbols.image);
+	}
+	return nub_picture_write(&picture, path, err);
+}

@@ -1,0 +1,156 @@
+/* What snapshots cost.
+ *
+ * restore   floor (bare ioctls) against restoring a warmed guest and calling it once, the whole process
+ * heap      the same with 1 MiB of heap against 1 GiB, a tenth of it written before it was saved
+ * save      cp --sparse=always and sync against saving those bytes again, the whole process
+ * reset     a bare KVM_RUN round trip against putting a guest back and a call that writes 4 pages
+ * memory    what an idle restored guest takes (PSS), against 1 MiB and what it wrote
+ */
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "measure.h"
+
+enum { CALLS = 2000, SAVES = 10, IDLE_GUESTS = 8 };
+
+#define QUIET "--status", "/dev/null"
+
+static const char *const files[] = { "bench/small.snap", "bench/large.snap", "bench/copy.snap", "bench/idle.snap" };
+enum { SMALL, LARGE, COPY, IDLE };
+
+/* A guest with a tenth of its heap written. */
+static void make(const char *file, const char *heap, const char *warm)
+{
+	const char *const save[] = { "./nubrun", "snapshot",         QUIET, "-o", file, "--heap", heap, "--call",
+		                     "warm",     "guests/empty.elf", warm,  NULL };
+
+	run(save, -1);
+}
+
+static void bench_restore(size_t runs)
+{
+	const char *const floor[] = { "bench/floor", NULL };
+	const char *const small[] = { "./nubrun", "restore", QUIET, "--call", "empty", files[SMALL], NULL };
+	const char *const large[] = { "./nubrun", "restore", QUIET, "--call", "empty", files[LARGE], NULL };
+	struct series base = { 0 }, ours = { 0 }, ours_large = { 0 };
+
+	run(large, -1);
+	for (size_t i = 0; i < runs; i++) {
+		add(&base, run(floor, -1));
+		add(&ours, run(small, -1));
+		add(&ours_large, run(large, -1));
+	}
+	report("restore", "floor", &base, "restore and call", &ours, 1.3);
+	report("heap", "1 MiB, a tenth warmed", &ours, "1 GiB, a tenth warmed", &ours_large, 1.3);
+}
+
+static void bench_save(size_t runs)
+{
+	char copy[256];
+	const char *const shell[] = { "/bin/sh", "-c", copy, NULL };
+	const char *const save[] = { "./nubrun", "snapshot", QUIET, "-o", files[COPY], files[LARGE], NULL };
+	struct series base = { 0 }, ours = { 0 };
+
+	snprintf(copy, sizeof(copy), "cp --sparse=always %s %s && sync %s", files[LARGE], files[COPY], files[COPY]);
+	for (size_t i = 0; i < runs && i < SAVES; i++) {
+		add(&base, run(shell, -1));
+		add(&ours, run(save, -1));
+	}
+	report("save", "cp --sparse, sync", &base, "snapshot of snapshot", &ours, 1.3);
+}
+
+static void bench_reset(size_t runs)
+{
+	char count[16];
+	const char *const floor[] = { "bench/floor", "--loop", count, NULL };
+	const char *const ours[] = { "./nubrun", "restore", "--status", "-",          "--repeat", count,
+		                     "--reset",  "--call",  "write4",   files[SMALL], NULL };
+	struct series base = { 0 }, series = { 0 };
+
+	snprintf(count, sizeof(count), "%d", CALLS);
+	for (size_t i = 0; i < runs; i++) {
+		add(&base, strtod(capture(floor), NULL) / 1000);
+		add(&series, status_number(capture(ours), "calls/median_us"));
+	}
+	report("reset", "KVM_RUN round trip", &base, "reset and write 4 pages", &series, 2.0);
+}
+
+/* Proportional set size in KiB: shared pages count as a part for each process that has them. */
+static double pss(pid_t pid)
+{
+	char path[64], line[256];
+	double kib = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)pid);
+	FILE *file = fopen(path, "r");
+	if (!file)
+		fail(path);
+	while (fgets(line, sizeof(line), file))
+		if (strncmp(line, "Pss:", 4) == 0)
+			kib = strtod(line + 4, NULL);
+	fclose(file);
+	return kib;
+}
+
+/* A restored guest that waits for a host function's answer. The function's command tells by a byte that it was called. */
+static pid_t start_idle(int tell_fd)
+{
+	extern char **environ;
+	char function[64];
+	const char *const argv[] = { "./nubrun", "restore", QUIET,       "--host-fn", function,
+		                     "--call",   "ask",     files[IDLE], "\"x\"",     NULL };
+	pid_t pid;
+
+	snprintf(function, sizeof(function), "host_upper=echo >&%d; exec sleep 60", tell_fd);
+	errno = posix_spawn(&pid, argv[0], NULL, NULL, (char *const *)(uintptr_t)argv, environ);
+	if (errno != 0)
+		fail(argv[0]);
+	return pid;
+}
+
+static void bench_memory(void)
+{
+	const char *const save[] = { "./nubrun", "snapshot", QUIET, "-o", files[IDLE], "guests/callback.elf", NULL };
+	struct series idle = { 0 };
+	pid_t pids[IDLE_GUESTS];
+	int tell[2];
+	char byte;
+
+	run(save, -1);
+	if (pipe(tell) < 0)
+		fail("pipe");
+	for (size_t i = 0; i < IDLE_GUESTS; i++) {
+		pids[i] = start_idle(tell[1]);
+		if (read(tell[0], &byte, 1) != 1)
+			fail("a guest that was to wait");
+	}
+	for (size_t i = 0; i < IDLE_GUESTS; i++)
+		add(&idle, pss(pids[i]));
+	for (size_t i = 0; i < IDLE_GUESTS; i++) {
+		kill(pids[i], SIGTERM);
+		waitpid(pids[i], NULL, 0);
+	}
+	close(tell[0]);
+	close(tell[1]);
+	printf("%-8s  %d idle restored guests, PSS of each %.0f KiB (to reach: 1024 and what it wrote)\n", "memory",
+	       IDLE_GUESTS, median(&idle));
+}
+
+void bench_snapshots(size_t runs)
+{
+	make(files[SMALL], "1M", "104858");
+	make(files[LARGE], "1G", "107374182");
+	bench_restore(runs);
+	bench_save(runs);
+	bench_reset(runs);
+	bench_memory();
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		unlink(files[i]);
+}

@@ -1,0 +1,116 @@
+/* Running commands against the clock, and medians. */
+#include "measure.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+void fail(const char *what)
+{
+	fprintf(stderr, "bench: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+double now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
+}
+
+/* Run a command to its end, its stdout in out_fd (or nowhere when -1); microseconds from spawn to reaped. */
+double run(const char *const argv[], int out_fd)
+{
+	extern char **environ;
+	posix_spawn_file_actions_t actions;
+	int status;
+	pid_t pid;
+
+	posix_spawn_file_actions_init(&actions);
+	if (out_fd >= 0)
+		posix_spawn_file_actions_adddup2(&actions, out_fd, STDOUT_FILENO);
+	else
+		posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+	const double start = now_us();
+	errno = posix_spawn(&pid, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv, environ);
+	if (errno != 0)
+		fail(argv[0]);
+	if (waitpid(pid, &status, 0) < 0)
+		fail("waitpid");
+	const double end = now_us();
+	posix_spawn_file_actions_destroy(&actions);
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+		fprintf(stderr, "bench: %s %s ended with status 0x%x\n", argv[0], argv[1] ? argv[1] : "", status);
+		exit(1);
+	}
+	return end - start;
+}
+
+/* Run a command and give what it printed. */
+const char *capture(const char *const argv[])
+{
+	static char text[65536];
+	FILE *file = tmpfile();
+
+	if (!file)
+		fail("tmpfile");
+	run(argv, fileno(file));
+	rewind(file);
+	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+	fclose(file);
+	return text;
+}
+
+/* A number out of a status object, by a path such as "calls/median_us". */
+double status_number(const char *text, const char *path)
+{
+	struct json_object *status = json_tokener_parse(text), *value = NULL;
+	char pointer[64];
+
+	snprintf(pointer, sizeof(pointer), "/%s", path);
+	if (!status || json_pointer_get(status, pointer, &value) != 0) {
+		fprintf(stderr, "bench: no %s in: %s\n", path, text);
+		exit(1);
+	}
+	const double number = json_object_get_double(value);
+	json_object_put(status);
+	return number;
+}
+
+void add(struct series *series, double value)
+{
+	if (series->count < MAX_RUNS)
+		series->values[series->count++] = value;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+double median(struct series *series)
+{
+	qsort(series->values, series->count, sizeof(series->values[0]), compare);
+	return series->values[series->count / 2];
+}
+
+void report(const char *what, const char *base_name, struct series *base, const char *name, struct series *ours,
+            double target)
+{
+	const double a = median(base), b = median(ours);
+
+	printf("%-8s  %-22s %9.1f us   %-22s %9.1f us   ratio %.3f (to reach: %.2f)\n", what, base_name, a, name, b,
+	       b / a, target);
+	fflush(stdout);
+}

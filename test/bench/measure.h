@@ -1,0 +1,36 @@
+/* What the measurements have in common: they end the process when something fails. */
+#ifndef MEASURE_H
+#define MEASURE_H
+
+#include <stddef.h>
+
+enum { MAX_RUNS = 1000 };
+
+struct series {
+	double values[MAX_RUNS];
+	size_t count;
+};
+
+void fail(const char *what);
+double now_us(void);
+
+/* Run a command to its end, its stdout in out_fd (or nowhere when -1); microseconds from spawn to reaped. */
+double run(const char *const argv[], int out_fd);
+
+/* Run a command and give what it printed, until the next time. */
+const char *capture(const char *const argv[]);
+
+/* A number out of a status object, by a path such as "calls/median_us". */
+double status_number(const char *text, const char *path);
+
+void add(struct series *series, double value);
+double median(struct series *series);
+
+/* One line: both medians, in microseconds, and their ratio. */
+void report(const char *what, const char *base_name, struct series *base, const char *name, struct series *ours,
+            double target);
+
+/* bench_snapshot.c; the current folder is the build's. */
+void bench_snapshots(size_t runs);
+
+#endif

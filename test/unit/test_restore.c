@@ -1,0 +1,331 @@
+/* R23, R27 to R31: what a guest finds after a restore and a reset: memory, registers, randomness; and what states a
+ * sandbox can be put back from. Real KVM, both policies.
+ */
+#include "pages_guest.h"
+
+#include "sandbox.h"
+#include "snapshot.h"
+
+#define MIB (UINT64_C(1) << 20)
+
+static const enum nub_cow policies[] = { NUB_COW_HOST, NUB_COW_GUEST };
+
+static void open_stopping(struct guest *guest, const char *name, enum nub_cow cow)
+{
+	guest_load(guest, name);
+	guest->config.cow = cow;
+	guest->config.stop_at_checkpoint = true;
+	guest_create(guest);
+}
+
+/* ---- Registers (R31) ---- */
+
+/* All registers that a program has, at a checkpoint: in another sandbox, in this one, and twice. */
+static void registers_survive(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct nub_snapshot *snapshot, *other = pages_snapshot(policies[i], MIB, 8, 1);
+		struct guest guest;
+
+		open_stopping(&guest, "registers.elf", policies[i]);
+		guest_main(&guest, NULL, NUB_OUTCOME_CHECKPOINT);
+		snapshot = guest_snapshot(&guest);
+		assert_string_equal(nub_snapshot_info(snapshot)->next, "resume");
+		/* Taking it changes nothing. */
+		guest_resume(&guest, NUB_OUTCOME_EXITED);
+		assert_int_equal(guest.outcome.exit_code, 0);
+		assert_string_equal(guest.text, "goes on\n");
+		guest_reset(&guest, snapshot);
+		guest_resume(&guest, NUB_OUTCOME_EXITED);
+		assert_int_equal(guest.outcome.exit_code, 0);
+		assert_string_equal(guest.text, "restored\n");
+		guest_close(&guest);
+
+		guest_restore(&guest, snapshot);
+		for (unsigned round = 0; round < 3; round++) {
+			guest_resume(&guest, NUB_OUTCOME_EXITED);
+			assert_int_equal(guest.outcome.exit_code, 0);
+			assert_string_equal(guest.text, "restored\n");
+			guest_reset(&guest, other);
+			assert_int_equal(pages_damaged(&guest, 1), 0);
+			guest_reset(&guest, snapshot);
+		}
+		guest_close(&guest);
+		nub_snapshot_free(snapshot);
+		nub_snapshot_free(other);
+	}
+}
+
+/* A dozen checkpoints, each left by way of a file; what it prints is as if nothing had happened. */
+static void every_stage(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct nub_snapshot *snapshot = NULL;
+		struct guest guest;
+		char line[64];
+
+		open_stopping(&guest, "checkpoint.elf", policies[i]);
+		guest_main(&guest, NULL, NUB_OUTCOME_CHECKPOINT);
+		for (unsigned step = 0; step < 12; step++) {
+			struct nub_snapshot *stage = guest_snapshot(&guest);
+			assert_int_equal(nub_snapshot_info(stage)->generation, step + 1);
+			guest_close(&guest);
+			guest_begin(&guest);
+			guest.config.stop_at_checkpoint = true;
+			guest_thaw(&guest, stage);
+			guest_resume(&guest, step < 11 ? NUB_OUTCOME_CHECKPOINT : NUB_OUTCOME_EXITED);
+			snprintf(line, sizeof(line), "step %u: restored\n%s", step, step < 11 ? "" : "done\n");
+			assert_string_equal(guest.text, line);
+			nub_snapshot_free(snapshot);
+			snapshot = stage;
+		}
+		assert_int_equal(guest.outcome.exit_code, 0);
+		guest_close(&guest);
+		nub_snapshot_free(snapshot);
+	}
+}
+
+/* Two roots that share a subtree (R20, R25), at CPL 0. */
+static void several_roots(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct nub_snapshot *snapshot;
+		struct guest guest;
+
+		open_stopping(&guest, "two-spaces.elf", policies[i]);
+		guest_main(&guest, NULL, NUB_OUTCOME_CHECKPOINT);
+		snapshot = guest_snapshot(&guest);
+		assert_int_equal(nub_snapshot_info(snapshot)->root_count, 2);
+		guest_close(&guest);
+		guest_restore(&guest, snapshot);
+		for (unsigned round = 0; round < 3; round++) {
+			guest_resume(&guest, NUB_OUTCOME_EXITED);
+			assert_int_equal(guest.outcome.exit_code, 0);
+			assert_non_null(strstr(guest.text, "restored\n"));
+			guest_reset(&guest, snapshot);
+		}
+		guest_close(&guest);
+		nub_snapshot_free(snapshot);
+	}
+}
+
+/* ---- Identity (R27, R28) ---- */
+
+static struct nub_snapshot *seeded_snapshot(enum nub_cow cow, uint64_t salt, uint64_t seed, const char *path)
+{
+	const struct nub_snapshot_options options = { .guest_path = path };
+	const int fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	struct nub_snapshot *snapshot;
+	struct guest guest;
+
+	assert_true(fd >= 0);
+	guest_load(&guest, "pages.elf");
+	guest.config.cow = cow;
+	guest.config.has_seed = true;
+	guest.config.seed = seed;
+	guest_create(&guest);
+	pages_prepare(&guest, 8, salt);
+	assert_int_equal(nub_snapshot_write(guest.sandbox, &options, fd, &guest.err), 0);
+	snapshot = nub_snapshot_open(fd, "test.snap", NULL, &guest.err);
+	assert_non_null(snapshot);
+	close(fd);
+	guest_close(&guest);
+	return snapshot;
+}
+
+/* The same memory and regions, wherever the host had them; not the path, which is load info. */
+static void hash_is_of_contents(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		uint8_t *elsewhere;
+		struct nub_snapshot *first = seeded_snapshot(policies[i], 1, 7, "here"), *same, *other;
+
+		/* Later mappings land at other addresses. */
+		elsewhere = mmap(NULL, 64 * MIB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		assert_ptr_not_equal(elsewhere, MAP_FAILED);
+		same = seeded_snapshot(policies[i], 1, 7, "somewhere else");
+		other = seeded_snapshot(policies[i], 2, 7, "here");
+		assert_memory_equal(nub_snapshot_info(first)->hash, nub_snapshot_info(same)->hash, 16);
+		assert_memory_not_equal(nub_snapshot_info(first)->hash, nub_snapshot_info(other)->hash, 16);
+		assert_int_equal(nub_snapshot_verify(first, NULL), 0);
+		munmap(elsewhere, 64 * MIB);
+		nub_snapshot_free(first);
+		nub_snapshot_free(same);
+		nub_snapshot_free(other);
+	}
+}
+
+static uint64_t shown_generation(struct guest *guest)
+{
+	uint64_t generation;
+
+	assert_int_equal(nub_sandbox_read(guest->sandbox, NUB_SCRATCH_TOP_GVA + 1 - NUB_SCRATCH_OFF_GENERATION,
+	                                  &generation, sizeof(generation), &guest->err),
+	                 0);
+	return generation;
+}
+
+/* R27, and a chain that stays the size of its contents: what is restored and saved again is the same image. */
+static void a_chain_of_snapshots(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct nub_snapshot *snapshot = pages_snapshot(policies[i], 3 * MIB, 100, 0x8000);
+		const uint64_t mapped = nub_snapshot_info(snapshot)->mapped_size;
+		uint8_t hash[16];
+
+		memcpy(hash, nub_snapshot_info(snapshot)->hash, sizeof(hash));
+		for (unsigned step = 2; step < 8; step++) {
+			struct nub_snapshot *next;
+			struct guest guest;
+			guest_restore(&guest, snapshot);
+			assert_int_equal(shown_generation(&guest), step - 1);
+			next = guest_snapshot(&guest);
+			assert_int_equal(nub_snapshot_info(next)->generation, step);
+			assert_int_equal(nub_snapshot_info(next)->mapped_size, mapped);
+			assert_memory_equal(nub_snapshot_info(next)->hash, hash, sizeof(hash));
+			guest_close(&guest);
+			nub_snapshot_free(snapshot);
+			snapshot = next;
+		}
+		/* And with what it wrote meanwhile. */
+		for (unsigned step = 0; step < 6; step++) {
+			struct nub_snapshot *next;
+			struct guest guest;
+			guest_restore(&guest, snapshot);
+			pages_scribble(&guest, 30, 50);
+			assert_int_equal(pages_damaged(&guest, 0x8000), 50);
+			next = guest_snapshot(&guest);
+			guest_close(&guest);
+			guest_restore(&guest, next);
+			assert_int_equal(pages_damaged(&guest, 0x8000), 50);
+			guest_close(&guest);
+			/* With cow=guest the large leaves that were written are small ones since. */
+			assert_in_range(nub_snapshot_info(next)->mapped_size, MIB, mapped + 4 * MIB);
+			nub_snapshot_free(snapshot);
+			snapshot = next;
+		}
+		nub_snapshot_free(snapshot);
+	}
+}
+
+/* What is zero takes no room, in the file's small pages and in its large ones. */
+static void zero_pages_are_holes(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct nub_snapshot *snapshot = pages_snapshot(policies[i], 32 * MIB, 200, 1);
+
+		assert_true(nub_snapshot_info(snapshot)->mapped_size > 32 * MIB);
+		/* Half of the pages that were prepared are zero. */
+		assert_in_range(nub_snapshot_info(snapshot)->stored_size, 100 * NUB_PAGE_SIZE, 190 * NUB_PAGE_SIZE);
+		nub_snapshot_free(snapshot);
+	}
+}
+
+/* ---- Randomness (R31) ---- */
+
+static void randomness(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct nub_snapshot *snapshot = pages_snapshot(policies[i], MIB, 8, 1);
+		uint64_t seeds[4], words[4];
+		struct guest guest;
+
+		guest_restore(&guest, snapshot);
+		for (unsigned life = 0; life < 4; life++) {
+			seeds[life] = pages_u64(&guest, "seed");
+			words[life] = pages_u64(&guest, "random_word");
+			for (unsigned j = 0; j < life; j++) {
+				assert_int_not_equal(seeds[j], seeds[life]);
+				assert_int_not_equal(words[j], words[life]);
+			}
+			guest_reset(&guest, snapshot);
+		}
+		guest_close(&guest);
+
+		guest_begin(&guest);
+		guest.config.has_seed = true;
+		guest.config.seed = 42;
+		guest_thaw(&guest, snapshot);
+		for (unsigned life = 0; life < 4; life++) {
+			seeds[life] = pages_u64(&guest, "seed");
+			words[life] = pages_u64(&guest, "random_word");
+			assert_int_equal(seeds[0], seeds[life]);
+			assert_int_equal(words[0], words[life]);
+			assert_int_not_equal(words[life], pages_u64(&guest, "random_word"));
+			guest_reset(&guest, snapshot);
+		}
+		guest_close(&guest);
+		nub_snapshot_free(snapshot);
+	}
+}
+
+/* ---- States ---- */
+
+/* R23, R36: fresh, ready, ended, crashed, timed out: each can be put back to each. */
+static void from_any_state(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct nub_snapshot *ready = pages_snapshot(policies[i], MIB, 8, 1), *fresh;
+		struct guest guest;
+
+		guest_load(&guest, "crash.elf");
+		guest.config.cow = policies[i];
+		guest_create(&guest);
+		fresh = guest_snapshot(&guest);
+		assert_string_equal(nub_snapshot_info(fresh)->next, "initialise");
+		assert_string_equal(nub_snapshot_info(ready)->next, "call");
+		for (unsigned round = 0; round < 3; round++) {
+			guest_main(&guest, "null", NUB_OUTCOME_CRASHED);
+			assert_int_equal(nub_sandbox_run_main(guest.sandbox, 0, NULL, &guest.outcome, &guest.err), -1);
+			assert_int_equal(guest.err.kind, NUB_E_POISONED);
+			guest_reset(&guest, fresh);
+			guest_main(&guest, "abort", NUB_OUTCOME_CRASHED);
+			guest_reset(&guest, ready);
+			assert_int_equal(pages_damaged(&guest, 1), 0);
+			guest_call(&guest, "crash", NULL, 0, NUB_OUTCOME_CRASHED);
+			guest_reset(&guest, ready);
+			assert_int_equal(pages_damaged(&guest, 1), 0);
+			guest_reset(&guest, fresh);
+		}
+		guest_close(&guest);
+		nub_snapshot_free(ready);
+		nub_snapshot_free(fresh);
+	}
+}
+
+/* What has ended can't be frozen, and the sandbox is none the worse for trying. */
+static void refusals(void **state)
+{
+	const struct nub_snapshot_options options = { 0 };
+	const int fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	struct guest guest;
+
+	(void)state;
+	guest_open(&guest, "crash.elf");
+	guest_main(&guest, "ud2", NUB_OUTCOME_CRASHED);
+	assert_int_equal(nub_snapshot_write(guest.sandbox, &options, fd, &guest.err), -1);
+	assert_string_equal(nub_error_name(guest.err.kind), "state");
+	assert_int_equal(nub_sandbox_resume(guest.sandbox, &guest.outcome, &guest.err), -1);
+	assert_string_equal(nub_error_name(guest.err.kind), "state");
+	guest_close(&guest);
+	close(fd);
+}
+
+int main(void)
+{
+	struct CMUnitTest tests[] = {
+		KVM_TEST(registers_survive),    KVM_TEST(every_stage), KVM_TEST(several_roots),
+		KVM_TEST(hash_is_of_contents),  KVM_TEST(randomness),  KVM_TEST(from_any_state),
+		KVM_TEST(a_chain_of_snapshots), KVM_TEST(refusals),    KVM_TEST(zero_pages_are_holes),
+	};
+
+	return run_kvm_tests("restore", tests);
+}
