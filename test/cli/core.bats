@@ -165,6 +165,7 @@ all_joined() { # JSON-FILE
 	local status=0
 	wait "$pid" || status=$?
 	[ "$status" -eq 124 ]
+	# shellcheck disable=SC2034 # for field
 	json=$(tail -n 1 err)
 	[ "$(field .status)" = timeout ]
 	[ "$(field '.cores[0]')" = "cores/spin.elf.$pid.core" ]
@@ -215,7 +216,7 @@ all_joined() { # JSON-FILE
 	ended 134 guest-crash
 	LC_ALL=C readelf -aW core >out 2>err
 	[ ! -s err ]
-	! grep -iE 'warning|error|corrupt' out
+	[ "$(grep -ciE 'warning|error|corrupt' out)" -eq 0 ]
 	LC_ALL=C eu-readelf -a core >out 2>err
 	[ ! -s err ]
 	grep -qF 'fname: crash.pie.elf' out

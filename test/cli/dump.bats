@@ -86,26 +86,26 @@ regions() { # FILE
 @test "dump: each read that can't be is an error of its own, in cores and snapshots (R33)" {
 	local file heap end
 	for file in "$D/core" "$D/host.snap" "$D/guest.snap"; do
-		nub dump --read 0:16 $file
+		nub dump --read 0:16 "$file"
 		refused 125 gva-unmapped '*nothing is mapped at gva 0x0'
-		nub dump --read 0x7fffffffffff:1 $file
+		nub dump --read 0x7fffffffffff:1 "$file"
 		refused 125 gva-unmapped '*0x7fffffffffff'
-		heap=$("$NUBRUN" dump --json $file | jq -r '.regions[] | select(.type == "Heap").gva' | head -n 1)
+		heap=$("$NUBRUN" dump --json "$file" | jq -r '.regions[] | select(.type == "Heap").gva' | head -n 1)
 		end=$((heap + (1 << 20)))
-		nub dump --read "$((end - 8)):16" $file
+		nub dump --read "$((end - 8)):16" "$file"
 		refused 125 gva-hole "*nothing is mapped at $(printf '0x%x' $end) in it"
 		[ -z "$output" ]
-		nub dump --read 0x800000000000:1 $file
+		nub dump --read 0x800000000000:1 "$file"
 		refused 125 page-argument '*not in the canonical address space'
-		nub dump --read 0x7ffffffffff8:16 $file
+		nub dump --read 0x7ffffffffff8:16 "$file"
 		refused 125 page-argument '*not in the canonical*'
-		nub dump --read 0xffffffffffffffff:1 $file
+		nub dump --read 0xffffffffffffffff:1 "$file"
 		refused 125 gva-unmapped '*0xffffffffffffffff'
-		nub dump --read 0xfffffffffffff000:8K $file
+		nub dump --read 0xfffffffffffff000:8K "$file"
 		refused 125 page-argument '*not in the canonical*'
-		nub dump --read 0x400000:0xffffffffffffffff $file
+		nub dump --read 0x400000:0xffffffffffffffff "$file"
 		refused 125 page-argument '*18446744073709551615 bytes*'
-		nub dump --read 0xffffffffffffefff:1 $file
+		nub dump --read 0xffffffffffffefff:1 "$file"
 		[ "$status" -eq 0 ]
 	done
 }
@@ -177,19 +177,19 @@ regions() { # FILE
 	local size length
 	size=$(stat -c %s "$D/core")
 	for length in 3 4 40 63 64 100 800 848 900 2000 3000 4096 8191 $((size - 4096)) $((size - 1)); do
-		head -c $length "$D/core" >cut
-		nub dump cut
+		head -c $length "$D/core" >short
+		nub dump short
 		[ "$status" -eq 126 ]
 		[[ $(field .error.code) == core-truncated || $length -lt 4 ]]
-		nub dump --read 0x400000:1 cut
+		nub dump --read 0x400000:1 short
 		[ "$status" -eq 126 ]
 	done
 	size=$(stat -c %s "$D/host.snap")
 	for length in 0 7 255 256 4096 $((size / 2)) $((size - 1)); do
-		head -c $length "$D/host.snap" >cut
-		nub dump cut
+		head -c $length "$D/host.snap" >short
+		nub dump short
 		[ "$status" -eq 126 ]
-		nub dump --core out cut
+		nub dump --core out short
 		[ "$status" -eq 126 ]
 		[ ! -e out ]
 	done
