@@ -201,7 +201,8 @@ static int take_captured(struct writer *writer, struct nub_memory_hasher *hasher
 			if (!bytes)
 				return -1;
 			const struct view view = { bytes + at, source + at };
-			result = take_page(writer, hasher, gpa, patched_page(writer, patches, patch_count, gpa, view), err);
+			result =
+			    take_page(writer, hasher, gpa, patched_page(writer, patches, patch_count, gpa, view), err);
 		}
 		if (result < 0)
 			return -1;

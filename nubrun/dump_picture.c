@@ -11,7 +11,7 @@ int nub_dump_picture(const struct nub_dump_file *file, const char *path, struct 
 {
 	const struct nub_dump_info *info = nub_dump_info(file->dump);
 	NUB_AUTO_FREE struct nub_region *regions = calloc(info->region_count + 1, sizeof(*regions));
-	struct nub_picture picture = { .title = file->path, .regions = regions };
+	struct nub_picture picture = { .title = file->path, .regions = regions, .walked = true };
 	char sentence[NUB_ABORT_BUFFER_SIZE + 512];
 
 	if (regions == NULL)

@@ -84,8 +84,9 @@ static void draw_legend(FILE *out, const struct nub_picture *picture, double y)
 	nub_svg_path(out, NUB_PICTURE_LINE, 1, "M%.1f %.1fH%.1f", NUB_PICTURE_LEFT, y,
 	             NUB_PICTURE_WIDTH - NUB_PICTURE_LEFT);
 	y += 20;
-	nub_svg_text(out, x, y + 12, &NUB_PICTURE_CAPTION_FONT, "The guest may");
-	x += 130;
+	nub_svg_text(out, x, y + 12, &NUB_PICTURE_CAPTION_FONT, "%s",
+	             picture->walked ? "Its page tables allow" : "The guest may");
+	x += picture->walked ? 180 : 130;
 	x = legend_item(out, x, y, nub_picture_fill(NUB_REGION_READ), "R-- read");
 	x = legend_item(out, x, y, nub_picture_fill(NUB_REGION_READ | NUB_REGION_EXECUTE), "R-X read, execute");
 	x = legend_item(out, x, y, nub_picture_fill(NUB_REGION_READ | NUB_REGION_WRITE), "RW- read, write");

@@ -33,6 +33,7 @@ struct nub_picture {
 	size_t region_count;
 	const struct nub_page_use *pages; /* in any order; NULL: not known, no such column */
 	size_t page_count;
+	bool walked;   /* regions were found in page tables: they have the rights that the host has, too */
 	bool restored; /* changed pages are told from touched ones */
 	struct nub_picture_mark marks[NUB_PICTURE_MARKS];
 	size_t mark_count;

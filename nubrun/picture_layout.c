@@ -3,6 +3,9 @@
 
 #include <stdlib.h>
 
+/* A hole up to this size is drawn; a larger one parts what it lies between. */
+#define MAX_HOLE (UINT64_C(64) << 10)
+
 /* The smallest box that has room for its letters, and the smallest part that has room for its caption. */
 #define MIN_BOX 16.0
 #define MIN_PART 44.0
@@ -19,8 +22,9 @@ static int compare(const void *a, const void *b)
 
 static int collect(struct nub_picture_layout *layout, const struct nub_picture *picture)
 {
-	layout->blocks = calloc(picture->region_count + 1, sizeof(*layout->blocks));
-	layout->parts = calloc(picture->region_count + 1, sizeof(*layout->parts));
+	/* Twice as many, for a hole below each. */
+	layout->blocks = calloc(2 * picture->region_count + 1, sizeof(*layout->blocks));
+	layout->parts = calloc(2 * picture->region_count + 1, sizeof(*layout->parts));
 	if (layout->blocks == NULL || layout->parts == NULL)
 		return -1;
 	for (size_t i = 0; i < picture->region_count; i++) {
@@ -40,12 +44,33 @@ static int collect(struct nub_picture_layout *layout, const struct nub_picture *
 	return 0;
 }
 
+static bool is_null_guard(const struct nub_block *block)
+{
+	return block->region == NULL && !block->hole;
+}
+
+static void find_holes(struct nub_picture_layout *layout)
+{
+	const size_t count = layout->block_count;
+
+	for (size_t i = 1; i < count; i++) {
+		const struct nub_block *above = &layout->blocks[i - 1], *below = &layout->blocks[i];
+		const uint64_t end = below->start + below->size, size = above->start - end;
+		if (above->is_gpa || below->is_gpa || is_null_guard(below) || above->start <= end || size > MAX_HOLE)
+			continue;
+		/* No guest-physical address is in it. */
+		layout->blocks[layout->block_count++] =
+		    (struct nub_block){ .hole = true, .start = end, .size = size, .gpa = UINT64_MAX };
+	}
+	qsort(layout->blocks, layout->block_count, sizeof(*layout->blocks), compare);
+}
+
 static void find_parts(struct nub_picture_layout *layout)
 {
 	for (size_t i = 0; i < layout->block_count; i++) {
 		const struct nub_block *block = &layout->blocks[i];
 		struct nub_part *part = layout->part_count > 0 ? &layout->parts[layout->part_count - 1] : NULL;
-		bool null_guard = block->region == NULL || (i > 0 && block[-1].region == NULL);
+		bool null_guard = is_null_guard(block) || (i > 0 && is_null_guard(block - 1));
 		if (part == NULL || part->is_gpa != block->is_gpa || null_guard ||
 		    part->low != block->start + block->size) {
 			part = &layout->parts[layout->part_count++];
@@ -148,6 +173,7 @@ int nub_picture_lay_out(struct nub_picture_layout *layout, const struct nub_pict
 	*layout = (struct nub_picture_layout){ 0 };
 	if (collect(layout, picture) != 0)
 		return -1;
+	find_holes(layout);
 	find_parts(layout);
 	for (size_t i = 0; i < layout->part_count; i++) {
 		struct nub_part *part = &layout->parts[i];

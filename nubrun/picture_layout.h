@@ -4,10 +4,11 @@
 
 #include "picture.h"
 
-/* A region, or the null guard. */
+/* A region, the null guard, or a small hole between two regions. */
 struct nub_block {
-	const struct nub_region *region; /* NULL: the null guard */
-	bool is_gpa;                     /* the guest has no address for it: `start` is a gpa */
+	const struct nub_region *region; /* NULL: the null guard, or a hole */
+	bool hole;
+	bool is_gpa; /* the guest has no address for it: `start` is a gpa */
 	uint64_t start, size;
 	uint64_t gpa;
 	unsigned flags;

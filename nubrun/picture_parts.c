@@ -14,11 +14,13 @@ static const struct nub_svg_font box_font = {
 };
 
 /* What a block is, for people, and what it is for. */
-static const char *block_name(const struct nub_block *block, const char **note)
+static const char *block_name(const struct nub_picture *picture, const struct nub_block *block, const char **note)
 {
 	const struct nub_region *region = block->region;
 
 	*note = "";
+	if (block->hole)
+		return *note = "not mapped", "nothing";
 	if (region == NULL)
 		return *note = "no memory: catches NULL", "null guard";
 	switch (region->type) {
@@ -37,8 +39,12 @@ static const char *block_name(const struct nub_block *block, const char **note)
 	case NUB_REGION_PAGE_TABLES:
 		return *note = "the host's: what is mapped where", "page tables";
 	case NUB_REGION_SCRATCH:
+		if (block->flags & NUB_REGION_EXECUTE)
+			return *note = "the host's: catches faults", "monitor";
+		if (picture->walked)
+			return *note = "rings, and pages of the host's", "scratch";
 		if (block->flags != 0)
-			return *note = "messages to and from the host", "input and output rings";
+			return *note = "rings: messages to and from the host", "scratch";
 		return *note = "the host's: monitor, CPU tables", "rest of scratch";
 	default:
 		return nub_region_words(region->type);
@@ -80,7 +86,7 @@ static void about(uint64_t size, char *out, size_t out_size)
 
 static void draw_block(FILE *out, const struct nub_picture *picture, const struct nub_block *block)
 {
-	const char *note, *name = block_name(block, &note);
+	const char *note, *name = block_name(picture, block, &note);
 	double edge = picture->pages != NULL ? NUB_PICTURE_PAGES + NUB_PICTURE_PAGES_WIDTH
 	                                     : NUB_PICTURE_COLUMN + NUB_PICTURE_COLUMN_WIDTH;
 	double middle = block->top + block->height / 2;

@@ -60,7 +60,7 @@ on_terminal() { # ENV... -- ARG...
 	done < <(jq -r '.memory[] | "\(.gva // .gpa) \(.size) \(.flags)"' <<<"$output")
 	local name
 	for name in "Memory of $GUESTS/hello.pie.elf" "program code" constants variables PEB heap "init data" "guard page" \
-		stack "input and output rings" "page tables" "null guard" Scratch Data Program "Null page" "The guest may" \
+		stack "rings: messages to and from the host" "page tables" "null guard" Scratch Data Program "Null page" "The guest may" \
 		"RWX all three"; do
 		grep -qxF "$name" <<<"$all"
 	done
@@ -195,4 +195,28 @@ on_terminal() { # ENV... -- ARG...
 	ended 0 ok
 	[[ $output == '<?xml'*'</svg>' ]]
 	[[ ${stderr_lines[0]} == Hello* ]]
+}
+
+@test "picture: dump and inspect draw a core, with its crash, and a snapshot (R32)" {
+	needs_kvm
+	local core=$BATS_TEST_TMPDIR/core snap=$BATS_TEST_TMPDIR/one.snap all command
+	nub run --core "$core" "$GUESTS/crash.elf" null
+	ended 134 guest-crash
+	for command in dump inspect; do
+		nub "$command" --svg "$SVG" "$core"
+		[ "$status" -eq 0 ]
+		[ "$output" = "" ]
+		all=$(texts)
+		grep -qx 'write to 0x0 (the null page) at null+0x.*: page fault' <<<"$all"
+		grep -qx 'write 0x0' <<<"$all"
+		grep -qx 'at null+0x.*' <<<"$all"
+	done
+	nub snapshot -o "$snap" "$GUESTS/echo.elf"
+	nub dump --svg "$SVG" "$snap"
+	[ "$status" -eq 0 ]
+	texts | grep -qx stack
+	nub dump --svg "$SVG" --json "$snap"
+	refused 125 usage 'dump: --read, --core, --map, --svg and --json are 2 answers at once'
+	on_terminal -- dump --map "$core"
+	[[ $output == *$'\e[33mR-X '* ]]
 }

@@ -29,20 +29,22 @@ static struct nub_picture_layout lay_out(const struct nub_picture *what)
 static void test_parts(void **state)
 {
 	(void)state;
-	static const size_t counts[] = { 1, 3, 1, 1, 1, 1 };
+	static const size_t counts[] = { 1, 3, 3, 1, 1 };
 	struct nub_picture_layout layout = lay_out(&picture);
-	/* Scratch, data, the two pieces of the image, the null guard; then what has no address: highest first. */
-	assert_int_equal(layout.part_count, 6);
-	for (size_t i = 0; i < 6; i++) {
+	/* Scratch, data, the image with its hole, the null guard; then what has no address: highest first. */
+	assert_int_equal(layout.part_count, 5);
+	for (size_t i = 0; i < 5; i++) {
 		assert_int_equal(layout.parts[i].count, counts[i]);
-		assert_int_equal(layout.parts[i].is_gpa, i == 5);
+		assert_int_equal(layout.parts[i].is_gpa, i == 4);
 		if (i > 0)
 			assert_true(layout.parts[i].top ==
 			            layout.parts[i - 1].top + layout.parts[i - 1].height + NUB_PICTURE_GAP);
 	}
 	assert_true(layout.parts[0].top == TOP);
 	assert_true(layout.parts[1].low == 0x600000007000 && layout.parts[1].size == 0xc01000);
-	assert_null(layout.blocks[layout.parts[4].first].region);
+	const struct nub_block *hole = &layout.blocks[layout.parts[2].first + 1];
+	assert_true(hole->hole && hole->start == 0x404000 && hole->size == 0x1000);
+	assert_null(layout.blocks[layout.parts[3].first].region);
 	nub_picture_layout_release(&layout);
 }
 
@@ -101,19 +103,20 @@ static void test_addresses(void **state)
 	(void)state;
 	struct nub_picture_layout layout = lay_out(&picture);
 	const struct nub_part *parts = layout.parts;
-	const struct nub_block *heap = &layout.blocks[parts[1].first + 2], *null = &layout.blocks[parts[4].first];
-	const struct nub_block *hole = &layout.blocks[parts[5].first];
+	const struct nub_block *heap = &layout.blocks[parts[1].first + 2], *null = &layout.blocks[parts[3].first];
+	const struct nub_block *hole = &layout.blocks[parts[2].first + 1], *unused = &layout.blocks[parts[4].first];
 	expect_in(&layout, heap, 0x600000007000, false, 0);
 	expect_in(&layout, heap, 0x600000407000, false, 0.5);
 	expect_in(&layout, heap, 0x407000, true, 0.5);
 	expect_in(&layout, null, 0, false, 0);
 	expect_in(&layout, null, 0x800, false, 0.5);
-	expect_in(&layout, hole, 0x5800, true, 0.5);
+	expect_in(&layout, unused, 0x5800, true, 0.5);
+	expect_in(&layout, hole, 0x404800, false, 0.5);
 	/* In the void: between the parts, above all, and where no memory is. */
 	assert_true(nub_picture_y(&layout, 0x500000000000, false) == parts[2].top - NUB_PICTURE_GAP / 2);
-	assert_true(nub_picture_y(&layout, 0x404fff, false) == parts[3].top - NUB_PICTURE_GAP / 2);
+	assert_true(nub_picture_y(&layout, 0x3fffff, false) == parts[3].top - NUB_PICTURE_GAP / 2);
 	assert_true(nub_picture_y(&layout, UINT64_MAX, false) == parts[0].top - NUB_PICTURE_GAP / 2);
-	assert_true(nub_picture_y(&layout, UINT64_MAX, true) == parts[5].top - NUB_PICTURE_GAP / 2);
+	assert_true(nub_picture_y(&layout, UINT64_MAX - 1, true) == parts[4].top - NUB_PICTURE_GAP / 2);
 	/* The null guard is at the bottom of either space. */
 	expect_in(&layout, null, 0x800, true, 0.5);
 	nub_picture_layout_release(&layout);
@@ -137,8 +140,9 @@ static void test_pages(void **state)
 	what.page_count = 7;
 	struct nub_picture_layout layout = lay_out(&what);
 	const struct nub_block *blocks = layout.blocks;
-	static const unsigned touched[] = { 1, 1, 1, 0, 0, 2, 0, 1 }, changed[] = { 0, 0, 1, 0, 0, 1, 0, 0 };
-	for (size_t i = 0; i < 8; i++) {
+	static const unsigned touched[] = { 1, 1, 1, 0, 0, 0, 2, 0, 1 };
+	static const unsigned changed[] = { 0, 0, 1, 0, 0, 0, 1, 0, 0 };
+	for (size_t i = 0; i < 9; i++) {
 		assert_int_equal(blocks[i].touched, touched[i]);
 		assert_int_equal(blocks[i].changed, changed[i]);
 	}
