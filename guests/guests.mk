@@ -38,5 +38,8 @@ $(B)/guests/%.elf: guests/%.c $(B)/libnubguest.a guests/rt/nub.ld
 # two-spaces runs at CPL 0, where some hosts interpret every instruction and know general registers only.
 GUEST_FLAGS_two-spaces = -mgeneral-regs-only
 
+# A debugger shows its variables and lines as they are written.
+GUEST_FLAGS_debug = -O0
+
 .PHONY: guests
 -include $(patsubst %.o,%.d,$(RT_OBJS)) $(addsuffix .d,$(GUESTS))

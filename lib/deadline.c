@@ -17,6 +17,17 @@ uint64_t nub_clock_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+static void set_timer(const struct nub_deadline *deadline)
+{
+	const struct itimerspec at = {
+		.it_value = { .tv_sec = (time_t)(deadline->at_ns / 1000000000),
+		              .tv_nsec = (long)(deadline->at_ns % 1000000000) },
+	};
+
+	/* An absolute time and a timer of our own: it can't fail. */
+	timer_settime(deadline->timer, TIMER_ABSTIME, &at, NULL);
+}
+
 static int arm(struct nub_deadline *deadline, struct nub_error *err)
 {
 	struct sigevent event = {
@@ -24,16 +35,11 @@ static int arm(struct nub_deadline *deadline, struct nub_error *err)
 		.sigev_signo = NUB_DEADLINE_SIGNAL,
 		._sigev_un = { ._tid = gettid() },
 	};
-	const struct itimerspec at = {
-		.it_value = { .tv_sec = (time_t)(deadline->at_ns / 1000000000),
-		              .tv_nsec = (long)(deadline->at_ns % 1000000000) },
-	};
 
 	if (timer_create(CLOCK_MONOTONIC, &event, &deadline->timer) < 0)
 		return nub_fail_errno(err, NUB_E_IO, "timer_create");
 	deadline->armed = true;
-	if (timer_settime(deadline->timer, TIMER_ABSTIME, &at, NULL) < 0)
-		return nub_fail_errno(err, NUB_E_IO, "timer_settime");
+	set_timer(deadline);
 	return 0;
 }
 
@@ -55,22 +61,50 @@ int nub_deadline_start(struct nub_deadline *deadline, struct nub_vm *vm, uint64_
 	return -1;
 }
 
-void nub_deadline_stop(struct nub_deadline *deadline)
+/* Take the signal off the thread, should it be pending. */
+static void drain(void)
 {
 	const struct timespec at_once = { 0 };
 	sigset_t signals;
 
+	sigemptyset(&signals);
+	sigaddset(&signals, NUB_DEADLINE_SIGNAL);
+	while (sigtimedwait(&signals, NULL, &at_once) > 0)
+		;
+}
+
+void nub_deadline_stop(struct nub_deadline *deadline)
+{
 	if (deadline->at_ns == 0)
 		return;
 	if (deadline->armed)
 		timer_delete(deadline->timer);
 	/* It may be pending already; the mask must not be lifted over it. */
-	sigemptyset(&signals);
-	sigaddset(&signals, NUB_DEADLINE_SIGNAL);
-	while (sigtimedwait(&signals, NULL, &at_once) > 0)
-		;
+	drain();
 	pthread_sigmask(SIG_SETMASK, &deadline->saved_mask, NULL);
 	*deadline = (struct nub_deadline){ 0 };
+}
+
+void nub_deadline_pause(struct nub_deadline *deadline)
+{
+	const struct itimerspec never = { 0 };
+	const uint64_t now = nub_clock_ns();
+
+	if (deadline->at_ns == 0)
+		return;
+	deadline->left_ns = now < deadline->at_ns ? deadline->at_ns - now : 0;
+	timer_settime(deadline->timer, 0, &never, NULL);
+	/* A signal that is pending would end every KVM_RUN from now on. */
+	drain();
+}
+
+void nub_deadline_go_on(struct nub_deadline *deadline)
+{
+	if (deadline->at_ns == 0)
+		return;
+	if (__builtin_add_overflow(nub_clock_ns(), deadline->left_ns, &deadline->at_ns) || deadline->at_ns > INT64_MAX)
+		deadline->at_ns = INT64_MAX;
+	set_timer(deadline);
 }
 
 bool nub_deadline_passed(const struct nub_deadline *deadline)

@@ -236,10 +236,13 @@ int nub_vcpu_set_msrs(struct nub_vm *vm, const struct kvm_msr_entry *msrs, unsig
 
 int nub_vcpu_complete_io(struct nub_vm *vm, struct nub_error *err)
 {
+	const uint32_t exit_reason = vm->run->exit_reason;
+
 	vm->run->immediate_exit = 1;
 	const int result = ioctl(vm->vcpu_fd, KVM_RUN, 0);
 	const int reason = errno;
 	vm->run->immediate_exit = 0;
+	vm->run->exit_reason = exit_reason;
 	if (result < 0 && reason == EINTR)
 		return 0;
 	errno = reason;
@@ -255,8 +258,11 @@ int nub_vcpu_unblock_signal(struct nub_vm *vm, int signal, struct nub_error *err
 	} argument = { .head = { .len = 8 } };
 	sigset_t mask;
 
+	sigaddset(&vm->unblocked, signal);
 	pthread_sigmask(SIG_BLOCK, NULL, &mask);
-	sigdelset(&mask, signal);
+	for (int i = 1; i <= SIGRTMAX; i++)
+		if (sigismember(&vm->unblocked, i) == 1)
+			sigdelset(&mask, i);
 	memcpy(argument.bytes + offsetof(struct kvm_signal_mask, sigset), &mask, 8);
 	return ioctl(vm->vcpu_fd, KVM_SET_SIGNAL_MASK, &argument) < 0 ? fail_ioctl(err, "KVM_SET_SIGNAL_MASK") : 0;
 }

@@ -5,6 +5,7 @@
 #define NUB_KVM_H
 
 #include <linux/kvm.h>
+#include <signal.h>
 
 #include "nub.h"
 
@@ -12,7 +13,8 @@ struct nub_vm {
 	int kvm_fd, vm_fd, vcpu_fd; /* -1 when closed */
 	struct kvm_run *run;        /* shared with the kernel; NULL when not mapped */
 	size_t run_size;
-	bool sregs_shared; /* kvm_run holds the special registers: the vCPU has run */
+	sigset_t unblocked; /* signals that may end KVM_RUN */
+	bool sregs_shared;  /* kvm_run holds the special registers: the vCPU has run */
 };
 
 /* Open /dev/kvm and check its API version. A file descriptor or -1. Errors: KVM_MISSING, KVM_DENIED, KVM. */
@@ -47,7 +49,7 @@ int nub_vcpu_set_msrs(struct nub_vm *vm, const struct kvm_msr_entry *msrs, unsig
 /* Finish the `out` that the last exit was about, without going on: some KVMs leave rip on it until then. */
 int nub_vcpu_complete_io(struct nub_vm *vm, struct nub_error *err);
 
-/* During KVM_RUN, and only then, let `signal` through. The thread has it blocked: so it ends KVM_RUN, and stays pending,
+/* During KVM_RUN, and only then, let `signal` through, and those that were named before. The thread has it blocked: so it ends KVM_RUN, and stays pending,
  * without a handler. */
 int nub_vcpu_unblock_signal(struct nub_vm *vm, int signal, struct nub_error *err);
 

@@ -58,6 +58,7 @@ enum nub_error_class {
 	X(KVM_DENIED, "kvm-denied", HOST)   /* no permission */                                                        \
 	X(KVM, "kvm", HOST)                 /* an ioctl failed, or a capability is missing */                          \
 	X(INTERNAL, "internal", HOST)       /* can't happen */                                                         \
+	X(DEBUGGER, "debugger", HOST)       /* the debugger ended the run */                                           \
 	X(NOT_FOUND, "not-found", NOT_FOUND)                                                                           \
 	/* the ELF file's (R15, R16) */                                                                                \
 	X(ELF_MAGIC, "elf-magic", INPUT)             /* not an ELF file */                                             \
@@ -568,6 +569,16 @@ int nub_sandbox_reset(struct nub_sandbox *sandbox, const struct nub_snapshot *sn
 
 /* Go on after a checkpoint. Outcomes as of the run that was stopped. */
 int nub_sandbox_resume(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err);
+
+/* ---- Debugging ---- */
+
+/* Let gdb (`target remote`), at the other end of this connected stream socket, debug the guest: it stops before the
+ * first instruction of the next run. `fd` is borrowed until nub_sandbox_free. `snapshot` is for gdb's `monitor snapshot`,
+ * borrowed as long; NULL for none. A client that goes away, or does not speak the protocol, is as one that detaches. A
+ * run that gdb kills ends with the error DEBUGGER. While a run goes on under a debugger, its thread has SIGIO blocked. Errors:
+ * STATE when there is one already, NO_MEMORY. */
+int nub_sandbox_attach_debugger(struct nub_sandbox *sandbox, int fd, const struct nub_snapshot_options *snapshot,
+                                struct nub_error *err);
 
 /* ---- Call stacks ---- */
 

@@ -182,6 +182,11 @@ static enum nub_step serve_exception(struct nub_sandbox *sandbox, const struct k
 		if (handled || step == NUB_STEP_FAILED)
 			return step;
 	}
+	if (sandbox->debugger &&
+	    sandbox->debugger->hooks->exception(sandbox->debugger, &frame, &sregs, &handled, err) < 0)
+		return NUB_STEP_FAILED;
+	if (handled)
+		return NUB_STEP_GO_ON;
 	nub_crash_exception(sandbox, &frame, &sregs, outcome);
 	return NUB_STEP_STOP;
 }

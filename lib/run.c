@@ -39,6 +39,14 @@ static enum nub_step serve_mmio(struct nub_sandbox *sandbox, struct nub_outcome 
 	return NUB_STEP_STOP;
 }
 
+static enum nub_step serve_stuck(struct nub_sandbox *sandbox, struct nub_outcome *outcome)
+{
+	if (sandbox->debugger && sandbox->debugger->hooks->stuck(sandbox->debugger))
+		return NUB_STEP_GO_ON;
+	nub_crash_exit(sandbox, NUB_CRASH_EMULATION, outcome);
+	return NUB_STEP_STOP;
+}
+
 static enum nub_step serve_exit(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
 {
 	const struct kvm_run *run = sandbox->vm.run;
@@ -56,10 +64,8 @@ static enum nub_step serve_exit(struct nub_sandbox *sandbox, struct nub_outcome 
 		nub_crash_exit(sandbox, NUB_CRASH_HALTED, outcome);
 		return NUB_STEP_STOP;
 	case KVM_EXIT_INTERNAL_ERROR:
-		if (run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION) {
-			nub_crash_exit(sandbox, NUB_CRASH_EMULATION, outcome);
-			return NUB_STEP_STOP;
-		}
+		if (run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION)
+			return serve_stuck(sandbox, outcome);
 		return nub_fail(err, NUB_E_KVM, 0, "KVM_RUN: internal error %u", run->internal.suberror);
 	case KVM_EXIT_FAIL_ENTRY:
 		return nub_fail(err, NUB_E_KVM, 0, "KVM_RUN: the CPU refused the guest's state, reason 0x%llx",
@@ -91,6 +97,10 @@ static int enter_at(struct nub_sandbox *sandbox, uint64_t gva, struct nub_error 
 
 static int run_loop(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
 {
+	struct nub_debugger *debugger = sandbox->debugger;
+
+	if (debugger && debugger->hooks->begin(debugger, err) < 0)
+		return -1;
 	for (;;) {
 		if (sandbox->interrupt && nub_sandbox_serve_interrupt(sandbox, err) < 0)
 			return -1;
@@ -104,8 +114,11 @@ static int run_loop(struct nub_sandbox *sandbox, struct nub_outcome *outcome, st
 		if (interrupted) {
 			sandbox->exits.interrupted++;
 			nub_watch_served(sandbox, true);
-			if (!nub_deadline_passed(&sandbox->deadline))
+			if (!nub_deadline_passed(&sandbox->deadline)) {
+				if (debugger && debugger->hooks->interrupted(debugger, err) < 0)
+					return -1;
 				continue;
+			}
 			outcome->kind = NUB_OUTCOME_TIMED_OUT;
 			return 0;
 		}
@@ -113,8 +126,11 @@ static int run_loop(struct nub_sandbox *sandbox, struct nub_outcome *outcome, st
 		nub_watch_served(sandbox, false);
 		if (step == NUB_STEP_STOP)
 			return 0;
-		if (step == NUB_STEP_GO_ON)
+		if (step == NUB_STEP_GO_ON) {
+			if (debugger && debugger->hooks->served(debugger, err) < 0)
+				return -1;
 			continue;
+		}
 		/* A callback that ran out of time says so by failing without a reason. */
 		if (err->kind == NUB_E_NONE && nub_deadline_passed(&sandbox->deadline)) {
 			outcome->kind = NUB_OUTCOME_TIMED_OUT;
@@ -173,6 +189,8 @@ static int go_on(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struc
 
 	sandbox->callback_failed = false;
 	int result = run_loop(sandbox, outcome, &reason);
+	if (sandbox->debugger)
+		sandbox->debugger->hooks->ended(sandbox->debugger, result, outcome);
 	nub_deadline_stop(&sandbox->deadline);
 	if (result == 0 && nub_sandbox_tell_stop(sandbox, outcome, &reason) < 0)
 		result = -1;
@@ -229,6 +247,20 @@ int nub_sandbox_run_main(struct nub_sandbox *sandbox, unsigned argc, const char 
 	return run(sandbox, NUB_GOAL_MAIN, outcome, err);
 }
 
+/* Does the guest stand right behind the `out` of a checkpoint, so that rax is to be its answer? A debugger may have saved
+ * it anywhere else, where rax is its own. */
+static bool awaits_answer(struct nub_sandbox *sandbox)
+{
+	enum { OUT_IMMEDIATE = 0xe6, OUT_DX = 0xee };
+	const struct kvm_regs *regs = nub_vcpu_regs(&sandbox->vm);
+	uint8_t code[2];
+
+	if (nub_sandbox_read(sandbox, regs->rip - sizeof(code), code, sizeof(code), NULL) < 0)
+		return false;
+	return (code[0] == OUT_IMMEDIATE && code[1] == NUB_PORT_CHECKPOINT) ||
+	       (code[1] == OUT_DX && (uint16_t)regs->rdx == NUB_PORT_CHECKPOINT);
+}
+
 int nub_sandbox_resume(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
 {
 	if (sandbox->state != NUB_STATE_STOPPED)
@@ -239,8 +271,10 @@ int nub_sandbox_resume(struct nub_sandbox *sandbox, struct nub_outcome *outcome,
 	memset(outcome, 0, sizeof(*outcome));
 	sandbox->goal = NUB_GOAL_RESUME;
 	sandbox->abort_size = 0;
-	regs.rax = (sandbox->restored_answer ? 1 : 0) | (sandbox->config.ops.trace ? NUB_ENTRY_TRACE : 0);
-	nub_vcpu_set_regs(&sandbox->vm, &regs);
+	if (awaits_answer(sandbox)) {
+		regs.rax = (sandbox->restored_answer ? 1 : 0) | (sandbox->config.ops.trace ? NUB_ENTRY_TRACE : 0);
+		nub_vcpu_set_regs(&sandbox->vm, &regs);
+	}
 	sandbox->restored_answer = false;
 	if (nub_deadline_start(&sandbox->deadline, &sandbox->vm, sandbox->config.timeout_ns, err) < 0)
 		return -1;

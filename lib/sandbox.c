@@ -139,6 +139,8 @@ void nub_sandbox_free(struct nub_sandbox *sandbox)
 {
 	if (!sandbox)
 		return;
+	if (sandbox->debugger)
+		sandbox->debugger->hooks->release(sandbox->debugger);
 	nub_vm_release(&sandbox->vm);
 	nub_memory_release(&sandbox->memory);
 	nub_plan_release(&sandbox->plan);

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "cpu.h"
+#include "debug.h"
 #include "dirty.h"
 #include "kvm.h"
 #include "memory.h"
@@ -16,11 +17,12 @@
 #include "value.h"
 
 enum nub_sandbox_state {
-	NUB_STATE_FRESH,    /* nothing has run */
-	NUB_STATE_READY,    /* initialised, can be called */
-	NUB_STATE_STOPPED,  /* at a checkpoint, in the middle of its code */
-	NUB_STATE_ENDED,    /* the program exited */
-	NUB_STATE_POISONED, /* crashed or timed out (R36) */
+	NUB_STATE_FRESH,       /* nothing has run */
+	NUB_STATE_READY,       /* initialised, can be called */
+	NUB_STATE_STOPPED,     /* at a checkpoint, in the middle of its code */
+	NUB_STATE_BROKEN_INTO, /* by a debugger, anywhere; only while it saves a snapshot */
+	NUB_STATE_ENDED,       /* the program exited */
+	NUB_STATE_POISONED,    /* crashed or timed out (R36) */
 };
 
 /* What the current run is to come to. */
@@ -35,6 +37,7 @@ enum nub_sandbox_goal {
 struct nub_deadline {
 	uint64_t at_ns; /* CLOCK_MONOTONIC; 0 none */
 	bool armed;
+	uint64_t left_ns; /* of a deadline that is paused */
 	timer_t timer;
 	sigset_t saved_mask;
 };
@@ -74,6 +77,7 @@ struct nub_sandbox {
 	struct nub_dirty dirty;
 	uint64_t random_state; /* of the generator behind config.seed */
 	struct nub_deadline deadline;
+	struct nub_debugger *debugger; /* owned; NULL without one */
 	struct nub_exit_counts exits;
 	struct nub_watch watch;
 	uint8_t *item; /* one item of the output ring, config.output_size bytes; allocated when first used */
@@ -174,6 +178,10 @@ int nub_sandbox_tell_stop(struct nub_sandbox *sandbox, const struct nub_outcome 
 int nub_deadline_start(struct nub_deadline *deadline, struct nub_vm *vm, uint64_t timeout_ns, struct nub_error *err);
 void nub_deadline_stop(struct nub_deadline *deadline);
 bool nub_deadline_passed(const struct nub_deadline *deadline);
+
+/* Stop the clock, and let it go on: time that a debugger takes is not the guest's. */
+void nub_deadline_pause(struct nub_deadline *deadline);
+void nub_deadline_go_on(struct nub_deadline *deadline);
 
 /* CLOCK_MONOTONIC in nanoseconds. */
 uint64_t nub_clock_ns(void);

@@ -43,7 +43,7 @@ static int add_piece(void *context, const struct nub_pt_item *item, struct nub_e
 {
 	struct page_map *map = context;
 	const struct nub_mapping *leaf = &item->leaf;
-	struct piece *last = map->count ? &map->pieces[map->count - 1] : NULL;
+	struct piece *last = map->pieces && map->count ? &map->pieces[map->count - 1] : NULL;
 
 	if (item->shared || leaf->gpa < NUB_BASE_ADDRESS || leaf->gpa >= map->snapshot->meta.image_end_gpa)
 		return 0;

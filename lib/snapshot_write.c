@@ -201,7 +201,8 @@ static int take_captured(struct writer *writer, struct nub_memory_hasher *hasher
 			if (!bytes)
 				return -1;
 			const struct view view = { bytes + at, source + at };
-			result = take_page(writer, hasher, gpa, patched_page(writer, patches, patch_count, gpa, view), err);
+			result =
+			    take_page(writer, hasher, gpa, patched_page(writer, patches, patch_count, gpa, view), err);
 		}
 		if (result < 0)
 			return -1;
@@ -358,6 +359,7 @@ static int fill_meta(struct writer *writer, struct nub_error *err)
 		meta->next = NUB_NEXT_CALL;
 		break;
 	case NUB_STATE_STOPPED:
+	case NUB_STATE_BROKEN_INTO:
 		meta->next = NUB_NEXT_RESUME;
 		break;
 	default:
@@ -369,7 +371,8 @@ static int fill_meta(struct writer *writer, struct nub_error *err)
 	    nub_cpu_save(&sandbox->vm, sandbox->guest->privilege_level, &meta->cpu, err) < 0)
 		return -1;
 	meta->cpu.cpuid = sandbox->cpuid;
-	meta->cpu.regs.rax = 1; /* what the checkpoint returns in a restored run */
+	if (sandbox->state != NUB_STATE_BROKEN_INTO)
+		meta->cpu.regs.rax = 1; /* what the checkpoint returns in a restored run */
 	meta->layout = writer->capture.layout;
 	meta->image_end_gpa = meta->layout.data_end_gpa + writer->capture.tables.size;
 	memcpy(meta->roots, writer->capture.roots, sizeof(meta->roots));

@@ -39,10 +39,12 @@ static const char *block_name(const struct nub_picture *picture, const struct nu
 	case NUB_REGION_PAGE_TABLES:
 		return *note = "the host's: what is mapped where", "page tables";
 	case NUB_REGION_SCRATCH:
+		if (block->flags & NUB_REGION_EXECUTE)
+			return *note = "the host's: catches faults", "monitor";
 		if (picture->walked)
 			return *note = "rings, and pages of the host's", "scratch";
 		if (block->flags != 0)
-			return *note = "messages to and from the host", "input and output rings";
+			return *note = "rings: messages to and from the host", "scratch";
 		return *note = "the host's: monitor, CPU tables", "rest of scratch";
 	default:
 		return nub_region_words(region->type);

@@ -85,6 +85,11 @@ static int parse_seed(const struct nub_option *option, const char *value, void *
 		.name = "timeout", .arg = "TIME", FIELD(timeout_ns), .parse = parse_timeout,                           \
 		.help = "end the guest after this time: 500ms, 10s, 2m"                                                \
 	}
+#define ROW_GDB                                                                                                        \
+	{                                                                                                              \
+		.name = "gdb", .arg = ":PORT|unix:PATH", FIELD(gdb), .parse = nub_option_text,                         \
+		.help = "wait there for gdb, which debugs the guest"                                                   \
+	}
 #define ROW_MAP                                                                                                        \
 	{                                                                                                              \
 		.name = "map", .arg = "FILE@GVA[:LABEL]", .file = true, FIELD(guest.maps), .parse = nub_option_map,    \
@@ -165,6 +170,7 @@ const struct nub_option nub_run_options[] = {
 	ROW_UNTIL_CHECKPOINT,
 	ROW_SNAPSHOT_ON_EXIT,
 	ROW_TIMEOUT,
+	ROW_GDB,
 	NUB_GUEST_OPTIONS(struct nub_run_options, guest),
 	ROW_MAP,
 	ROWS_OF_ALL,
@@ -216,6 +222,7 @@ const struct nub_option nub_restore_options[] = {
 	  .parse = nub_option_text,
 	  .help = "the snapshot that it is a layer on, where that is not beside it" },
 	ROW_TIMEOUT,
+	ROW_GDB,
 	ROWS_OF_ALL,
 };
 

@@ -40,6 +40,7 @@ struct nub_run_options {
 	uint64_t seed;
 	unsigned log_level;  /* NUB_LOG_*, or NUB_LOG_LEVEL_DEFAULT */
 	unsigned log_format; /* NUB_LOG_FORMAT_* */
+	const char *gdb;     /* where to wait for gdb; NULL: not given */
 	const char *status;  /* NULL: not given */
 	const char *trace;   /* likewise */
 	const char *svg;     /* likewise */

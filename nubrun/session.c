@@ -165,6 +165,8 @@ int nub_session_prepare(struct nub_session *session, int argc, char **argv, stru
 		return -1;
 	if (options->verify && nub_snapshot_verify(session->snapshot, err) != 0)
 		return -1;
+	if (options->gdb != NULL && nub_gdb_listen(&session->gdb, options->gdb, err) != 0)
+		return -1;
 	if (options->svg != NULL && nub_status_file_check("svg", options->svg, err) != 0)
 		return -1;
 	/* Last, because it begins a file: what can be refused leaves an old one as it is. */
@@ -176,6 +178,12 @@ int nub_session_prepare(struct nub_session *session, int argc, char **argv, stru
 }
 
 /* ---- Running ---- */
+
+/* What a snapshot of it keeps, for symbols and messages. */
+static const char *guest_path(const struct nub_session *session)
+{
+	return session->snapshot != NULL ? session->program : session->info->name;
+}
 
 static int create(struct nub_session *session, struct nub_error *err)
 {
@@ -194,6 +202,16 @@ static int create(struct nub_session *session, struct nub_error *err)
 	return session->sandbox != NULL ? 0 : -1;
 }
 
+static int wait_for_gdb(struct nub_session *session, struct nub_error *err)
+{
+	const struct nub_run_options *options = &session->options;
+
+	if (options->gdb == NULL)
+		return 0;
+	return nub_gdb_attach(&session->gdb, session->sandbox, guest_path(session), options->functions,
+	                      options->function_count, options->quiet, err);
+}
+
 /* The guest has run from `start` until now. */
 static void note_run(struct nub_session *session, uint64_t start)
 {
@@ -208,7 +226,7 @@ int nub_session_run(struct nub_session *session, int argc, char **argv, struct n
 {
 	int failed;
 
-	if (create(session, err) != 0)
+	if (create(session, err) != 0 || wait_for_gdb(session, err) != 0)
 		return -1;
 	uint64_t start = nub_now_ns();
 	if (session->program != NULL)
@@ -251,7 +269,7 @@ int nub_session_save(struct nub_session *session, const struct nub_outcome *outc
 	for (size_t i = 0; i < options->function_count; i++)
 		names[i] = options->functions[i].name;
 	const struct nub_snapshot_options save = {
-		.guest_path = session->snapshot != NULL ? session->program : session->info->name,
+		.guest_path = guest_path(session),
 		.host_functions = names,
 		.host_function_count = options->function_count,
 		.base = session->base,
@@ -285,6 +303,7 @@ int nub_session_end(struct nub_session *session)
 	int exit_code = nub_report_end(session->report);
 	/* Closing the VM takes as long here as at exit, so memory is always released: leaks stay visible to tests. */
 	nub_sandbox_free(session->sandbox);
+	nub_gdb_close(&session->gdb);
 	nub_snapshot_free(session->snapshot);
 	nub_snapshot_free(session->base);
 	nub_call_release(&session->request);

@@ -16,6 +16,7 @@
 #include <limits.h>
 
 #include "call.h"
+#include "gdb.h"
 #include "guest_io.h"
 #include "guest_options.h"
 #include "report.h"
@@ -33,12 +34,13 @@ struct nub_session {
 	struct nub_trace_file *trace; /* NULL: none is asked for */
 	struct nub_evidence evidence;
 	struct nub_call_request request;
+	struct nub_gdb_socket gdb;
 	struct nub_sandbox *sandbox;
 };
 
 #define NUB_SESSION(the_report)                                                                                        \
 	{                                                                                                              \
-		.options.log_level = NUB_LOG_LEVEL_DEFAULT, .report = (the_report)                                     \
+		.options.log_level = NUB_LOG_LEVEL_DEFAULT, .gdb = NUB_GDB_SOCKET_CLOSED, .report = (the_report)       \
 	}
 
 /* Parse the options of the report's command, and see that an operand follows. False: it ends here. */

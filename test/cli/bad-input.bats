@@ -82,8 +82,9 @@ bad() { # ERROR-CODE-PATTERN MESSAGE-PATTERN
 	poke 18 3e00
 	poke 16 0100
 	bad elf-type '*'
+	# inspect reads cores: what it says of this one is about what a core has.
 	poke 16 0400
-	bad elf-type '*'
+	bad '@(elf-type|core-*)' '*'
 }
 
 @test "bad input: a dynamic program, whose interpreter is named (R16)" {

@@ -81,7 +81,7 @@ complete_line() { # WORD...
 	while read -r line; do
 		echo "$line"
 		run bash -c "nubrun() { '$NUBRUN' \"\$@\"; }; $line"
-		[ "$status" -eq 0 ] || [[ $line == *--timeout* && $status -eq 124 ]]
+		[ "$status" -eq 0 ] || [[ $line == *--timeout* && $status -eq 124 ]] || [[ $line == *crash.elf* && $status -eq 134 ]]
 		count=$((count + 1))
 	done < <(sed -n '/^\.Sh EXAMPLES/,/^\.Sh /s/^\.Dl \$ //p' "$ROOT/man/nubrun.1" | sed 's/\\&//g; s/\\e/\\/g; s/\\(aq/'"'"'/g; s/\\(dq/"/g')
 	[ "$count" -ge 6 ]

@@ -36,7 +36,7 @@ setup() {
 	[ "$(field '.snapshot | [.generation, .next, .cow, .format_version, .layers] | join(" ")')" = "1 call host 1 1" ]
 	[ "$(field '.snapshot.hash | test("^[0-9a-f]{32}$")')" = true ]
 	[ "$(field .snapshot.stored_size)" -eq "$(stored a.snap)" ]
-	[ "$(field -c .functions)" = "$("$NUBRUN" inspect --json "$GUESTS/calc.pie.elf" | jq -r .functions)" ]
+	[ "$(field .functions)" = "$("$NUBRUN" inspect --json "$GUESTS/calc.pie.elf" | jq -r .functions)" ]
 	[ "$(field .guest.build_id)" = "$(readelf -n "$GUESTS/calc.pie.elf" | sed -n 's/.*Build ID: //p')" ]
 	[ "$(field '[.memory[] | .stored <= .size] | all')" = true ]
 	[ "$(field '[.memory[] | select(.gpa != null)] | length')" -eq 0 ]

@@ -60,7 +60,7 @@ on_terminal() { # ENV... -- ARG...
 	done < <(jq -r '.memory[] | "\(.gva // .gpa) \(.size) \(.flags)"' <<<"$output")
 	local name
 	for name in "Memory of $GUESTS/hello.pie.elf" "program code" constants variables PEB heap "init data" "guard page" \
-		stack "input and output rings" "page tables" "null guard" Scratch Data Program "Null page" "The guest may" \
+		stack "rings: messages to and from the host" "page tables" "null guard" Scratch Data Program "Null page" "The guest may" \
 		"RWX all three"; do
 		grep -qxF "$name" <<<"$all"
 	done

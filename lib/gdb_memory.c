@@ -1,0 +1,66 @@
+/* Reading and writing guest memory for a debugger. */
+#include "gdb_memory.h"
+
+#include <string.h>
+
+#include "util.h"
+
+static bool in_file(const struct nub_memory *memory, const uint8_t *host)
+{
+	for (size_t i = 0; i < memory->file_count; i++) {
+		const struct nub_memory_map *file = &memory->files[i];
+		if (host >= file->host && (size_t)(host - file->host) < file->size)
+			return true;
+	}
+	return false;
+}
+
+uint8_t *nub_gdb_memory_at(struct nub_memory *memory, uint64_t root_gpa, uint64_t gva, size_t *size, bool write)
+{
+	const struct nub_pt_reader reader = nub_memory_reader(memory);
+	struct nub_mapping leaf;
+
+	if (!nub_canonical(gva) || !nub_pt_translate(&reader, root_gpa, gva, &leaf))
+		return NULL;
+	/* A page at a time: a larger leaf may reach over the end of its memory. */
+	const uint64_t left = NUB_PAGE_SIZE - (gva & (NUB_PAGE_SIZE - 1));
+	if (*size > left)
+		*size = left;
+	uint8_t *host = nub_memory_at(memory, leaf.gpa + (gva - leaf.gva), *size);
+	return write && host && in_file(memory, host) ? NULL : host;
+}
+
+size_t nub_gdb_memory_read(struct nub_memory *memory, uint64_t root_gpa, uint64_t gva, uint8_t *bytes, size_t size)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		size_t part = size - done;
+		const uint8_t *host = nub_gdb_memory_at(memory, root_gpa, gva + done, &part, false);
+		if (!host)
+			break;
+		memcpy(bytes + done, host, part);
+		done += part;
+	}
+	return done;
+}
+
+bool nub_gdb_memory_write(struct nub_memory *memory, uint64_t root_gpa, uint64_t gva, const uint8_t *bytes, size_t size)
+{
+	size_t part;
+
+	for (size_t done = 0; done < size; done += part) {
+		part = size - done;
+		if (!nub_gdb_memory_at(memory, root_gpa, gva + done, &part, true))
+			return false;
+	}
+	for (size_t done = 0; done < size; done += part) {
+		part = size - done;
+		uint8_t *host = nub_gdb_memory_at(memory, root_gpa, gva + done, &part, true);
+		/* The first part may have been a page table on the way to the second. */
+		if (!host)
+			return false;
+		memcpy(host, bytes + done, part);
+	}
+	return true;
+}

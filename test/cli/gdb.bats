@@ -1,0 +1,353 @@
+#!/usr/bin/env bats
+# `--gdb`: the real gdb, in batch mode, and clients that are none.
+
+# shellcheck disable=SC2034 # json is what field reads
+
+load helper
+
+setup() {
+	needs_kvm
+	cd "$BATS_TEST_TMPDIR"
+	DEBUG=$GUESTS/debug.elf
+}
+
+teardown() {
+	[ -z "${nubrun_pid-}" ] || kill "$nubrun_pid" 2>/dev/null || true
+}
+
+# Start nubrun in the background, waiting at the Unix socket `sock`.
+start() { # COMMAND [OPTION...] FILE [ARG...]
+	local command=$1 i
+	shift
+	"$NUBRUN" "$command" --gdb unix:sock --status status "$@" >out 2>err &
+	nubrun_pid=$!
+	for ((i = 0; i < 200; i++)); do
+		[ ! -S sock ] || return 0
+		sleep 0.02
+	done
+	cat err
+	return 1
+}
+
+# gdb at the guest, with one command a line on stdin; its output is $output. A command that fails does not end it.
+debug() { # FILE-WITH-SYMBOLS
+	local line
+	local -a commands=(-iex 'set debuginfod enabled off' -ex 'target remote sock')
+	while IFS= read -r line; do
+		commands+=(-ex "$line")
+	done
+	run timeout 60 gdb -nx -batch "${commands[@]}" "$1"
+	echo "$output"
+}
+
+# The end of nubrun: $status and $json as after nub.
+finish() {
+	status=0
+	wait "$nubrun_pid" || status=$?
+	nubrun_pid=
+	json=$(<status)
+	printf 'exit %s\n%s\n%s\n' "$status" "$(<out)" "$json"
+}
+
+@test "gdb: breakpoints, call stack, step, finish, variables, to the end; both kinds of guest, both policies" {
+	local guest cow
+	for guest in debug.elf debug.pie.elf; do
+		for cow in host guest; do
+			start run --cow "$cow" "$GUESTS/$guest"
+			debug "$GUESTS/$guest" <<-'END'
+				info symbol $pc
+				break main
+				continue
+				next
+				print point
+				step
+				step
+				step
+				step
+				backtrace
+				print number
+				finish
+				info breakpoints
+				continue
+			END
+			finish
+			ended 7 guest-exit
+			[ "$(<out)" = "sum 55, calls 5, secret 42, vector 8" ]
+			[[ $output == *"_start in section .text"* ]]
+			[[ $output == *"Breakpoint 1, main (argc=1, argv=0x"*") at guests/debug.c:"* ]]
+			[[ $output == *"{x = 3, y = 4}"* ]]
+			grep -q '^#0  square (number=1) at guests/debug.c:' <<<"$output"
+			grep -q '^#1  0x[0-9a-f]* in sum_of_squares (last=5) at guests/debug.c:' <<<"$output"
+			grep -q '^#2  0x[0-9a-f]* in main (argc=1, argv=0x' <<<"$output"
+			[[ $output == *"Value returned is "*" = 1"* ]]
+			[[ $output == *"breakpoint already hit 1 time"* ]]
+			[[ $output == *"exited with code 07]"* ]]
+		done
+	done
+}
+
+@test "gdb: registers, general, segment, FS base, x87, SSE and AVX, are read and written" {
+	start run "$DEBUG"
+	debug "$DEBUG" <<-'END'
+		break vector_filled
+		continue
+		print $ymm7.v8_float
+		print $xmm7.v4_float
+		print/x $mxcsr
+		print $fctrl
+		print $cs
+		print $eflags
+		set var $fs_base = 0x1234567000
+		print/x $fs_base
+		set var $ymm7.v8_float[7] = 80
+		set var $st0 = 1.5
+		print $st0
+		set var $r15 = 0x1122334455667788
+		stepi
+		print/x $r15
+		print $ymm7.v8_float[7]
+		print/x $fs_base
+		set var $cs = 8
+		detach
+	END
+	finish
+	ended 7 guest-exit
+	[[ $output == *"{1, 2, 3, 4, 5, 6, 7, 8}"*"{1, 2, 3, 4}"*"0x1f80"*"895"* ]]
+	[[ $output == *" = 51"*"0x1234567000"*"1.5"*"0x1122334455667788"*" = 80"*"0x1234567000"* ]]
+	[[ $output == *'Could not write register "cs"'* ]]
+}
+
+@test "gdb: memory is written, functions of the guest are called, a watchpoint stops where the value changes" {
+	start run "$DEBUG"
+	debug "$DEBUG" <<-'END'
+		break main
+		continue
+		set var secret = 7
+		print square(9)
+		print sum_of_squares(3)
+		set can-use-hw-watchpoints 0
+		watch watched
+		continue
+		continue
+		delete
+		x/s 0
+		continue
+	END
+	finish
+	ended 7 guest-exit
+	[ "$(<out)" = "sum 55, calls 9, secret 7, vector 8" ]
+	[[ $output == *" = 81"*" = 14"* ]]
+	[[ $output == *"Old value = 0"*"New value = 1"*"Old value = 1"*"New value = 2"* ]]
+	[[ $output == *"Cannot access memory at address 0x0"* ]]
+}
+
+@test "gdb: Ctrl-C stops a guest that runs; a kill ends it with an error that says so" {
+	start run "$GUESTS/spin.elf"
+	debug "$GUESTS/spin.elf" <<-'END'
+		python import threading, os, signal
+		python timer = threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT))
+		python timer.start()
+		continue
+		python timer.join()
+		backtrace
+		kill
+	END
+	finish
+	ended 125 error
+	[ "$(field .error.code)" = debugger ]
+	[ -n "$(field .error.hint)" ]
+	[[ $output == *"Program received signal SIGINT"*"#0  main () at guests/spin.c:"* ]]
+}
+
+@test "gdb: a crash stops with memory to look at, and ends with the status that it has without gdb" {
+	local way signal plain
+	for way in null:SIGSEGV div0:SIGFPE ud2:SIGILL int3:SIGTRAP abort-message:SIGABRT bad-port:SIGILL; do
+		signal=${way#*:} way=${way%:*}
+		nub run "$GUESTS/crash.elf" "$way"
+		plain=$(field '[.status, .crash] | tojson')
+		start run "$GUESTS/crash.elf" "$way"
+		debug "$GUESTS/crash.elf" <<-'END'
+			continue
+			backtrace
+			print hidden
+			set var hidden = 1
+			continue
+		END
+		finish
+		ended 134 guest-crash
+		[[ $output == *"Program received signal $signal"*" in main ("* ]]
+		[[ $output == *'$1 = '*"Cannot access memory at address"* ]]
+		[[ $output == *"Program terminated with signal $signal"* ]]
+		# Random numbers and what they leave in registers differ from run to run.
+		[ "$(jq -c '[.[0], (.[1] | del(.registers))]' <<<"$plain")" = "$(jq -c '[.status, (.crash | del(.registers))]' <<<"$json")" ]
+	done
+}
+
+@test "gdb: detached, the guest goes on to its own end; its breakpoints are gone" {
+	start run "$DEBUG"
+	debug "$DEBUG" <<-'END'
+		break square
+		continue
+		detach
+	END
+	finish
+	ended 7 guest-exit
+	[ "$(<out)" = "sum 55, calls 5, secret 42, vector 8" ]
+	[[ $output == *"detached]"* ]]
+}
+
+@test "gdb: time that gdb takes is not the guest's; time-outs still end it" {
+	start run --timeout 300ms "$DEBUG"
+	debug "$DEBUG" <<-'END'
+		break main
+		continue
+		shell sleep 0.6
+		continue
+	END
+	finish
+	ended 7 guest-exit
+	start run --timeout 300ms "$GUESTS/spin.elf"
+	debug "$GUESTS/spin.elf" <<<continue
+	finish
+	ended 124 timeout
+	[[ $output == *"exited with code 0174]"* ]]
+}
+
+@test "gdb: functions are debugged when they are called; the run ends with the last call" {
+	start run --call div "$GUESTS/calc.elf" 7 2
+	debug "$GUESTS/calc.elf" <<-'END'
+		break nub_wrapper_div
+		continue
+		continue
+	END
+	finish
+	ended 0 ok
+	[ "$(field .result)" = 3 ]
+	[ "$(<out)" = 3 ]
+	[[ $output == *"Breakpoint 1, "*"nub_wrapper_div"*"exited normally]"* ]]
+}
+
+@test "gdb: monitor shows regions and exits, and saves a snapshot that restore goes on from, debugged again" {
+	start run "$GUESTS/debug.pie.elf"
+	debug "$GUESTS/debug.pie.elf" <<-'END'
+		monitor regions
+		monitor help
+		monitor nonsense
+		monitor snapshot early.nub
+		break square
+		ignore 1 2
+		continue
+		monitor exits
+		monitor snapshot square.nub
+		monitor snapshot /nowhere/square.nub
+		detach
+	END
+	finish
+	ended 7 guest-exit
+	[[ $output == *"0x500140000000 .. "*" Code "*"READ | EXECUTE"*" Stack "*" Scratch "* ]]
+	[[ $output == *"monitor snapshot FILE"*"no such command"* ]]
+	[[ $output == *"go on to its main first"* ]]
+	[[ $output == *"exception    "[1-9]*"saved; "*"/nowhere/square.nub: "* ]]
+	[ ! -e early.nub ]
+	nub restore square.nub
+	ended 7 guest-exit
+	[ "$output" = "sum 55, calls 5, secret 42, vector 8" ]
+	start restore square.nub
+	debug "$GUESTS/debug.pie.elf" <<-'END'
+		backtrace
+		print number
+		break square
+		continue
+		print number
+		delete
+		continue
+	END
+	finish
+	ended 7 guest-exit
+	[ "$(<out)" = "sum 55, calls 5, secret 42, vector 8" ]
+	[[ $output == *"#2  0x"*" in main (argc=1"*" = 3"*"square (number=4)"*" = 4"* ]]
+}
+
+@test "gdb: at a port, on the loopback address alone; 0 chooses one and says which" {
+	local port i
+	"$NUBRUN" run --gdb :0 --status status "$DEBUG" >out 2>err &
+	nubrun_pid=$!
+	for ((i = 0; i < 200; i++)); do
+		port=$(sed -n 's/^nubrun: waits for gdb: target remote 127\.0\.0\.1:\([0-9]*\)$/\1/p' err)
+		[ -z "$port" ] || break
+		sleep 0.02
+	done
+	# 0100007F is 127.0.0.1 in /proc/net/tcp.
+	grep -q " 0100007F:$(printf %04X "$port") 00000000:0000 0A " /proc/net/tcp
+	run timeout 60 gdb -nx -batch -ex "target remote :$port" -ex continue "$DEBUG"
+	finish
+	ended 7 guest-exit
+	[[ $output == *"exited with code 07]"* ]]
+}
+
+@test "gdb: a socket is its owner's, is gone when gdb has come, and a stale one is no obstacle" {
+	start run "$DEBUG"
+	[ "$(stat -c %A sock)" = srw------- ]
+	debug "$DEBUG" <<<detach
+	finish
+	ended 7 guest-exit
+	[ ! -e sock ]
+	# One that was left by a nubrun that was killed.
+	start run "$DEBUG"
+	kill -9 "$nubrun_pid"
+	wait "$nubrun_pid" || true
+	[ -S sock ]
+	"$NUBRUN" run --gdb unix:sock --status status "$DEBUG" >out 2>err &
+	nubrun_pid=$!
+	sleep 0.5
+	# In use, it is not taken away.
+	nub run --gdb unix:sock "$DEBUG"
+	refused 125 io '*--gdb: unix:sock*'
+	debug "$DEBUG" <<<detach
+	finish
+	ended 7 guest-exit
+	# Nor is a file.
+	echo precious >file
+	nub run --gdb unix:file "$DEBUG"
+	refused 125 io '*--gdb: unix:file*'
+	[ "$(<file)" = precious ]
+}
+
+# A client by hand: what to send is on stdin.
+client() { # PORT
+	exec 9<>"/dev/tcp/127.0.0.1/$1"
+	cat >&9
+	exec 9>&-
+}
+
+@test "gdb: whoever talks nonsense, too much, or breaks off within a packet, is left; the guest runs" {
+	local words port
+	for words in '' '$m1000' 'GET / HTTP/1.1\r\n\r\n' '\3\3\3' '$c#63' '$qSupported#37+$vCont;s#b8+$g#6' '-----------------' flood; do
+		"$NUBRUN" run --gdb :0 --status status "$DEBUG" >out 2>err &
+		nubrun_pid=$!
+		port=
+		while [ -z "$port" ]; do
+			sleep 0.02
+			port=$(sed -n 's/^.*127\.0\.0\.1:\([0-9]*\)$/\1/p' err)
+		done
+		if [ "$words" = flood ]; then
+			head -c 1000000 /dev/zero | client "$port" 2>/dev/null || true
+		else
+			printf '%b' "$words" | client "$port"
+		fi
+		finish
+		ended 7 guest-exit
+		[ "$(<out)" = "sum 55, calls 5, secret 42, vector 8" ]
+	done
+}
+
+@test "gdb: addresses that are none are refused before anything runs" {
+	local address
+	for address in 1234 :70000 :x : :12x unix: tcp:1 "unix:$(printf 'x%.0s' {1..108})"; do
+		nub run --gdb "$address" "$DEBUG"
+		refused 125 usage '--gdb: *'
+		[ "$output" = "" ]
+	done
+	nub run --gdb unix:/nowhere/sock "$DEBUG"
+	refused 125 io '*--gdb: unix:/nowhere/sock*'
+}

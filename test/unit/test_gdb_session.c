@@ -1,0 +1,335 @@
+/* Conversations with gdb, packet by packet, about a target that is no machine. */
+#include "unit.h"
+
+#include "gdb_fake.h"
+
+struct talk {
+	struct fake fake;
+	struct nub_gdb_session session;
+	struct nub_gdb_decoder decoder; /* of what the session sends */
+};
+
+static int set_up(void **state)
+{
+	struct talk *talk = calloc(1, sizeof(*talk));
+
+	assert_non_null(talk);
+	fake_init(&talk->fake);
+	nub_gdb_session_init(&talk->session, &talk->fake.target);
+	*state = talk;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct talk *talk = *state;
+
+	nub_gdb_session_release(&talk->session);
+	free(talk);
+	return 0;
+}
+
+static enum nub_gdb_action take(struct talk *talk, const void *bytes, size_t size)
+{
+	enum nub_gdb_action action = NUB_GDB_WAIT;
+
+	for (size_t i = 0; i < size && action == NUB_GDB_WAIT; i++)
+		action = nub_gdb_session_take(&talk->session, ((const uint8_t *)bytes)[i]);
+	return action;
+}
+
+static enum nub_gdb_action say_bytes(struct talk *talk, const void *packet, size_t size)
+{
+	struct nub_buffer frame = { 0 };
+
+	assert_int_equal(nub_gdb_frame(&frame, packet, size, NULL), 0);
+	talk->session.out.size = 0;
+	const enum nub_gdb_action action = take(talk, frame.bytes, frame.size);
+	nub_buffer_release(&frame);
+	return action;
+}
+
+static enum nub_gdb_action say(struct talk *talk, const char *packet)
+{
+	return say_bytes(talk, packet, strlen(packet));
+}
+
+/* What came: one packet, decoded. */
+static const char *answer(struct talk *talk)
+{
+	const struct nub_buffer *out = &talk->session.out;
+	enum nub_gdb_event event = NUB_GDB_NOTHING;
+
+	for (size_t i = 0; i < out->size; i++) {
+		assert_int_equal(event, NUB_GDB_NOTHING);
+		event = nub_gdb_decode(&talk->decoder, out->bytes[i]);
+	}
+	assert_int_equal(event, NUB_GDB_PACKET);
+	return (const char *)talk->decoder.data;
+}
+
+static void expect(struct talk *talk, const char *packet, const char *reply)
+{
+	assert_int_equal(say(talk, packet), NUB_GDB_WAIT);
+	assert_string_equal(answer(talk), reply);
+}
+
+static void packets_are_acknowledged_until_both_agree(void **state)
+{
+	struct talk *talk = *state;
+
+	assert_int_equal(take(talk, "$QStartNoAckMode#b0", 19), NUB_GDB_WAIT);
+	assert_int_equal(talk->session.out.size, 7);
+	assert_memory_equal(talk->session.out.bytes, "+$OK#9a", 7);
+	talk->session.out.size = 0;
+	assert_int_equal(take(talk, "+$qC#b4", 7), NUB_GDB_WAIT);
+	assert_memory_equal(talk->session.out.bytes, "$QC1#c5", 7);
+}
+
+static void damage_is_asked_for_again(void **state)
+{
+	struct talk *talk = *state;
+
+	take(talk, "$qC#00", 6);
+	assert_int_equal(talk->session.out.size, 1);
+	assert_int_equal(talk->session.out.bytes[0], '-');
+	expect(talk, "qC", "QC1");
+	talk->session.out.size = 0;
+	take(talk, "-", 1);
+	assert_string_equal(answer(talk), "QC1");
+}
+
+static void unknown_packets_get_the_empty_answer(void **state)
+{
+	static const char *const packets[] = {
+		"",          "!",         "vMustReplyEmpty", "qSymbol::",         "QNonStop:1",
+		"Z1,1000,1", "Z2,1000,4", "z3,1000,4",       "vFile:open:2f,0,0", "qXfer:memory-map:read::0,100",
+		"\xff"
+	};
+
+	for (size_t i = 0; i < sizeof(packets) / sizeof(packets[0]); i++)
+		expect(*state, packets[i], "");
+}
+
+static void it_says_what_it_can(void **state)
+{
+	struct talk *talk = *state;
+
+	assert_int_equal(say(talk, "qSupported:multiprocess+;swbreak+;hwbreak+"), NUB_GDB_WAIT);
+	const char *reply = answer(talk);
+	assert_non_null(strstr(reply, "PacketSize=4000;"));
+	assert_non_null(strstr(reply, "qXfer:features:read+"));
+	expect(talk, "vCont?", "vCont;c;C;s;S;r");
+	expect(talk, "qAttached", "0");
+	expect(talk, "qOffsets", "TextSeg=500140000000");
+	expect(talk, "qfThreadInfo", "m1");
+	expect(talk, "qsThreadInfo", "l");
+	expect(talk, "Hg0", "OK");
+	expect(talk, "T1", "OK");
+}
+
+static void it_says_why_it_stopped(void **state)
+{
+	struct talk *talk = *state;
+
+	expect(talk, "?", "T0506:0000000000000000;07:f02f000000000000;10:0010000000000000;thread:1;");
+	talk->session.out.size = 0;
+	assert_int_equal(nub_gdb_session_stopped(&talk->session, NUB_GDB_SIGTRAP, true, NULL), 0);
+	assert_null(strstr(answer(talk), "swbreak"));
+	say(talk, "qSupported:swbreak+");
+	expect(talk, "?", "T0506:0000000000000000;07:f02f000000000000;10:0010000000000000;thread:1;swbreak:;");
+	talk->session.out.size = 0;
+	assert_int_equal(nub_gdb_session_stopped(&talk->session, NUB_GDB_SIGSEGV, false, NULL), 0);
+	assert_memory_equal(answer(talk), "T0b", 3);
+}
+
+static void registers_are_read_and_written(void **state)
+{
+	struct talk *talk = *state;
+	char all[2 * 1024];
+
+	expect(talk, "p0", "8877665544332211");
+	expect(talk, "P0=0100000000000000", "OK");
+	assert_int_equal(talk->fake.cpu.regs.rax, 1);
+	expect(talk, "P12=08000000", "E16"); /* cs */
+	expect(talk, "P0=01", "E16");
+	expect(talk, "p4b", "E16");
+	expect(talk, "p", "E16");
+	expect(talk, "Pffffffffffffffff=00", "E16");
+	/* All at once: what was read can be written, with a change. */
+	assert_int_equal(say(talk, "g"), NUB_GDB_WAIT);
+	snprintf(all, sizeof(all), "G%s", answer(talk));
+	memcpy(all + 1, "ef", 2);
+	expect(talk, all, "OK");
+	assert_int_equal(talk->fake.cpu.regs.rax, 0xef);
+	all[100] = '\0';
+	expect(talk, all, "E16");
+	talk->fake.frozen = true;
+	expect(talk, "P0=0100000000000000", "E01");
+}
+
+static void memory_is_read_and_written(void **state)
+{
+	struct talk *talk = *state;
+
+	expect(talk, "m1010,4", "10111213");
+	expect(talk, "x1010,2", "b\x10\x11");
+	expect(talk, "m2ffe,10", "feff"); /* as far as there is any */
+	expect(talk, "m3000,1", "E0e");
+	expect(talk, "m1000,0", "");
+	expect(talk, "mffffffffffffffff,ffffffffffffffff", "E0e");
+	expect(talk, "m1000", "E16");
+	expect(talk, "M1010,2:aabb", "OK");
+	expect(talk, "m1010,3", "aabb12");
+	expect(talk, "M1010,3:aabb", "E16");
+	expect(talk, "M1010,ffffffffffffffff:aabb", "E16");
+	expect(talk, "M2000,1:aa", "E0e");
+	expect(talk, "X1010,0:", "OK");
+	assert_int_equal(say_bytes(talk, "X1010,3:}#\0", 11), NUB_GDB_WAIT);
+	assert_string_equal(answer(talk), "OK");
+	assert_memory_equal(talk->fake.memory + 0x10, "}#\0", 3);
+	expect(talk, "X1010,4:abc", "E16");
+	/* A long answer is cut to what a packet holds. */
+	assert_int_equal(say(talk, "m1000,2000"), NUB_GDB_WAIT);
+	assert_in_range(strlen(answer(talk)), NUB_GDB_PACKET_SIZE - 64, NUB_GDB_PACKET_SIZE);
+}
+
+static void breakpoints_are_kept(void **state)
+{
+	struct talk *talk = *state;
+
+	expect(talk, "Z0,1004,1", "OK");
+	assert_int_equal(talk->fake.breakpoints[0], 0x1004);
+	expect(talk, "z0,1004,1", "OK");
+	assert_int_equal(talk->fake.breakpoint_count, 0);
+	expect(talk, "Z0,10,1", "E0e");
+	expect(talk, "Z0", "E16");
+}
+
+static void it_goes_on_in_every_way(void **state)
+{
+	static const struct {
+		const char *packet;
+		enum nub_gdb_action action;
+	} cases[] = {
+		{ "c", NUB_GDB_CONTINUE },
+		{ "C0b", NUB_GDB_CONTINUE },
+		{ "s", NUB_GDB_STEP },
+		{ "S05", NUB_GDB_STEP },
+		{ "vCont;c", NUB_GDB_CONTINUE },
+		{ "vCont;s:1;c", NUB_GDB_STEP },
+		{ "vCont;C0b:1", NUB_GDB_CONTINUE },
+		{ "vCont;r1000,1010:1", NUB_GDB_STEP },
+	};
+	struct talk *talk = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(say(talk, cases[i].packet), cases[i].action);
+		/* Acknowledged; the answer comes when it stops. */
+		assert_int_equal(talk->session.out.size, 1);
+		talk->session.out.size = 0;
+		assert_int_equal(nub_gdb_session_stopped(&talk->session, NUB_GDB_SIGTRAP, false, NULL), 0);
+		assert_memory_equal(answer(talk), "T05", 3);
+	}
+	assert_int_equal(talk->session.range_start, 0x1000);
+	assert_int_equal(talk->session.range_end, 0x1010);
+	expect(talk, "vCont", "E16");
+	expect(talk, "vCont;t", "E16");
+	expect(talk, "vCont;r1000", "E16");
+	/* A plain step has no range, also after one that had. */
+	assert_int_equal(say(talk, "s"), NUB_GDB_STEP);
+	assert_int_equal(talk->session.range_end, 0);
+}
+
+static void it_ends_in_every_way(void **state)
+{
+	struct talk *talk = *state;
+
+	assert_int_equal(say(talk, "D"), NUB_GDB_DETACH);
+	assert_string_equal(answer(talk), "OK");
+	assert_int_equal(say(talk, "vKill;1"), NUB_GDB_KILL);
+	assert_string_equal(answer(talk), "OK");
+	assert_int_equal(say(talk, "k"), NUB_GDB_KILL);
+	talk->session.out.size = 0;
+	assert_int_equal(nub_gdb_session_exited(&talk->session, 7, NULL), 0);
+	assert_string_equal(answer(talk), "W07");
+	talk->session.out.size = 0;
+	assert_int_equal(nub_gdb_session_signalled(&talk->session, NUB_GDB_SIGSEGV, NULL), 0);
+	assert_string_equal(answer(talk), "X0b");
+}
+
+static void a_running_target_listens_for_little(void **state)
+{
+	struct talk *talk = *state;
+	unsigned count = 0;
+
+	assert_int_equal(take(talk, "\3", 1), NUB_GDB_WAIT); /* it stands */
+	assert_int_equal(say(talk, "c"), NUB_GDB_CONTINUE);
+	assert_int_equal(say(talk, "g"), NUB_GDB_WAIT);
+	assert_int_equal(talk->session.out.size, 1);
+	assert_int_equal(take(talk, "\3", 1), NUB_GDB_STOP);
+	assert_int_equal(say(talk, "k"), NUB_GDB_KILL);
+	/* A flood ends the conversation, even of what is no junk. */
+	while (take(talk, "+", 1) == NUB_GDB_WAIT && count < 10000)
+		count++;
+	assert_in_range(count, 4000, 4096);
+}
+
+static void nonsense_ends_it(void **state)
+{
+	static const char junk[8192] = "GET / HTTP/1.1\r\n";
+
+	assert_int_equal(take(*state, junk, sizeof(junk)), NUB_GDB_DETACH);
+}
+
+static void documents_are_read_in_parts(void **state)
+{
+	struct talk *talk = *state;
+	char first[16];
+
+	assert_int_equal(say(talk, "qXfer:features:read:target.xml:0,8"), NUB_GDB_WAIT);
+	snprintf(first, sizeof(first), "%s", answer(talk));
+	assert_string_equal(first, "m<?xml ve");
+	expect(talk, "qXfer:features:read:target.xml:3,4", "mml v");
+	expect(talk, "qXfer:features:read:target.xml:ffffff,8", "E00");
+	expect(talk, "qXfer:features:read:target.xml:0", "E00");
+	expect(talk, "qXfer:features:read:other.xml:0,8", "");
+	/* AT_ENTRY, by which gdb knows where a PIE is. */
+	assert_int_equal(say(talk, "qXfer:auxv:read::0,1000"), NUB_GDB_WAIT);
+	assert_int_equal(*answer(talk), 'l');
+	assert_int_equal(talk->decoder.size, 1 + 4 * 16);
+	assert_memory_equal(talk->decoder.data + 1 + 2 * 16, "\x9\0\0\0\0\0\0\0\x34\x12\0\x40\x01\x50\0\0", 16);
+}
+
+static void monitor_commands_are_text(void **state)
+{
+	struct talk *talk = *state;
+
+	expect(talk, "qRcmd,6869", "6869");
+	expect(talk, "qRcmd,", "OK");
+	expect(talk, "qRcmd,6x", "E16");
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(packets_are_acknowledged_until_both_agree),
+		TEST(damage_is_asked_for_again),
+		TEST(unknown_packets_get_the_empty_answer),
+		TEST(it_says_what_it_can),
+		TEST(it_says_why_it_stopped),
+		TEST(registers_are_read_and_written),
+		TEST(memory_is_read_and_written),
+		TEST(breakpoints_are_kept),
+		TEST(it_goes_on_in_every_way),
+		TEST(it_ends_in_every_way),
+		TEST(a_running_target_listens_for_little),
+		TEST(nonsense_ends_it),
+		TEST(documents_are_read_in_parts),
+		TEST(monitor_commands_are_text),
+	};
+
+	return cmocka_run_group_tests_name("gdb_session", tests, NULL, NULL);
+}
