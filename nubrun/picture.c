@@ -47,15 +47,15 @@ static void draw_mark(FILE *out, const struct nub_picture_mark *mark, double y, 
 /* Texts from the top down, moved apart; what is fatal last, over the others. */
 static void draw_marks(FILE *out, const struct nub_picture *picture, const struct nub_picture_layout *layout)
 {
-	double y[NUB_PICTURE_MARKS], text_y[NUB_PICTURE_MARKS], free_from = 0;
+	double y[NUB_PICTURE_MARKS] = { 0 }, text_y[NUB_PICTURE_MARKS] = { 0 }, free_from = 0;
 	bool placed[NUB_PICTURE_MARKS] = { false };
 
 	for (size_t i = 0; i < picture->mark_count; i++)
 		y[i] = nub_picture_y(layout, picture->marks[i].address, picture->marks[i].is_gpa);
 	for (size_t count = 0; count < picture->mark_count; count++) {
-		size_t next = NUB_PICTURE_MARKS;
+		size_t next = 0;
 		for (size_t i = 0; i < picture->mark_count; i++)
-			if (!placed[i] && (next == NUB_PICTURE_MARKS || y[i] < y[next]))
+			if (!placed[i] && (placed[next] || y[i] < y[next]))
 				next = i;
 		placed[next] = true;
 		text_y[next] = y[next] > free_from ? y[next] : free_from;

@@ -65,20 +65,24 @@ static void find_holes(struct nub_picture_layout *layout)
 	qsort(layout->blocks, layout->block_count, sizeof(*layout->blocks), compare);
 }
 
+/* Does this block begin a part: does it not lie right below the one before it? */
+static bool begins_part(const struct nub_picture_layout *layout, size_t index)
+{
+	const struct nub_block *block = &layout->blocks[index], *above = block - 1;
+
+	return index == 0 || is_null_guard(block) || is_null_guard(above) || block->is_gpa != above->is_gpa ||
+	       block->start + block->size != above->start;
+}
+
 static void find_parts(struct nub_picture_layout *layout)
 {
 	for (size_t i = 0; i < layout->block_count; i++) {
 		const struct nub_block *block = &layout->blocks[i];
-		struct nub_part *part = layout->part_count > 0 ? &layout->parts[layout->part_count - 1] : NULL;
-		bool null_guard = is_null_guard(block) || (i > 0 && is_null_guard(block - 1));
-		if (part == NULL || part->is_gpa != block->is_gpa || null_guard ||
-		    part->low != block->start + block->size) {
-			part = &layout->parts[layout->part_count++];
-			*part = (struct nub_part){ .first = i, .is_gpa = block->is_gpa, .size = block->size };
-		} else {
-			part->size += block->size;
-		}
+		if (begins_part(layout, i))
+			layout->parts[layout->part_count++] = (struct nub_part){ .first = i, .is_gpa = block->is_gpa };
+		struct nub_part *part = &layout->parts[layout->part_count - 1];
 		part->low = block->start;
+		part->size += block->size;
 		part->count++;
 	}
 }

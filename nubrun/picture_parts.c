@@ -160,14 +160,14 @@ static void draw_pages(FILE *out, const struct nub_picture *picture, const struc
 	struct page_line lines[MAX_LINES] = { 0 };
 	const uint64_t pages = block->size / NUB_PAGE_SIZE, count = gather_lines(picture, block, lines);
 	const double line_height = block->height / (double)count;
-	const char *colour = NULL;
+	const char *colour = "#ffffff";
 	/* The lowest address is at the bottom. */
 	double bottom = block->top + block->height, top = bottom;
 
 	for (uint64_t i = 0; i < count; i++) {
 		const char *next =
 		    page_colour(lines[i].touched, lines[i].changed, (i + 1) * pages / count - i * pages / count);
-		if (colour != NULL && next != colour) {
+		if (next != colour && top < bottom) {
 			nub_svg_box(out, NUB_PICTURE_PAGES, top, NUB_PICTURE_PAGES_WIDTH, bottom - top, colour, "none");
 			bottom = top;
 		}
