@@ -110,6 +110,12 @@ enum nub_gdb_event nub_gdb_decode(struct nub_gdb_decoder *decoder, uint8_t byte)
 	return NUB_GDB_BROKEN;
 }
 
+/* What a packet can't hold as it is; an asterisk would be taken for a repetition. */
+static bool is_special(uint8_t byte)
+{
+	return byte == '$' || byte == '#' || byte == '}' || byte == '*';
+}
+
 int nub_gdb_frame(struct nub_buffer *out, const void *data, size_t size, struct nub_error *err)
 {
 	const uint8_t *bytes = data;
@@ -118,7 +124,7 @@ int nub_gdb_frame(struct nub_buffer *out, const void *data, size_t size, struct 
 	if (nub_buffer_append(out, "$", 1, err) < 0)
 		return -1;
 	for (size_t i = 0; i < size; i++) {
-		const bool special = memchr("$#}*", bytes[i], 4) != NULL;
+		const bool special = is_special(bytes[i]);
 		const uint8_t coded[2] = { special ? '}' : bytes[i], bytes[i] ^ ESCAPE_XOR };
 		if (nub_buffer_append(out, coded, special ? 2 : 1, err) < 0)
 			return -1;
