@@ -93,7 +93,8 @@ enum nub_step nub_watch_trace(struct nub_sandbox *sandbox, uint64_t size, struct
 		return NUB_STEP_FAILED;
 	while ((more = nub_trace_reader_next(&reader, &record, err)) > 0) {
 		watch->last_trace_ns = record.time_ns;
-		if (ops->trace(ops->context, &record, err) < 0)
+		sandbox->callback_failed = ops->trace(ops->context, &record, err) < 0;
+		if (sandbox->callback_failed)
 			return NUB_STEP_FAILED;
 	}
 	return more < 0 ? NUB_STEP_FAILED : NUB_STEP_GO_ON;

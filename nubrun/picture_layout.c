@@ -68,9 +68,10 @@ static void find_holes(struct nub_picture_layout *layout)
 /* Does this block begin a part: does it not lie right below the one before it? */
 static bool begins_part(const struct nub_picture_layout *layout, size_t index)
 {
+	if (index == 0)
+		return true;
 	const struct nub_block *block = &layout->blocks[index], *above = block - 1;
-
-	return index == 0 || is_null_guard(block) || is_null_guard(above) || block->is_gpa != above->is_gpa ||
+	return is_null_guard(block) || is_null_guard(above) || block->is_gpa != above->is_gpa ||
 	       block->start + block->size != above->start;
 }
 
