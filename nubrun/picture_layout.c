@@ -113,7 +113,7 @@ static double scale_of(const struct nub_picture_layout *layout, const struct nub
 /* Boxes to scale; texts beside them, moved apart where boxes are smaller than a line. */
 static void place_blocks(struct nub_picture_layout *layout, const struct nub_part *part)
 {
-	double scale = scale_of(layout, part), top = part->top, free_from = part->top;
+	double scale = scale_of(layout, part), top = part->top, free_from = top;
 	struct nub_block *blocks = &layout->blocks[part->first];
 
 	for (size_t i = 0; i < part->count; i++) {

@@ -6,7 +6,11 @@ static const uint64_t pattern[4] = { 0x1111111111111111, 0x2222222222222222, 0x3
 uint64_t counter = 0x5ca1ab1e;
 
 /* Never cloned, never inlined: the call stack is as it is written. */
+#if __has_attribute(noipa)
 #define FUNCTION __attribute__((noipa)) static
+#else
+#define FUNCTION __attribute__((noinline)) static
+#endif
 
 FUNCTION void innermost(uint64_t depth)
 {
