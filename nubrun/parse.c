@@ -94,7 +94,7 @@ int nub_parse_size(const char *option, const char *text, uint64_t *size, struct 
 	}
 	if (*size == 0) {
 		nub_refuse(err, NUB_E_SIZE, "--%s: '%s' is zero", option, text);
-		return nub_advise(err, "give at least one page (4K), or leave the option out for the default");
+		return nub_advise(err, "give at least one byte, or leave the option out");
 	}
 	return 0;
 }

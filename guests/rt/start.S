@@ -11,22 +11,29 @@
 	.long 3 /* privilege level */
 
 /* Both entries: rdi PEB, rsi seed, rdx page size, rcx log level and flags, which are the arguments of the C functions as they
- * stand. rsp is 16-aligned and there is nothing to return to. */
+ * stand. rsp is 16-aligned and there is nothing to return to: the unwind information says that call
+ * stacks end here. */
 	.text
 	.globl _start
 	.type _start, @function
 _start:
+	.cfi_startproc
+	.cfi_undefined rip
 	xorl %ebp, %ebp
 	call nub_rt_start
 	ud2
+	.cfi_endproc
 	.size _start, . - _start
 
 	.globl nub_rt_dispatch
 	.type nub_rt_dispatch, @function
 nub_rt_dispatch:
+	.cfi_startproc
+	.cfi_undefined rip
 	xorl %ebp, %ebp
 	call nub_rt_resume
 	ud2
+	.cfi_endproc
 	.size nub_rt_dispatch, . - nub_rt_dispatch
 
 	.section .note.GNU-stack, "", @progbits
