@@ -65,6 +65,13 @@ static void put(struct nub_trace_file *trace, struct json_object *event)
 	trace->any = true;
 }
 
+/* What is written up to here is there when this process is killed: viewers do without the list's end. */
+static void flush(struct nub_trace_file *trace)
+{
+	if (fflush(trace->file) != 0 && trace->failure == 0)
+		trace->failure = errno;
+}
+
 static void put_name(struct nub_trace_file *trace, const char *what, int track, const char *name)
 {
 	struct json_object *event = new_event("M", what, track), *args = json_object_new_object();
@@ -139,6 +146,7 @@ void nub_trace_file_exit(struct nub_trace_file *trace, const struct nub_exit *ex
 	json_object_object_add(event, "cat", json_object_new_string("exit"));
 	json_object_object_add(event, "args", args);
 	put(trace, event);
+	flush(trace);
 }
 
 static void put_allocation(struct nub_trace_file *trace, const struct nub_trace_record *record)

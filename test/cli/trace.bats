@@ -122,6 +122,20 @@ events() { # FILTER
 	events 'any(.[]; .name == "malloc failed")'
 }
 
+@test "trace: nubrun killed leaves what there was, complete but for the end of the list" {
+	"$NUBRUN" run --timeout 10s --trace "$TRACE" "$GUESTS/spin.elf" >"$BATS_TEST_TMPDIR/out" 2>&1 &
+	local pid=$! status=0
+	while ! grep -q spinning "$BATS_TEST_TMPDIR/out" || ! grep -q '"print"' "$TRACE"; do
+		kill -0 "$pid" || return 1
+		sleep 0.05
+	done
+	kill -TERM "$pid"
+	wait "$pid" || status=$?
+	[ "$status" -eq 143 ]
+	echo ']' >>"$TRACE"
+	events '.[-1].name == "print" and all(.[]; .ph and .pid and .tid)'
+}
+
 @test "trace: hostile batches are a crash that says what is wrong, and only when somebody listens (R37)" {
 	local how guest=$TEST_GUESTS/bad-trace.elf
 	for how in short kind name; do
