@@ -77,6 +77,15 @@ static void note_timeout(struct nub_session *session)
 	report->crash = nub_json_timeout(&session->evidence, report->sentence != NULL ? report->sentence : "");
 }
 
+/* Where a restored guest failed is told without names when its file is gone, and a person is told why. */
+static void note_symbols(struct nub_session *session)
+{
+	const struct nub_error *why = &session->evidence.symbols.why_missing;
+
+	if (session->evidence.stopped && why->kind != NUB_E_NONE)
+		session->report->no_symbols = why->message;
+}
+
 int nub_outcome_note(struct nub_session *session, const struct nub_outcome *outcome, struct nub_error *err)
 {
 	switch (outcome->kind) {
@@ -95,9 +104,11 @@ int nub_outcome_note(struct nub_session *session, const struct nub_outcome *outc
 		return 0;
 	case NUB_OUTCOME_CRASHED:
 		note_crash(session, &outcome->crash);
+		note_symbols(session);
 		return 0;
 	case NUB_OUTCOME_TIMED_OUT:
 		note_timeout(session);
+		note_symbols(session);
 		return 0;
 	}
 	return nub_refuse(err, NUB_E_INTERNAL, "the run ended in a state that no run ends in (%d)", (int)outcome->kind);

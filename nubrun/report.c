@@ -102,9 +102,11 @@ static char *summary(const struct nub_report *report)
 		                                : asprintf(&text, "%s", error->message);
 		break;
 	default:
-		length =
-		    asprintf(&text, "%s: %s", report->status == NUB_STATUS_TIMEOUT ? "time is up" : "the guest crashed",
-		             report->sentence != NULL ? report->sentence : "");
+		length = asprintf(&text, "%s: %s%s%s",
+		                  report->status == NUB_STATUS_TIMEOUT ? "time is up" : "the guest crashed",
+		                  report->sentence != NULL ? report->sentence : "",
+		                  report->no_symbols != NULL ? "; no symbols: " : "",
+		                  report->no_symbols != NULL ? report->no_symbols : "");
 		break;
 	}
 	return length < 0 ? NULL : text;

@@ -24,6 +24,7 @@ struct nub_report {
 	int exit_code;
 	struct nub_error error; /* NUB_STATUS_ERROR; also the guest's own error, with kind NUB_E_NONE */
 	char *sentence;         /* what a person is told about a crash, a time-out or a saved snapshot; owned */
+	const char *no_symbols; /* why a guest that failed has no symbols; borrowed, or NULL */
 	uint64_t start_ns, load_ns, create_ns, run_ns;
 	struct nub_exit_counts exits;
 	struct nub_memory_info memory;

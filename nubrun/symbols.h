@@ -7,7 +7,8 @@
 
 struct nub_symbols {
 	uint8_t *file;
-	struct nub_image *image; /* NULL when the file is not there, or not the one */
+	struct nub_image *image;      /* NULL when the file is not there, or not the one */
+	struct nub_error why_missing; /* then its message says which */
 };
 
 /* Look for it at `path`; it must have the build id that the guest has. */

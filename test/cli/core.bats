@@ -332,8 +332,16 @@ all_joined() { # JSON-FILE
 	nub restore snap ud2
 	ended 134 guest-crash
 	[ "$(field '[.crash.backtrace[0:3][].symbol] | join(" ")')" = "ud2 crash main" ]
+	[ "$(field '.crash.symbols_missing // "none"')" = none ]
 	cp "$GUESTS/hello.elf" guest.elf
 	nub restore snap ud2
 	ended 134 guest-crash
 	[ "$(field '[.crash.backtrace[].symbol] | all(. == null)')" = true ]
+	[ "$(field .crash.symbols_missing)" = "guest.elf: is another file now, its build id is not the guest's" ]
+	rm guest.elf
+	nub restore snap ud2
+	ended 134 guest-crash
+	[ "$(field .crash.symbols_missing)" = "guest.elf: No such file or directory" ]
+	script -qec "'$NUBRUN' restore snap ud2" /dev/null >terminal || true
+	grep -qF '; no symbols: guest.elf: No such file or directory' terminal
 }
