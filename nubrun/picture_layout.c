@@ -49,6 +49,11 @@ static bool is_null_guard(const struct nub_block *block)
 	return block->region == NULL && !block->hole;
 }
 
+static bool is_stack(const struct nub_block *block)
+{
+	return block->region != NULL && block->region->type == NUB_REGION_STACK;
+}
+
 static void find_holes(struct nub_picture_layout *layout)
 {
 	const size_t count = layout->block_count;
@@ -60,7 +65,11 @@ static void find_holes(struct nub_picture_layout *layout)
 			continue;
 		/* No guest-physical address is in it. */
 		layout->blocks[layout->block_count++] =
-		    (struct nub_block){ .hole = true, .start = end, .size = size, .gpa = UINT64_MAX };
+		    (struct nub_block){ .hole = true,
+			                .start = end,
+			                .size = size,
+			                .gpa = UINT64_MAX,
+			                .guard = size == NUB_PAGE_SIZE && is_stack(above) && !is_stack(below) };
 	}
 	qsort(layout->blocks, layout->block_count, sizeof(*layout->blocks), compare);
 }

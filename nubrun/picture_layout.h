@@ -8,6 +8,7 @@
 struct nub_block {
 	const struct nub_region *region; /* NULL: the null guard, or a hole */
 	bool hole;
+	bool guard;  /* this hole is the stack's guard page, which page tables don't know */
 	bool is_gpa; /* the guest has no address for it: `start` is a gpa */
 	uint64_t start, size;
 	uint64_t gpa;

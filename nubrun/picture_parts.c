@@ -19,6 +19,8 @@ static const char *block_name(const struct nub_picture *picture, const struct nu
 	const struct nub_region *region = block->region;
 
 	*note = "";
+	if (block->guard)
+		return *note = "ends a stack that overflows", "guard page";
 	if (block->hole)
 		return *note = "not mapped", "nothing";
 	if (region == NULL)
