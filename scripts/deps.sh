@@ -23,7 +23,6 @@ test   gdb            command  gdb
 test   elfutils       command  eu-readelf
 test   binutils       command  readelf
 test   python3        command  python3
-test   gdb            command  gdb
 lint   clang-format   command  clang-format
 lint   clang-tidy     command  clang-tidy
 lint   cppcheck       command  cppcheck
