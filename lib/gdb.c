@@ -103,8 +103,8 @@ static int resume(struct nub_gdb *gdb, enum nub_gdb_action action, struct nub_er
 	}
 }
 
-/* Stop, tell the client unless it will ask, and do as it says. The time that it takes is not the guest's. */
-static enum nub_gdb_action stop_and_talk(struct nub_gdb *gdb, const struct nub_gdb_stop *why, bool tell)
+/* Stop, tell the client why (with NULL it will ask), and do as it says. The time that it takes is not the guest's. */
+static enum nub_gdb_action stop_and_talk(struct nub_gdb *gdb, const struct nub_gdb_stop *why)
 {
 	enum nub_gdb_action action = NUB_GDB_DETACH;
 
@@ -112,7 +112,7 @@ static enum nub_gdb_action stop_and_talk(struct nub_gdb *gdb, const struct nub_g
 	end_step(gdb);
 	gdb->interrupt = false;
 	nub_deadline_pause(&gdb->sandbox->deadline);
-	if (!tell || nub_gdb_session_stopped(&gdb->session, why, NULL) == 0)
+	if (!why || nub_gdb_session_stopped(&gdb->session, why, NULL) == 0)
 		action = nub_gdb_talk(gdb, true);
 	nub_deadline_go_on(&gdb->sandbox->deadline);
 	return action;
@@ -120,7 +120,7 @@ static enum nub_gdb_action stop_and_talk(struct nub_gdb *gdb, const struct nub_g
 
 static int stop(struct nub_gdb *gdb, const struct nub_gdb_stop *why, struct nub_error *err)
 {
-	return resume(gdb, stop_and_talk(gdb, why, true), err);
+	return resume(gdb, stop_and_talk(gdb, why), err);
 }
 
 /* Stop when what the last exit was about has been dealt with, and whoever counts exits has counted this one. */
@@ -130,7 +130,7 @@ static void stop_soon(struct nub_gdb *gdb, struct nub_gdb_stop why)
 	gdb->due = why;
 }
 
-/* Whatever else is the cause, a client that wants it to stop is told that it has. */
+/* A client that wants it to stop is told that it has, whatever was the cause. */
 static struct nub_gdb_stop trap_or_interrupt(const struct nub_gdb *gdb, enum nub_gdb_stop_kind kind)
 {
 	if (gdb->interrupt)
@@ -150,7 +150,7 @@ static int begin(struct nub_debugger *debugger, struct nub_error *err)
 	if (gdb->begun)
 		return let_run(gdb, err);
 	gdb->begun = true;
-	return resume(gdb, stop_and_talk(gdb, NULL, false), err);
+	return resume(gdb, stop_and_talk(gdb, NULL), err);
 }
 
 static int interrupted(struct nub_debugger *debugger, struct nub_error *err)
@@ -335,7 +335,7 @@ static void show_crash(struct nub_gdb *gdb, const struct nub_crash *crash)
 	const unsigned signal = nub_gdb_crash_signal(crash);
 
 	gdb->crash = crash;
-	const enum nub_gdb_action action = stop_and_talk(gdb, &(struct nub_gdb_stop){ .signal = signal }, true);
+	const enum nub_gdb_action action = stop_and_talk(gdb, &(struct nub_gdb_stop){ .signal = signal });
 	gdb->crash = NULL;
 	if (action == NUB_GDB_CONTINUE || action == NUB_GDB_STEP)
 		nub_gdb_session_signalled(&gdb->session, signal, NULL);

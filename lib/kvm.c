@@ -194,7 +194,7 @@ int nub_vcpu_set_guest_debug(struct nub_vm *vm, const uint64_t registers[8], boo
 {
 	struct kvm_guest_debug debug = { 0 };
 
-	_Static_assert(sizeof(debug.arch.debugreg) == 8 * sizeof(registers[0]), "DR0 to DR7");
+	_Static_assert(sizeof(debug.arch.debugreg) == 8 * sizeof(uint64_t), "DR0 to DR7");
 	if (registers) {
 		debug.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_HW_BP | (inject ? KVM_GUESTDBG_INJECT_DB : 0);
 		memcpy(debug.arch.debugreg, registers, sizeof(debug.arch.debugreg));
