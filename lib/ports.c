@@ -135,8 +135,8 @@ static enum nub_step serve_halt(struct nub_sandbox *sandbox, const struct kvm_re
 	return nub_fail(err, NUB_E_PROTOCOL, 0, "halt: reason %" PRIu32 " makes no sense here", reason);
 }
 
-/* A guest at CPL 0 names its page-table roots: rdi = gva of an array of u64, rsi = how many. They are read here, once. */
-static int take_roots(struct nub_sandbox *sandbox, const struct kvm_regs *regs, struct nub_error *err)
+/* rdi = gva of an array of u64, rsi = how many. They are read here, once. */
+int nub_checkpoint_take_roots(struct nub_sandbox *sandbox, const struct kvm_regs *regs, struct nub_error *err)
 {
 	sandbox->root_count = 0;
 	if (sandbox->guest->privilege_level != 0 || regs->rsi == 0)
@@ -158,7 +158,7 @@ static enum nub_step serve_checkpoint(struct nub_sandbox *sandbox, const struct 
 
 	if (sandbox->config.stop_at_checkpoint) {
 		outcome->kind = NUB_OUTCOME_CHECKPOINT;
-		if (take_roots(sandbox, regs, err) < 0 || nub_vcpu_complete_io(&sandbox->vm, err) < 0)
+		if (nub_checkpoint_take_roots(sandbox, regs, err) < 0 || nub_vcpu_complete_io(&sandbox->vm, err) < 0)
 			return NUB_STEP_FAILED;
 		return NUB_STEP_STOP;
 	}

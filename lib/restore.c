@@ -101,7 +101,6 @@ static void set_state(struct nub_sandbox *sandbox)
 	const struct nub_snapshot_meta *meta = &sandbox->snapshot->meta;
 
 	sandbox->dispatch_gva = meta->dispatch_gva;
-	sandbox->root_count = 0;
 	sandbox->restored_answer = false;
 	switch (meta->next) {
 	case NUB_NEXT_INITIALISE:
@@ -121,7 +120,9 @@ static void set_state(struct nub_sandbox *sandbox)
 /* What a sandbox needs once its memory is mapped and its VM stands. */
 static int start(struct nub_sandbox *sandbox, struct nub_error *err)
 {
-	if (load_cpu(sandbox, err) < 0)
+	/* Saved again before it goes on, it has the spaces that it named at its checkpoint. Only there has it registers. */
+	if (load_cpu(sandbox, err) < 0 ||
+	    nub_checkpoint_take_roots(sandbox, &sandbox->snapshot->meta.cpu.regs, err) < 0)
 		return -1;
 	set_state(sandbox);
 	return 0;

@@ -115,6 +115,9 @@ int nub_sandbox_build_vm(struct nub_sandbox *sandbox, struct nub_error *err);
 enum nub_step nub_port_serve(struct nub_sandbox *sandbox, uint16_t port, bool *known, struct nub_outcome *outcome,
                              struct nub_error *err);
 
+/* A guest at CPL 0 that is at a checkpoint, with these registers, names its page-table roots. No others have any. */
+int nub_checkpoint_take_roots(struct nub_sandbox *sandbox, const struct kvm_regs *regs, struct nub_error *err);
+
 /* The name of a port's exits, as in struct nub_exit_counts; NULL when the ABI has no such port. */
 const char *nub_port_name(uint16_t port);
 

@@ -66,7 +66,9 @@ static int write_flat(const struct nub_snapshot *snapshot, const struct nub_snap
 	struct nub_memory_hasher *hasher = nub_memory_hasher_create(err);
 	int result = -1;
 
-	if (hasher && nub_snapshot_output_begin(&output, fd, options, estimate(snapshot), err) == 0 &&
+	if (hasher &&
+	    nub_snapshot_output_begin(&output, fd, options, estimate(snapshot), meta->image_end_gpa + metadata->size,
+	                              err) == 0 &&
 	    nub_snapshot_output_header(&output, metadata, meta->image_end_gpa, err) == 0 &&
 	    put_memory(&output, snapshot, hasher, err) == 0 &&
 	    nub_snapshot_output_end(&output, metadata, meta->image_end_gpa, err) == 0) {

@@ -14,18 +14,19 @@
 #define PART (UINT64_C(8) << 20)
 
 int nub_snapshot_output_begin(struct nub_snapshot_output *output, int fd, const struct nub_snapshot_options *options,
-                              uint64_t total, struct nub_error *err)
+                              uint64_t stored, uint64_t whole, struct nub_error *err)
 {
 	struct stat status;
 	const int flags = fcntl(fd, F_GETFL);
 
 	if (flags < 0 || fstat(fd, &status) < 0)
 		return nub_fail_errno(err, NUB_E_IO, "snapshot");
-	*output = (struct nub_snapshot_output){ .fd = fd, .options = options, .total = total };
+	*output = (struct nub_snapshot_output){ .fd = fd, .options = options };
 	output->start = lseek(fd, 0, SEEK_CUR);
 	/* A hole is one only where the file has nothing yet, and O_APPEND knows no offsets. */
 	output->seekable =
 	    S_ISREG(status.st_mode) && output->start >= 0 && output->start >= status.st_size && (flags & O_APPEND) == 0;
+	output->total = output->seekable ? stored : whole;
 	return 0;
 }
 
@@ -70,7 +71,6 @@ static int advance(struct nub_snapshot_output *output, uint64_t offset, struct n
 	while (output->position < offset) {
 		const uint64_t left = offset - output->position;
 		const uint64_t size = left < sizeof(zeros) ? left : sizeof(zeros);
-		output->total += size;
 		if (write_bytes(output, zeros, size, err) < 0)
 			return -1;
 	}

@@ -15,12 +15,13 @@ struct nub_snapshot_output {
 	bool seekable;
 	off_t start;          /* position of fd when writing began */
 	uint64_t position;    /* bytes of the snapshot so far */
-	uint64_t done, total; /* bytes that are not holes, for progress */
+	uint64_t done, total; /* bytes written and to be written, for progress */
 };
 
-/* Write to fd from its current position on. `total` is how many bytes will be put. Error: IO. */
+/* Write to fd from its current position on. For progress: how many bytes will be put, and how many it is with the holes, which
+ * is what a pipe gets. Error: IO. */
 int nub_snapshot_output_begin(struct nub_snapshot_output *output, int fd, const struct nub_snapshot_options *options,
-                              uint64_t total, struct nub_error *err);
+                              uint64_t stored, uint64_t whole, struct nub_error *err);
 
 /* Errors: IO; also when options->progress asks to give up. */
 int nub_snapshot_output_put(struct nub_snapshot_output *output, uint64_t offset, const void *bytes, uint64_t size,

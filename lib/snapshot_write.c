@@ -69,7 +69,8 @@ static int write_file(struct nub_snapshot_writer *writer, int fd, struct nub_err
 	struct nub_snapshot_output output;
 
 	if (nub_snapshot_output_begin(&output, fd, writer->options,
-	                              NUB_SNAPSHOT_HEADER_SIZE + writer->stored + writer->metadata.size, err) < 0 ||
+	                              NUB_SNAPSHOT_HEADER_SIZE + writer->stored + writer->metadata.size,
+	                              metadata_offset + writer->metadata.size, err) < 0 ||
 	    nub_snapshot_output_header(&output, &writer->metadata, metadata_offset, err) < 0)
 		return -1;
 	for (size_t i = 0; i < writer->extent_count; i++) {

@@ -5,7 +5,7 @@ CLANG_FORMAT ?= clang-format
 CLANG_TIDY ?= clang-tidy
 CPPCHECK ?= cppcheck
 
-C_FILES = $(wildcard $(addsuffix /*.[ch],lib lib/abi nubrun guests guests/rt test/unit test/fuzz test/guests test/bench))
+C_FILES = $(wildcard $(addsuffix /*.[ch],lib lib/abi nubrun guests guests/rt test/unit test/fuzz test/guests test/tools test/bench))
 TIDY_STAMPS = $(patsubst %,$(B)/lint/%.tidy,$(wildcard lib/*.c nubrun/*.c))
 SHELL_FILES = .ci/run $(shell grep -lE '^(.!.*sh|. shellcheck shell=.*)$$' scripts/*)
 BATS_FILES = $(wildcard test/cli/*.bash test/cli/*.bats)

@@ -1,10 +1,11 @@
 # Tests: test/unit/test_*.c (cmocka; test_sandbox*.c with KVM), test/cli/*.bats (what a user types), test/guests/*.c (guests
-# that misbehave), test/fuzz/*.c (hostile bytes), test/bench/ (measurements).
+# that misbehave), test/tools/*.c (what command tests need), test/fuzz/*.c (hostile bytes), test/bench/ (measurements).
 
 UNIT_NAMES = $(patsubst test/unit/%.c,%,$(wildcard test/unit/test_*.c))
 UNITS = $(addprefix $(B)/test/,$(UNIT_NAMES))
 FUZZ_NAMES = $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/fuzz_*.c))
 FUZZERS = $(addprefix $(B)/test/,$(FUZZ_NAMES))
+TOOLS = $(patsubst test/tools/%.c,$(B)/test/%,$(wildcard test/tools/*.c))
 TEST_GUEST_NAMES = $(patsubst test/guests/%.c,%,$(wildcard test/guests/*.c))
 TEST_GUESTS = $(patsubst %,$(B)/test/guests/%.elf,$(TEST_GUEST_NAMES))
 CMOCKA_CFLAGS = $(shell $(PKG_CONFIG) --cflags cmocka)
@@ -19,6 +20,11 @@ $(B)/test/fuzz_%: test/fuzz/fuzz_%.c $(wildcard test/fuzz/driver.c test/fuzz/*.h
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -o $@ $< test/fuzz/driver.c $(B)/libnub.a $(DEP_LIBS)
+
+$(TOOLS): $(B)/test/%: test/tools/%.c $(B)/libnub.a
+	$(call say,TEST,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(B)/libnub.a $(DEP_LIBS)
 
 $(B)/test/guests/%.elf: test/guests/%.c $(B)/libnubguest.a guests/rt/nub.ld
 	$(call say,GUEST,$@)
@@ -36,10 +42,10 @@ comma = ,
 GUEST_FLAGS_leak = -Wl,--wrap=nub_rt_dispatch
 GUEST_FLAGS_leak-kernel = -mgeneral-regs-only
 
-# These run guests, which they find beside themselves.
-$(filter $(B)/test/test_sandbox%,$(UNITS)): | $(GUESTS) $(TEST_GUESTS)
+# Many run guests, which they find beside themselves.
+$(UNITS): | $(GUESTS) $(TEST_GUESTS)
 
-tests: all $(UNITS) $(FUZZERS) $(TEST_GUESTS) $(BENCH) $(BENCH_BASES)
+tests: all $(UNITS) $(FUZZERS) $(TOOLS) $(TEST_GUESTS) $(BENCH) $(BENCH_BASES)
 
 ## unit: build and run the unit tests (those of sandboxes are skipped without KVM)
 unit: $(UNITS)
@@ -54,4 +60,4 @@ check-sanitize:
 	@scripts/check sanitize
 
 .PHONY: tests unit check check-sanitize
--include $(addsuffix .d,$(UNITS) $(FUZZERS) $(TEST_GUESTS))
+-include $(addsuffix .d,$(UNITS) $(FUZZERS) $(TOOLS) $(TEST_GUESTS))

@@ -6,6 +6,7 @@ ROOT=${ROOT:-$(cd "$BATS_TEST_DIRNAME/../.." && pwd)}
 NUBRUN=${NUBRUN:-$ROOT/build/nubrun}
 GUESTS=${GUESTS:-$ROOT/build/guests}
 TEST_GUESTS=${GUESTS%/guests}/test/guests
+TEST_TOOLS=${GUESTS%/guests}/test
 
 # Run a command: $status, $output and $lines (its stdout), $stderr and $stderr_lines, $json (the last line of stderr, which is
 # where the status is). Unlike bats' run, it finds nothing strange in exit code 127.

@@ -248,6 +248,39 @@ changed_meanwhile() { # COMMAND...
 	ended 0 ok
 }
 
+@test "restore: a CPU that lacks a feature which the guest was shown is refused with its name, before the guest starts" {
+	local cow leaf_7
+	for cow in $(policies); do
+		save good --cow "$cow" "$CALC"
+		# A count, then leaves of 8 u32: function, index, flags, eax, ebx...
+		leaf_7=$(($(section_offset good 10) + 8))
+		while [ "$(od -An -tu4 -j$leaf_7 -N4 good)" -ne 7 ]; do
+			leaf_7=$((leaf_7 + 32))
+		done
+		# EBX, bits 16 to 23: the first is AVX512F, which no guest is shown so far.
+		cp good bad
+		poke bad $((leaf_7 + 18)) '\377'
+		nub restore --call add bad 1 2
+		refused 126 snapshot-corrupt '*'
+		reseal bad
+		nub restore --call add bad 1 2
+		refused 126 snapshot-cpu 'bad: this CPU has no AVX512F (CPUID leaf 0x7 EBX bit 16)*'
+		[ "$(field .exits.total)" -eq 0 ]
+		nub snapshot -o other bad
+		refused 126 snapshot-cpu '*AVX512F*'
+		[ ! -e other ]
+		# To look at it, no such CPU is needed.
+		[[ $(about bad '.cpu_features | join(" ")') == *AVX512F* ]]
+		# One that needs less than this CPU has.
+		cp good less
+		poke less $((leaf_7 + 16)) '\0\0\0\0'
+		reseal less
+		nub restore --call add less 1 2
+		ended 0 ok
+		[[ $(about less '.cpu_features | join(" ")') != *AVX2* ]]
+	done
+}
+
 @test "restore: damaged memory is found by --verify, here and with inspect" {
 	save good "$CALC"
 	cp good bad

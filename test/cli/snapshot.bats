@@ -170,10 +170,37 @@ setup() {
 }
 
 @test "snapshot: is not written to a terminal" {
-	run script -qec "$NUBRUN snapshot -o - $CALC" /dev/null
+	run script -qec "'$NUBRUN' snapshot -o - '$CALC'" /dev/null
 	echo "$output"
 	[[ $output == *"stdout: is a terminal"* ]]
 	[[ $output != *nubsnap* ]]
+}
+
+# Save to a pipe whose reader begins late, on a terminal: what the terminal shows.
+save_slowly() { # SECONDS OPTION...
+	local seconds=$1
+	shift
+	rm -f pipe out
+	mkfifo pipe
+	{ sleep "$seconds" && cat >out; } <pipe &
+	output=$(script -qec "$(printf '%q ' "$NUBRUN" snapshot -o pipe "$@" "$CALC")" /dev/null </dev/null)
+	wait $!
+	cat -v <<<"$output"
+	[ "$("$NUBRUN" restore -q --call add out 1 2)" -eq 3 ]
+}
+
+@test "snapshot: a terminal shows progress when saving takes longer than a second, and a clean line after it" {
+	save_slowly 1.3 --heap 16M
+	[[ $output == *$'\rsaving: '[0-9]*' of 18 MiB, '[0-9]*' % '*$'\r\e[K'*'saved pipe'* ]]
+	# Not sooner, not when it shall be quiet, and not into a file.
+	save_slowly 0 --heap 16M
+	[[ $output != *saving:* && $output == *"saved pipe"* ]]
+	save_slowly 1.3 --heap 16M --quiet
+	[ "$output" = "" ]
+	{ sleep 1.3 && cat >out; } <pipe &
+	"$NUBRUN" snapshot -o pipe --heap 16M "$CALC" 2>err
+	wait $!
+	[ "$(grep -c saving: err)" -eq 0 ]
 }
 
 @test "snapshot: devices and pipes are written to, not replaced" {

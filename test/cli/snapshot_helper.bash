@@ -34,6 +34,24 @@ metadata_offset() { # FILE
 	od -An -tu8 -j32 -N8 "$1" | tr -d ' '
 }
 
+# The offset of a section's payload in a snapshot: sections follow each other, each u32 type, u32 flags, u64 size, payload.
+section_offset() { # FILE TYPE
+	local at type size
+	at=$(metadata_offset "$1")
+	while read -r type _ size < <(od -An -w16 -j"$at" -N8 -tu4 "$1" | tr '\n' ' ' && od -An -j$((at + 8)) -N8 -tu8 "$1") &&
+		[ -n "$size" ]; do
+		at=$((at + 16))
+		[ "$type" -ne "$2" ] || { echo "$at" && return; }
+		at=$((at + (size + 7) / 8 * 8))
+	done
+	return 1
+}
+
+# Make a snapshot's seals right again after its metadata was poked.
+reseal() { # FILE
+	"$TEST_TOOLS/reseal" "$1"
+}
+
 # A file system of its own, of a size in KiB, at a folder; skips the test where that is not allowed. Undo it with umount.
 small_disk() { # FOLDER KIB
 	mkdir -p "$1"

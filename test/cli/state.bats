@@ -85,6 +85,31 @@ through_all_checkpoints() { # GUEST [OPTION...]
 	[ "$(field .checkpoint)" = null ]
 }
 
+@test "state: a guest with two address spaces keeps both, saved any number of times before it goes on (R20 R25)" {
+	local cow guest file
+	for cow in $(policies); do
+		for guest in two-spaces two-spaces.pie; do
+			"$NUBRUN" run -q --cow "$cow" "$GUESTS/$guest.elf" >undisturbed
+			save two.0 --cow "$cow" --until-checkpoint "$GUESTS/$guest.elf" >before
+			save two.1 two.0
+			save two.2 --base two.0 two.1
+			save flat --flatten two.2
+			for file in two.0 two.1 two.2 flat; do
+				[ "$(about "$file" '[.spaces, .snapshot.next] | join(" ")')" = "2 resume" ]
+				nub restore --verify "$file"
+				ended 0 ok
+				[ "${lines[0]}" = restored ]
+				diff undisturbed <(cat before && sed 1d <<<"$output")
+			done
+			"$NUBRUN" restore -q - <two.1 >out
+			[ "$(wc -l <out)" -eq 5 ]
+			# Its memory is the same each time.
+			nub inspect --diff two.0 flat
+			[ "$output" = "no page differs" ]
+		done
+	done
+}
+
 @test "state: 100 snapshots of snapshots stay the size of their contents (R27)" {
 	local cow first _
 	for cow in $(policies); do

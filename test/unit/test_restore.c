@@ -92,7 +92,7 @@ static void several_roots(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < 2; i++) {
-		struct nub_snapshot *snapshot;
+		struct nub_snapshot *snapshot, *again;
 		struct guest guest;
 
 		open_stopping(&guest, "two-spaces.elf", policies[i]);
@@ -101,6 +101,12 @@ static void several_roots(void **state)
 		assert_int_equal(nub_snapshot_info(snapshot)->root_count, 2);
 		guest_close(&guest);
 		guest_restore(&guest, snapshot);
+		/* Saved again before it has run, it still has both. */
+		again = guest_snapshot(&guest);
+		assert_int_equal(nub_snapshot_info(again)->root_count, 2);
+		guest_reset(&guest, again);
+		nub_snapshot_free(snapshot);
+		snapshot = again;
 		for (unsigned round = 0; round < 3; round++) {
 			guest_resume(&guest, NUB_OUTCOME_EXITED);
 			assert_int_equal(guest.outcome.exit_code, 0);
