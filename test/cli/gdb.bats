@@ -351,3 +351,22 @@ client() { # PORT
 	nub run --gdb unix:/nowhere/sock "$DEBUG"
 	refused 125 io '*--gdb: unix:/nowhere/sock*'
 }
+
+@test "gdb: where the snapshot's file was cut there is no memory, and the run ends with an error" {
+	local cow
+	for cow in host guest; do
+		"$NUBRUN" snapshot -q --cow "$cow" -o a.snap "$DEBUG"
+		start restore a.snap
+		truncate -s 0 a.snap
+		debug "$DEBUG" <<-'END'
+			x/4xg $sp
+			set var *(char *)$sp = 1
+			break main
+			continue
+		END
+		[ "$(grep -c 'Cannot access memory' <<<"$output")" -ge 2 ]
+		finish
+		refused 125 io '*a.snap*'
+		rm -f sock status
+	done
+}
