@@ -30,6 +30,9 @@ struct nub_debugger_hooks {
 	/* KVM can't run the instruction at rip. Is it the debugger's, so that the guest is to go on? Else it has crashed. */
 	bool (*stuck)(struct nub_debugger *debugger);
 
+	/* KVM_EXIT_DEBUG: only a debugger that has set debug registers gets it. */
+	int (*trapped)(struct nub_debugger *debugger, struct nub_error *err);
+
 	/* The run is over; result as that of the run functions, outcome to be told when that is 0. */
 	void (*ended)(struct nub_debugger *debugger, int result, struct nub_outcome *outcome);
 

@@ -28,6 +28,9 @@ static void withdraw(struct nub_gdb *gdb)
 {
 	nub_gdb_signal_disarm(&gdb->signal, gdb->fd);
 	nub_gdb_breakpoints_lift(&gdb->breakpoints, &gdb->sandbox->memory, nub_gdb_root(gdb));
+	if (gdb->hardware_on)
+		nub_vcpu_set_guest_debug(&gdb->sandbox->vm, NULL, false, NULL);
+	gdb->hardware_on = false;
 }
 
 static void detach(struct nub_gdb *gdb)
@@ -60,8 +63,21 @@ static void begin_step(struct nub_gdb *gdb)
 	nub_gdb_set_tf(gdb, true);
 }
 
+/* The guest's debug registers are set to ours, if there are any; with `inject` a #DB is raised in it. */
+static int set_hardware(struct nub_gdb *gdb, bool inject, struct nub_error *err)
+{
+	uint64_t registers[NUB_GDB_DEBUG_REGISTERS];
+
+	if (!nub_gdb_hardware_encode(&gdb->hardware, registers))
+		return 0;
+	gdb->hardware_on = true;
+	return nub_vcpu_set_guest_debug(&gdb->sandbox->vm, registers, inject, err);
+}
+
 static int let_run(struct nub_gdb *gdb, struct nub_error *err)
 {
+	if (set_hardware(gdb, false, err) < 0)
+		return -1;
 	nub_gdb_breakpoints_insert(&gdb->breakpoints, &gdb->sandbox->memory, nub_gdb_root(gdb));
 	if (nub_gdb_signal_arm(&gdb->signal, gdb->fd, &gdb->sandbox->vm, err) < 0)
 		return -1;
@@ -87,8 +103,8 @@ static int resume(struct nub_gdb *gdb, enum nub_gdb_action action, struct nub_er
 	}
 }
 
-/* Stop, tell the client unless it will ask, and do as it says. The time that it takes is not the guest's. */
-static enum nub_gdb_action stop_and_talk(struct nub_gdb *gdb, unsigned signal, bool at_breakpoint, bool tell)
+/* Stop, tell the client why (with NULL it will ask), and do as it says. The time that it takes is not the guest's. */
+static enum nub_gdb_action stop_and_talk(struct nub_gdb *gdb, const struct nub_gdb_stop *why)
 {
 	enum nub_gdb_action action = NUB_GDB_DETACH;
 
@@ -96,28 +112,30 @@ static enum nub_gdb_action stop_and_talk(struct nub_gdb *gdb, unsigned signal, b
 	end_step(gdb);
 	gdb->interrupt = false;
 	nub_deadline_pause(&gdb->sandbox->deadline);
-	if (!tell || nub_gdb_session_stopped(&gdb->session, signal, at_breakpoint, NULL) == 0)
+	if (!why || nub_gdb_session_stopped(&gdb->session, why, NULL) == 0)
 		action = nub_gdb_talk(gdb, true);
 	nub_deadline_go_on(&gdb->sandbox->deadline);
 	return action;
 }
 
-static int stop(struct nub_gdb *gdb, unsigned signal, bool at_breakpoint, struct nub_error *err)
+static int stop(struct nub_gdb *gdb, const struct nub_gdb_stop *why, struct nub_error *err)
 {
-	return resume(gdb, stop_and_talk(gdb, signal, at_breakpoint, true), err);
+	return resume(gdb, stop_and_talk(gdb, why), err);
 }
 
 /* Stop when what the last exit was about has been dealt with, and whoever counts exits has counted this one. */
-static void stop_soon(struct nub_gdb *gdb, unsigned signal, bool at_breakpoint)
+static void stop_soon(struct nub_gdb *gdb, struct nub_gdb_stop why)
 {
 	gdb->stop_due = true;
-	gdb->due_signal = signal;
-	gdb->due_breakpoint = at_breakpoint;
+	gdb->due = why;
 }
 
-static unsigned trap_or_interrupt(const struct nub_gdb *gdb)
+/* A client that wants it to stop is told that it has, whatever was the cause. */
+static struct nub_gdb_stop trap_or_interrupt(const struct nub_gdb *gdb, enum nub_gdb_stop_kind kind)
 {
-	return gdb->interrupt ? NUB_GDB_SIGINT : NUB_GDB_SIGTRAP;
+	if (gdb->interrupt)
+		return (struct nub_gdb_stop){ .signal = NUB_GDB_SIGINT };
+	return (struct nub_gdb_stop){ .signal = NUB_GDB_SIGTRAP, .kind = kind };
 }
 
 /* ---- What the run loop tells ---- */
@@ -132,7 +150,7 @@ static int begin(struct nub_debugger *debugger, struct nub_error *err)
 	if (gdb->begun)
 		return let_run(gdb, err);
 	gdb->begun = true;
-	return resume(gdb, stop_and_talk(gdb, NUB_GDB_SIGTRAP, false, false), err);
+	return resume(gdb, stop_and_talk(gdb, NULL), err);
 }
 
 static int interrupted(struct nub_debugger *debugger, struct nub_error *err)
@@ -160,7 +178,7 @@ static int interrupted(struct nub_debugger *debugger, struct nub_error *err)
 	if (!gdb->interrupt || gdb->stepping)
 		return 0;
 	if (!nub_gdb_in_monitor(gdb))
-		return stop(gdb, NUB_GDB_SIGINT, false, err);
+		return stop(gdb, &(struct nub_gdb_stop){ .signal = NUB_GDB_SIGINT }, err);
 	nub_gdb_frame_tf(gdb, true);
 	gdb->stepping = true;
 	gdb->guest_tf = false;
@@ -180,12 +198,12 @@ static int served(struct nub_debugger *debugger, struct nub_error *err)
 
 	if (gdb->stop_due) {
 		gdb->stop_due = false;
-		return stop(gdb, gdb->due_signal, gdb->due_breakpoint, err);
+		return stop(gdb, &gdb->due, err);
 	}
 	if (!gdb->attached || !gdb->stepping || run->exit_reason != KVM_EXIT_IO || run->io.port == NUB_PORT_EXCEPTION)
 		return 0;
 	/* TF off first: where the instruction is completed now, its #DB would be queued. */
-	const unsigned signal = trap_or_interrupt(gdb);
+	const struct nub_gdb_stop why = trap_or_interrupt(gdb, NUB_GDB_STOP_PLAIN);
 	end_step(gdb);
 	gdb->late_step = true;
 	if (nub_vcpu_complete_io(&gdb->sandbox->vm, err) < 0)
@@ -194,7 +212,7 @@ static int served(struct nub_debugger *debugger, struct nub_error *err)
 		begin_step(gdb);
 		return 0;
 	}
-	return stop(gdb, signal, false, err);
+	return stop(gdb, &why, err);
 }
 
 /* #DB: the step is done, unless it goes on within its range of addresses. */
@@ -211,7 +229,7 @@ static int stepped(struct nub_gdb *gdb, const struct nub_exception_frame *frame,
 	if (again || late)
 		return 0;
 	gdb->stepping = false;
-	stop_soon(gdb, trap_or_interrupt(gdb), false);
+	stop_soon(gdb, trap_or_interrupt(gdb, NUB_GDB_STOP_PLAIN));
 	return 0;
 }
 
@@ -243,8 +261,42 @@ static bool stuck(struct nub_debugger *debugger)
 
 	if (!gdb->attached || !nub_gdb_breakpoints_has(&gdb->breakpoints, nub_vcpu_regs(&gdb->sandbox->vm)->rip))
 		return false;
-	stop_soon(gdb, trap_or_interrupt(gdb), !gdb->interrupt);
+	stop_soon(gdb, trap_or_interrupt(gdb, NUB_GDB_STOP_SWBREAK));
 	return true;
+}
+
+static struct nub_gdb_stop hardware_stop(const struct nub_gdb_hardware_slot *slot)
+{
+	static const enum nub_gdb_stop_kind kinds[] = {
+		[NUB_GDB_EXECUTE] = NUB_GDB_STOP_HWBREAK,
+		[NUB_GDB_WRITE] = NUB_GDB_STOP_WATCH,
+		[NUB_GDB_ACCESS] = NUB_GDB_STOP_AWATCH,
+	};
+
+	return (struct nub_gdb_stop){ .signal = NUB_GDB_SIGTRAP, .kind = kinds[slot->kind], .gva = slot->gva };
+}
+
+/* While the debug registers are ours, KVM tells of every #DB before the guest gets it: the vCPU is the guest's, no frame was
+ * made. Steps end here then, and what is the guest's own is given back to it. */
+static int trapped(struct nub_debugger *debugger, struct nub_error *err)
+{
+	struct nub_gdb *gdb = of(debugger);
+	const uint64_t dr6 = gdb->sandbox->vm.run->debug.arch.dr6;
+	const struct nub_gdb_hardware_slot *slot = nub_gdb_hardware_hit(&gdb->hardware, dr6);
+
+	/* A guest can put one off until the monitor's first instruction (mov to ss, then a fault), where it can't stop. */
+	if (nub_gdb_in_monitor(gdb))
+		return 0;
+	if (slot) {
+		stop_soon(gdb, hardware_stop(slot));
+		return 0;
+	}
+	if (!(dr6 & NUB_GDB_DR6_BS) || (!gdb->stepping && !gdb->late_step))
+		return set_hardware(gdb, true, err);
+	if (gdb->stepping && (gdb->interrupt || !in_range(gdb, nub_vcpu_regs(&gdb->sandbox->vm)->rip)))
+		stop_soon(gdb, trap_or_interrupt(gdb, NUB_GDB_STOP_PLAIN));
+	gdb->late_step = false;
+	return 0;
 }
 
 static int exception(struct nub_debugger *debugger, struct nub_exception_frame *frame, struct kvm_sregs *sregs,
@@ -267,7 +319,7 @@ static int exception(struct nub_debugger *debugger, struct nub_exception_frame *
 		gdb->stepping = false;
 		if (nub_gdb_leave_monitor(gdb, frame, sregs, rip, tf, err) < 0)
 			return -1;
-		stop_soon(gdb, trap_or_interrupt(gdb), !gdb->interrupt);
+		stop_soon(gdb, trap_or_interrupt(gdb, NUB_GDB_STOP_SWBREAK));
 		return 0;
 	}
 	/* It crashes; the flags that are told are in the frame. */
@@ -283,7 +335,7 @@ static void show_crash(struct nub_gdb *gdb, const struct nub_crash *crash)
 	const unsigned signal = nub_gdb_crash_signal(crash);
 
 	gdb->crash = crash;
-	const enum nub_gdb_action action = stop_and_talk(gdb, signal, false, true);
+	const enum nub_gdb_action action = stop_and_talk(gdb, &(struct nub_gdb_stop){ .signal = signal });
 	gdb->crash = NULL;
 	if (action == NUB_GDB_CONTINUE || action == NUB_GDB_STEP)
 		nub_gdb_session_signalled(&gdb->session, signal, NULL);
@@ -339,6 +391,7 @@ static const struct nub_debugger_hooks hooks = {
 	.served = served,
 	.exception = exception,
 	.stuck = stuck,
+	.trapped = trapped,
 	.ended = ended,
 	.release = release,
 };

@@ -12,18 +12,23 @@ struct nub_gdb {
 	struct nub_debugger debugger; /* first */
 	struct nub_sandbox *sandbox;
 	int fd;
-	bool attached;                 /* somebody listens */
-	bool begun;                    /* it has stopped before its first instruction */
-	bool stepping;                 /* TF is ours, and on */
-	bool guest_tf;                 /* what it was before */
-	bool late_step;                /* a step ended otherwise, its #DB may still come */
-	bool stop_due, due_breakpoint; /* it stops as soon as the exit is served */
-	unsigned due_signal;
+	bool attached;  /* somebody listens */
+	bool begun;     /* it has stopped before its first instruction */
+	bool stepping;  /* TF is ours, and on */
+	bool guest_tf;  /* what it was before */
+	bool late_step; /* a step ended otherwise, its #DB may still come */
+	bool stop_due;  /* it stops as soon as the exit is served, for this: */
+	struct nub_gdb_stop due;
 	bool interrupt;                /* stop as soon as the guest is out of the monitor */
 	const struct nub_crash *crash; /* stopped for the last time: the registers are these, nothing can be changed */
 	struct nub_snapshot_options snapshot;
 	struct nub_gdb_signal signal;
 	struct nub_gdb_breakpoints breakpoints;
+	struct nub_gdb_hardware hardware;
+	bool hardware_on; /* the debug registers are ours */
+	struct {
+		bool probed, works;
+	} hardware_kinds[2]; /* for code, for data */
 	struct nub_gdb_target target;
 	struct nub_gdb_session session;
 	uint8_t input[4096]; /* what was received: [input_at, input_size) is not looked at yet */

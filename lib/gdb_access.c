@@ -127,7 +127,32 @@ int nub_gdb_write_memory(struct nub_gdb_session *session, struct nub_gdb_text *p
 	return put_done(session, target->write_memory(target->context, gva, bytes, size), ERROR_ADDRESS, err);
 }
 
-/* Z0 and z0: software breakpoints. The other kinds get the empty reply, which says that there are none. */
+/* ---- Breakpoints ---- */
+
+/* Z1, Z2 and Z4; what there is none of (Z3, on this architecture) gets the empty reply. */
+static int change_hardware(struct nub_gdb_session *session, struct nub_gdb_text *packet, uint64_t type, uint64_t gva,
+                           bool add, struct nub_error *err)
+{
+	static const struct {
+		bool there;
+		enum nub_gdb_hardware_kind kind;
+	} types[] = { [1] = { true, NUB_GDB_EXECUTE }, [2] = { true, NUB_GDB_WRITE }, [4] = { true, NUB_GDB_ACCESS } };
+	const struct nub_gdb_target *target = session->target;
+	uint64_t size;
+
+	if (type >= sizeof(types) / sizeof(types[0]) || !types[type].there ||
+	    !target->has_hardware(target->context, types[type].kind))
+		return 0;
+	if (!nub_gdb_take_word(packet, ",") || !nub_gdb_take_number(packet, &size))
+		return put_error(session, ERROR_ARGUMENT, err);
+	if (add)
+		return put_done(session, target->add_hardware(target->context, types[type].kind, gva, size),
+		                ERROR_ARGUMENT, err);
+	target->remove_hardware(target->context, types[type].kind, gva, size);
+	return nub_gdb_put(&session->reply, err, "OK");
+}
+
+/* Z and z; type 0 are software breakpoints. */
 int nub_gdb_change_breakpoint(struct nub_gdb_session *session, struct nub_gdb_text *packet, bool add,
                               struct nub_error *err)
 {
@@ -138,7 +163,7 @@ int nub_gdb_change_breakpoint(struct nub_gdb_session *session, struct nub_gdb_te
 	    !nub_gdb_take_number(packet, &gva))
 		return put_error(session, ERROR_ARGUMENT, err);
 	if (type != 0)
-		return 0;
+		return change_hardware(session, packet, type, gva, add, err);
 	if (add)
 		return put_done(session, target->add_breakpoint(target->context, gva), ERROR_ADDRESS, err);
 	target->remove_breakpoint(target->context, gva);

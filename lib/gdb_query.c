@@ -15,12 +15,14 @@ static int query_supported(struct nub_gdb_session *session, struct nub_gdb_text 
 	while (packet->at < packet->end) {
 		if (nub_gdb_take_word(packet, "swbreak+"))
 			session->swbreak = true;
+		else if (nub_gdb_take_word(packet, "hwbreak+"))
+			session->hwbreak = true;
 		else
 			packet->at++;
 	}
 	return nub_gdb_put(&session->reply, err,
 	                   "PacketSize=%x;QStartNoAckMode+;qXfer:features:read+;qXfer:auxv:read+;swbreak+;"
-	                   "vContSupported+;binary-upload+",
+	                   "hwbreak+;vContSupported+;binary-upload+",
 	                   NUB_GDB_PACKET_SIZE);
 }
 

@@ -12,7 +12,7 @@ enum { MAX_WHILE_RUNNING = 4096 };
 void nub_gdb_session_init(struct nub_gdb_session *session, const struct nub_gdb_target *target)
 {
 	session->target = target;
-	session->signal = NUB_GDB_SIGTRAP;
+	session->stop = (struct nub_gdb_stop){ .signal = NUB_GDB_SIGTRAP };
 }
 
 void nub_gdb_session_release(struct nub_gdb_session *session)
@@ -33,6 +33,23 @@ static int send_reply(struct nub_gdb_session *session, struct nub_error *err)
 	return nub_buffer_append(&session->out, session->last.bytes, session->last.size, err);
 }
 
+static int put_stop_kind(struct nub_gdb_session *session, struct nub_error *err)
+{
+	switch (session->stop.kind) {
+	case NUB_GDB_STOP_SWBREAK:
+		return session->swbreak ? nub_gdb_put(&session->reply, err, "swbreak:;") : 0;
+	case NUB_GDB_STOP_HWBREAK:
+		return session->hwbreak ? nub_gdb_put(&session->reply, err, "hwbreak:;") : 0;
+	case NUB_GDB_STOP_WATCH:
+		return nub_gdb_put(&session->reply, err, "watch:%" PRIx64 ";", session->stop.gva);
+	case NUB_GDB_STOP_AWATCH:
+		return nub_gdb_put(&session->reply, err, "awatch:%" PRIx64 ";", session->stop.gva);
+	case NUB_GDB_STOP_PLAIN:
+		break;
+	}
+	return 0;
+}
+
 /* Why it stopped, with the registers that gdb asks for first. */
 static int put_stop(struct nub_gdb_session *session, struct nub_error *err)
 {
@@ -40,7 +57,7 @@ static int put_stop(struct nub_gdb_session *session, struct nub_error *err)
 	const struct nub_gdb_target *target = session->target;
 	struct nub_gdb_cpu cpu;
 
-	if (nub_gdb_put(&session->reply, err, "T%02x", session->signal) < 0)
+	if (nub_gdb_put(&session->reply, err, "T%02x", session->stop.signal) < 0)
 		return -1;
 	if (target->read_cpu(target->context, &cpu))
 		for (size_t i = 0; i < sizeof(first); i++)
@@ -48,8 +65,7 @@ static int put_stop(struct nub_gdb_session *session, struct nub_error *err)
 			    nub_gdb_put_register(session, &cpu, first[i], err) < 0 ||
 			    nub_gdb_put(&session->reply, err, ";") < 0)
 				return -1;
-	return nub_gdb_put(&session->reply, err, "thread:1;%s",
-	                   session->at_breakpoint && session->swbreak ? "swbreak:;" : "");
+	return nub_gdb_put(&session->reply, err, "thread:1;") < 0 ? -1 : put_stop_kind(session, err);
 }
 
 /* ---- Running ---- */
@@ -199,11 +215,10 @@ enum nub_gdb_action nub_gdb_session_take(struct nub_gdb_session *session, uint8_
 	return result < 0 ? NUB_GDB_DETACH : NUB_GDB_WAIT;
 }
 
-int nub_gdb_session_stopped(struct nub_gdb_session *session, unsigned signal, bool at_breakpoint, struct nub_error *err)
+int nub_gdb_session_stopped(struct nub_gdb_session *session, const struct nub_gdb_stop *stop, struct nub_error *err)
 {
 	session->running = false;
-	session->signal = signal;
-	session->at_breakpoint = at_breakpoint;
+	session->stop = *stop;
 	session->reply.size = 0;
 	return put_stop(session, err) < 0 ? -1 : send_reply(session, err);
 }

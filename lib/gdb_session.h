@@ -9,6 +9,7 @@
 #ifndef NUB_GDB_SESSION_H
 #define NUB_GDB_SESSION_H
 
+#include "gdb_hardware.h"
 #include "gdb_packet.h"
 #include "gdb_registers.h"
 
@@ -23,6 +24,21 @@ enum {
 	NUB_GDB_SIGSEGV = 11,
 };
 
+enum nub_gdb_stop_kind {
+	NUB_GDB_STOP_PLAIN,
+	NUB_GDB_STOP_SWBREAK, /* an int3 of ours */
+	NUB_GDB_STOP_HWBREAK,
+	NUB_GDB_STOP_WATCH,  /* what was written has a watchpoint for writing */
+	NUB_GDB_STOP_AWATCH, /* what was read or written has one for both */
+};
+
+/* Why the target stopped. */
+struct nub_gdb_stop {
+	unsigned signal;
+	enum nub_gdb_stop_kind kind;
+	uint64_t gva; /* of the watchpoint */
+};
+
 /* What is debugged. Functions that give bool are false where it can't be done. */
 struct nub_gdb_target {
 	void *context;
@@ -34,6 +50,10 @@ struct nub_gdb_target {
 	bool (*write_memory)(void *context, uint64_t gva, const uint8_t *bytes, size_t size);
 	bool (*add_breakpoint)(void *context, uint64_t gva);
 	void (*remove_breakpoint)(void *context, uint64_t gva);
+	/* Are there any of this kind in hardware? The other two are called where there are. */
+	bool (*has_hardware)(void *context, enum nub_gdb_hardware_kind kind);
+	bool (*add_hardware)(void *context, enum nub_gdb_hardware_kind kind, uint64_t gva, uint64_t size);
+	void (*remove_hardware)(void *context, enum nub_gdb_hardware_kind kind, uint64_t gva, uint64_t size);
 	/* gdb's `monitor` command: append what is to be shown. */
 	int (*monitor)(void *context, const char *command, struct nub_buffer *text, struct nub_error *err);
 };
@@ -50,11 +70,10 @@ enum nub_gdb_action {
 struct nub_gdb_session {
 	const struct nub_gdb_target *target;
 	bool running;
-	unsigned while_running; /* bytes that came meanwhile */
-	bool no_ack;            /* both sides rely on the socket */
-	bool swbreak;           /* gdb wants to be told that a stop is a breakpoint */
-	unsigned signal;        /* of the last stop */
-	bool at_breakpoint;
+	unsigned while_running;   /* bytes that came meanwhile */
+	bool no_ack;              /* both sides rely on the socket */
+	bool swbreak, hwbreak;    /* gdb wants to be told that a stop is a breakpoint */
+	struct nub_gdb_stop stop; /* the last one */
 	uint64_t range_start, range_end;
 	struct nub_buffer out;   /* to be sent; the caller empties it by size = 0 */
 	struct nub_buffer reply; /* the packet that is being put together */
@@ -70,8 +89,7 @@ void nub_gdb_session_release(struct nub_gdb_session *session);
 enum nub_gdb_action nub_gdb_session_take(struct nub_gdb_session *session, uint8_t byte);
 
 /* The target ran, and stopped; or ended: the code is that of its exit, or the signal. Errors: NO_MEMORY. */
-int nub_gdb_session_stopped(struct nub_gdb_session *session, unsigned signal, bool at_breakpoint,
-                            struct nub_error *err);
+int nub_gdb_session_stopped(struct nub_gdb_session *session, const struct nub_gdb_stop *stop, struct nub_error *err);
 int nub_gdb_session_exited(struct nub_gdb_session *session, uint8_t code, struct nub_error *err);
 int nub_gdb_session_signalled(struct nub_gdb_session *session, unsigned signal, struct nub_error *err);
 

@@ -7,6 +7,7 @@
 #include "gdb_memory.h"
 #include "gdb_monitor.h"
 #include "paging.h"
+#include "probe_guest.h"
 #include "util.h"
 
 #define RFLAGS_FIXED UINT64_C(2)
@@ -110,19 +111,22 @@ static bool write_memory(void *context, uint64_t gva, const uint8_t *bytes, size
 	return !gdb->crash && nub_gdb_memory_write(&gdb->sandbox->memory, nub_gdb_root(gdb), gva, bytes, size);
 }
 
-/* Not in supervisor pages of a guest at CPL 3: the monitor would fault in itself. */
+/* Not in supervisor pages of a guest at CPL 3: the monitor would fault, or stop, in itself. */
+static bool is_guests(struct nub_gdb *gdb, uint64_t gva)
+{
+	const struct nub_pt_reader reader = nub_memory_reader(&gdb->sandbox->memory);
+	struct nub_mapping leaf;
+
+	return nub_canonical(gva) && nub_pt_translate(&reader, nub_gdb_root(gdb), gva, &leaf) &&
+	       (gdb->sandbox->guest->privilege_level != 3 || leaf.user);
+}
+
 static bool add_breakpoint(void *context, uint64_t gva)
 {
 	struct nub_gdb *gdb = context;
-	const struct nub_pt_reader reader = nub_memory_reader(&gdb->sandbox->memory);
-	struct nub_mapping leaf;
 	size_t size = 1;
 
-	if (!nub_canonical(gva) || !nub_pt_translate(&reader, nub_gdb_root(gdb), gva, &leaf))
-		return false;
-	if (gdb->sandbox->guest->privilege_level == 3 && !leaf.user)
-		return false;
-	return nub_gdb_memory_at(&gdb->sandbox->memory, nub_gdb_root(gdb), gva, &size, true) &&
+	return is_guests(gdb, gva) && nub_gdb_memory_at(&gdb->sandbox->memory, nub_gdb_root(gdb), gva, &size, true) &&
 	       nub_gdb_breakpoints_add(&gdb->breakpoints, gva);
 }
 
@@ -131,6 +135,31 @@ static void remove_breakpoint(void *context, uint64_t gva)
 	struct nub_gdb *gdb = context;
 
 	nub_gdb_breakpoints_remove(&gdb->breakpoints, gva);
+}
+
+static bool has_hardware(void *context, enum nub_gdb_hardware_kind kind)
+{
+	struct nub_gdb *gdb = context;
+	const bool data = kind != NUB_GDB_EXECUTE;
+
+	if (!gdb->hardware_kinds[data].probed)
+		gdb->hardware_kinds[data].works = nub_probe_debug_registers(gdb->sandbox->guest->privilege_level, data);
+	gdb->hardware_kinds[data].probed = true;
+	return gdb->hardware_kinds[data].works;
+}
+
+static bool add_hardware(void *context, enum nub_gdb_hardware_kind kind, uint64_t gva, uint64_t size)
+{
+	struct nub_gdb *gdb = context;
+
+	return is_guests(gdb, gva) && nub_gdb_hardware_add(&gdb->hardware, kind, gva, size);
+}
+
+static void remove_hardware(void *context, enum nub_gdb_hardware_kind kind, uint64_t gva, uint64_t size)
+{
+	struct nub_gdb *gdb = context;
+
+	nub_gdb_hardware_remove(&gdb->hardware, kind, gva, size);
 }
 
 static int monitor(void *context, const char *command, struct nub_buffer *text, struct nub_error *err)
@@ -152,6 +181,9 @@ void nub_gdb_target_init(struct nub_gdb *gdb)
 		.write_memory = write_memory,
 		.add_breakpoint = add_breakpoint,
 		.remove_breakpoint = remove_breakpoint,
+		.has_hardware = has_hardware,
+		.add_hardware = add_hardware,
+		.remove_hardware = remove_hardware,
 		.monitor = monitor,
 	};
 }

@@ -1,6 +1,5 @@
 /* What this host offers: /dev/kvm's capabilities, and two measurements made with a guest of a few instructions. */
 #include <cpuid.h>
-#include <elf.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -11,71 +10,13 @@
 #include "error.h"
 #include "kvm.h"
 #include "nub.h"
+#include "probe_guest.h"
 #include "util.h"
 
 /* Interpreted code takes some hundred times longer than native code: any bound between does. */
 #define INTERPRETED_NS_PER_INSTRUCTION 50.0
 
 enum { PROBE_INSTRUCTIONS = 20000, PROBE_ROUND_TRIPS = 200 };
-
-/* A whole guest: one page with its ELF headers, note and code. Its entry spins for `spins` turns of two instructions,
- * makes `round_trips` checkpoints, and exits. */
-struct probe_guest {
-	Elf64_Ehdr header;
-	Elf64_Phdr segments[2];
-	struct {
-		Elf64_Nhdr header;
-		char name[4];
-		struct nub_note desc;
-	} note;
-	uint8_t code[32];
-};
-
-static void fill_probe(struct probe_guest *guest, unsigned privilege_level, uint32_t spins, uint32_t round_trips)
-{
-	const uint64_t base = 0x400000;
-	/*    mov $spins, %ecx;  1: dec %ecx; jg 1b
-	 *    mov $round_trips, %ecx;  jmp 3f;  2: out %al, $CHECKPOINT;  3: dec %ecx; jns 2b
-	 *    xor %eax, %eax; xor %edi, %edi; out %al, $HALT */
-	static const uint8_t code[32] = {
-		0xb9,          0,    0,    0,    0,    0xff, 0xc9, 0x7f, 0xfc,
-		0xb9,          0,    0,    0,    0,    0xeb, 2,    0xe6, NUB_PORT_CHECKPOINT,
-		0xff,          0xc9, 0x79, 0xfa, 0x31, 0xc0, 0x31, 0xff, 0xe6,
-		NUB_PORT_HALT,
-	};
-	const Elf64_Phdr load = { .p_type = PT_LOAD,
-		                  .p_flags = PF_R | PF_X,
-		                  .p_vaddr = base,
-		                  .p_filesz = sizeof(*guest),
-		                  .p_memsz = sizeof(*guest),
-		                  .p_align = NUB_PAGE_SIZE };
-	const Elf64_Phdr note = { .p_type = PT_NOTE,
-		                  .p_flags = PF_R,
-		                  .p_offset = offsetof(struct probe_guest, note),
-		                  .p_vaddr = base + offsetof(struct probe_guest, note),
-		                  .p_filesz = sizeof(guest->note),
-		                  .p_memsz = sizeof(guest->note),
-		                  .p_align = 4 };
-
-	*guest = (struct probe_guest){
-		.header = { .e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
-		            .e_type = ET_EXEC,
-		            .e_machine = EM_X86_64,
-		            .e_version = EV_CURRENT,
-		            .e_entry = base + offsetof(struct probe_guest, code),
-		            .e_phoff = offsetof(struct probe_guest, segments),
-		            .e_ehsize = sizeof(Elf64_Ehdr),
-		            .e_phentsize = sizeof(Elf64_Phdr),
-		            .e_phnum = 2 },
-		.segments = { load, note },
-		.note = { .header = { .n_namesz = 4, .n_descsz = sizeof(struct nub_note), .n_type = NUB_NOTE_TYPE_ABI },
-		          .name = "nub",
-		          .desc = { NUB_ABI_VERSION, privilege_level } },
-	};
-	memcpy(guest->code, code, sizeof(code));
-	memcpy(guest->code + 1, &spins, sizeof(spins));
-	memcpy(guest->code + 10, &round_trips, sizeof(round_trips));
-}
 
 static double now_ns(void)
 {
@@ -105,10 +46,9 @@ static int run_probe(const struct nub_image *image, double *ns, struct nub_error
 
 static int time_probe(unsigned privilege_level, uint32_t spins, uint32_t round_trips, double *ns, struct nub_error *err)
 {
-	struct probe_guest guest;
+	uint8_t file[NUB_PROBE_GUEST_SIZE];
+	struct nub_image *image = nub_probe_guest(file, privilege_level, spins, round_trips, err);
 
-	fill_probe(&guest, privilege_level, spins, round_trips);
-	struct nub_image *image = nub_image_parse(&guest, sizeof(guest), "probe", err);
 	if (!image)
 		return -1;
 	const int result = run_probe(image, ns, err);

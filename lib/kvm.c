@@ -190,6 +190,18 @@ int nub_vcpu_set_debugregs(struct nub_vm *vm, const struct kvm_debugregs *debugr
 	return ioctl(vm->vcpu_fd, KVM_SET_DEBUGREGS, debugregs) < 0 ? fail_ioctl(err, "KVM_SET_DEBUGREGS") : 0;
 }
 
+int nub_vcpu_set_guest_debug(struct nub_vm *vm, const uint64_t registers[8], bool inject, struct nub_error *err)
+{
+	struct kvm_guest_debug debug = { 0 };
+
+	_Static_assert(sizeof(debug.arch.debugreg) == 8 * sizeof(uint64_t), "DR0 to DR7");
+	if (registers) {
+		debug.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_HW_BP | (inject ? KVM_GUESTDBG_INJECT_DB : 0);
+		memcpy(debug.arch.debugreg, registers, sizeof(debug.arch.debugreg));
+	}
+	return ioctl(vm->vcpu_fd, KVM_SET_GUEST_DEBUG, &debug) < 0 ? fail_ioctl(err, "KVM_SET_GUEST_DEBUG") : 0;
+}
+
 /* One MSR an ioctl: KVM stops at the first that it does not know, and the rest must not be lost with it. */
 static int one_msr(struct nub_vm *vm, unsigned long request, struct kvm_msr_entry *msr)
 {

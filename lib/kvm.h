@@ -42,6 +42,11 @@ int nub_vcpu_set_xsave(struct nub_vm *vm, const struct kvm_xsave *xsave, struct 
 int nub_vcpu_get_debugregs(struct nub_vm *vm, struct kvm_debugregs *debugregs, struct nub_error *err);
 int nub_vcpu_set_debugregs(struct nub_vm *vm, const struct kvm_debugregs *debugregs, struct nub_error *err);
 
+/* With `registers` (DR0 to DR7) the guest runs under these instead of its own, and every #DB ends KVM_RUN as KVM_EXIT_DEBUG,
+ * the vCPU being where it was raised; with NULL, under its own again. With `inject` the next entry raises a #DB in the guest.
+ * Some KVMs accept it and do nothing. */
+int nub_vcpu_set_guest_debug(struct nub_vm *vm, const uint64_t registers[8], bool inject, struct nub_error *err);
+
 /* Read or write `count` MSRs; those that KVM does not know are left out. The number done, or -1. */
 int nub_vcpu_get_msrs(struct nub_vm *vm, struct kvm_msr_entry *msrs, unsigned count, struct nub_error *err);
 int nub_vcpu_set_msrs(struct nub_vm *vm, const struct kvm_msr_entry *msrs, unsigned count, struct nub_error *err);

@@ -70,6 +70,10 @@ static enum nub_step serve_exit(struct nub_sandbox *sandbox, struct nub_outcome 
 	case KVM_EXIT_FAIL_ENTRY:
 		return nub_fail(err, NUB_E_KVM, 0, "KVM_RUN: the CPU refused the guest's state, reason 0x%llx",
 		                (unsigned long long)run->fail_entry.hardware_entry_failure_reason);
+	case KVM_EXIT_DEBUG:
+		if (sandbox->debugger)
+			return sandbox->debugger->hooks->trapped(sandbox->debugger, err);
+		/* fall through */
 	default:
 		return nub_fail(err, NUB_E_KVM, 0, "KVM_RUN: exit reason %u is not known", run->exit_reason);
 	}

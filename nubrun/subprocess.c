@@ -65,10 +65,14 @@ static int become_shell(void *context)
  * Gives an errno value. */
 static int spawn(const char *command, int child_in, int child_out, pid_t *pid)
 {
+	enum { STACK_SIZE = 64 << 10 };
 	struct shell shell = { .command = command, .in = child_in, .out = child_out, .parent = getpid() };
-	_Alignas(16) char stack[64 << 10];
+	/* Not on this stack: frames that are never left, since the child becomes the shell in them, would mark it. */
+	NUB_AUTO_FREE char *stack = aligned_alloc(16, STACK_SIZE);
 
-	*pid = clone(become_shell, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, &shell);
+	if (stack == NULL)
+		return ENOMEM;
+	*pid = clone(become_shell, stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | SIGCHLD, &shell);
 	if (*pid < 0)
 		return errno;
 	if (shell.error != 0)

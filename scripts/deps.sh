@@ -23,7 +23,7 @@ test   gdb            command  gdb
 test   elfutils       command  eu-readelf
 test   binutils       command  readelf
 test   python3        command  python3
-test   gdb            command  gdb
+test   procps         command  pgrep
 lint   clang-format   command  clang-format
 lint   clang-tidy     command  clang-tidy
 lint   cppcheck       command  cppcheck

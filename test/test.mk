@@ -42,8 +42,8 @@ comma = ,
 GUEST_FLAGS_leak = -Wl,--wrap=nub_rt_dispatch
 GUEST_FLAGS_leak-kernel = -mgeneral-regs-only
 
-# These run guests, which they find beside themselves.
-$(filter $(B)/test/test_sandbox%,$(UNITS)): | $(GUESTS) $(TEST_GUESTS)
+# Many run guests, which they find beside themselves.
+$(UNITS): | $(GUESTS) $(TEST_GUESTS)
 
 tests: all $(UNITS) $(FUZZERS) $(TOOLS) $(TEST_GUESTS) $(BENCH) $(BENCH_BASES)
 

@@ -170,7 +170,7 @@ setup() {
 }
 
 @test "snapshot: is not written to a terminal" {
-	run script -qec "$NUBRUN snapshot -o - $CALC" /dev/null
+	run script -qec "'$NUBRUN' snapshot -o - '$CALC'" /dev/null
 	echo "$output"
 	[[ $output == *"stdout: is a terminal"* ]]
 	[[ $output != *nubsnap* ]]

@@ -39,8 +39,10 @@ static void check_target(const struct fake *fake)
 /* The target stops as soon as it was let go, in turn for every reason. */
 static void stop(struct nub_gdb_session *session, unsigned turn)
 {
+	const struct nub_gdb_stop why = { .signal = 2 + turn % 10, .kind = turn % 5, .gva = UINT64_MAX / (turn + 1) };
+
 	FUZZ_CHECK(session->running);
-	FUZZ_CHECK(nub_gdb_session_stopped(session, 2 + turn % 10, turn % 2 == 0, NULL) == 0);
+	FUZZ_CHECK(nub_gdb_session_stopped(session, &why, NULL) == 0);
 	FUZZ_CHECK(!session->running);
 }
 
@@ -79,6 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct nub_buffer stream = { 0 };
 
 	fake_init(&fake);
+	fake.has_hardware = size % 2 == 0;
 	memset(&session, 0, sizeof(session));
 	nub_gdb_session_init(&session, &fake.target);
 	if (size > 0 && data[0] == 'r')
@@ -100,7 +103,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 static const char *const seeds[] = {
 	"qSupported:multiprocess+;swbreak+;hwbreak+;xmlRegisters=i386\nQStartNoAckMode\nqXfer:features:read:target.xml:"
 	"0,ffb\n"
-	"qAttached\nqOffsets\n?\nqfThreadInfo\nqsThreadInfo\nqC\ng\nm1000,40\nZ0,1010,1\nvCont?\nvCont;c\nz0,1010,1\nD",
+	"qAttached\nqOffsets\n?\nqfThreadInfo\nqsThreadInfo\nqC\ng\nm1000,40\nZ0,1010,1\nZ1,1010,1\nZ2,1018,8\nZ4,1020,"
+	"4\nvCont?\nvCont;c\nz0,1010,1\nz2,1018,8\nD",
 	"p0\np10\nP0=8877665544332211\nP10=0010000000000000\nP11=ffffffff\nP12=33000000\nP49=0000000000000080\nP22="
 	"ffff0000\n"
 	"P28=000102030405060708090a0b0c0d0e0f\np39\nvCont;s:1\nS05\nvCont;r1000,1020:1\nk",

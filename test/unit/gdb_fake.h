@@ -15,6 +15,8 @@ struct fake {
 	uint8_t memory[FAKE_SIZE];
 	uint64_t breakpoints[FAKE_MAX_BREAKPOINTS];
 	unsigned breakpoint_count;
+	bool has_hardware;
+	struct nub_gdb_hardware hardware;
 	bool frozen; /* nothing can be changed, as after a crash */
 };
 
@@ -74,6 +76,22 @@ static inline void fake_remove_breakpoint(void *context, uint64_t gva)
 		fake->breakpoint_count--;
 }
 
+static inline bool fake_has_hardware(void *context, enum nub_gdb_hardware_kind kind)
+{
+	(void)kind;
+	return ((struct fake *)context)->has_hardware;
+}
+
+static inline bool fake_add_hardware(void *context, enum nub_gdb_hardware_kind kind, uint64_t gva, uint64_t size)
+{
+	return nub_gdb_hardware_add(&((struct fake *)context)->hardware, kind, gva, size);
+}
+
+static inline void fake_remove_hardware(void *context, enum nub_gdb_hardware_kind kind, uint64_t gva, uint64_t size)
+{
+	nub_gdb_hardware_remove(&((struct fake *)context)->hardware, kind, gva, size);
+}
+
 /* Says the command back. */
 static inline int fake_monitor(void *context, const char *command, struct nub_buffer *text, struct nub_error *err)
 {
@@ -94,6 +112,9 @@ static inline void fake_init(struct fake *fake)
 			.write_memory = fake_write_memory,
 			.add_breakpoint = fake_add_breakpoint,
 			.remove_breakpoint = fake_remove_breakpoint,
+			.has_hardware = fake_has_hardware,
+			.add_hardware = fake_add_hardware,
+			.remove_hardware = fake_remove_hardware,
 			.monitor = fake_monitor,
 		},
 		.cpu = { .regs = { .rax = 0x1122334455667788, .rip = 0x1000, .rsp = 0x2ff0 }, .segments = { 0x33 } },

@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <time.h>
 
-enum { RIP = 16 };
+enum { RIP = 16, RFLAGS = 17 };
 
 static const enum nub_cow policies[] = { NUB_COW_HOST, NUB_COW_GUEST };
 static const char *const debug_guests[] = { "debug.elf", "debug.pie.elf" };
@@ -382,6 +382,108 @@ static void a_kernel_is_debugged_too(void **state)
 	debug_close(&d);
 }
 
+static const char *ask_about(struct debugged *d, const char *command, const char *symbol, unsigned size)
+{
+	char packet[40];
+
+	snprintf(packet, sizeof(packet), "%s,%" PRIx64 ",%x", command, address_of(d, symbol), size);
+	return ask(d, packet);
+}
+
+static const char *ask_read(struct debugged *d, const char *symbol)
+{
+	char packet[40];
+
+	snprintf(packet, sizeof(packet), "m%" PRIx64 ",4", address_of(d, symbol));
+	return ask(d, packet);
+}
+
+/* They stop at the instruction, and right behind the one that wrote or read. */
+static void stop_by_hardware(struct debugged *d)
+{
+	char watch[40], awatch[40];
+
+	snprintf(watch, sizeof(watch), "watch:%" PRIx64 ";", address_of(d, "watched"));
+	snprintf(awatch, sizeof(awatch), "awatch:%" PRIx64 ";", address_of(d, "secret"));
+	assert_string_equal(ask_about(d, "Z2", "watched", 4), "OK");
+	assert_string_equal(ask_about(d, "Z4", "secret", 4), "OK");
+	assert_non_null(strstr(ask(d, "c"), "hwbreak:;"));
+	assert_int_equal(ask_register(d, RIP), address_of(d, "square"));
+	assert_string_equal(ask_about(d, "z1", "square", 1), "OK");
+	for (int i = 0; i < 10; i++)
+		expect(d, "vCont;s:1", "T05");
+	for (unsigned value = 1; value <= 2; value++) {
+		char bytes[16];
+		assert_non_null(strstr(ask(d, "c"), watch));
+		snprintf(bytes, sizeof(bytes), "%02x000000", value);
+		assert_string_equal(ask_read(d, "watched"), bytes);
+	}
+	assert_non_null(strstr(ask(d, "c"), awatch));
+	assert_string_equal(ask_about(d, "z4", "secret", 4), "OK");
+	assert_string_equal(ask_about(d, "z2", "watched", 4), "OK");
+}
+
+/* Where the host's KVM does as debug registers say; elsewhere gdb is told, also the second time, that there are none. */
+static void hardware_breakpoints_are_those_of_the_host(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		struct debugged d;
+
+		debug_open(&d, debug_guests[i % 2], policies[i / 2]);
+		debug_start(&d);
+		expect(&d, "qSupported:swbreak+;hwbreak+", "PacketSize");
+		if (strcmp(ask_about(&d, "Z1", "square", 1), "OK") == 0) {
+			stop_by_hardware(&d);
+		} else {
+			for (unsigned type = 1; type <= 4; type++) {
+				const char command[] = { 'Z', (char)('0' + type), '\0' };
+				assert_string_equal(ask_about(&d, command, "square", 1), "");
+			}
+			assert_string_equal(ask_about(&d, "z1", "square", 1), "");
+		}
+		expect(&d, "c", "W07");
+		ended_with(&d, 7);
+		assert_string_equal(d.guest.text, "sum 55, calls 5, secret 42, vector 8\n");
+		debug_close(&d);
+	}
+}
+
+/* At CPL 0 breakpoints for code work everywhere, as whoever interprets instructions minds them, too. */
+static void a_kernel_stops_by_hardware(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct debugged d;
+		char packet[40];
+
+		debug_open(&d, "two-spaces.elf", policies[i]);
+		debug_start(&d);
+		expect(&d, "qSupported:hwbreak+", "PacketSize");
+		const uint64_t entry = address_of(&d, "two_spaces");
+		assert_string_equal(ask_about(&d, "Z1", "two_spaces", 1), "OK");
+		/* A range that leads to it, and the whole way. */
+		snprintf(packet, sizeof(packet), "vCont;r%" PRIx64 ",%" PRIx64 ":1", (uint64_t)0, entry + 1);
+		assert_non_null(strstr(ask(&d, i ? "c" : packet), "hwbreak:;"));
+		assert_int_equal(ask_register(&d, RIP), entry);
+		assert_int_equal(ask_register(&d, RFLAGS) & 0x100, 0);
+		/* Steps go on in its presence, over it in its absence. */
+		assert_string_equal(ask_about(&d, "z1", "two_spaces", 1), "OK");
+		expect(&d, "vCont;s:1", "T05");
+		assert_string_equal(ask_about(&d, "Z1", "two_spaces", 1), "OK");
+		for (int step = 0; step < 10; step++) {
+			const uint64_t before = ask_register(&d, RIP);
+			assert_null(strstr(ask(&d, "vCont;s:1"), "hwbreak"));
+			assert_int_not_equal(ask_register(&d, RIP), before);
+		}
+		expect(&d, "Z1,0,1", "E16");
+		expect(&d, "c", "W");
+		debug_join(&d);
+		assert_int_equal(d.guest.outcome.kind, NUB_OUTCOME_EXITED);
+		debug_close(&d);
+	}
+}
+
 static void there_is_one_debugger(void **state)
 {
 	struct debugged d;
@@ -411,6 +513,8 @@ int main(void)
 		KVM_TEST(breakpoints_stay_from_call_to_call),
 		KVM_TEST(a_snapshot_can_be_taken_anywhere),
 		KVM_TEST(a_kernel_is_debugged_too),
+		KVM_TEST(hardware_breakpoints_are_those_of_the_host),
+		KVM_TEST(a_kernel_stops_by_hardware),
 		KVM_TEST(there_is_one_debugger),
 	};
 

@@ -101,11 +101,21 @@ static void damage_is_asked_for_again(void **state)
 
 static void unknown_packets_get_the_empty_answer(void **state)
 {
-	static const char *const packets[] = {
-		"",          "!",         "vMustReplyEmpty", "qSymbol::",         "QNonStop:1",
-		"Z1,1000,1", "Z2,1000,4", "z3,1000,4",       "vFile:open:2f,0,0", "qXfer:memory-map:read::0,100",
-		"\xff"
-	};
+	static const char *const packets[] = { "",
+		                               "!",
+		                               "vMustReplyEmpty",
+		                               "qSymbol::",
+		                               "QNonStop:1",
+		                               "Z1,1000,1",
+		                               "Z2,1000,4",
+		                               "z3,1000,4",
+		                               "z1,1000,1",
+		                               "Z4,1000,4",
+		                               "Z5,1000,1",
+		                               "Zffffffffffffffff,0,1",
+		                               "vFile:open:2f,0,0",
+		                               "qXfer:memory-map:read::0,100",
+		                               "\xff" };
 
 	for (size_t i = 0; i < sizeof(packets) / sizeof(packets[0]); i++)
 		expect(*state, packets[i], "");
@@ -128,19 +138,38 @@ static void it_says_what_it_can(void **state)
 	expect(talk, "T1", "OK");
 }
 
+/* The stop reply has these ends. */
+static void expect_stop(struct talk *talk, struct nub_gdb_stop why, const char *begin, const char *end)
+{
+	talk->session.out.size = 0;
+	assert_int_equal(nub_gdb_session_stopped(&talk->session, &why, NULL), 0);
+	const char *reply = answer(talk);
+	assert_memory_equal(reply, begin, strlen(begin));
+	assert_true(strlen(reply) > strlen(end));
+	const char *before = strstr(reply, "thread:1;");
+	assert_non_null(before);
+	if (strcmp(end, "thread:1;") != 0)
+		before += strlen("thread:1;");
+	assert_string_equal(before, end);
+}
+
 static void it_says_why_it_stopped(void **state)
 {
 	struct talk *talk = *state;
 
 	expect(talk, "?", "T0506:0000000000000000;07:f02f000000000000;10:0010000000000000;thread:1;");
-	talk->session.out.size = 0;
-	assert_int_equal(nub_gdb_session_stopped(&talk->session, NUB_GDB_SIGTRAP, true, NULL), 0);
-	assert_null(strstr(answer(talk), "swbreak"));
-	say(talk, "qSupported:swbreak+");
+	expect_stop(talk, (struct nub_gdb_stop){ .signal = 5, .kind = NUB_GDB_STOP_SWBREAK }, "T05", "thread:1;");
+	expect_stop(talk, (struct nub_gdb_stop){ .signal = 5, .kind = NUB_GDB_STOP_HWBREAK }, "T05", "thread:1;");
+	say(talk, "qSupported:swbreak+;hwbreak+");
+	assert_non_null(strstr(answer(talk), ";swbreak+;hwbreak+;"));
+	expect_stop(talk, (struct nub_gdb_stop){ .signal = 5, .kind = NUB_GDB_STOP_HWBREAK }, "T05", "hwbreak:;");
+	expect_stop(talk, (struct nub_gdb_stop){ .signal = 5, .kind = NUB_GDB_STOP_SWBREAK }, "T05", "swbreak:;");
 	expect(talk, "?", "T0506:0000000000000000;07:f02f000000000000;10:0010000000000000;thread:1;swbreak:;");
-	talk->session.out.size = 0;
-	assert_int_equal(nub_gdb_session_stopped(&talk->session, NUB_GDB_SIGSEGV, false, NULL), 0);
-	assert_memory_equal(answer(talk), "T0b", 3);
+	expect_stop(talk, (struct nub_gdb_stop){ .signal = 5, .kind = NUB_GDB_STOP_WATCH, .gva = 0x500140001008 },
+	            "T05", "watch:500140001008;");
+	expect_stop(talk, (struct nub_gdb_stop){ .signal = 5, .kind = NUB_GDB_STOP_AWATCH, .gva = UINT64_MAX - 7 },
+	            "T05", "awatch:fffffffffffffff8;");
+	expect_stop(talk, (struct nub_gdb_stop){ .signal = NUB_GDB_SIGSEGV }, "T0b", "thread:1;");
 }
 
 static void registers_are_read_and_written(void **state)
@@ -206,6 +235,34 @@ static void breakpoints_are_kept(void **state)
 	expect(talk, "Z0", "E16");
 }
 
+static void hardware_breakpoints_are_kept(void **state)
+{
+	struct talk *talk = *state;
+	const struct nub_gdb_hardware_slot *slots = talk->fake.hardware.slots;
+
+	talk->fake.has_hardware = true;
+	expect(talk, "Z1,1003,1", "OK");
+	assert_int_equal(slots[0].kind, NUB_GDB_EXECUTE);
+	assert_int_equal(slots[0].gva, 0x1003);
+	expect(talk, "Z2,1008,8", "OK");
+	assert_int_equal(slots[1].kind, NUB_GDB_WRITE);
+	assert_int_equal(slots[1].size, 8);
+	expect(talk, "Z4,1010,4", "OK");
+	assert_int_equal(slots[2].kind, NUB_GDB_ACCESS);
+	expect(talk, "Z3,1010,4", ""); /* there is no such thing */
+	expect(talk, "z3,1010,4", "");
+	expect(talk, "Z0,1004,1", "OK");
+	expect(talk, "Z1,1003,2", "E16");
+	expect(talk, "Z2,1009,8", "E16");
+	expect(talk, "Z2,1008", "E16");
+	expect(talk, "Z2,1008,x", "E16");
+	expect(talk, "Z2,1020,2", "OK");
+	expect(talk, "Z2,1030,2", "E16"); /* the fifth */
+	expect(talk, "z2,1008,8", "OK");
+	assert_int_equal(slots[1].size, 0);
+	expect(talk, "Z2,1030,2", "OK");
+}
+
 static void it_goes_on_in_every_way(void **state)
 {
 	static const struct {
@@ -221,6 +278,7 @@ static void it_goes_on_in_every_way(void **state)
 		{ "vCont;C0b:1", NUB_GDB_CONTINUE },
 		{ "vCont;r1000,1010:1", NUB_GDB_STEP },
 	};
+	const struct nub_gdb_stop trap = { .signal = NUB_GDB_SIGTRAP };
 	struct talk *talk = *state;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -228,7 +286,7 @@ static void it_goes_on_in_every_way(void **state)
 		/* Acknowledged; the answer comes when it stops. */
 		assert_int_equal(talk->session.out.size, 1);
 		talk->session.out.size = 0;
-		assert_int_equal(nub_gdb_session_stopped(&talk->session, NUB_GDB_SIGTRAP, false, NULL), 0);
+		assert_int_equal(nub_gdb_session_stopped(&talk->session, &trap, NULL), 0);
 		assert_memory_equal(answer(talk), "T05", 3);
 	}
 	assert_int_equal(talk->session.range_start, 0x1000);
@@ -323,6 +381,7 @@ int main(void)
 		TEST(registers_are_read_and_written),
 		TEST(memory_is_read_and_written),
 		TEST(breakpoints_are_kept),
+		TEST(hardware_breakpoints_are_kept),
 		TEST(it_goes_on_in_every_way),
 		TEST(it_ends_in_every_way),
 		TEST(a_running_target_listens_for_little),
