@@ -34,15 +34,14 @@ static bool translate(struct nub_memory *memory, uint64_t root_gpa, uint64_t gva
 uint8_t *nub_gdb_memory_at(struct nub_memory *memory, uint64_t root_gpa, uint64_t gva, size_t *size, bool write)
 {
 	uint64_t gpa;
-	uint8_t probe;
 
 	if (!translate(memory, root_gpa, gva, size, &gpa))
 		return NULL;
 	uint8_t *host = nub_memory_at(memory, gpa, *size);
 	/* Where a file was cut, the store would be a signal. */
-	if (write && nub_memory_copy(memory, gpa, &probe, sizeof(probe), NULL) < 0)
+	if (write && host && (in_file(memory, host) || !nub_memory_is_there(host)))
 		return NULL;
-	return write && host && in_file(memory, host) ? NULL : host;
+	return host;
 }
 
 size_t nub_gdb_memory_read(struct nub_memory *memory, uint64_t root_gpa, uint64_t gva, uint8_t *bytes, size_t size)

@@ -370,3 +370,20 @@ client() { # PORT
 		rm -f sock status
 	done
 }
+
+@test "gdb: a file that is cut while breakpoints are in the guest's code ends the run with an error" {
+	local cow gdb
+	for cow in host guest; do
+		"$NUBRUN" snapshot -q --cow "$cow" -o a.snap "$GUESTS/spin.elf"
+		start restore --timeout 20s a.snap
+		timeout 30 gdb -nx -batch -ex 'target remote sock' -ex 'break nub_rt_dispatch' -ex continue "$GUESTS/spin.elf" \
+			>gdb.out 2>&1 3>&- &
+		gdb=$!
+		sleep 1.2
+		truncate -s 0 a.snap
+		finish
+		refused 125 io '*a.snap*'
+		wait "$gdb" || true
+		rm -f sock status
+	done
+}
