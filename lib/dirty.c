@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -27,16 +28,19 @@ struct nub_dirty_page {
 /* With more written pages than this, dropping them all is cheaper than copying each. */
 enum { MAX_KEPT_PAGES = 2048 };
 
+/* Of one call that copies: far below IOV_MAX. */
+enum { PAGES_AT_ONCE = 64 };
+
 void nub_dirty_init(struct nub_dirty *dirty)
 {
-	*dirty = (struct nub_dirty){ .pagemap_fd = -1 };
+	*dirty = (struct nub_dirty){ .pagemap_fd = -1, .originals_fd = -1 };
 }
 
 void nub_dirty_release(struct nub_dirty *dirty)
 {
 	nub_close_fd(&dirty->pagemap_fd);
+	nub_close_fd(&dirty->originals_fd);
 	free(dirty->pages);
-	free(dirty->originals);
 	free(dirty->scratch_pages);
 	nub_dirty_init(dirty);
 }
@@ -55,20 +59,33 @@ static long page_faults(void)
 	return usage.ru_minflt + usage.ru_majflt;
 }
 
-/* Room for one page more in both arrays. */
+/* Room for one page more in the list. */
 static int grow(struct nub_dirty *dirty, struct nub_error *err)
 {
 	if (dirty->count < dirty->capacity)
 		return 0;
 	const size_t capacity = dirty->capacity ? 2 * dirty->capacity : 32;
 	struct nub_dirty_page *pages = reallocarray(dirty->pages, capacity, sizeof(*pages));
-	if (pages)
-		dirty->pages = pages;
-	uint8_t *originals = pages ? reallocarray(dirty->originals, capacity, NUB_PAGE_SIZE) : NULL;
-	if (!originals)
+	if (!pages)
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "list of %zu written pages", capacity);
-	dirty->originals = originals;
+	dirty->pages = pages;
 	dirty->capacity = capacity;
+	return 0;
+}
+
+/* Keep what the snapshot has at `gpa`, as the next of the originals. */
+static int keep_original(struct nub_dirty *dirty, const struct nub_snapshot *snapshot, uint64_t gpa,
+                         struct nub_error *err)
+{
+	uint8_t page[NUB_PAGE_SIZE];
+
+	if (nub_snapshot_read(snapshot, gpa, page, sizeof(page), err) < 0)
+		return -1;
+	if (dirty->originals_fd < 0)
+		dirty->originals_fd = memfd_create("nub-originals", MFD_CLOEXEC);
+	if (dirty->originals_fd < 0 || pwrite(dirty->originals_fd, page, sizeof(page),
+	                                      (off_t)(dirty->count * NUB_PAGE_SIZE)) != (ssize_t)sizeof(page))
+		return nub_fail_errno(err, NUB_E_NO_MEMORY, "copies of %zu written pages", dirty->count + 1);
 	return 0;
 }
 
@@ -108,9 +125,7 @@ static int add_written(struct nub_dirty *dirty, void *context, uint64_t offset, 
 
 	if ((entry & PAGEMAP_FILE && !(entry & PAGEMAP_SWAPPED)) || dirty->count > MAX_KEPT_PAGES)
 		return 0;
-	if (grow(dirty, err) < 0 ||
-	    nub_snapshot_read(written->snapshot, gpa, dirty->originals + dirty->count * NUB_PAGE_SIZE, NUB_PAGE_SIZE,
-	                      err) < 0)
+	if (grow(dirty, err) < 0 || keep_original(dirty, written->snapshot, gpa, err) < 0)
 		return -1;
 	dirty->pages[dirty->count++] = (struct nub_dirty_page){ gpa, written->map->host + offset };
 	return 0;
@@ -147,6 +162,32 @@ static int list_pages(struct nub_dirty *dirty, struct nub_memory *memory, const 
 	return scan(dirty, memory->scratch.host, fixed, add_touched, NULL, err);
 }
 
+/* The kernel copies: a page is gone when its file was cut meanwhile, though it was the process's own, and that is an EFAULT
+ * where a store would be a signal. */
+static int copy_back(const struct nub_dirty *dirty, const struct nub_snapshot *snapshot, struct nub_error *err)
+{
+	struct iovec parts[PAGES_AT_ONCE];
+
+	for (size_t first = 0, count; first < dirty->count; first += count) {
+		int used = 0;
+		for (count = 0; count < PAGES_AT_ONCE && first + count < dirty->count; count++) {
+			uint8_t *host = dirty->pages[first + count].host;
+			struct iovec *last = used > 0 ? &parts[used - 1] : NULL;
+			if (last && (uint8_t *)last->iov_base + last->iov_len == host)
+				last->iov_len += NUB_PAGE_SIZE;
+			else
+				parts[used++] = (struct iovec){ .iov_base = host, .iov_len = NUB_PAGE_SIZE };
+		}
+		const ssize_t size = (ssize_t)(count * NUB_PAGE_SIZE);
+		if (preadv(dirty->originals_fd, parts, used, (off_t)(first * NUB_PAGE_SIZE)) == size)
+			continue;
+		nub_fail(err, NUB_E_IO, 0, "%s: was cut while a guest ran from it: its written pages are gone",
+		         snapshot->name);
+		return nub_hint(err, "replace snapshots by renaming a new file over them, as nubrun snapshot does");
+	}
+	return 0;
+}
+
 int nub_dirty_put_back(struct nub_dirty *dirty, struct nub_memory *memory, const struct nub_snapshot *snapshot,
                        uint64_t fixed, struct nub_error *err)
 {
@@ -161,8 +202,8 @@ int nub_dirty_put_back(struct nub_dirty *dirty, struct nub_memory *memory, const
 			return nub_fail_errno(err, NUB_E_IO, "madvise of %" PRIu64 " bytes", memory->snapshot.size);
 		dirty->count = 0;
 	}
-	for (size_t i = 0; i < dirty->count; i++)
-		memcpy(dirty->pages[i].host, dirty->originals + i * NUB_PAGE_SIZE, NUB_PAGE_SIZE);
+	if (copy_back(dirty, snapshot, err) < 0)
+		return -1;
 	for (size_t i = 0; i < dirty->scratch_count; i++)
 		memset(memory->scratch.host + dirty->scratch_pages[i], 0, NUB_PAGE_SIZE);
 	dirty->known = true;

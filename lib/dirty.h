@@ -18,8 +18,8 @@ struct nub_dirty {
 	bool known;                   /* the list is that of all pages written so far */
 	long faults;                  /* of this process when the list was made */
 	struct nub_dirty_page *pages; /* owned */
-	uint8_t *originals;           /* owned: one page each, as the snapshot has it */
 	size_t count, capacity;
+	int originals_fd;        /* a memfd: one page each, as the snapshot has it; -1 until it is needed */
 	uint64_t *scratch_pages; /* owned: offsets of pages in scratch that were touched */
 	size_t scratch_count, scratch_capacity;
 };

@@ -76,7 +76,7 @@ void nub_gdb_breakpoints_lift(struct nub_gdb_breakpoints *list, struct nub_memor
 			continue;
 		/* The guest may have written something else meanwhile, or have got a copy of the page with the int3 in
 		 * it. */
-		if (*item->host == INT3)
+		if (nub_memory_is_there(item->host) && *item->host == INT3)
 			*item->host = item->original;
 		uint8_t *now = nub_gdb_memory_at(memory, root_gpa, item->gva, &size, true);
 		if (now && now != item->host && *now == INT3)

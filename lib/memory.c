@@ -130,6 +130,13 @@ static bool copy_from_file(const uint8_t *from, void *to, uint64_t size)
 	return copied == (ssize_t)size;
 }
 
+bool nub_memory_is_there(const uint8_t *host)
+{
+	uint8_t byte;
+
+	return copy_from_file(host, &byte, sizeof(byte));
+}
+
 int nub_memory_copy(const struct nub_memory *memory, uint64_t gpa, void *bytes, uint64_t size, struct nub_error *err)
 {
 	const struct nub_memory_map *map = find_map(memory, gpa, size);

@@ -36,6 +36,9 @@ void nub_memory_advise_heap(struct nub_memory *memory, const struct nub_layout *
  * region, then files. What is from a file is not to be touched there, but for scratch: see nub_memory_copy. */
 uint8_t *nub_memory_at(const struct nub_memory *memory, uint64_t gpa, uint64_t size);
 
+/* Can the byte at this address of the memory be touched, or was the file behind it cut? */
+bool nub_memory_is_there(const uint8_t *host);
+
 /* Copy [gpa, gpa + size), with an error instead of a signal. Errors: GPA_UNRESOLVABLE when not all of it is in one region,
  * IO when a file behind it is shorter than it was. */
 int nub_memory_copy(const struct nub_memory *memory, uint64_t gpa, void *bytes, uint64_t size, struct nub_error *err);

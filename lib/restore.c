@@ -120,10 +120,13 @@ static void set_state(struct nub_sandbox *sandbox)
 /* What a sandbox needs once its memory is mapped and its VM stands. */
 static int start(struct nub_sandbox *sandbox, struct nub_error *err)
 {
-	/* Saved again before it goes on, it has the spaces that it named at its checkpoint. Only there has it registers. */
-	if (load_cpu(sandbox, err) < 0 ||
-	    nub_checkpoint_take_roots(sandbox, &sandbox->snapshot->meta.cpu.regs, err) < 0)
+	const struct nub_snapshot *snapshot = sandbox->snapshot;
+
+	if (load_cpu(sandbox, err) < 0)
 		return -1;
+	/* Saved again before it goes on, it has the spaces that it named at its checkpoint. Only there has it registers. */
+	if (nub_checkpoint_take_roots(sandbox, &snapshot->meta.cpu.regs, err) < 0)
+		return nub_error_context(err, "%s", snapshot->name);
 	set_state(sandbox);
 	return 0;
 }

@@ -351,3 +351,39 @@ client() { # PORT
 	nub run --gdb unix:/nowhere/sock "$DEBUG"
 	refused 125 io '*--gdb: unix:/nowhere/sock*'
 }
+
+@test "gdb: where the snapshot's file was cut there is no memory, and the run ends with an error" {
+	local cow
+	for cow in host guest; do
+		"$NUBRUN" snapshot -q --cow "$cow" -o a.snap "$DEBUG"
+		start restore a.snap
+		truncate -s 0 a.snap
+		debug "$DEBUG" <<-'END'
+			x/4xg $sp
+			set var *(char *)$sp = 1
+			break main
+			continue
+		END
+		[ "$(grep -c 'Cannot access memory' <<<"$output")" -ge 2 ]
+		finish
+		refused 125 io '*a.snap*'
+		rm -f sock status
+	done
+}
+
+@test "gdb: a file that is cut while breakpoints are in the guest's code ends the run with an error" {
+	local cow gdb
+	for cow in host guest; do
+		"$NUBRUN" snapshot -q --cow "$cow" -o a.snap "$GUESTS/spin.elf"
+		start restore --timeout 20s a.snap
+		timeout 30 gdb -nx -batch -ex 'target remote sock' -ex 'break nub_rt_dispatch' -ex continue "$GUESTS/spin.elf" \
+			>gdb.out 2>&1 3>&- &
+		gdb=$!
+		sleep 1.2
+		truncate -s 0 a.snap
+		finish
+		refused 125 io '*a.snap*'
+		wait "$gdb" || true
+		rm -f sock status
+	done
+}

@@ -183,6 +183,28 @@ changed_meanwhile() { # COMMAND...
 	done
 }
 
+@test "restore: a file that is cut while a guest is put back from it again and again ends the run with an error (R29)" {
+	local cow size pid
+	for cow in $(policies); do
+		for size in 0 8192 100000 100000 100000 100000; do
+			save a.snap --cow "$cow" "$GUESTS/empty.elf"
+			"$NUBRUN" restore --timeout 60s --call write4 --repeat 1000000 --reset a.snap >out 2>err &
+			pid=$!
+			sleep 0.2
+			truncate -s "$size" a.snap
+			status=0
+			wait "$pid" || status=$?
+			# shellcheck disable=SC2034 # field reads it
+			json=$(tail -n 1 err)
+			echo "exit $status: $json"
+			# Cut short enough, it can't be told from one that always was.
+			[ "$status" -eq 125 ] || [ "$status" -eq 126 ]
+			[ "$(field .status)" = error ]
+			[[ $(field .error.message) == *a.snap* && -n $(field .error.hint) ]]
+		done
+	done
+}
+
 @test "restore: each field of the header that is wrong is named, with exit code 126" {
 	save good "$CALC"
 	local field offset bytes code

@@ -110,6 +110,27 @@ through_all_checkpoints() { # GUEST [OPTION...]
 	done
 }
 
+@test "state: page-table roots that can't be are refused, with the file's name (R20)" {
+	local cow regs
+	for cow in $(policies); do
+		save two --cow "$cow" --until-checkpoint "$GUESTS/two-spaces.elf" >/dev/null
+		# rsi is how many there are, rdi where: the 5th and 6th of the registers.
+		regs=$(section_offset two 9)
+		cp two many
+		poke many $((regs + 32)) '\144'
+		reseal many
+		nub restore many
+		ended 125 error
+		[[ $(field .error.message) == 'many: checkpoint: 100 page-table roots, at most 16 are kept' ]]
+		cp two nowhere
+		poke nowhere $((regs + 40)) '\1\2\3\4\5\6'
+		reseal nowhere
+		nub restore nowhere
+		ended 125 error
+		[[ $(field .error.message) == 'nowhere: '*0x60504030201* ]]
+	done
+}
+
 @test "state: 100 snapshots of snapshots stay the size of their contents (R27)" {
 	local cow first _
 	for cow in $(policies); do

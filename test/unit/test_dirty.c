@@ -129,7 +129,7 @@ static void a_thousand_times(void **state)
 		struct guest guest;
 
 		guest_restore(&guest, a);
-		for (unsigned round = 0; round < 500; round++) {
+		for (unsigned round = 0; round < 1000; round++) {
 			guest_reset(&guest, round % 2 ? a : b);
 			assert_int_equal(pages_damaged(&guest, round % 2 ? 0x4000 : 0x5000), 0);
 			pages_scribble(&guest, round % 32, 3);
