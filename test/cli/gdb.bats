@@ -273,7 +273,7 @@ finish() {
 	"$NUBRUN" run --gdb :0 --status status "$DEBUG" >out 2>err &
 	nubrun_pid=$!
 	for ((i = 0; i < 200; i++)); do
-		port=$(sed -n 's/^nubrun: waits for gdb: target remote 127\.0\.0\.1:\([0-9]*\)$/\1/p' err)
+		port=$(sed -n 's/^nubrun: waits for gdb: target remote 127\.0\.0\.1:\([0-9]*\)$/\1/p' err 2>/dev/null) || true
 		[ -z "$port" ] || break
 		sleep 0.02
 	done
