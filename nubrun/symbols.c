@@ -25,7 +25,7 @@ static int read_file(struct nub_symbols *symbols, const char *path, size_t *size
 void nub_symbols_open(struct nub_symbols *symbols, const char *path, const uint8_t *build_id, size_t build_id_size)
 {
 	struct nub_error *err = &symbols->why_missing;
-	size_t size;
+	size_t size = 0;
 
 	*symbols = (struct nub_symbols){ 0 };
 	if (build_id_size == 0) {
