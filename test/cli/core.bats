@@ -156,6 +156,11 @@ all_joined() { # JSON-FILE
 	mkdir cores
 	"$NUBRUN" run --timeout 3s --core-dir cores "$GUESTS/spin.elf" >out 2>err &
 	pid=$!
+	# The guest says so when it is in its loop.
+	while ! grep -q spinning out; do
+		kill -0 "$pid" || return 1
+		sleep 0.01
+	done
 	for count in 1 2; do
 		while [ "$(grep -c 'nubrun: core: ' err || true)" -lt "$count" ]; do
 			kill -QUIT "$pid" || return 1
