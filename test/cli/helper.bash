@@ -7,6 +7,8 @@ NUBRUN=${NUBRUN:-$ROOT/build/nubrun}
 GUESTS=${GUESTS:-$ROOT/build/guests}
 TEST_GUESTS=${GUESTS%/guests}/test/guests
 TEST_TOOLS=${GUESTS%/guests}/test
+# script(1) hands its command to $SHELL, or to sh where that is not set: the tests quote for bash.
+export SHELL=$BASH
 
 # Run a command: $status, $output and $lines (its stdout), $stderr and $stderr_lines, $json (the last line of stderr, which is
 # where the status is). Unlike bats' run, it finds nothing strange in exit code 127.
