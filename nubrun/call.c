@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/util.h"
 #include "fail.h"
 #include "json_value.h"
 #include "text.h"
-#include "util.h"
 
 void nub_prototype(const struct nub_function *function, char *out, size_t size)
 {

@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/util.h"
 #include "command.h"
 #include "fail.h"
 #include "parse.h"
 #include "print.h"
-#include "util.h"
 
 struct dump_options {
 	bool json, map, raw;

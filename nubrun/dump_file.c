@@ -5,9 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/util.h"
 #include "dump.h"
 #include "fail.h"
-#include "util.h"
 
 bool nub_is_core(const char *path)
 {

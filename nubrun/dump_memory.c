@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/util.h"
 #include "dump.h"
 #include "fail.h"
 #include "print.h"
-#include "util.h"
 
 enum { PART = 1 << 16, ROW = 16 };
 

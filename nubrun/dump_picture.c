@@ -1,11 +1,11 @@
 /* `nubrun dump --svg`: the memory of a snapshot or a core as a picture. */
 #include <stdlib.h>
 
+#include "base/util.h"
 #include "crash_text.h"
 #include "dump.h"
 #include "fail.h"
 #include "picture.h"
-#include "util.h"
 
 int nub_dump_picture(const struct nub_dump_file *file, const char *path, struct nub_error *err)
 {

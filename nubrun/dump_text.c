@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/util.h"
 #include "crash_text.h"
 #include "dump.h"
 #include "evidence.h"
@@ -12,7 +13,6 @@
 #include "memory_map.h"
 #include "print.h"
 #include "text.h"
-#include "util.h"
 
 /* "WHAT          " and a text from the file, which may hold anything. */
 static void print_clean(const char *what, const char *text)

@@ -9,12 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/replace_file.h"
+#include "base/util.h"
 #include "fail.h"
 #include "json_status.h"
 #include "json_value.h"
-#include "replace_file.h"
 #include "text.h"
-#include "util.h"
 
 /* For the signal's handler, which gets no context. */
 static struct nub_sandbox *volatile listener;

@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/util.h"
 #include "fail.h"
-#include "util.h"
 
 static int refuse_too_big(const char *path, uint64_t limit, enum nub_error_kind kind, struct nub_error *err)
 {

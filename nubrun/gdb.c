@@ -13,8 +13,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/util.h"
 #include "fail.h"
-#include "util.h"
 
 static int refuse_address(const char *address, const char *why, struct nub_error *err)
 {

@@ -6,13 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/util.h"
 #include "fail.h"
 #include "json_status.h"
 #include "json_value.h"
 #include "report.h"
 #include "stream.h"
 #include "text.h"
-#include "util.h"
 
 uint64_t nub_guest_io_remaining(void *context)
 {

@@ -4,11 +4,11 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "base/util.h"
 #include "fail.h"
 #include "guest_io.h"
 #include "json_value.h"
 #include "subprocess.h"
-#include "util.h"
 
 #define OUTPUT_LIMIT ((size_t)16 << 20)
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/util.h"
 #include "crash_text.h"
 #include "diff.h"
 #include "inspect.h"
@@ -11,7 +12,6 @@
 #include "snapshot_file.h"
 #include "symbols.h"
 #include "text.h"
-#include "util.h"
 
 static void print_part(const struct nub_diff_part *part)
 {

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/util.h"
 #include "call.h"
 #include "crash_text.h"
 #include "inspect.h"
@@ -13,7 +14,6 @@
 #include "picture.h"
 #include "print.h"
 #include "text.h"
-#include "util.h"
 
 static void print_build_id(const struct nub_image_info *info)
 {

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/util.h"
 #include "crash_text.h"
 #include "fail.h"
 #include "inspect.h"
@@ -14,7 +15,6 @@
 #include "print.h"
 #include "snapshot_file.h"
 #include "text.h"
-#include "util.h"
 
 /* "WHAT          " and a text from the file, which may hold anything. */
 static void print_clean(const char *what, const char *text)

@@ -6,12 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/util.h"
 #include "crash_text.h"
 #include "fail.h"
 #include "json_evidence.h"
 #include "json_status.h"
 #include "json_value.h"
-#include "util.h"
 
 static void note_crash(struct nub_session *session, const struct nub_crash *crash)
 {

@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/util.h"
 #include "crash_text.h"
 #include "fail.h"
 #include "picture_parts.h"
 #include "status_file.h"
 #include "svg.h"
-#include "util.h"
 
 /* Told apart by lightness, too, and by the letters in them. */
 static const char *const flag_colours[8] = {

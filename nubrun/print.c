@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/util.h"
 #include "fail.h"
 #include "json_value.h"
-#include "util.h"
 
 bool nub_wants_colour(int fd)
 {

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/util.h"
 #include "fail.h"
 #include "json_status.h"
 #include "json_value.h"
@@ -15,7 +16,6 @@
 #include "status_file.h"
 #include "stream.h"
 #include "text.h"
-#include "util.h"
 
 uint64_t nub_now_ns(void)
 {

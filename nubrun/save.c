@@ -9,13 +9,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/replace_file.h"
+#include "base/util.h"
 #include "fail.h"
 #include "json_snapshot.h"
 #include "memory_map.h"
-#include "replace_file.h"
 #include "signals.h"
 #include "stream.h"
-#include "util.h"
 
 #define SECOND UINT64_C(1000000000)
 

@@ -1,9 +1,9 @@
 /* --svg: the memory of a guest that has run, with what became of it. */
 #include <stdlib.h>
 
+#include "base/util.h"
 #include "picture.h"
 #include "session.h"
-#include "util.h"
 
 static int draw_guest(struct nub_session *session, struct nub_picture *picture, struct nub_error *err)
 {

@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/util.h"
 #include "fail.h"
-#include "snapfile.h"
-#include "util.h"
+#include "snapfile/snapfile.h"
 
 bool nub_is_snapshot(const char *path)
 {

@@ -9,11 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "error.h"
+#include "base/error.h"
+#include "base/replace_file.h"
+#include "base/util.h"
 #include "fail.h"
-#include "replace_file.h"
 #include "stream.h"
-#include "util.h"
 
 #define WRITE_CURE "name a file in a folder that exists, has room and can be written"
 

@@ -13,10 +13,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/util.h"
 #include "fail.h"
 #include "signals.h"
 #include "stream.h"
-#include "util.h"
 
 /* Our ends; -1 when closed. */
 struct channel {

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/util.h"
 #include "text.h"
-#include "util.h"
 
 /* Text from anywhere as XML: control characters are not allowed in it even escaped. */
 static void put_escaped(FILE *out, const char *text)

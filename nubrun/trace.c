@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/util.h"
 #include "fail.h"
 #include "json_value.h"
 #include "report.h"
-#include "util.h"
 
 enum { TRACK_NUBRUN = 1, TRACK_VCPU = 2, TRACK_GUEST = 3 };
 

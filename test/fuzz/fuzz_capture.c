@@ -8,10 +8,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "capture.h"
-#include "error.h"
+#include "base/error.h"
+#include "base/util.h"
+#include "freeze/capture.h"
 #include "fuzz.h"
-#include "util.h"
 
 enum { TABLES = 8, HEADER = 8, RECORD = 8, MAX_ROOTS = 4 };
 

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "../unit/cfi_sample.h"
-#include "cfi.h"
-#include "core_file.h"
+#include "base/util.h"
+#include "core/core_file.h"
 #include "fuzz.h"
-#include "util.h"
+#include "unwind/cfi.h"
 
 enum { MAX_SEGMENTS = 256 };
 

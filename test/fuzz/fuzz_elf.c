@@ -5,9 +5,9 @@
 #include <sys/mman.h>
 
 #include "../unit/elf_sample.h"
-#include "elf_image.h"
+#include "base/util.h"
+#include "elf/elf_image.h"
 #include "fuzz.h"
-#include "util.h"
 
 #define MAX_FILE ((size_t)1 << 20)
 #define MAX_LOAD ((uint64_t)1 << 20)

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "paging.h"
-#include "util.h"
+#include "base/util.h"
+#include "paging/paging.h"
 
 enum { TABLES = 8, HEADER = 16, RECORD = 8, MAX_ROOTS = 4, MAX_LIMIT = 64 };
 

@@ -8,8 +8,8 @@
 #include <xxhash.h>
 
 #include "../unit/snapfile_sample.h"
+#include "base/util.h"
 #include "fuzz.h"
-#include "util.h"
 
 enum { INPUT_METADATA, INPUT_HEADER };
 enum { SEALED_SIZE = NUB_SNAPSHOT_HEADER_SIZE - 16, METADATA_HASH = 56 };

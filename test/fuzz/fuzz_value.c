@@ -2,9 +2,9 @@
  * must be the same bytes. */
 #include <string.h>
 
+#include "call/value.h"
+#include "call/value_text.h"
 #include "fuzz.h"
-#include "value.h"
-#include "value_text.h"
 
 enum { CALL, REPLY, LOG, KINDS };
 

@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-#include "gdb_packet.h"
+#include "gdb/gdb_packet.h"
 
 struct debugged {
 	struct guest guest;

@@ -1,8 +1,8 @@
 /* Call stacks: rows of call frame information; frame pointers; stacks that loop, end, or lead nowhere. No KVM. */
 #include "unit.h"
 
-#include "cfi.h"
 #include "cfi_sample.h"
+#include "unwind/cfi.h"
 
 #define STACK UINT64_C(0x600000001000)
 #define WORDS 64

@@ -5,10 +5,10 @@
 
 #include <sys/mman.h>
 
-#include "address_space.h"
-#include "capture.h"
-#include "error.h"
-#include "util.h"
+#include "base/error.h"
+#include "base/util.h"
+#include "freeze/capture.h"
+#include "memory/address_space.h"
 
 #define GIB (UINT64_C(1) << 30)
 #define LARGE NUB_LARGE_PAGE_SIZE

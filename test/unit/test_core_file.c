@@ -3,7 +3,7 @@
 
 #include <elf.h>
 
-#include "core_file.h"
+#include "core/core_file.h"
 
 #define FILE_SIZE UINT64_C(0x100000)
 

@@ -3,8 +3,8 @@
  */
 #include "pages_guest.h"
 
-#include "sandbox.h"
-#include "scratch.h"
+#include "machine/scratch.h"
+#include "sandbox/sandbox.h"
 
 #define MIB (UINT64_C(1) << 20)
 

@@ -3,7 +3,7 @@
 
 #include <cpuid.h>
 
-#include "cpu.h"
+#include "machine/cpu.h"
 
 static const struct nub_cpu_tables tables = {
 	.gdt = 0xffffffffffff8000,

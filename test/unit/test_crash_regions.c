@@ -1,8 +1,8 @@
 /* Crash regions (R32): joined where they may be, with types and rights; several spaces; without paging. No KVM. */
 #include "unit.h"
 
-#include "crash_regions.h"
-#include "paging.h"
+#include "core/crash_regions.h"
+#include "paging/paging.h"
 
 #define PAGE NUB_PAGE_SIZE
 #define LARGE NUB_LARGE_PAGE_SIZE

@@ -6,7 +6,7 @@
 #include <dirent.h>
 #include <pthread.h>
 
-#include "sandbox.h"
+#include "sandbox/sandbox.h"
 
 #define MIB (UINT64_C(1) << 20)
 

@@ -1,7 +1,7 @@
 /* Good guest files: what is read from them, where they go, what loading puts there (R11, R15, R16). */
 #include "unit.h"
 
-#include "elf_image.h"
+#include "elf/elf_image.h"
 #include "elf_sample.h"
 
 static const size_t code_offset = offsetof(struct elf_sample, code);

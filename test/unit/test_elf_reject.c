@@ -1,7 +1,7 @@
 /* Files that are no guests: one broken field each, and the one error it must give (R15, R16). */
 #include "unit.h"
 
-#include "elf_image.h"
+#include "elf/elf_image.h"
 #include "elf_sample.h"
 
 struct patch {

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 
 static void names_are_unique_and_classes_known(void **state)
 {

@@ -5,8 +5,8 @@
 
 #include <sys/stat.h>
 
-#include "sandbox.h"
-#include "snapshot.h"
+#include "sandbox/sandbox.h"
+#include "snapshot/snapshot.h"
 
 #define MIB (UINT64_C(1) << 20)
 

@@ -3,7 +3,7 @@
 
 #include <dirent.h>
 
-#include "snapshot.h"
+#include "snapshot/snapshot.h"
 
 #define MIB (UINT64_C(1) << 20)
 

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "layout.h"
+#include "layout/layout.h"
 
 #define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)

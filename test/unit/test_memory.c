@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "memory.h"
+#include "memory/memory.h"
 
 #define MIB (UINT64_C(1) << 20)
 #define FILE_GPA (NUB_MAP_GPA_BASE + 0x3000)

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "paging.h"
+#include "paging/paging.h"
 
 #define BASE UINT64_C(0x100000)
 #define MIB2 UINT64_C(0x200000)

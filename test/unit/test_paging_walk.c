@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "paging.h"
+#include "paging/paging.h"
 
 #define P NUB_PTE_PRESENT
 #define RW NUB_PTE_WRITABLE

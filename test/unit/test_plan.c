@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "elf_sample.h"
-#include "plan.h"
+#include "memory/plan.h"
 
 #define GIB (UINT64_C(1) << 30)
 

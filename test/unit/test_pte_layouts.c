@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "address_space.h"
+#include "memory/address_space.h"
 
 #define MIB (UINT64_C(1) << 20)
 #define MIB2 UINT64_C(0x200000)

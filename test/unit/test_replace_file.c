@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "replace_file.h"
+#include "base/replace_file.h"
 
 /* In the place of the C library's: a file system that has no O_TMPFILE, when the test asks for one. */
 static bool without_tmpfile;

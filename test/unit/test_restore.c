@@ -3,8 +3,8 @@
  */
 #include "pages_guest.h"
 
-#include "sandbox.h"
-#include "snapshot.h"
+#include "sandbox/sandbox.h"
+#include "snapshot/snapshot.h"
 
 #define MIB (UINT64_C(1) << 20)
 

@@ -5,7 +5,7 @@
 
 #include <sys/ioctl.h>
 
-#include "sandbox.h"
+#include "sandbox/sandbox.h"
 
 static uint32_t look(struct guest *guest)
 {

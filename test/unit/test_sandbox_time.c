@@ -7,7 +7,7 @@
 #include <sys/time.h>
 #include <time.h>
 
-#include "sandbox.h"
+#include "sandbox/sandbox.h"
 
 /* Long enough for a busy machine; nothing waits for it. */
 #define SOON (20000 * MS)

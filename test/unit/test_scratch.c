@@ -1,8 +1,8 @@
 /* What the host puts into scratch (R7, R8, R9): rings, bookkeeping, GDT, IDT, TSS and monitor, each decoded here by hand. */
 #include "unit.h"
 
-#include "monitor.h"
-#include "scratch.h"
+#include "machine/monitor.h"
+#include "machine/scratch.h"
 
 struct fixture {
 	struct nub_layout layout;

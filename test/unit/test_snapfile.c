@@ -1,7 +1,7 @@
 /* Snapshot files that are right: what goes in comes out, and what is derived, hashed and compared (R23 to R28, R31). */
 #include "unit.h"
 
-#include "cpu_features.h"
+#include "machine/cpu_features.h"
 #include "snapfile_sample.h"
 
 #define MUST(call)                                                                                                     \

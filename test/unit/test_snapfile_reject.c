@@ -1,7 +1,7 @@
 /* Snapshot files that are wrong: one field each, sealed again, and the one error that it must give (R23 to R31). */
 #include "unit.h"
 
-#include "snapfile_parts.h"
+#include "snapfile/snapfile_parts.h"
 #include "snapfile_sample.h"
 
 struct mangle {

@@ -3,7 +3,7 @@
 
 #include <float.h>
 
-#include "value.h"
+#include "call/value.h"
 
 #define BYTES(text) ((const uint8_t *)(text)), sizeof(text) - 1
 

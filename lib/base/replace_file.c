@@ -1,0 +1,139 @@
+/* Files that are replaced whole: a nameless temporary, then link, rename, sync. */
+#include "base/replace_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/util.h"
+
+/* As much of the target's name as a temporary one shows: with the rest it is a name that every file system takes. */
+enum { NAME_PART = 200 };
+
+/* The folder of a path, with its slash, as the first characters of it. */
+static int folder_length(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? (int)(slash - path + 1) : 0;
+}
+
+/* A file system without O_TMPFILE gets a file with a name at once; so does a system without /proc, through which
+ * link_file names it. */
+static int open_nameless(struct nub_replacement *file)
+{
+	const int folder = folder_length(file->target);
+	NUB_AUTO_FREE char *directory = strndup(folder ? file->target : ".", folder ? (size_t)folder : 1);
+
+	if (!directory)
+		return -1;
+	if (access("/proc/self/fd", X_OK) == 0) {
+		file->fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+		if (file->fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
+			return file->fd;
+	}
+	if (asprintf(&file->name, "%.*s.%.*s.XXXXXX", folder, file->target, NAME_PART, file->target + folder) < 0) {
+		file->name = NULL;
+		return -1;
+	}
+	file->fd = mkostemp(file->name, O_CLOEXEC);
+	return file->fd;
+}
+
+/* Only files are replaced: a rename would put one in the place of a device or a pipe, too. */
+static int resolve(struct nub_replacement *file, const char *path)
+{
+	struct stat status;
+
+	if (stat(path, &status) == 0) {
+		if (!S_ISREG(status.st_mode)) {
+			errno = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
+			return -1;
+		}
+		file->mode = status.st_mode & 0777;
+		file->target = realpath(path, NULL);
+	} else if (errno == ENOENT) {
+		const mode_t mask = umask(0);
+		umask(mask);
+		file->mode = 0666 & ~mask;
+		file->target = strdup(path);
+	}
+	return file->target ? 0 : -1;
+}
+
+int nub_replace_begin(struct nub_replacement *file, const char *path, struct nub_error *err)
+{
+	*file = (struct nub_replacement){ .fd = -1 };
+	if (resolve(file, path) == 0 && open_nameless(file) >= 0)
+		return 0;
+	nub_fail_errno(err, NUB_E_IO, "%s", path);
+	nub_replace_abandon(file);
+	return nub_hint(err, "name a file in a folder that exists and can be written");
+}
+
+/* Give the file a name that is free. */
+static int link_file(struct nub_replacement *file)
+{
+	const int folder = folder_length(file->target);
+	char self[64];
+
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", file->fd);
+	for (unsigned attempt = 0; attempt < 1000; attempt++) {
+		char *name;
+		if (asprintf(&name, "%.*s.%.*s.%d.%u", folder, file->target, NAME_PART, file->target + folder,
+		             (int)getpid(), attempt) < 0)
+			return -1;
+		if (linkat(AT_FDCWD, self, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0) {
+			file->name = name;
+			return 0;
+		}
+		free(name);
+		if (errno != EEXIST)
+			return -1;
+	}
+	return -1;
+}
+
+/* The rename lasts when the folder is on disk, too. Some file systems can't sync a folder; that is theirs. */
+static void sync_folder(const char *target)
+{
+	const int folder = folder_length(target);
+	NUB_AUTO_FREE char *directory = strndup(folder ? target : ".", folder ? (size_t)folder : 1);
+
+	if (!directory)
+		return;
+	NUB_AUTO_CLOSE int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		fsync(fd);
+}
+
+int nub_replace_commit(struct nub_replacement *file, struct nub_error *err)
+{
+	if (fchmod(file->fd, file->mode) == 0 && fsync(file->fd) == 0 && (file->name || link_file(file) == 0) &&
+	    rename(file->name, file->target) == 0) {
+		if (!file->name_may_wait)
+			sync_folder(file->target);
+		free(file->name);
+		file->name = NULL;
+		nub_replace_abandon(file);
+		return 0;
+	}
+	nub_fail_errno(err, NUB_E_IO, "%s", file->target);
+	nub_replace_abandon(file);
+	return -1;
+}
+
+void nub_replace_abandon(struct nub_replacement *file)
+{
+	if (file->name)
+		unlink(file->name);
+	nub_close_fd(&file->fd);
+	free(file->name);
+	free(file->target);
+	*file = (struct nub_replacement){ .fd = -1 };
+}

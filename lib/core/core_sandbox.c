@@ -1,0 +1,132 @@
+/* The core of a sandbox that stands still: what it could reach, its registers, and why it stopped. */
+#include <string.h>
+
+#include "base/error.h"
+#include "base/util.h"
+#include "core/core_write.h"
+#include "core/crash_regions.h"
+#include "sandbox/cpu_state.h"
+#include "sandbox/sandbox.h"
+
+#define CR0_PAGING (UINT64_C(1) << 31)
+
+void nub_sandbox_interrupt(struct nub_sandbox *sandbox)
+{
+	sandbox->interrupt = 1;
+	sandbox->vm.run->immediate_exit = 1;
+}
+
+enum nub_step nub_sandbox_serve_interrupt(struct nub_sandbox *sandbox, struct nub_error *err)
+{
+	const struct nub_host_ops *ops = &sandbox->config.ops;
+
+	sandbox->interrupt = 0;
+	sandbox->vm.run->immediate_exit = 0;
+	if (!ops->stopped)
+		return NUB_STEP_GO_ON;
+	/* Also puts the registers behind an `out` that is under way. */
+	if (nub_vcpu_complete_io(&sandbox->vm, err) < 0)
+		return NUB_STEP_FAILED;
+	return ops->stopped(ops->context, sandbox, NULL, err) < 0 ? NUB_STEP_FAILED : NUB_STEP_GO_ON;
+}
+
+int nub_sandbox_tell_stop(struct nub_sandbox *sandbox, const struct nub_outcome *outcome, struct nub_error *err)
+{
+	const struct nub_host_ops *ops = &sandbox->config.ops;
+
+	if (!ops->stopped || (outcome->kind != NUB_OUTCOME_CRASHED && outcome->kind != NUB_OUTCOME_TIMED_OUT))
+		return 0;
+	if (outcome->kind == NUB_OUTCOME_TIMED_OUT && nub_vcpu_complete_io(&sandbox->vm, err) < 0)
+		return -1;
+	return ops->stopped(ops->context, sandbox, outcome, err);
+}
+
+void nub_sandbox_registers(const struct nub_sandbox *sandbox, const struct nub_outcome *outcome,
+                           struct nub_registers *regs)
+{
+	if (outcome && outcome->kind == NUB_OUTCOME_CRASHED)
+		*regs = outcome->crash.regs;
+	else
+		memcpy(regs, nub_vcpu_regs(&sandbox->vm), sizeof(*regs));
+}
+
+/* Page tables that map nothing, or no end of it, are evidence, too: then the core has the memory as it is. */
+static int find_regions(struct nub_sandbox *sandbox, const struct kvm_sregs *sregs, struct nub_crash_region **regions,
+                        size_t *count, struct nub_error *err)
+{
+	const uint64_t roots[] = { sregs->cr3 };
+	struct nub_error reason = { 0 };
+	struct nub_crash_space space = {
+		.memory = &sandbox->memory,
+		.layout = &sandbox->plan.layout,
+		.parts = sandbox->plan.regions.items,
+		.part_count = sandbox->plan.regions.count,
+		.maps = sandbox->plan.maps,
+		.map_count = sandbox->plan.map_count,
+		.paging = sregs->cr0 & CR0_PAGING,
+		.roots = roots,
+		.root_count = 1,
+	};
+
+	if (nub_crash_regions(&space, regions, count, &reason) == 0)
+		return 0;
+	if (reason.kind != NUB_E_GVA_UNMAPPED && reason.kind != NUB_E_PAGE_LIMIT) {
+		*err = reason;
+		return -1;
+	}
+	space.paging = false;
+	return nub_crash_regions(&space, regions, count, err);
+}
+
+static enum nub_core_reason reason_of(const struct nub_outcome *outcome)
+{
+	if (outcome && outcome->kind == NUB_OUTCOME_CRASHED)
+		return NUB_CORE_CRASH;
+	return outcome && outcome->kind == NUB_OUTCOME_TIMED_OUT ? NUB_CORE_TIMEOUT : NUB_CORE_REQUEST;
+}
+
+static void describe(struct nub_core *core, const struct nub_sandbox *sandbox, const struct nub_outcome *outcome,
+                     const char *guest_path)
+{
+	const struct nub_image_info *guest = sandbox->guest;
+
+	core->reason = reason_of(outcome);
+	core->has_crash = core->reason == NUB_CORE_CRASH;
+	if (core->has_crash)
+		core->crash = outcome->crash;
+	else
+		core->crash.privilege_level = guest->privilege_level;
+	nub_sandbox_registers(sandbox, outcome, &core->crash.regs);
+	core->image_base = guest->image_base;
+	core->entry = guest->entry;
+	core->generation = sandbox->generation;
+	if (guest->build_id && guest->build_id_size <= sizeof(core->build_id)) {
+		core->build_id_size = (uint32_t)guest->build_id_size;
+		memcpy(core->build_id, guest->build_id, guest->build_id_size);
+	}
+	if (guest_path && strlen(guest_path) < sizeof(core->guest_path))
+		strcpy(core->guest_path, guest_path);
+}
+
+int nub_sandbox_save_core(struct nub_sandbox *sandbox, const struct nub_outcome *outcome, const char *guest_path,
+                          const char *path, struct nub_error *err)
+{
+	NUB_AUTO_FREE struct nub_core *core = calloc(1, sizeof(*core));
+	NUB_AUTO_FREE struct nub_cpu_state *cpu = calloc(1, sizeof(*cpu));
+	NUB_AUTO_FREE struct nub_crash_region *regions = NULL;
+	struct kvm_sregs sregs;
+	size_t count;
+
+	if (!core || !cpu)
+		return nub_fail_errno(err, NUB_E_NO_MEMORY, "core");
+	if (nub_vcpu_get_sregs(&sandbox->vm, &sregs, err) < 0 || nub_cpu_save(&sandbox->vm, 3, cpu, err) < 0 ||
+	    find_regions(sandbox, &sregs, &regions, &count, err) < 0)
+		return -1;
+	describe(core, sandbox, outcome, guest_path);
+	core->sregs = sregs;
+	core->cr2 = sregs.cr2;
+	core->cr3 = sregs.cr3;
+	memcpy(core->xsave, cpu->xsave, sizeof(core->xsave));
+	nub_core_find_program_headers(core, &sandbox->memory);
+	return nub_core_save(core, regions, count, &sandbox->memory, sandbox->snapshot, path, err);
+}

@@ -1,0 +1,78 @@
+/* The inside of gdb's side of a sandbox, shared by the files that stop it (gdb.c), show it (gdb_target.c) and talk (gdb_socket.c). */
+#ifndef NUB_GDB_H
+#define NUB_GDB_H
+
+#include "gdb/gdb_breakpoints.h"
+#include "gdb/gdb_session.h"
+#include "gdb/gdb_signal.h"
+#include "sandbox/debug.h"
+#include "sandbox/sandbox.h"
+
+struct nub_gdb {
+	struct nub_debugger debugger; /* first */
+	struct nub_sandbox *sandbox;
+	int fd;
+	bool attached;  /* somebody listens */
+	bool begun;     /* it has stopped before its first instruction */
+	bool stepping;  /* TF is ours, and on */
+	bool guest_tf;  /* what it was before */
+	bool late_step; /* a step ended otherwise, its #DB may still come */
+	bool stop_due;  /* it stops as soon as the exit is served, for this: */
+	struct nub_gdb_stop due;
+	bool interrupt;                /* stop as soon as the guest is out of the monitor */
+	const struct nub_crash *crash; /* stopped for the last time: the registers are these, nothing can be changed */
+	struct nub_snapshot_options snapshot;
+	struct nub_gdb_signal signal;
+	struct nub_gdb_breakpoints breakpoints;
+	struct nub_gdb_hardware hardware;
+	bool hardware_on; /* the debug registers are ours */
+	struct {
+		bool probed, works;
+	} hardware_kinds[2]; /* for code, for data */
+	struct nub_gdb_target target;
+	struct nub_gdb_session session;
+	uint8_t input[4096]; /* what was received: [input_at, input_size) is not looked at yet */
+	size_t input_at, input_size;
+};
+
+/* ---- gdb_socket.c ---- */
+
+/* Talk until the client wants something of the guest. WAIT when it has nothing to say, and was not waited for; DETACH also
+ * when it is gone. */
+enum nub_gdb_action nub_gdb_talk(struct nub_gdb *gdb, bool wait);
+
+/* Send what waits to be sent. False when the client is gone. */
+bool nub_gdb_flush(struct nub_gdb *gdb);
+
+/* Is there anything to be read? SIGIO does not tell of what came before it was armed. */
+bool nub_gdb_has_input(const struct nub_gdb *gdb);
+
+/* ---- gdb_target.c: registers and memory of the stopped guest ---- */
+
+void nub_gdb_target_init(struct nub_gdb *gdb);
+
+/* The root of the page tables in use; 0 when it can't be told, and nothing is mapped then. */
+uint64_t nub_gdb_root(struct nub_gdb *gdb);
+
+/* The signal by which gdb is told of a crash. */
+unsigned nub_gdb_crash_signal(const struct nub_crash *crash);
+
+/* Is it a frame that the monitor makes of a fault in the guest's code? A guest at CPL 0 can make one itself. */
+bool nub_gdb_frame_valid(const struct nub_gdb *gdb, const struct nub_exception_frame *frame);
+
+/* The monitor told of a fault, by a valid frame: put the vCPU back to where the guest was, with rip and TF as given, as if
+ * the monitor had returned. Error: KVM. */
+int nub_gdb_leave_monitor(struct nub_gdb *gdb, const struct nub_exception_frame *frame, struct kvm_sregs *sregs,
+                          uint64_t rip, bool tf, struct nub_error *err);
+
+/* Does the vCPU stand in the monitor's code? */
+bool nub_gdb_in_monitor(struct nub_gdb *gdb);
+
+/* Set or clear TF in the flags of the frame to which the monitor will return. */
+void nub_gdb_frame_tf(struct nub_gdb *gdb, bool tf);
+
+/* TF of the vCPU itself. */
+bool nub_gdb_tf(const struct nub_gdb *gdb);
+void nub_gdb_set_tf(struct nub_gdb *gdb, bool tf);
+
+#endif

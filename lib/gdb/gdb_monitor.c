@@ -1,0 +1,116 @@
+/* The `monitor` commands: regions, exits, snapshot. */
+#include "gdb/gdb_monitor.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "gdb/gdb_packet.h"
+#include "machine/scratch.h"
+
+static int put_region(struct nub_buffer *text, const struct nub_region *region, struct nub_error *err)
+{
+	return nub_gdb_put(text, err, "%#18" PRIx64 " .. %#18" PRIx64 "  gpa %#11" PRIx64 "  %-11s %s\n", region->gva,
+	                   region->gva + (region->size - 1), region->gpa, nub_region_type_name(region->type),
+	                   nub_region_flags_name(region->flags));
+}
+
+/* By gpa, and only what has an address in the guest. */
+static int show_regions(const struct nub_sandbox *sandbox, struct nub_buffer *text, struct nub_error *err)
+{
+	const struct nub_plan *plan = &sandbox->plan;
+	const struct nub_region scratch = {
+		.type = NUB_REGION_SCRATCH,
+		.flags = NUB_REGION_READ | NUB_REGION_WRITE,
+		.gpa = nub_layout_scratch_gpa(&plan->layout),
+		.gva = nub_layout_scratch_gva(&plan->layout),
+		.size = plan->layout.scratch_size,
+	};
+
+	for (size_t i = 0; i < plan->regions.count; i++)
+		if (plan->regions.items[i].gva != 0 && put_region(text, &plan->regions.items[i], err) < 0)
+			return -1;
+	for (size_t i = 0; i < plan->map_count; i++)
+		if (put_region(text, &plan->maps[i], err) < 0)
+			return -1;
+	return put_region(text, &scratch, err);
+}
+
+static int show_exits(const struct nub_sandbox *sandbox, struct nub_buffer *text, struct nub_error *err)
+{
+	const struct nub_exit_counts *exits = &sandbox->exits;
+	const struct {
+		const char *name;
+		uint64_t count;
+	} rows[] = {
+		{ "total", exits->total },         { "halt", exits->halt },
+		{ "print", exits->print },         { "log", exits->log },
+		{ "call", exits->call },           { "abort", exits->abort },
+		{ "trace", exits->trace },         { "checkpoint", exits->checkpoint },
+		{ "exception", exits->exception }, { "interrupted", exits->interrupted },
+		{ "other", exits->other },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (nub_gdb_put(text, err, "%-12s %" PRIu64 "\n", rows[i].name, rows[i].count) < 0)
+			return -1;
+	return 0;
+}
+
+/* Scratch is no part of a snapshot: what waits in a ring would be lost. */
+static bool rings_empty(const struct nub_sandbox *sandbox)
+{
+	uint8_t *scratch = sandbox->memory.scratch.host;
+	uint64_t input, output;
+
+	memcpy(&input, nub_scratch_input(&sandbox->plan.layout, scratch), sizeof(input));
+	memcpy(&output, nub_scratch_output(&sandbox->plan.layout, scratch), sizeof(output));
+	return input == NUB_RING_START && output == NUB_RING_START;
+}
+
+static int save_snapshot(struct nub_sandbox *sandbox, const struct nub_snapshot_options *options, const char *path,
+                         struct nub_buffer *text, struct nub_error *err)
+{
+	const struct nub_snapshot_options none = { 0 };
+	const enum nub_sandbox_state state = sandbox->state;
+	struct nub_error reason = { 0 };
+
+	if (!rings_empty(sandbox))
+		return nub_gdb_put(text, err,
+		                   "the guest has not taken what was sent to it, which a snapshot can't keep; go on to "
+		                   "its main first\n");
+	sandbox->state = NUB_STATE_BROKEN_INTO;
+	const int result = nub_snapshot_save(sandbox, options ? options : &none, path, &reason);
+	sandbox->state = state;
+	if (result < 0)
+		return nub_gdb_put(text, err, "%.400s\n", reason.message);
+	return nub_gdb_put(text, err, "saved; 'nubrun restore' goes on from here\n");
+}
+
+static int show_help(struct nub_buffer *text, struct nub_error *err)
+{
+	return nub_gdb_put(text, err,
+	                   "monitor regions        the guest's memory: addresses, what is there, who may do what\n"
+	                   "monitor exits          how often the guest left to the host, by reason\n"
+	                   "monitor snapshot FILE  save the guest as it is now\n");
+}
+
+int nub_gdb_monitor(struct nub_sandbox *sandbox, const struct nub_snapshot_options *options, bool over,
+                    const char *command, struct nub_buffer *text, struct nub_error *err)
+{
+	static const char snapshot[] = "snapshot ";
+
+	if (strcmp(command, "regions") == 0)
+		return show_regions(sandbox, text, err);
+	if (strcmp(command, "exits") == 0)
+		return show_exits(sandbox, text, err);
+	if (strcmp(command, "help") == 0)
+		return show_help(text, err);
+	if (strncmp(command, snapshot, strlen(snapshot)) == 0 && command[strlen(snapshot)] != '\0') {
+		if (over)
+			return nub_gdb_put(text, err, "the guest has crashed, there is nothing to go on with\n");
+		return save_snapshot(sandbox, options, command + strlen(snapshot), text, err);
+	}
+	if (nub_gdb_put(text, err, "no such command\n") < 0)
+		return -1;
+	return show_help(text, err);
+}

@@ -1,0 +1,217 @@
+/* Host mappings behind the guest's memory, and reads through guest-physical and guest-virtual addresses. */
+#include "memory/memory.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/util.h"
+
+/* Reserve address space for `size` bytes at an address congruent with gpa modulo 2 MiB. Small maps hold no large leaf
+ * and need no such place. */
+static int reserve(struct nub_memory_map *map, uint64_t gpa, uint64_t size, int protection, struct nub_error *err)
+{
+	const uint64_t slack = size >= NUB_LARGE_PAGE_SIZE ? NUB_LARGE_PAGE_SIZE : 0;
+	void *start = mmap(NULL, size + slack, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (start == MAP_FAILED) {
+		nub_fail_errno(err, NUB_E_NO_MEMORY, "guest memory: %" PRIu64 " bytes", size);
+		return nub_hint(err, "ask for less (--heap, --scratch), or raise the limit (ulimit -v)");
+	}
+	const uint64_t shift = slack ? (gpa - (uintptr_t)start) & (NUB_LARGE_PAGE_SIZE - 1) : 0;
+	*map = (struct nub_memory_map){ .host = (uint8_t *)start + shift,
+		                        .gpa = gpa,
+		                        .size = size,
+		                        .reservation = start,
+		                        .reserved = size + slack };
+	return 0;
+}
+
+static int map_file(struct nub_memory_map *map, const struct nub_region *region, const struct nub_file_map *file,
+                    struct nub_error *err)
+{
+	if (reserve(map, region->gpa, region->size, PROT_NONE, err) < 0)
+		return -1;
+	if (mmap(map->host, region->size, PROT_READ, MAP_PRIVATE | MAP_FIXED, file->fd, 0) == MAP_FAILED)
+		return nub_fail_errno(err, NUB_E_IO, "mapped file '%s'", file->label ? file->label : "");
+	map->from_file = true;
+	return 0;
+}
+
+int nub_memory_init(struct nub_memory *memory, const struct nub_plan *plan, const struct nub_config *config,
+                    struct nub_error *err)
+{
+	const struct nub_layout *layout = &plan->layout;
+	const int protection = PROT_READ | PROT_WRITE;
+
+	memset(memory, 0, sizeof(*memory));
+	if (reserve(&memory->snapshot, NUB_BASE_ADDRESS, layout->snapshot_size, protection, err) < 0 ||
+	    reserve(&memory->scratch, nub_layout_scratch_gpa(layout), layout->scratch_size, protection, err) < 0)
+		return -1;
+	for (size_t i = 0; i < plan->map_count; i++) {
+		memory->file_count = i + 1;
+		if (map_file(&memory->files[i], &plan->maps[i], &config->maps[i], err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void release_map(struct nub_memory_map *map)
+{
+	if (map->reservation)
+		munmap(map->reservation, map->reserved);
+}
+
+void nub_memory_release(struct nub_memory *memory)
+{
+	release_map(&memory->snapshot);
+	release_map(&memory->scratch);
+	for (size_t i = 0; i < memory->file_count; i++)
+		release_map(&memory->files[i]);
+	memset(memory, 0, sizeof(*memory));
+}
+
+void nub_memory_advise_heap(struct nub_memory *memory, const struct nub_layout *layout)
+{
+	const uint64_t mask = NUB_LARGE_PAGE_SIZE - 1;
+	const uint64_t start = (layout->heap_gpa + mask) & ~mask;
+	const uint64_t end = (layout->heap_gpa + layout->heap_size) & ~mask;
+
+	if (start < end)
+		madvise(memory->snapshot.host + (start - NUB_BASE_ADDRESS), end - start, MADV_HUGEPAGE);
+}
+
+static bool holds(const struct nub_memory_map *map, uint64_t gpa, uint64_t size)
+{
+	return gpa >= map->gpa && nub_range_in(gpa - map->gpa, size, map->size);
+}
+
+static const struct nub_memory_map *find_map(const struct nub_memory *memory, uint64_t gpa, uint64_t size)
+{
+	if (holds(&memory->scratch, gpa, size))
+		return &memory->scratch;
+	if (holds(&memory->snapshot, gpa, size))
+		return &memory->snapshot;
+	for (size_t i = 0; i < memory->file_count; i++)
+		if (holds(&memory->files[i], gpa, size))
+			return &memory->files[i];
+	return NULL;
+}
+
+uint8_t *nub_memory_at(const struct nub_memory *memory, uint64_t gpa, uint64_t size)
+{
+	const struct nub_memory_map *map = find_map(memory, gpa, size);
+
+	return map ? map->host + (gpa - map->gpa) : NULL;
+}
+
+bool nub_memory_from_file(const struct nub_memory *memory, uint64_t gpa)
+{
+	const struct nub_memory_map *map = find_map(memory, gpa, 1);
+
+	return map && map->from_file;
+}
+
+/* The kernel copies, and says EFAULT where touching would be a signal. Where it may not do that, so be it. */
+static bool copy_from_file(const uint8_t *from, void *to, uint64_t size)
+{
+	const struct iovec local = { .iov_base = to, .iov_len = size };
+	const struct iovec remote = { .iov_base = (void *)(uintptr_t)from, .iov_len = size };
+	const ssize_t copied = process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
+
+	if (copied < 0 && (errno == ENOSYS || errno == EPERM)) {
+		memcpy(to, from, size);
+		return true;
+	}
+	return copied == (ssize_t)size;
+}
+
+bool nub_memory_is_there(const uint8_t *host)
+{
+	uint8_t byte;
+
+	return copy_from_file(host, &byte, sizeof(byte));
+}
+
+int nub_memory_copy(const struct nub_memory *memory, uint64_t gpa, void *bytes, uint64_t size, struct nub_error *err)
+{
+	const struct nub_memory_map *map = find_map(memory, gpa, size);
+
+	if (!map)
+		return nub_fail(err, NUB_E_GPA_UNRESOLVABLE, 0, "no memory at gpa 0x%" PRIx64 ", %" PRIu64 " bytes",
+		                gpa, size);
+	const uint8_t *host = map->host + (gpa - map->gpa);
+	if (!map->from_file) {
+		memcpy(bytes, host, size);
+		return 0;
+	}
+	if (copy_from_file(host, bytes, size))
+		return 0;
+	nub_fail(err, NUB_E_IO, 0,
+	         "gpa 0x%" PRIx64 ", %" PRIu64 " bytes: the file behind the guest's memory is shorter than it was", gpa,
+	         size);
+	return nub_hint(err, "replace files that are in use by renaming new ones over them");
+}
+
+static const uint8_t *read_table(void *context, uint64_t gpa)
+{
+	const struct nub_memory_map *map = find_map(context, gpa, NUB_PAGE_SIZE);
+	uint64_t entry;
+
+	if (!map || (map->from_file && !copy_from_file(map->host + (gpa - map->gpa), &entry, sizeof(entry))))
+		return NULL;
+	return map->host + (gpa - map->gpa);
+}
+
+struct nub_pt_reader nub_memory_reader(struct nub_memory *memory)
+{
+	return (struct nub_pt_reader){ .table = read_table, .context = memory };
+}
+
+static int fail_unmapped(uint64_t start, uint64_t gva, size_t size, struct nub_error *err)
+{
+	if (gva == start)
+		return nub_fail(err, NUB_E_GVA_UNMAPPED, 0, "nothing is mapped at gva 0x%" PRIx64, gva);
+	return nub_fail(err, NUB_E_GVA_HOLE, 0,
+	                "gva 0x%" PRIx64 ", %zu bytes: nothing is mapped at 0x%" PRIx64 " in it", start, size, gva);
+}
+
+int nub_memory_read(struct nub_memory *memory, uint64_t root_gpa, uint64_t gva, void *bytes, size_t size,
+                    struct nub_error *err)
+{
+	const struct nub_pt_reader reader = nub_memory_reader(memory);
+	const uint64_t start = gva;
+	uint8_t *out = bytes;
+	size_t left = size;
+
+	if (!nub_canonical(gva) || (size > 0 && (gva + (size - 1) < gva || !nub_canonical(gva + (size - 1)))))
+		return nub_fail(err, NUB_E_PAGE_ARGUMENT, 0,
+		                "gva 0x%" PRIx64 ", %zu bytes: not in the canonical address space", gva, size);
+	while (left > 0) {
+		struct nub_mapping leaf;
+
+		if (!nub_pt_translate(&reader, root_gpa, gva, &leaf))
+			return fail_unmapped(start, gva, size, err);
+		const uint64_t offset = gva - leaf.gva, gpa = leaf.gpa + offset;
+		const uint64_t part = left < leaf.size - offset ? left : leaf.size - offset;
+		const uint8_t *host = nub_memory_at(memory, gpa, part);
+		if (!host && nub_memory_at(memory, gpa, 1))
+			return nub_fail(err, NUB_E_GPA_BOUNDS, 0,
+			                "gva 0x%" PRIx64 ": gpa 0x%" PRIx64 ", %" PRIu64
+			                " bytes, reaches over the end of its memory",
+			                gva, gpa, part);
+		if (!host)
+			return nub_fail(err, NUB_E_GPA_UNRESOLVABLE, 0,
+			                "gva 0x%" PRIx64 ": no memory at gpa 0x%" PRIx64, gva, gpa);
+		if (nub_memory_copy(memory, gpa, out, part, err) < 0)
+			return nub_error_context(err, "gva 0x%" PRIx64, gva);
+		out += part;
+		gva += part;
+		left -= part;
+	}
+	return 0;
+}

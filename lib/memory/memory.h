@@ -1,0 +1,57 @@
+/* A guest's memory as the host has it: the mappings behind its memslots, and reading through gpa and gva (R12, R21, R33).
+ *
+ * A host mapping of 2 MiB or more is congruent with its gpa modulo 2 MiB, so that a large leaf can stand on a huge page.
+ */
+#ifndef NUB_MEMORY_H
+#define NUB_MEMORY_H
+
+#include "memory/plan.h"
+#include "nub.h"
+#include "paging/paging.h"
+
+struct nub_memory_map {
+	uint8_t *host; /* where gpa is */
+	uint64_t gpa, size;
+	bool from_file;    /* or from several: touching it is a signal, SIGBUS, when one became shorter */
+	void *reservation; /* what munmap gets */
+	size_t reserved;
+};
+
+struct nub_memory {
+	struct nub_memory_map snapshot, scratch;
+	struct nub_memory_map files[NUB_MAX_FILE_MAPPINGS];
+	size_t file_count;
+};
+
+/* Map zeroed memory for the snapshot region and scratch (their sizes in the plan's layout are final), and the files.
+ * The struct is valid for nub_memory_release whatever happens. Errors: NO_MEMORY, IO. */
+int nub_memory_init(struct nub_memory *memory, const struct nub_plan *plan, const struct nub_config *config,
+                    struct nub_error *err);
+void nub_memory_release(struct nub_memory *memory);
+
+/* Let the heap's inner 2 MiB ranges be huge pages: a fresh page costs a twentieth then. Advice; can't fail. */
+void nub_memory_advise_heap(struct nub_memory *memory, const struct nub_layout *layout);
+
+/* The host's address of [gpa, gpa + size), NULL when not all of it is in one region. Scratch first, then the snapshot
+ * region, then files. What is from a file is not to be touched there, but for scratch: see nub_memory_copy. */
+uint8_t *nub_memory_at(const struct nub_memory *memory, uint64_t gpa, uint64_t size);
+
+/* Can the byte at this address of the memory be touched, or was the file behind it cut? */
+bool nub_memory_is_there(const uint8_t *host);
+
+/* Copy [gpa, gpa + size), with an error instead of a signal. Errors: GPA_UNRESOLVABLE when not all of it is in one region,
+ * IO when a file behind it is shorter than it was. */
+int nub_memory_copy(const struct nub_memory *memory, uint64_t gpa, void *bytes, uint64_t size, struct nub_error *err);
+
+/* Is the page at gpa from a file? */
+bool nub_memory_from_file(const struct nub_memory *memory, uint64_t gpa);
+
+/* Page tables as walks see them. Those in files that became shorter are not there. */
+struct nub_pt_reader nub_memory_reader(struct nub_memory *memory);
+
+/* Copy [gva, gva + size) through the tables at root_gpa. Errors: GVA_UNMAPPED, GVA_HOLE, GPA_UNRESOLVABLE, GPA_BOUNDS,
+ * IO, PAGE_ARGUMENT when the range is not canonical or wraps. */
+int nub_memory_read(struct nub_memory *memory, uint64_t root_gpa, uint64_t gva, void *bytes, size_t size,
+                    struct nub_error *err);
+
+#endif

@@ -1,0 +1,48 @@
+/* How a debugger takes part in a sandbox's runs: what the run loop tells it, and what it may answer.
+ *
+ * It is called by the thread that runs the sandbox, never while the vCPU runs. Functions that give int end the run with
+ * -1 and *err filled. They may change registers and memory, and take their time: they pause the deadline when they do.
+ */
+#ifndef NUB_DEBUG_H
+#define NUB_DEBUG_H
+
+#include "machine/monitor.h"
+#include "nub.h"
+
+struct kvm_sregs;
+struct nub_debugger;
+
+struct nub_debugger_hooks {
+	/* A run is about to begin; the registers are those with which it will. */
+	int (*begin)(struct nub_debugger *debugger, struct nub_error *err);
+
+	/* A signal ended KVM_RUN, and it is not the deadline's. */
+	int (*interrupted)(struct nub_debugger *debugger, struct nub_error *err);
+
+	/* The last exit was served, the guest is to go on after it. */
+	int (*served)(struct nub_debugger *debugger, struct nub_error *err);
+
+	/* The guest faulted, and it is not for copy on write. With *handled it goes on as the registers are then; else it
+	 * has crashed, and the frame is what will be told of it. */
+	int (*exception)(struct nub_debugger *debugger, struct nub_exception_frame *frame, struct kvm_sregs *sregs,
+	                 bool *handled, struct nub_error *err);
+
+	/* KVM can't run the instruction at rip. Is it the debugger's, so that the guest is to go on? Else it has crashed. */
+	bool (*stuck)(struct nub_debugger *debugger);
+
+	/* KVM_EXIT_DEBUG: only a debugger that has set debug registers gets it. */
+	int (*trapped)(struct nub_debugger *debugger, struct nub_error *err);
+
+	/* The run is over; result as that of the run functions, outcome to be told when that is 0. */
+	void (*ended)(struct nub_debugger *debugger, int result, struct nub_outcome *outcome);
+
+	/* The sandbox goes. */
+	void (*release)(struct nub_debugger *debugger);
+};
+
+/* The first member of what a debugger is made of. */
+struct nub_debugger {
+	const struct nub_debugger_hooks *hooks;
+};
+
+#endif

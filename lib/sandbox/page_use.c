@@ -1,0 +1,128 @@
+/* Which pages of a guest's memory are in use: asked of the host's kernel, and found in the guest's page tables. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/util.h"
+#include "paging/paging.h"
+#include "sandbox/sandbox.h"
+
+/* Entries of /proc/PID/pagemap (Linux, Documentation/admin-guide/mm/pagemap.rst). */
+#define PAGEMAP_FILE (UINT64_C(1) << 61)
+#define PAGEMAP_SWAPPED (UINT64_C(1) << 62)
+#define PAGEMAP_PRESENT (UINT64_C(1) << 63)
+
+struct page_list {
+	struct nub_page_use *pages;
+	size_t count, capacity;
+};
+
+static int add(struct page_list *list, uint64_t gpa, bool changed, struct nub_error *err)
+{
+	if (list->count == list->capacity) {
+		const size_t capacity = list->capacity ? 2 * list->capacity : 256;
+		struct nub_page_use *pages = reallocarray(list->pages, capacity, sizeof(*pages));
+		if (!pages)
+			return nub_fail_errno(err, NUB_E_NO_MEMORY, "list of %zu touched pages", capacity);
+		list->pages = pages;
+		list->capacity = capacity;
+	}
+	list->pages[list->count++] = (struct nub_page_use){ .gpa = gpa, .changed = changed };
+	return 0;
+}
+
+/* `restored`: what is not the file's any more has been written. */
+static int add_map(struct page_list *list, int pagemap_fd, const struct nub_memory_map *map, bool restored,
+                   struct nub_error *err)
+{
+	uint64_t entries[512];
+
+	for (uint64_t offset = 0; offset < map->size;) {
+		const uint64_t left = (map->size - offset + NUB_PAGE_SIZE - 1) / NUB_PAGE_SIZE;
+		const size_t count = left < 512 ? left : 512;
+		const off_t at = (off_t)(((uintptr_t)map->host + offset) / NUB_PAGE_SIZE * sizeof(entries[0]));
+		if (pread(pagemap_fd, entries, count * sizeof(entries[0]), at) != (ssize_t)(count * sizeof(entries[0])))
+			return nub_fail_errno(err, NUB_E_IO, "/proc/self/pagemap");
+		for (size_t i = 0; i < count; i++, offset += NUB_PAGE_SIZE) {
+			const bool own = !(entries[i] & PAGEMAP_FILE) || entries[i] & PAGEMAP_SWAPPED;
+			if (entries[i] & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED) &&
+			    add(list, map->gpa + offset, restored && own, err) < 0)
+				return -1;
+		}
+	}
+	return 0;
+}
+
+/* More than this no guest maps but one that plays with its tables. */
+#define MAX_LEAVES (UINT64_C(1) << 24)
+
+struct page_walk {
+	struct page_list *list;
+	bool restored;
+	const struct nub_memory_map *scratch;
+};
+
+static int visit(void *context, const struct nub_pt_item *item, struct nub_error *err)
+{
+	const struct page_walk *walk = context;
+	const struct nub_mapping *leaf = &item->leaf;
+	size_t low = 0, high = walk->list->count;
+
+	(void)err;
+	while (low < high) {
+		const size_t middle = (low + high) / 2;
+		if (walk->list->pages[middle].gpa < leaf->gpa)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < walk->list->count && walk->list->pages[low].gpa - leaf->gpa < leaf->size; low++) {
+		struct nub_page_use *page = &walk->list->pages[low];
+		if (page->gva != 0)
+			continue;
+		page->gva = leaf->gva + (page->gpa - leaf->gpa);
+		/* Where the guest copies pages, a copy is in scratch and takes the page's place. */
+		if (walk->restored && page->gva < NUB_USER_GVA_END && page->gpa >= walk->scratch->gpa)
+			page->changed = true;
+	}
+	return 0;
+}
+
+static int find_gvas(struct nub_sandbox *sandbox, struct page_list *list, struct nub_error *err)
+{
+	struct page_walk walk = { list, sandbox->snapshot != NULL, &sandbox->memory.scratch };
+	const struct nub_pt_reader reader = nub_memory_reader(&sandbox->memory);
+	struct nub_error endless = { 0 };
+	struct kvm_sregs sregs;
+
+	if (nub_vcpu_get_sregs(&sandbox->vm, &sregs, err) < 0)
+		return -1;
+	/* Tables of a guest's own may have no end: what was found until the walk gave up is enough. */
+	nub_pt_walk(&reader, sregs.cr3, 0, UINT64_MAX, MAX_LEAVES, visit, &walk, &endless);
+	return 0;
+}
+
+struct nub_page_use *nub_sandbox_pages(struct nub_sandbox *sandbox, size_t *count, struct nub_error *err)
+{
+	const struct nub_memory *memory = &sandbox->memory;
+	struct page_list list = { 0 };
+
+	NUB_AUTO_CLOSE int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	int result = fd < 0 ? nub_fail_errno(err, NUB_E_IO, "/proc/self/pagemap") : 0;
+	/* In the order of their gpas (abi/nub_abi.h). There are always some: the host has filled the first ones. */
+	if (result == 0)
+		result = add_map(&list, fd, &memory->snapshot, sandbox->snapshot != NULL, err);
+	for (size_t i = 0; result == 0 && i < memory->file_count; i++)
+		result = add_map(&list, fd, &memory->files[i], false, err);
+	if (result == 0)
+		result = add_map(&list, fd, &memory->scratch, false, err);
+	if (result == 0)
+		result = find_gvas(sandbox, &list, err);
+	if (result < 0) {
+		free(list.pages);
+		return NULL;
+	}
+	*count = list.count;
+	return list.pages;
+}

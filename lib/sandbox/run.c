@@ -1,0 +1,341 @@
+/* Running a sandbox: enter the guest, serve its exits, say how it ended. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/util.h"
+#include "elf/elf_image.h"
+#include "machine/scratch.h"
+#include "sandbox/sandbox.h"
+#include "snapshot/snapshot.h"
+
+/* An `in`, or an `out` to a port outside the ABI. At CPL 3 the I/O bitmap already refuses most of them. */
+static enum nub_step serve_io(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
+{
+	const struct kvm_run *run = sandbox->vm.run;
+	const uint16_t port = run->io.port;
+	bool known = false;
+
+	if (run->io.direction == KVM_EXIT_IO_OUT) {
+		const enum nub_step step = nub_port_serve(sandbox, port, &known, outcome, err);
+		if (known)
+			return step;
+	}
+	nub_crash_exit(sandbox, NUB_CRASH_BAD_PORT, outcome);
+	outcome->crash.port = port;
+	outcome->crash.port_read = run->io.direction == KVM_EXIT_IO_IN;
+	return NUB_STEP_STOP;
+}
+
+static enum nub_step serve_mmio(struct nub_sandbox *sandbox, struct nub_outcome *outcome)
+{
+	const struct kvm_run *run = sandbox->vm.run;
+
+	nub_crash_exit(sandbox, NUB_CRASH_NO_MEMORY, outcome);
+	outcome->crash.has_address = true;
+	outcome->crash.address = run->mmio.phys_addr;
+	outcome->crash.access = run->mmio.is_write ? NUB_REGION_WRITE : NUB_REGION_READ;
+	return NUB_STEP_STOP;
+}
+
+static enum nub_step serve_stuck(struct nub_sandbox *sandbox, struct nub_outcome *outcome)
+{
+	if (sandbox->debugger && sandbox->debugger->hooks->stuck(sandbox->debugger))
+		return NUB_STEP_GO_ON;
+	nub_crash_exit(sandbox, NUB_CRASH_EMULATION, outcome);
+	return NUB_STEP_STOP;
+}
+
+static enum nub_step serve_exit(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
+{
+	const struct kvm_run *run = sandbox->vm.run;
+
+	if (run->exit_reason == KVM_EXIT_IO)
+		return serve_io(sandbox, outcome, err);
+	sandbox->exits.other++;
+	switch (run->exit_reason) {
+	case KVM_EXIT_MMIO:
+		return serve_mmio(sandbox, outcome);
+	case KVM_EXIT_SHUTDOWN:
+		nub_crash_exit(sandbox, NUB_CRASH_TRIPLE_FAULT, outcome);
+		return NUB_STEP_STOP;
+	case KVM_EXIT_HLT:
+		nub_crash_exit(sandbox, NUB_CRASH_HALTED, outcome);
+		return NUB_STEP_STOP;
+	case KVM_EXIT_INTERNAL_ERROR:
+		if (run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION)
+			return serve_stuck(sandbox, outcome);
+		return nub_fail(err, NUB_E_KVM, 0, "KVM_RUN: internal error %u", run->internal.suberror);
+	case KVM_EXIT_FAIL_ENTRY:
+		return nub_fail(err, NUB_E_KVM, 0, "KVM_RUN: the CPU refused the guest's state, reason 0x%llx",
+		                (unsigned long long)run->fail_entry.hardware_entry_failure_reason);
+	case KVM_EXIT_DEBUG:
+		if (sandbox->debugger)
+			return sandbox->debugger->hooks->trapped(sandbox->debugger, err);
+		/* fall through */
+	default:
+		return nub_fail(err, NUB_E_KVM, 0, "KVM_RUN: exit reason %u is not known", run->exit_reason);
+	}
+}
+
+/* The state in which a guest is entered, at its entry and for every later request (nub-guest(7)). */
+static int enter_at(struct nub_sandbox *sandbox, uint64_t gva, struct nub_error *err)
+{
+	uint64_t seed = sandbox->config.seed;
+
+	if (sandbox->state != NUB_STATE_FRESH && nub_sandbox_random(sandbox, &seed, sizeof(seed), err) < 0)
+		return -1;
+	const struct kvm_regs regs = {
+		.rip = gva,
+		.rsp = sandbox->stack_top_gva,
+		.rflags = 2,
+		.rdi = sandbox->peb_gva,
+		.rsi = seed,
+		.rdx = NUB_PAGE_SIZE,
+		.rcx = sandbox->config.log_level | (sandbox->config.ops.trace ? NUB_ENTRY_TRACE : 0),
+	};
+	nub_vcpu_set_regs(&sandbox->vm, &regs);
+	return 0;
+}
+
+static int run_loop(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
+{
+	struct nub_debugger *debugger = sandbox->debugger;
+
+	if (debugger && debugger->hooks->begin(debugger, err) < 0)
+		return -1;
+	for (;;) {
+		if (sandbox->interrupt && nub_sandbox_serve_interrupt(sandbox, err) < 0)
+			return -1;
+		nub_watch_enter(sandbox);
+		const int interrupted = nub_vcpu_run(&sandbox->vm, err);
+		nub_watch_leave(sandbox);
+
+		if (interrupted < 0)
+			return -1;
+		sandbox->exits.total++;
+		if (interrupted) {
+			sandbox->exits.interrupted++;
+			nub_watch_served(sandbox, true);
+			if (!nub_deadline_passed(&sandbox->deadline)) {
+				if (debugger && debugger->hooks->interrupted(debugger, err) < 0)
+					return -1;
+				continue;
+			}
+			outcome->kind = NUB_OUTCOME_TIMED_OUT;
+			return 0;
+		}
+		const enum nub_step step = serve_exit(sandbox, outcome, err);
+		nub_watch_served(sandbox, false);
+		if (step == NUB_STEP_STOP)
+			return 0;
+		if (step == NUB_STEP_GO_ON) {
+			if (debugger && debugger->hooks->served(debugger, err) < 0)
+				return -1;
+			continue;
+		}
+		/* A callback that ran out of time says so by failing without a reason. */
+		if (err->kind == NUB_E_NONE && nub_deadline_passed(&sandbox->deadline)) {
+			outcome->kind = NUB_OUTCOME_TIMED_OUT;
+			return 0;
+		}
+		if (sandbox->callback_failed || nub_error_class_of(err->kind) != NUB_CLASS_GUEST)
+			return -1;
+		nub_crash_abi(sandbox, err, outcome);
+		return 0;
+	}
+}
+
+/* After a run that failed, nothing of it may reach the next one: the rings are emptied (R36). */
+static void settle(struct nub_sandbox *sandbox, int result, const struct nub_outcome *outcome)
+{
+	if (result == 0) {
+		switch (outcome->kind) {
+		case NUB_OUTCOME_READY:
+		case NUB_OUTCOME_RETURNED:
+		case NUB_OUTCOME_FAILED:
+			sandbox->state = NUB_STATE_READY;
+			return;
+		case NUB_OUTCOME_CHECKPOINT:
+			sandbox->state = NUB_STATE_STOPPED;
+			return;
+		case NUB_OUTCOME_EXITED:
+			sandbox->state = NUB_STATE_ENDED;
+			return;
+		case NUB_OUTCOME_CRASHED:
+		case NUB_OUTCOME_TIMED_OUT:
+			break;
+		}
+	}
+	sandbox->state = NUB_STATE_POISONED;
+	nub_scratch_reset_rings(&sandbox->plan.layout, sandbox->memory.scratch.host);
+}
+
+static int check_state(const struct nub_sandbox *sandbox, struct nub_error *err)
+{
+	const char *name = sandbox->guest->name;
+
+	if (sandbox->state == NUB_STATE_ENDED)
+		return nub_fail(err, NUB_E_STATE, 0, "%s: its program has ended, it can't be run again", name);
+	if (sandbox->state == NUB_STATE_STOPPED)
+		return nub_fail(err, NUB_E_STATE, 0, "%s: is stopped at a checkpoint, it can only go on from there",
+		                name);
+	if (sandbox->state == NUB_STATE_POISONED)
+		return nub_fail(err, NUB_E_POISONED, 0, "%s: its last run failed, it can't be run again", name);
+	return 0;
+}
+
+/* Run from where the vCPU stands, under a deadline that has begun, until the run is over; then draw the consequences. */
+static int go_on(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
+{
+	struct nub_error reason = { 0 };
+
+	sandbox->callback_failed = false;
+	int result = run_loop(sandbox, outcome, &reason);
+	if (sandbox->debugger)
+		sandbox->debugger->hooks->ended(sandbox->debugger, result, outcome);
+	nub_deadline_stop(&sandbox->deadline);
+	if (result == 0 && nub_sandbox_tell_stop(sandbox, outcome, &reason) < 0)
+		result = -1;
+	/* What ran on pages that changed under it is no result. */
+	if (sandbox->snapshot && nub_snapshot_unchanged(sandbox->snapshot, &reason) < 0)
+		result = -1;
+	settle(sandbox, result, outcome);
+	if (result < 0 && err)
+		*err = reason;
+	return result;
+}
+
+/* One run towards `goal`, with sandbox->request on the input ring unless it is empty. */
+static int run(struct nub_sandbox *sandbox, enum nub_sandbox_goal goal, struct nub_outcome *outcome,
+               struct nub_error *err)
+{
+	const bool fresh = sandbox->state == NUB_STATE_FRESH;
+
+	memset(outcome, 0, sizeof(*outcome));
+	sandbox->goal = goal;
+	sandbox->abort_size = 0;
+	if (sandbox->request.size > 0 && nub_sandbox_push_request(sandbox, err) < 0)
+		return nub_hint(err, "give a larger ring with --input");
+	if (enter_at(sandbox, fresh ? sandbox->guest->entry : sandbox->dispatch_gva, err) < 0 ||
+	    nub_deadline_start(&sandbox->deadline, &sandbox->vm, sandbox->config.timeout_ns, err) < 0) {
+		/* The guest was not entered and can still be: without this request. */
+		nub_scratch_reset_rings(&sandbox->plan.layout, sandbox->memory.scratch.host);
+		return -1;
+	}
+	return go_on(sandbox, outcome, err);
+}
+
+int nub_sandbox_initialise(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
+{
+	if (check_state(sandbox, err) < 0)
+		return -1;
+	if (sandbox->state == NUB_STATE_READY) {
+		memset(outcome, 0, sizeof(*outcome));
+		outcome->kind = NUB_OUTCOME_READY;
+		return 0;
+	}
+	sandbox->request.size = 0;
+	return run(sandbox, NUB_GOAL_INITIALISE, outcome, err);
+}
+
+int nub_sandbox_run_main(struct nub_sandbox *sandbox, unsigned argc, const char *const argv[],
+                         struct nub_outcome *outcome, struct nub_error *err)
+{
+	if (check_state(sandbox, err) < 0)
+		return -1;
+	sandbox->request.size = 0;
+	if (nub_encode_main(&sandbox->request, argc, argv, err) < 0)
+		return -1;
+	return run(sandbox, NUB_GOAL_MAIN, outcome, err);
+}
+
+/* Does the guest stand right behind the `out` of a checkpoint, so that rax is to be its answer? A debugger may have saved
+ * it anywhere else, where rax is its own. */
+static bool awaits_answer(struct nub_sandbox *sandbox)
+{
+	enum { OUT_IMMEDIATE = 0xe6, OUT_DX = 0xee };
+	const struct kvm_regs *regs = nub_vcpu_regs(&sandbox->vm);
+	uint8_t code[2];
+
+	if (nub_sandbox_read(sandbox, regs->rip - sizeof(code), code, sizeof(code), NULL) < 0)
+		return false;
+	return (code[0] == OUT_IMMEDIATE && code[1] == NUB_PORT_CHECKPOINT) ||
+	       (code[1] == OUT_DX && (uint16_t)regs->rdx == NUB_PORT_CHECKPOINT);
+}
+
+int nub_sandbox_resume(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
+{
+	if (sandbox->state != NUB_STATE_STOPPED)
+		return nub_fail(err, NUB_E_STATE, 0,
+		                "%s: is not stopped at a checkpoint, there is nothing to go on with",
+		                sandbox->guest->name);
+	struct kvm_regs regs = *nub_vcpu_regs(&sandbox->vm);
+	memset(outcome, 0, sizeof(*outcome));
+	sandbox->goal = NUB_GOAL_RESUME;
+	sandbox->abort_size = 0;
+	if (awaits_answer(sandbox)) {
+		regs.rax = (sandbox->restored_answer ? 1 : 0) | (sandbox->config.ops.trace ? NUB_ENTRY_TRACE : 0);
+		nub_vcpu_set_regs(&sandbox->vm, &regs);
+	}
+	sandbox->restored_answer = false;
+	if (nub_deadline_start(&sandbox->deadline, &sandbox->vm, sandbox->config.timeout_ns, err) < 0)
+		return -1;
+	return go_on(sandbox, outcome, err);
+}
+
+static void describe_params(const struct nub_function *function, char *text, size_t size)
+{
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (unsigned i = 0; i < function->param_count && used < size; i++)
+		used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "",
+		                         nub_type_name(function->params[i]));
+}
+
+static int check_arguments(const struct nub_sandbox *sandbox, const char *name, const struct nub_value *args,
+                           unsigned arg_count, const struct nub_function **found, struct nub_error *err)
+{
+	const char *guest = sandbox->guest->name;
+	const struct nub_function *function = nub_function_find(sandbox->guest, name);
+	char params[NUB_MAX_PARAMS * 8];
+
+	if (!function) {
+		nub_fail(err, NUB_E_FUNCTION_UNKNOWN, 0, "%s: exports no function '%s'", guest, name);
+		return nub_hint(err, "nubrun inspect lists what it exports");
+	}
+	describe_params(function, params, sizeof(params));
+	if (arg_count != function->param_count)
+		return nub_fail(err, NUB_E_ARGUMENTS, 0, "%s: %s(%s) takes %u arguments, got %u", guest, name, params,
+		                function->param_count, arg_count);
+	for (unsigned i = 0; i < arg_count; i++)
+		if (args[i].type != function->params[i])
+			return nub_fail(err, NUB_E_ARGUMENTS, 0, "%s: %s(%s): argument %u is %s, takes %s", guest, name,
+			                params, i + 1, nub_type_name(args[i].type), nub_type_name(function->params[i]));
+	*found = function;
+	return 0;
+}
+
+int nub_sandbox_call(struct nub_sandbox *sandbox, const char *name, const struct nub_value *args, unsigned arg_count,
+                     struct nub_outcome *outcome, struct nub_error *err)
+{
+	const struct nub_function *function = NULL;
+
+	if (check_state(sandbox, err) < 0 || check_arguments(sandbox, name, args, arg_count, &function, err) < 0)
+		return -1;
+	sandbox->request.size = 0;
+	if (nub_encode_call(&sandbox->request, name, function->result, args, arg_count, err) < 0 ||
+	    run(sandbox, NUB_GOAL_CALL, outcome, err) < 0)
+		return -1;
+	if (outcome->kind != NUB_OUTCOME_RETURNED || outcome->result.type == function->result)
+		return 0;
+	struct nub_error reason = { 0 };
+	nub_fail(&reason, NUB_E_VALUE, 0, "%s returned %s, it is declared to return %s", name,
+	         nub_type_name(outcome->result.type), nub_type_name(function->result));
+	nub_crash_abi(sandbox, &reason, outcome);
+	const int told = nub_sandbox_tell_stop(sandbox, outcome, err);
+	settle(sandbox, told, outcome);
+	return told;
+}
