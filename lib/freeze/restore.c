@@ -172,11 +172,12 @@ struct nub_sandbox *nub_sandbox_restore(const struct nub_config *config, const s
 
 /* Some of what a vCPU keeps can't be set back one by one: an exit that waits to be completed, an exception that was
  * caught half-way, and whatever code at CPL 0 can reach (MSRs, debug registers, XCR0, clocks that KVM writes for it). Nor
- * can CPUID change once it ran. A new VM has none of it. */
+ * can CPUID change once it ran, or the local APIC leave room for memory. A new VM has none of it. */
 static bool needs_new_vm(const struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot)
 {
 	return sandbox->state == NUB_STATE_POISONED || sandbox->guest->privilege_level == 0 ||
 	       snapshot->guest.privilege_level == 0 ||
+	       (sandbox->vm.local_apic && !nub_sandbox_may_have_apic(&snapshot->guest, &snapshot->meta.layout)) ||
 	       memcmp(&sandbox->cpuid, &snapshot->meta.cpu.cpuid, sizeof(sandbox->cpuid)) != 0;
 }
 

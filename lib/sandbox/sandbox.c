@@ -83,12 +83,18 @@ int nub_sandbox_set_slot(struct nub_sandbox *sandbox, enum nub_slot slot, const 
 	return nub_vm_set_memory(&sandbox->vm, slot, map->gpa, map->size, map->host, readonly, err);
 }
 
+bool nub_sandbox_may_have_apic(const struct nub_image_info *guest, const struct nub_layout *layout)
+{
+	return guest->privilege_level == 3 && NUB_BASE_ADDRESS + layout->snapshot_size <= NUB_LOCAL_APIC_GPA;
+}
+
 int nub_sandbox_build_vm(struct nub_sandbox *sandbox, struct nub_error *err)
 {
 	const struct nub_memory *memory = &sandbox->memory;
 	struct nub_vm *vm = &sandbox->vm;
 
-	if (nub_vm_init(vm, err) < 0 || nub_sandbox_set_slot(sandbox, NUB_SLOT_SNAPSHOT, &memory->snapshot, err) < 0 ||
+	if (nub_vm_init(vm, nub_sandbox_may_have_apic(sandbox->guest, &sandbox->plan.layout), err) < 0 ||
+	    nub_sandbox_set_slot(sandbox, NUB_SLOT_SNAPSHOT, &memory->snapshot, err) < 0 ||
 	    nub_sandbox_set_slot(sandbox, NUB_SLOT_SCRATCH, &memory->scratch, err) < 0)
 		return -1;
 	for (size_t i = 0; i < memory->file_count; i++)

@@ -106,6 +106,9 @@ int nub_sandbox_fill_scratch(struct nub_sandbox *sandbox, struct nub_error *err)
 int nub_sandbox_set_slot(struct nub_sandbox *sandbox, enum nub_slot slot, const struct nub_memory_map *map,
                          struct nub_error *err);
 
+/* May its VM have a local APIC (machine/kvm.h)? Mapped files and scratch lie above it. */
+bool nub_sandbox_may_have_apic(const struct nub_image_info *guest, const struct nub_layout *layout);
+
 /* VM, slots, CPUID, XCR0. The special registers are the caller's to set. */
 int nub_sandbox_build_vm(struct nub_sandbox *sandbox, struct nub_error *err);
 
