@@ -519,8 +519,6 @@ struct nub_snapshot_info {
 	unsigned root_count;
 	const char *const *host_functions;
 	size_t host_function_count;
-	const char *const *cpu_features; /* names of what a CPU must have to restore it */
-	size_t cpu_feature_count;
 	unsigned depth; /* layers below this file */
 	const char *base_name;
 	uint8_t base_hash[16];
@@ -528,6 +526,10 @@ struct nub_snapshot_info {
 
 /* Everything in it is the snapshot's. */
 const struct nub_snapshot_info *nub_snapshot_info(const struct nub_snapshot *snapshot);
+
+/* Names of what a CPU must have to restore it, in names[0..returned); static strings, at most `capacity`. */
+#define NUB_SNAPSHOT_MAX_FEATURES 64
+size_t nub_snapshot_cpu_features(const struct nub_snapshot *snapshot, const char **names, size_t capacity);
 
 /* Read all memory and compare it with its hash. Errors: SNAPSHOT_CORRUPT, IO. */
 int nub_snapshot_verify(const struct nub_snapshot *snapshot, struct nub_error *err);

@@ -195,27 +195,6 @@ static void fill_guest(struct nub_snapshot *snapshot)
 	};
 }
 
-/* What a CPU must have to restore it, by name. */
-static void fill_features(struct nub_snapshot *snapshot)
-{
-	const struct nub_cpuid *table = &snapshot->meta.cpu.cpuid;
-	size_t count = 0;
-
-	for (uint32_t i = 0; i < table->nent; i++) {
-		const struct kvm_cpuid_entry2 *leaf = &table->entries[i];
-		const uint32_t values[NUB_CPUID_REGISTERS] = { leaf->eax, leaf->ebx, leaf->ecx, leaf->edx };
-		for (unsigned bit = 0; leaf->index == 0 && bit < 32 * NUB_CPUID_REGISTERS; bit++) {
-			const enum nub_cpuid_register reg = bit / 32;
-			const char *name =
-			    (values[reg] >> bit % 32 & 1) ? nub_cpu_feature_name(leaf->function, reg, bit % 32) : NULL;
-			if (name && count < NUB_SNAPSHOT_MAX_FEATURES)
-				snapshot->features[count++] = name;
-		}
-	}
-	snapshot->info.cpu_features = snapshot->features;
-	snapshot->info.cpu_feature_count = count;
-}
-
 static void fill_info(struct nub_snapshot *snapshot)
 {
 	const struct nub_snapshot_meta *meta = &snapshot->meta;
@@ -265,7 +244,6 @@ static struct nub_snapshot *open_layer(int fd, const char *name, const char *bas
 	}
 	fill_guest(snapshot);
 	fill_info(snapshot);
-	fill_features(snapshot);
 	return snapshot;
 }
 
@@ -288,6 +266,25 @@ void nub_snapshot_free(struct nub_snapshot *snapshot)
 const struct nub_snapshot_info *nub_snapshot_info(const struct nub_snapshot *snapshot)
 {
 	return &snapshot->info;
+}
+
+size_t nub_snapshot_cpu_features(const struct nub_snapshot *snapshot, const char **names, size_t capacity)
+{
+	const struct nub_cpuid *table = &snapshot->meta.cpu.cpuid;
+	size_t count = 0;
+
+	for (uint32_t i = 0; i < table->nent; i++) {
+		const struct kvm_cpuid_entry2 *leaf = &table->entries[i];
+		const uint32_t values[NUB_CPUID_REGISTERS] = { leaf->eax, leaf->ebx, leaf->ecx, leaf->edx };
+		for (unsigned bit = 0; leaf->index == 0 && bit < 32 * NUB_CPUID_REGISTERS; bit++) {
+			const enum nub_cpuid_register reg = bit / 32;
+			const char *name =
+			    (values[reg] >> bit % 32 & 1) ? nub_cpu_feature_name(leaf->function, reg, bit % 32) : NULL;
+			if (name && count < capacity)
+				names[count++] = name;
+		}
+	}
+	return count;
 }
 
 /* ---- Memory ---- */

@@ -7,14 +7,11 @@
 #include "nub.h"
 #include "snapfile/snapfile.h"
 
-#define NUB_SNAPSHOT_MAX_FEATURES 64u
-
 struct nub_snapshot {
 	char *name;
 	struct nub_snapshot_meta meta;
 	struct nub_image_info guest; /* what sandboxes and the command see of meta */
 	struct nub_snapshot_info info;
-	const char *features[NUB_SNAPSHOT_MAX_FEATURES]; /* static names */
 	int fd;                    /* a copy of the caller's, or a memfd with what came through a pipe */
 	struct stat status;        /* of fd when it was opened */
 	struct nub_snapshot *base; /* owned; NULL without layers */
