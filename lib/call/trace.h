@@ -14,7 +14,7 @@
 #ifndef NUB_TRACE_H
 #define NUB_TRACE_H
 
-#include "call/cursor.h"
+#include "base/cursor.h"
 #include "nub.h"
 
 struct nub_trace_clock {

@@ -13,7 +13,7 @@
 
 #include <linux/kvm.h>
 
-#include "call/value.h"
+#include "base/buffer.h"
 #include "nub.h"
 #include "snapfile/snapfile.h"
 

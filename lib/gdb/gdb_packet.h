@@ -6,7 +6,7 @@
 #ifndef NUB_GDB_PACKET_H
 #define NUB_GDB_PACKET_H
 
-#include "call/value.h"
+#include "base/buffer.h"
 #include "nub.h"
 
 /* The longest DATA that is taken, escapes undone; gdb is told. */

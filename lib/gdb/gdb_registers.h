@@ -5,7 +5,7 @@
 #ifndef NUB_GDB_REGISTERS_H
 #define NUB_GDB_REGISTERS_H
 
-#include "call/value.h"
+#include "base/buffer.h"
 #include "nub.h"
 
 /* x87, SSE, AVX. */

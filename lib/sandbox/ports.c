@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/util.h"
+#include "call/value.h"
 #include "sandbox/sandbox.h"
 
 typedef enum nub_step (*port_handler)(struct nub_sandbox *sandbox, const struct kvm_regs *regs,

@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <time.h>
 
-#include "call/value.h"
+#include "base/buffer.h"
 #include "machine/cpu.h"
 #include "machine/kvm.h"
 #include "machine/monitor.h"
@@ -169,7 +169,7 @@ void nub_crash_exit(struct nub_sandbox *sandbox, enum nub_crash_kind kind, struc
 void nub_crash_abort(struct nub_sandbox *sandbox, struct nub_outcome *outcome);
 void nub_crash_abi(struct nub_sandbox *sandbox, const struct nub_error *reason, struct nub_outcome *outcome);
 
-/* ---- core_sandbox.c: a sandbox that stands still ---- */
+/* ---- stop.c: a sandbox that stands still ---- */
 
 /* The run was interrupted: call config.ops.stopped, then GO_ON. */
 enum nub_step nub_sandbox_serve_interrupt(struct nub_sandbox *sandbox, struct nub_error *err);

@@ -17,7 +17,7 @@
 
 #include <linux/kvm.h>
 
-#include "call/value.h"
+#include "base/buffer.h"
 #include "layout/layout.h"
 #include "machine/cpu.h"
 #include "nub.h"

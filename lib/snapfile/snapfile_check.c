@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/util.h"
+#include "call/value.h"
 #include "snapfile/snapfile_parts.h"
 
 int nub_field_fail(struct nub_error *err, const char *field, uint64_t value, const char *allowed, ...)

@@ -7,7 +7,7 @@
 #ifndef NUB_SNAPFILE_PARTS_H
 #define NUB_SNAPFILE_PARTS_H
 
-#include "call/cursor.h"
+#include "base/cursor.h"
 #include "snapfile/snapfile.h"
 
 /* ---- snapfile_codec.c ---- */

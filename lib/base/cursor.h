@@ -11,7 +11,7 @@
 #ifndef NUB_CURSOR_H
 #define NUB_CURSOR_H
 
-#include "call/value.h"
+#include "base/buffer.h"
 #include "nub.h"
 
 struct nub_cursor {
