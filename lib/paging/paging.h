@@ -20,6 +20,10 @@
 #define NUB_PTE_ADDRESS UINT64_C(0x000ffffffffff000)
 #define NUB_PTE_NX (UINT64_C(1) << 63)
 
+/* Of an entry that is not present, and is the host's: it will be when the guest first touches what it maps
+ * (sandbox/memslots.c). The CPU ignores the bit; in the tables of a snapshot or a core it means nothing. */
+#define NUB_PTE_DEFERRED (UINT64_C(1) << 58)
+
 #define NUB_PT_ENTRIES 512
 
 enum nub_mapping_kind {
@@ -69,6 +73,7 @@ uint64_t nub_pt_entry(const struct nub_pt_builder *builder, uint64_t gpa);
 struct nub_pt_reader {
 	const uint8_t *(*table)(void *context, uint64_t gpa);
 	void *context;
+	bool deferred; /* entries with NUB_PTE_DEFERRED count as present */
 };
 
 /* A reader of a builder's own tables. */

@@ -158,6 +158,7 @@ static int walk_table(struct walk *walk, unsigned level, uint64_t base, const ui
 {
 	uint64_t span = span_of(level);
 	uint64_t table_gpa = walk->path[level];
+	uint64_t present = NUB_PTE_PRESENT | (walk->reader->deferred ? NUB_PTE_DEFERRED : 0);
 	uint64_t first = walk->start > base ? (walk->start - base) / span : 0;
 	uint64_t last = (walk->end - base) / span;
 
@@ -170,7 +171,7 @@ static int walk_table(struct walk *walk, unsigned level, uint64_t base, const ui
 		int result;
 
 		memcpy(&entry, table + i * sizeof(entry), sizeof(entry));
-		if ((entry & NUB_PTE_PRESENT) == 0)
+		if ((entry & present) == 0)
 			continue;
 		large = level > 1 && (entry & NUB_PTE_LARGE) != 0;
 		if (large && level == ROOT_LEVEL)
