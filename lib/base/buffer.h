@@ -2,7 +2,10 @@
 #ifndef NUB_BUFFER_H
 #define NUB_BUFFER_H
 
-#include "nub.h"
+#include <stddef.h>
+#include <stdint.h>
+
+#include "nub/error.h"
 
 struct nub_buffer {
 	uint8_t *bytes; /* owned; nub_buffer_release frees it */

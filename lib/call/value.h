@@ -7,8 +7,14 @@
 #ifndef NUB_VALUE_H
 #define NUB_VALUE_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "base/buffer.h"
-#include "nub.h"
+#include "nub/config.h"
+#include "nub/error.h"
+#include "nub/value.h"
 
 /* Is name[0..size) a function's name: 1 to NUB_NAME_MAX letters, digits, '_', '.' and '-', in ASCII? */
 bool nub_name_valid(const char *name, size_t size);

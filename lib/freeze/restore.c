@@ -167,8 +167,8 @@ struct nub_sandbox *nub_sandbox_restore(const struct nub_config *config, const s
 	take_identity(sandbox, snapshot);
 	if (nub_snapshot_unchanged(snapshot, err) < 0 || check_cpu(sandbox, snapshot, err) < 0 ||
 	    take_plan(sandbox, snapshot, err) < 0 || map_memory(sandbox, snapshot, err) < 0 ||
-	    copy_tables(sandbox, err) < 0 || fill_scratch(sandbox, err) < 0 ||
-	    nub_sandbox_build_vm(sandbox, err) < 0 || start(sandbox, err) < 0) {
+	    copy_tables(sandbox, err) < 0 || fill_scratch(sandbox, err) < 0 || nub_sandbox_build_vm(sandbox, err) < 0 ||
+	    start(sandbox, err) < 0) {
 		nub_sandbox_free(sandbox);
 		return NULL;
 	}

@@ -2,7 +2,10 @@
 #ifndef NUB_PROBE_GUEST_H
 #define NUB_PROBE_GUEST_H
 
-#include "nub.h"
+#include <stdint.h>
+
+#include "nub/error.h"
+#include "nub/image.h"
 
 enum {
 	NUB_PROBE_GUEST_SIZE = 256,

@@ -6,8 +6,11 @@
 
 #include <linux/kvm.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-#include "nub.h"
+#include "nub/error.h"
 
 struct nub_vm {
 	int kvm_fd, vm_fd, vcpu_fd; /* -1 when closed */

@@ -5,8 +5,14 @@
 #ifndef NUB_MEMORY_H
 #define NUB_MEMORY_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi/nub_abi.h"
 #include "memory/plan.h"
-#include "nub.h"
+#include "nub/config.h"
+#include "nub/error.h"
 #include "paging/paging.h"
 
 struct nub_memory_map {

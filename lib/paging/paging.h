@@ -7,7 +7,10 @@
 #ifndef NUB_PAGING_H
 #define NUB_PAGING_H
 
-#include "nub.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "nub/error.h"
 
 #define NUB_PTE_PRESENT (UINT64_C(1) << 0)
 #define NUB_PTE_WRITABLE (UINT64_C(1) << 1)

@@ -6,7 +6,10 @@
 #ifndef NUB_TABLE_SET_H
 #define NUB_TABLE_SET_H
 
-#include "nub.h"
+#include <stddef.h>
+#include <stdint.h>
+
+#include "nub/error.h"
 
 struct nub_table_owner {
 	uint64_t key; /* gpa and level in one; 0 is a free place */

@@ -2,9 +2,12 @@
 #ifndef NUB_SNAPSHOT_H
 #define NUB_SNAPSHOT_H
 
+#include <stdint.h>
 #include <sys/stat.h>
 
-#include "nub.h"
+#include "nub/error.h"
+#include "nub/image.h"
+#include "nub/snapshot.h"
 #include "snapfile/snapfile.h"
 
 struct nub_snapshot {
