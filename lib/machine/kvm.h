@@ -71,6 +71,9 @@ int nub_vcpu_complete_io(struct nub_vm *vm, struct nub_error *err);
  * without a handler. */
 int nub_vcpu_unblock_signal(struct nub_vm *vm, int signal, struct nub_error *err);
 
+/* Have the next KVM_RUN end at once, as if by a signal. For signal handlers, whether there is a vCPU or not. */
+void nub_vcpu_kick(struct nub_vm *vm);
+
 /* How fast the guest's time-stamp counter goes; 0 when KVM can't say. */
 uint64_t nub_vcpu_tsc_khz(const struct nub_vm *vm);
 

@@ -56,7 +56,8 @@ int nub_sandbox_call(struct nub_sandbox *sandbox, const char *name, const struct
  * without a timeout, 0 when it is over. A callback that gives up for that reason fails with NUB_E_NONE. */
 uint64_t nub_sandbox_remaining_ns(const struct nub_sandbox *sandbox);
 
-/* Have the guest stop for config.ops.stopped, soon, then go on. For signal handlers of the thread that runs it. */
+/* Have the guest stop for config.ops.stopped, soon, then go on. For signal handlers of the thread that uses the sandbox, at
+ * any time while there is one: between two runs, it is the next that stops. */
 void nub_sandbox_interrupt(struct nub_sandbox *sandbox);
 
 const struct nub_exit_counts *nub_sandbox_exit_counts(const struct nub_sandbox *sandbox);

@@ -107,8 +107,10 @@ static int run_loop(struct nub_sandbox *sandbox, struct nub_outcome *outcome, st
 	if (debugger && debugger->hooks->begin(debugger, err) < 0)
 		return -1;
 	for (;;) {
-		if (sandbox->interrupt && nub_sandbox_serve_interrupt(sandbox, err) < 0)
-			return -1;
+		/* Another may come while one is served. */
+		while (sandbox->interrupt)
+			if (nub_sandbox_serve_interrupt(sandbox, err) < 0)
+				return -1;
 		nub_watch_enter(sandbox);
 		const int interrupted = nub_vcpu_run(&sandbox->vm, err);
 		nub_watch_leave(sandbox);

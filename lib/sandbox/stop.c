@@ -6,7 +6,7 @@
 void nub_sandbox_interrupt(struct nub_sandbox *sandbox)
 {
 	sandbox->interrupt = 1;
-	sandbox->vm.run->immediate_exit = 1;
+	nub_vcpu_kick(&sandbox->vm);
 }
 
 enum nub_step nub_sandbox_serve_interrupt(struct nub_sandbox *sandbox, struct nub_error *err)
