@@ -128,11 +128,14 @@ static void set_state(struct nub_sandbox *sandbox)
 static int start(struct nub_sandbox *sandbox, struct nub_error *err)
 {
 	const struct nub_snapshot *snapshot = sandbox->snapshot;
+	const struct kvm_regs *regs = &snapshot->meta.cpu.regs;
 
 	if (load_cpu(sandbox, err) < 0 || nub_memslots_hide(sandbox, err) < 0)
 		return -1;
-	/* Saved again before it goes on, it has the spaces that it named at its checkpoint. Only there has it registers. */
-	if (nub_checkpoint_take_roots(sandbox, &snapshot->meta.cpu.regs, err) < 0)
+	/* Saved again before it goes on, it has the spaces that it named at its checkpoint. */
+	sandbox->root_count = 0;
+	if (snapshot->meta.privilege_level == 0 && nub_checkpoint_stands_at(sandbox, regs) &&
+	    nub_checkpoint_take_roots(sandbox, regs, err) < 0)
 		return nub_error_context(err, "%s", snapshot->name);
 	set_state(sandbox);
 	return 0;

@@ -254,20 +254,6 @@ int nub_sandbox_run_main(struct nub_sandbox *sandbox, unsigned argc, const char 
 	return run(sandbox, NUB_GOAL_MAIN, outcome, err);
 }
 
-/* Does the guest stand right behind the `out` of a checkpoint, so that rax is to be its answer? A debugger may have saved
- * it anywhere else, where rax is its own. */
-static bool awaits_answer(struct nub_sandbox *sandbox)
-{
-	enum { OUT_IMMEDIATE = 0xe6, OUT_DX = 0xee };
-	const struct kvm_regs *regs = nub_vcpu_regs(&sandbox->vm);
-	uint8_t code[2];
-
-	if (nub_sandbox_read(sandbox, regs->rip - sizeof(code), code, sizeof(code), NULL) < 0)
-		return false;
-	return (code[0] == OUT_IMMEDIATE && code[1] == NUB_PORT_CHECKPOINT) ||
-	       (code[1] == OUT_DX && (uint16_t)regs->rdx == NUB_PORT_CHECKPOINT);
-}
-
 int nub_sandbox_resume(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
 {
 	if (sandbox->state != NUB_STATE_STOPPED)
@@ -278,7 +264,7 @@ int nub_sandbox_resume(struct nub_sandbox *sandbox, struct nub_outcome *outcome,
 	memset(outcome, 0, sizeof(*outcome));
 	sandbox->goal = NUB_GOAL_RESUME;
 	sandbox->abort_size = 0;
-	if (awaits_answer(sandbox)) {
+	if (nub_checkpoint_stands_at(sandbox, &regs)) {
 		regs.rax = (sandbox->restored_answer ? 1 : 0) | (sandbox->config.ops.trace ? NUB_ENTRY_TRACE : 0);
 		nub_vcpu_set_regs(&sandbox->vm, &regs);
 	}

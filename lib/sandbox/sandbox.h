@@ -130,6 +130,10 @@ int nub_sandbox_build_vm(struct nub_sandbox *sandbox, struct nub_error *err);
 enum nub_step nub_port_serve(struct nub_sandbox *sandbox, uint16_t port, bool *known, struct nub_outcome *outcome,
                              struct nub_error *err);
 
+/* With these registers, does the guest stand right behind the `out` of a checkpoint, so that rax is to be its answer? A
+ * debugger may have saved it anywhere else, where all registers are its own. */
+bool nub_checkpoint_stands_at(struct nub_sandbox *sandbox, const struct kvm_regs *regs);
+
 /* A guest at CPL 0 that is at a checkpoint, with these registers, names its page-table roots. No others have any. */
 int nub_checkpoint_take_roots(struct nub_sandbox *sandbox, const struct kvm_regs *regs, struct nub_error *err);
 
