@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/util.h"
+#include "freeze/confined.h"
 #include "machine/scratch.h"
 #include "sandbox/cpu_state.h"
 #include "sandbox/sandbox.h"
@@ -34,6 +35,7 @@ static void take_identity(struct nub_sandbox *sandbox, const struct nub_snapshot
 	const struct nub_snapshot_meta *meta = &snapshot->meta;
 
 	sandbox->snapshot = snapshot;
+	sandbox->confined_known = false;
 	sandbox->guest = &snapshot->guest;
 	sandbox->generation = meta->generation;
 	sandbox->peb_gva = meta->peb_gva;
@@ -180,13 +182,23 @@ struct nub_sandbox *nub_sandbox_restore(const struct nub_config *config, const s
 
 /* ---- In place ---- */
 
+/* Could what ran here reach no more than code at CPL 3 can? The tables of an ELF file's guest are nubrun's own. */
+static bool confined(struct nub_sandbox *sandbox)
+{
+	if (!sandbox->confined_known) {
+		sandbox->confined = sandbox->guest->privilege_level == 3 &&
+		                    (!sandbox->snapshot || nub_snapshot_confines(sandbox->snapshot));
+		sandbox->confined_known = true;
+	}
+	return sandbox->confined;
+}
+
 /* Some of what a vCPU keeps can't be set back one by one: an exit that waits to be completed, an exception that was
  * caught half-way, and whatever code at CPL 0 can reach (MSRs, debug registers, XCR0, clocks that KVM writes for it). Nor
  * can CPUID change once it ran, or the local APIC leave room for memory. A new VM has none of it. */
-static bool needs_new_vm(const struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot)
+static bool needs_new_vm(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot)
 {
-	return sandbox->state == NUB_STATE_POISONED || sandbox->guest->privilege_level == 0 ||
-	       snapshot->guest.privilege_level == 0 ||
+	return sandbox->state == NUB_STATE_POISONED || !confined(sandbox) || snapshot->guest.privilege_level == 0 ||
 	       (sandbox->vm.local_apic && !nub_sandbox_may_have_apic(&snapshot->guest, &snapshot->meta.layout)) ||
 	       memcmp(&sandbox->cpuid, &snapshot->meta.cpu.cpuid, sizeof(sandbox->cpuid)) != 0;
 }
@@ -219,9 +231,8 @@ static int put_back_pages(struct nub_sandbox *sandbox, const struct nub_snapshot
 {
 	const struct nub_layout *layout = &sandbox->plan.layout;
 	/* What only the monitor can write is written anew below; code at CPL 0 can write it all. */
-	const uint64_t fixed = sandbox->guest->privilege_level == 0
-	                           ? layout->scratch_size
-	                           : layout->scratch_size - NUB_SCRATCH_FIXED_PAGES * NUB_PAGE_SIZE;
+	const uint64_t fixed =
+	    confined(sandbox) ? layout->scratch_size - NUB_SCRATCH_FIXED_PAGES * NUB_PAGE_SIZE : layout->scratch_size;
 
 	if (nub_dirty_put_back(&sandbox->dirty, &sandbox->memory, snapshot, fixed, err) < 0 ||
 	    copy_tables(sandbox, err) < 0)

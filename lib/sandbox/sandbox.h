@@ -81,6 +81,8 @@ struct nub_sandbox {
 	/* Set by nub_sandbox_interrupt, in a signal handler: config.ops.stopped is due. */
 	volatile sig_atomic_t interrupt;
 	bool restored_answer; /* the checkpoint that it stands at is to return 1 */
+	/* Whether the snapshot's page tables keep the guest to its own memory (freeze/confined.h), once that is asked. */
+	bool confined_known, confined;
 	struct nub_deferred deferred;
 	struct nub_dirty dirty;
 	uint64_t random_state; /* of the generator behind config.seed */
