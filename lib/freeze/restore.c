@@ -12,6 +12,8 @@
 #include "sandbox/sandbox.h"
 #include "snapshot/snapshot.h"
 
+#define RFLAGS_IF (UINT64_C(1) << 9)
+
 /* The layout and the regions are the snapshot's. */
 static int take_plan(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err)
 {
@@ -105,6 +107,18 @@ static int load_cpu(struct nub_sandbox *sandbox, struct nub_error *err)
 	return nub_cpu_load(&sandbox->vm, level, &meta->cpu, err);
 }
 
+/* The general registers with which it goes on. Code at CPL 3 can't let interrupts through, but a file may say that it did.
+ * With them on, and a local APIC, KVM may have a thread of the kernel fetch pages that the guest waits for: page faults
+ * that don't count as this process's, from whose count it knows when to look for written pages (snapshot/dirty.h). */
+static void set_regs(struct nub_sandbox *sandbox)
+{
+	struct kvm_regs regs = sandbox->snapshot->meta.cpu.regs;
+
+	if (sandbox->guest->privilege_level == 3)
+		regs.rflags &= ~RFLAGS_IF;
+	nub_vcpu_set_regs(&sandbox->vm, &regs);
+}
+
 static void set_state(struct nub_sandbox *sandbox)
 {
 	const struct nub_snapshot_meta *meta = &sandbox->snapshot->meta;
@@ -121,7 +135,7 @@ static void set_state(struct nub_sandbox *sandbox)
 	case NUB_NEXT_RESUME:
 		sandbox->state = NUB_STATE_STOPPED;
 		sandbox->restored_answer = true;
-		nub_vcpu_set_regs(&sandbox->vm, &meta->cpu.regs);
+		set_regs(sandbox);
 		break;
 	}
 }
@@ -234,6 +248,9 @@ static int put_back_pages(struct nub_sandbox *sandbox, const struct nub_snapshot
 	const uint64_t fixed =
 	    confined(sandbox) ? layout->scratch_size - NUB_SCRATCH_FIXED_PAGES * NUB_PAGE_SIZE : layout->scratch_size;
 
+	/* Such a guest may have done what set_regs keeps it from. */
+	if (!confined(sandbox))
+		nub_dirty_forget(&sandbox->dirty);
 	if (nub_dirty_put_back(&sandbox->dirty, &sandbox->memory, snapshot, fixed, err) < 0 ||
 	    copy_tables(sandbox, err) < 0)
 		return -1;

@@ -57,6 +57,31 @@ static void registers_survive(void **state)
 	}
 }
 
+/* A file may say that a guest at CPL 3 takes interrupts: no such guest can have come to that, and there are none. */
+static void interrupts_stay_off(void **state)
+{
+	enum { INTERRUPTS = 1 << 9 };
+	struct nub_snapshot *snapshot;
+	struct guest guest;
+
+	(void)state;
+	open_stopping(&guest, "checkpoint.elf", NUB_COW_HOST);
+	guest_main(&guest, NULL, NUB_OUTCOME_CHECKPOINT);
+	struct kvm_regs regs = *nub_vcpu_regs(&guest.sandbox->vm);
+	assert_int_equal(regs.rflags & INTERRUPTS, 0);
+	regs.rflags |= INTERRUPTS;
+	nub_vcpu_set_regs(&guest.sandbox->vm, &regs);
+	snapshot = guest_snapshot(&guest);
+	assert_true(snapshot->meta.cpu.regs.rflags & INTERRUPTS);
+	guest_close(&guest);
+
+	guest_restore(&guest, snapshot);
+	guest_resume(&guest, NUB_OUTCOME_EXITED);
+	assert_int_equal(nub_vcpu_regs(&guest.sandbox->vm)->rflags & INTERRUPTS, 0);
+	guest_close(&guest);
+	nub_snapshot_free(snapshot);
+}
+
 /* A dozen checkpoints, each left by way of a file; what it prints is as if nothing had happened. */
 static void every_stage(void **state)
 {
@@ -328,9 +353,10 @@ static void refusals(void **state)
 int main(void)
 {
 	struct CMUnitTest tests[] = {
-		KVM_TEST(registers_survive),    KVM_TEST(every_stage), KVM_TEST(several_roots),
-		KVM_TEST(hash_is_of_contents),  KVM_TEST(randomness),  KVM_TEST(from_any_state),
-		KVM_TEST(a_chain_of_snapshots), KVM_TEST(refusals),    KVM_TEST(zero_pages_are_holes),
+		KVM_TEST(registers_survive),    KVM_TEST(interrupts_stay_off),  KVM_TEST(every_stage),
+		KVM_TEST(several_roots),        KVM_TEST(hash_is_of_contents),  KVM_TEST(randomness),
+		KVM_TEST(from_any_state),       KVM_TEST(a_chain_of_snapshots), KVM_TEST(refusals),
+		KVM_TEST(zero_pages_are_holes),
 	};
 
 	return run_kvm_tests("restore", tests);
