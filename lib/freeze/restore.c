@@ -29,6 +29,7 @@ static int take_plan(struct nub_sandbox *sandbox, const struct nub_snapshot *sna
 	if (meta->region_count > 0)
 		memcpy(plan->regions.items, meta->regions, meta->region_count * sizeof(*meta->regions));
 	plan->regions.count = meta->region_count;
+	plan->regions.capacity = meta->region_count + 1;
 	return 0;
 }
 

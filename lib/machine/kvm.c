@@ -103,8 +103,11 @@ int nub_vm_init(struct nub_vm *vm, bool local_apic, struct nub_error *err)
 	if (vm->vcpu_fd < 0)
 		return fail_ioctl(err, "KVM_CREATE_VCPU");
 	int size = ioctl(vm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
-	if (size < (int)sizeof(struct kvm_run))
+	if (size < 0)
 		return fail_ioctl(err, "KVM_GET_VCPU_MMAP_SIZE");
+	if (size < (int)sizeof(struct kvm_run))
+		return nub_fail(err, NUB_E_KVM, 0, "KVM_GET_VCPU_MMAP_SIZE: %d bytes, at least %zu are needed", size,
+		                sizeof(struct kvm_run));
 	void *run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, vm->vcpu_fd, 0);
 	if (run == MAP_FAILED)
 		return nub_fail_errno(err, NUB_E_KVM, "mmap of kvm_run");
@@ -267,13 +270,13 @@ int nub_vcpu_complete_io(struct nub_vm *vm, struct nub_error *err)
 
 	vm->run->immediate_exit = 1;
 	const int result = ioctl(vm->vcpu_fd, KVM_RUN, 0);
-	const int reason = errno;
+	const uint32_t unexpected = vm->run->exit_reason;
 	vm->run->immediate_exit = 0;
 	vm->run->exit_reason = exit_reason;
-	if (result < 0 && reason == EINTR)
-		return 0;
-	errno = reason;
-	return fail_ioctl(err, "KVM_RUN with immediate_exit");
+	if (result < 0)
+		return errno == EINTR ? 0 : fail_ioctl(err, "KVM_RUN with immediate_exit");
+	return nub_fail(err, NUB_E_KVM, 0, "KVM_RUN with immediate_exit: exit reason %u, none was expected",
+	                unexpected);
 }
 
 int nub_vcpu_unblock_signal(struct nub_vm *vm, int signal, struct nub_error *err)

@@ -1,9 +1,10 @@
-/* Memory through layers of files that no guest made: images of other sizes, very many runs. */
+/* Snapshot files that no guest made: opened, and their memory through layers with images of other sizes, very many runs. */
 #include "unit.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "nub/snapshot.h"
@@ -136,10 +137,32 @@ static void more_runs_than_mappings(void **state)
 	free(runs);
 }
 
+/* What an older failure left in the error is not taken for this one's. */
+static void no_descriptor_left(void **state)
+{
+	struct nub_error err = { .kind = NUB_E_USAGE, .message = "an older failure" };
+	struct rlimit limit, none;
+	char path[128];
+
+	nub_snapshot_free(make(*state, "file", NULL, SMALL_END, NULL, 0, 0));
+	snprintf(path, sizeof(path), "%s/file", ((const struct folder *)*state)->path);
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = (struct rlimit){ .rlim_cur = 3, .rlim_max = limit.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_null(nub_snapshot_open(fd, "file", NULL, &err));
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	close(fd);
+	assert_string_equal(nub_error_name(err.kind), "io");
+	assert_non_null(strstr(err.message, "file: "));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_short_layer_between, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(no_descriptor_left, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(more_runs_than_mappings, set_up, tear_down),
 	};
 
