@@ -210,17 +210,39 @@ static int go_on(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struc
 	return result;
 }
 
+/* What the guest left for the host, or where the host was to leave something, breaks the ABI: a crash, though it is not
+ * running. */
+static int end_in_crash(struct nub_sandbox *sandbox, const struct nub_error *reason, struct nub_outcome *outcome,
+                        struct nub_error *err)
+{
+	struct nub_error failure = { 0 };
+
+	nub_crash_abi(sandbox, reason, outcome);
+	const int told = nub_sandbox_tell_stop(sandbox, outcome, &failure);
+	settle(sandbox, told, outcome);
+	if (told < 0 && err)
+		*err = failure;
+	return told;
+}
+
 /* One run towards `goal`, with sandbox->request on the input ring unless it is empty. */
 static int run(struct nub_sandbox *sandbox, enum nub_sandbox_goal goal, struct nub_outcome *outcome,
                struct nub_error *err)
 {
 	const bool fresh = sandbox->state == NUB_STATE_FRESH;
+	struct nub_error reason = { 0 };
 
 	memset(outcome, 0, sizeof(*outcome));
 	sandbox->goal = goal;
 	sandbox->abort_size = 0;
-	if (sandbox->request.size > 0 && nub_sandbox_push_request(sandbox, err) < 0)
-		return nub_hint(err, "give a larger ring with --input");
+	if (sandbox->request.size > 0 && nub_sandbox_push_request(sandbox, &reason) < 0) {
+		if (reason.kind == NUB_E_RING_CORRUPT)
+			return end_in_crash(sandbox, &reason, outcome, err);
+		nub_hint(&reason, "give a larger ring with --input");
+		if (err)
+			*err = reason;
+		return -1;
+	}
 	if (enter_at(sandbox, fresh ? sandbox->guest->entry : sandbox->dispatch_gva, err) < 0 ||
 	    nub_deadline_start(&sandbox->deadline, &sandbox->vm, sandbox->config.timeout_ns, err) < 0) {
 		/* The guest was not entered and can still be: without this request. */
@@ -323,8 +345,5 @@ int nub_sandbox_call(struct nub_sandbox *sandbox, const char *name, const struct
 	struct nub_error reason = { 0 };
 	nub_fail(&reason, NUB_E_VALUE, 0, "%s returned %s, it is declared to return %s", name,
 	         nub_type_name(outcome->result.type), nub_type_name(function->result));
-	nub_crash_abi(sandbox, &reason, outcome);
-	const int told = nub_sandbox_tell_stop(sandbox, outcome, err);
-	settle(sandbox, told, outcome);
-	return told;
+	return end_in_crash(sandbox, &reason, outcome, err);
 }
