@@ -59,6 +59,7 @@ enum nub_error_class {
 	X(KVM, "kvm", HOST)                 /* an ioctl failed, or a capability is missing */                          \
 	X(INTERNAL, "internal", HOST)       /* can't happen */                                                         \
 	X(DEBUGGER, "debugger", HOST)       /* the debugger ended the run */                                           \
+	X(INTERRUPTED, "interrupted", HOST) /* a signal ended it */                                                    \
 	X(NOT_FOUND, "not-found", NOT_FOUND)                                                                           \
 	/* the ELF file's (R15, R16) */                                                                                \
 	X(ELF_MAGIC, "elf-magic", INPUT)             /* not an ELF file */                                             \
@@ -287,9 +288,9 @@ struct nub_host_ops {
 	int (*trace)(void *context, const struct nub_trace_record *record, struct nub_error *err);
 	/* After each exit, the last one included. It slows down every one. */
 	void (*exit)(void *context, const struct nub_exit *exit);
-	/* The guest stands still, its memory and registers as they were: it CRASHED or TIMED_OUT, and nothing has been
-	 * cleaned up yet; or nub_sandbox_interrupt was called (`outcome` is NULL), and it goes on afterwards. May read the
-	 * sandbox and write its core, not run it. */
+	/* The guest stands still, its memory and registers as they were: it CRASHED, TIMED_OUT or was INTERRUPTED, and
+	 * nothing has been cleaned up yet; or nub_sandbox_interrupt was called (`outcome` is NULL), and it goes on
+	 * afterwards. May read the sandbox and write its core, not run it. */
 	int (*stopped)(void *context, struct nub_sandbox *sandbox, const struct nub_outcome *outcome,
 	               struct nub_error *err);
 };
@@ -348,6 +349,7 @@ enum nub_outcome_kind {
 	NUB_OUTCOME_CHECKPOINT, /* stopped at a checkpoint (only when asked to) */
 	NUB_OUTCOME_CRASHED,    /* crash */
 	NUB_OUTCOME_TIMED_OUT,
+	NUB_OUTCOME_INTERRUPTED, /* nub_sandbox_stop was called */
 };
 
 enum nub_crash_kind {
@@ -421,7 +423,7 @@ struct nub_sandbox *nub_sandbox_create(const struct nub_config *config, const st
 void nub_sandbox_free(struct nub_sandbox *sandbox); /* NULL is fine */
 
 /* Run the guest until it is ready for calls (its constructors, not its main). Outcome READY, or EXITED, CRASHED,
- * TIMED_OUT. All run functions: -1 is for the host's and the caller's errors; what the guest does wrong is an outcome. */
+ * TIMED_OUT, INTERRUPTED. All run functions: -1 is for the host's and the caller's errors; what the guest does wrong is an outcome. */
 int nub_sandbox_initialise(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err);
 
 /* Run main with these arguments to its end; initialises first if need be. */
@@ -433,11 +435,16 @@ int nub_sandbox_call(struct nub_sandbox *sandbox, const char *name, const struct
                      struct nub_outcome *outcome, struct nub_error *err);
 
 /* Time left of config.timeout_ns for the current run, for host functions and writers that may block; UINT64_MAX
- * without a timeout, 0 when it is over. A callback that gives up for that reason fails with NUB_E_NONE. */
+ * without a timeout, 0 when it is over, and after nub_sandbox_stop. A callback that gives up for that reason fails with
+ * NUB_E_NONE. */
 uint64_t nub_sandbox_remaining_ns(const struct nub_sandbox *sandbox);
 
 /* Have the guest stop for config.ops.stopped, soon, then go on. For signal handlers of the thread that runs it. */
 void nub_sandbox_interrupt(struct nub_sandbox *sandbox);
+
+/* Have this run, or the next one if none is under way, end as INTERRUPTED, soon. For the same signal handlers; a callback
+ * that blocks is to look at nub_sandbox_remaining_ns when a signal came. */
+void nub_sandbox_stop(struct nub_sandbox *sandbox);
 
 const struct nub_exit_counts *nub_sandbox_exit_counts(const struct nub_sandbox *sandbox);
 void nub_sandbox_memory_info(const struct nub_sandbox *sandbox, struct nub_memory_info *info);
@@ -608,9 +615,11 @@ enum nub_core_reason {
 	NUB_CORE_TIMEOUT,
 	NUB_CORE_REQUEST,  /* asked for while the guest ran, which went on */
 	NUB_CORE_SNAPSHOT, /* made from a snapshot */
+	NUB_CORE_INTERRUPTED,
 };
 
-const char *nub_core_reason_name(enum nub_core_reason reason); /* "crash", "timeout", "request", "snapshot" */
+/* "crash", "timeout", "request", "snapshot", "interrupted" */
+const char *nub_core_reason_name(enum nub_core_reason reason);
 
 /* Write the core of a stopped guest, an ELF file that gdb opens: registers, memory, and what happened. `outcome` as the
  * run gave it, NULL while the guest is running or could. `guest_path` is where gdb finds the guest's file; may be NULL. A

@@ -35,6 +35,8 @@ static const char *reason_words(const struct nub_dump_info *info)
 		return "core of a running guest, asked for by SIGQUIT";
 	case NUB_CORE_SNAPSHOT:
 		return "core made from a snapshot";
+	case NUB_CORE_INTERRUPTED:
+		return "core of a guest that a signal to nubrun ended";
 	}
 	return "core";
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 
 #include "base/util.h"
 #include "fail.h"
+#include "signals.h"
 
 static int refuse_address(const char *address, const char *why, struct nub_error *err)
 {
@@ -109,15 +111,37 @@ static void stop_listening(struct nub_gdb_socket *gdb)
 	gdb->path = NULL;
 }
 
+/* Accept a client; -1 with EINTR when a signal came that ends us. Signals come only while it waits: none is missed. */
+static int accept_client(int listening)
+{
+	struct pollfd fd = { .fd = listening, .events = POLLIN };
+	sigset_t held, before;
+	int client = -1;
+
+	nub_hold_signals(&held, &before);
+	while (client < 0) {
+		fd.revents = 0;
+		errno = EINTR;
+		if (nub_signals_taken() != 0 || (ppoll(&fd, 1, NULL, &before) < 0 && errno != EINTR))
+			break;
+		if (fd.revents != 0)
+			client = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+		if (client < 0 && errno != EINTR && errno != EAGAIN && errno != ECONNABORTED)
+			break;
+	}
+	const int reason = errno;
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	errno = reason;
+	return client;
+}
+
 static int wait_for_client(struct nub_gdb_socket *gdb, bool quiet, struct nub_error *err)
 {
 	const int on = 1;
 
 	if (!quiet)
 		fprintf(stderr, "nubrun: waits for gdb: target remote %s\n", gdb->name);
-	do
-		gdb->client = accept4(gdb->listening, NULL, NULL, SOCK_CLOEXEC);
-	while (gdb->client < 0 && (errno == EINTR || errno == ECONNABORTED));
+	gdb->client = accept_client(gdb->listening);
 	if (gdb->client < 0)
 		return nub_refuse_errno(err, "--gdb: %s", gdb->name);
 	stop_listening(gdb);

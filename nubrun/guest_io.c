@@ -29,7 +29,7 @@ int nub_guest_io_write(struct nub_guest_io *io, int fd, const void *bytes, size_
 		return 0;
 	int result = nub_write_timed(fd, bytes, size, nub_guest_io_remaining, io);
 	if (result > 0)
-		/* The time is over: the library makes a time-out of it. */
+		/* The time is over, or the run is to end: the library knows which. */
 		return -1;
 	if (result < 0) {
 		const char *name = fd == STDOUT_FILENO ? "stdout" : "stderr";

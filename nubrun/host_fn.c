@@ -83,8 +83,9 @@ static int run_command(const char *name, struct nub_subprocess *process, struct 
 		nub_refuse(err, NUB_E_USAGE, "host function '%s': its command printed more than %zu bytes", name,
 		           OUTPUT_LIMIT);
 		return 1;
-	case NUB_SUBPROCESS_TIMED_OUT:
-		/* Without a kind: the library makes a time-out of it. */
+	case NUB_SUBPROCESS_GIVEN_UP:
+		/* Without a kind: the library knows which it was. */
+		*err = (struct nub_error){ 0 };
 		return -1;
 	case NUB_SUBPROCESS_FAILED:
 		break;

@@ -52,7 +52,7 @@ void nub_json_add_evidence(struct json_object *crash, struct nub_evidence *evide
 		json_object_object_add(crash, "log", last_records(evidence));
 }
 
-struct json_object *nub_json_timeout(struct nub_evidence *evidence, const char *sentence)
+struct json_object *nub_json_ended(struct nub_evidence *evidence, const char *kind, const char *sentence)
 {
 	const struct nub_image *image = nub_evidence_image(evidence);
 	struct json_object *object;
@@ -61,7 +61,7 @@ struct json_object *nub_json_timeout(struct nub_evidence *evidence, const char *
 	if (!evidence->stopped)
 		return NULL;
 	object = json_object_new_object();
-	json_object_object_add(object, "kind", json_object_new_string("timeout"));
+	json_object_object_add(object, "kind", json_object_new_string(kind));
 	json_object_object_add(object, "message", nub_json_cstring(sentence));
 	json_object_object_add(object, "rip", nub_json_hex(evidence->regs.rip));
 	if (nub_frame_symbol(image, evidence->regs.rip, 0, &(uint64_t){ 0 }) != NULL) {

@@ -9,8 +9,8 @@
 /* Add `backtrace`, `symbols_missing`, `core` or `core_error`, and `log` to the status's `crash`. */
 void nub_json_add_evidence(struct json_object *crash, struct nub_evidence *evidence);
 
-/* A `crash` for a guest that had no time left: where it was. NULL when it did not run. */
-struct json_object *nub_json_timeout(struct nub_evidence *evidence, const char *sentence);
+/* A `crash` for a guest that was ended from outside, "timeout" or "interrupted": where it was. NULL when it did not run. */
+struct json_object *nub_json_ended(struct nub_evidence *evidence, const char *kind, const char *sentence);
 
 /* The frames of a call stack: rip, and symbol where there is one. */
 struct json_object *nub_json_backtrace(const struct nub_image *image, const struct nub_frame *frames, size_t count);

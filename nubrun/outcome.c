@@ -12,6 +12,7 @@
 #include "json_evidence.h"
 #include "json_status.h"
 #include "json_value.h"
+#include "signals.h"
 
 static void note_crash(struct nub_session *session, const struct nub_crash *crash)
 {
@@ -74,7 +75,19 @@ static void note_timeout(struct nub_session *session)
 	if (asprintf(&report->sentence, "the guest did not end within %" PRIu64 " ms",
 	             session->options.timeout_ns / 1000000) < 0)
 		report->sentence = NULL;
-	report->crash = nub_json_timeout(&session->evidence, report->sentence != NULL ? report->sentence : "");
+	report->crash = nub_json_ended(&session->evidence, "timeout", report->sentence != NULL ? report->sentence : "");
+}
+
+/* An error by which the process ends, too; see nub_session_end. */
+static void note_interrupt(struct nub_session *session)
+{
+	struct nub_report *report = session->report;
+	struct nub_error err = { 0 };
+
+	nub_refuse(&err, NUB_E_INTERRUPTED, "%s: interrupted by %s", session->info->name,
+	           nub_signals_name(nub_signals_taken()));
+	nub_report_error(report, &err);
+	report->crash = nub_json_ended(&session->evidence, "interrupted", err.message);
 }
 
 /* Where a restored guest failed is told without names when its file is gone, and a person is told why. */
@@ -110,6 +123,9 @@ int nub_outcome_note(struct nub_session *session, const struct nub_outcome *outc
 		note_timeout(session);
 		note_symbols(session);
 		return 0;
+	case NUB_OUTCOME_INTERRUPTED:
+		note_interrupt(session);
+		return 0;
 	}
 	return nub_refuse(err, NUB_E_INTERNAL, "the run ended in a state that no run ends in (%d)", (int)outcome->kind);
 }
@@ -137,6 +153,7 @@ bool nub_outcome_can_be_saved(const struct nub_session *session, const struct nu
 	case NUB_OUTCOME_FAILED:
 	case NUB_OUTCOME_CRASHED:
 	case NUB_OUTCOME_TIMED_OUT:
+	case NUB_OUTCOME_INTERRUPTED:
 		return false;
 	}
 	return false;

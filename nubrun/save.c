@@ -104,6 +104,8 @@ static bool tell(void *context, uint64_t done, uint64_t total)
 	sigset_t pending, ending;
 
 	show(progress, done, total);
+	if (nub_signals_taken() != 0)
+		return false;
 	return sigpending(&pending) != 0 || sigandset(&ending, &pending, &progress->held) != 0 ||
 	       sigisemptyset(&ending);
 }
@@ -172,7 +174,7 @@ int nub_save(struct nub_sandbox *sandbox, const struct nub_snapshot *flatten,
 		note(report, path, &written);
 		return 0;
 	}
-	if (err->hint[0] == '\0' && err->kind == NUB_E_IO)
+	if (err->hint[0] == '\0' && err->kind == NUB_E_IO && err->sys_errno != EINTR)
 		nub_advise(err, "%s",
 		           is_stdout(path) ? "keep stdout open, with room for all of it"
 		                           : "nothing was changed there; make room, or name another file");

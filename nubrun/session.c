@@ -1,6 +1,7 @@
 /* Loading, running, saving and reporting a guest. */
 #include "session.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include "json_status.h"
 #include "outcome.h"
 #include "save.h"
+#include "signals.h"
 #include "snapshot_file.h"
 #include "status_file.h"
 
@@ -174,6 +176,7 @@ int nub_session_prepare(struct nub_session *session, int argc, char **argv, stru
 	    (session->trace = nub_trace_file_open(options->trace, argv[0], session->report->start_ns, err)) == NULL)
 		return -1;
 	configure(session);
+	nub_signals_take();
 	return 0;
 }
 
@@ -199,6 +202,7 @@ static int create(struct nub_session *session, struct nub_error *err)
 	nub_trace_file_phase(session->trace, "create", start, start + report->create_ns);
 	session->io.sandbox = session->sandbox;
 	nub_evidence_listen(&session->evidence, session->sandbox);
+	nub_signals_stop(session->sandbox);
 	return session->sandbox != NULL ? 0 : -1;
 }
 
@@ -291,16 +295,34 @@ static void note_sandbox(struct nub_session *session)
 	report->stderr_open = session->io.stderr_open;
 }
 
+void nub_session_fail(struct nub_session *session, const struct nub_error *err)
+{
+	const int signal = nub_signals_taken();
+	struct nub_error interrupted = { 0 };
+
+	if (signal != 0 && err->sys_errno == EINTR) {
+		nub_refuse(&interrupted, NUB_E_INTERRUPTED, "interrupted by %s: %.400s", nub_signals_name(signal),
+		           err->message);
+		err = &interrupted;
+	}
+	nub_report_error(session->report, err);
+}
+
 int nub_session_end(struct nub_session *session)
 {
+	struct nub_report *report = session->report;
 	struct nub_error err = { 0 };
 
 	nub_evidence_listen(&session->evidence, NULL);
+	nub_signals_stop(NULL);
 	note_sandbox(session);
-	session->report->cores = nub_json_cores(&session->evidence);
+	report->cores = nub_json_cores(&session->evidence);
 	if (nub_trace_file_close(session->trace, &err) != 0)
-		nub_report_error(session->report, &err);
-	int exit_code = nub_report_end(session->report);
+		nub_report_error(report, &err);
+	const int signal = report->error.kind == NUB_E_INTERRUPTED ? nub_signals_taken() : 0;
+	if (signal != 0)
+		report->exit_code = 128 + signal;
+	int exit_code = nub_report_end(report);
 	/* Closing the VM takes as long here as at exit, so memory is always released: leaks stay visible to tests. */
 	nub_sandbox_free(session->sandbox);
 	nub_gdb_close(&session->gdb);
@@ -312,5 +334,7 @@ int nub_session_end(struct nub_session *session)
 	nub_guest_release(&session->guest);
 	nub_run_options_release(&session->options);
 	free(session->program);
+	if (signal != 0)
+		nub_signals_die(signal);
 	return exit_code;
 }

@@ -70,7 +70,11 @@ int nub_session_draw(struct nub_session *session, const struct nub_outcome *outc
 /* Save it where the options say, if they do and the outcome allows it. */
 int nub_session_save(struct nub_session *session, const struct nub_outcome *outcome, struct nub_error *err);
 
-/* Report, and only then release: who waits for the status need not wait for the VM to be closed. Gives the exit code. */
+/* Report an error; one that came of a signal that asked for the end names it. */
+void nub_session_fail(struct nub_session *session, const struct nub_error *err);
+
+/* Report, and only then release: who waits for the status need not wait for the VM to be closed. Gives the exit code, but
+ * for an interrupted run: this process ends by the signal, as its parent expects. */
 int nub_session_end(struct nub_session *session);
 
 #endif

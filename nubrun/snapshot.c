@@ -65,6 +65,6 @@ int nub_cmd_snapshot(int argc, char **argv, struct nub_report *report)
 	struct nub_error err = { 0 };
 
 	if (nub_session_options(&session, &argc, &argv) && save(&session, argc, argv, &err) != 0)
-		nub_report_error(report, &err);
+		nub_session_fail(&session, &err);
 	return nub_session_end(&session);
 }

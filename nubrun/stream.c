@@ -52,7 +52,9 @@ int nub_write_timed(int fd, const void *bytes, size_t size, uint64_t (*remaining
 		ssize_t written = write(fd, at, limited && size > PIPE_BUF ? PIPE_BUF : size);
 		if (written < 0 && errno == EAGAIN)
 			waited = wait_writable(fd, remaining, context);
-		else if (written < 0 && errno != EINTR)
+		else if (written < 0 && errno == EINTR)
+			waited = remaining(context) == 0;
+		else if (written < 0)
 			return -1;
 		if (waited != 0)
 			return waited;

@@ -51,6 +51,7 @@ static int become_shell(void *context)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != shell->parent)
 		return 127;
+	nub_signals_drop();
 	sigemptyset(&none);
 	sigaction(SIGPIPE, &by_default, NULL);
 	sigaction(SIGXFSZ, &by_default, NULL);
@@ -154,7 +155,7 @@ static enum nub_subprocess_result exchange(struct nub_subprocess *process, struc
 		};
 		uint64_t ns = process->remaining(process->context);
 		if (ns == 0)
-			return NUB_SUBPROCESS_TIMED_OUT;
+			return NUB_SUBPROCESS_GIVEN_UP;
 		if (poll(fds, sizeof(fds) / sizeof(fds[0]), nub_poll_ms(ns)) < 0 && errno != EINTR) {
 			nub_refuse_errno(err, "poll");
 			return NUB_SUBPROCESS_FAILED;
@@ -202,7 +203,7 @@ enum nub_subprocess_result nub_subprocess_run(struct nub_subprocess *process, st
 	nub_close_fd(&channel.out);
 	nub_close_fd(&channel.pidfd);
 	nub_close_fd(&channel.signals);
-	/* One that was held back ends us here, with nothing left running. */
+	/* One that was held back ends us here, or the run, with nothing left running. */
 	sigprocmask(SIG_SETMASK, &before, NULL);
-	return result;
+	return result == NUB_SUBPROCESS_FAILED && nub_signals_taken() != 0 ? NUB_SUBPROCESS_GIVEN_UP : result;
 }

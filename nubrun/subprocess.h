@@ -8,10 +8,10 @@
 #include "nub.h"
 
 enum nub_subprocess_result {
-	NUB_SUBPROCESS_ENDED,     /* wait_status, as of waitpid; output */
-	NUB_SUBPROCESS_TOO_MUCH,  /* it printed more than the limit and was killed */
-	NUB_SUBPROCESS_TIMED_OUT, /* killed */
-	NUB_SUBPROCESS_FAILED,    /* the host's error */
+	NUB_SUBPROCESS_ENDED,    /* wait_status, as of waitpid; output */
+	NUB_SUBPROCESS_TOO_MUCH, /* it printed more than the limit and was killed */
+	NUB_SUBPROCESS_GIVEN_UP, /* killed: its time is over, or a signal came that ends the run */
+	NUB_SUBPROCESS_FAILED,   /* the host's error */
 };
 
 struct nub_subprocess {

@@ -61,6 +61,8 @@ static int signal_of(const struct nub_core *core)
 		return SIGALRM;
 	if (core->reason == NUB_CORE_REQUEST)
 		return SIGQUIT;
+	if (core->reason == NUB_CORE_INTERRUPTED)
+		return SIGINT;
 	if (!core->has_crash)
 		return 0;
 	switch (core->crash.kind) {

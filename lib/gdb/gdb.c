@@ -114,6 +114,9 @@ static enum nub_gdb_action stop_and_talk(struct nub_gdb *gdb, const struct nub_g
 	nub_deadline_pause(&gdb->sandbox->deadline);
 	if (!why || nub_gdb_session_stopped(&gdb->session, why, NULL) == 0)
 		action = nub_gdb_talk(gdb, true);
+	/* The client is not gone, the run is about to end. */
+	if (gdb->sandbox->stop && action == NUB_GDB_DETACH)
+		action = NUB_GDB_CONTINUE;
 	nub_deadline_go_on(&gdb->sandbox->deadline);
 	return action;
 }
@@ -346,6 +349,19 @@ static void say_exit(struct nub_gdb *gdb, int code)
 	nub_gdb_session_exited(&gdb->session, (uint8_t)(code & 0xff), NULL);
 }
 
+/* What is received ends here; what is sent is not touched. */
+static void wake(struct nub_debugger *debugger)
+{
+	shutdown(of(debugger)->fd, SHUT_RD);
+}
+
+/* A client that has not said yet how the guest goes on waits for no packet: its connection ends. */
+static void say_terminated(struct nub_gdb *gdb)
+{
+	if (gdb->session.running)
+		nub_gdb_session_signalled(&gdb->session, NUB_GDB_SIGTERM, NULL);
+}
+
 static void ended(struct nub_debugger *debugger, int result, struct nub_outcome *outcome)
 {
 	struct nub_gdb *gdb = of(debugger);
@@ -363,6 +379,8 @@ static void ended(struct nub_debugger *debugger, int result, struct nub_outcome 
 		show_crash(gdb, &outcome->crash);
 	else if (outcome->kind == NUB_OUTCOME_TIMED_OUT)
 		say_exit(gdb, EXIT_TIMED_OUT);
+	else if (outcome->kind == NUB_OUTCOME_INTERRUPTED)
+		say_terminated(gdb);
 	else if (outcome->kind == NUB_OUTCOME_EXITED)
 		say_exit(gdb, outcome->exit_code);
 	else
@@ -392,6 +410,7 @@ static const struct nub_debugger_hooks hooks = {
 	.exception = exception,
 	.stuck = stuck,
 	.trapped = trapped,
+	.wake = wake,
 	.ended = ended,
 	.release = release,
 };

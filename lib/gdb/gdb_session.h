@@ -22,6 +22,7 @@ enum {
 	NUB_GDB_SIGFPE = 8,
 	NUB_GDB_SIGBUS = 10,
 	NUB_GDB_SIGSEGV = 11,
+	NUB_GDB_SIGTERM = 15,
 };
 
 enum nub_gdb_stop_kind {

@@ -129,9 +129,9 @@ events() { # FILTER
 		kill -0 "$pid" || return 1
 		sleep 0.05
 	done
-	kill -TERM "$pid"
+	kill -KILL "$pid"
 	wait "$pid" || status=$?
-	[ "$status" -eq 143 ]
+	[ "$status" -eq 137 ]
 	echo ']' >>"$TRACE"
 	events '.[-1].name == "print" and all(.[]; .ph and .pid and .tid)'
 }
