@@ -29,7 +29,7 @@ enum nub_gdb_stop_kind {
 	NUB_GDB_STOP_PLAIN,
 	NUB_GDB_STOP_SWBREAK, /* an int3 of ours */
 	NUB_GDB_STOP_HWBREAK,
-	NUB_GDB_STOP_WATCH,  /* what was written has a watchpoint for writing */
+	NUB_GDB_STOP_WATCH,  /* what was written has a watchpoint for writing, in hardware or by steps */
 	NUB_GDB_STOP_AWATCH, /* what was read or written has one for both */
 };
 
@@ -51,7 +51,7 @@ struct nub_gdb_target {
 	bool (*write_memory)(void *context, uint64_t gva, const uint8_t *bytes, size_t size);
 	bool (*add_breakpoint)(void *context, uint64_t gva);
 	void (*remove_breakpoint)(void *context, uint64_t gva);
-	/* Are there any of this kind in hardware? The other two are called where there are. */
+	/* Are there any of this kind, in hardware or as if they were? The other two are called where there are. */
 	bool (*has_hardware)(void *context, enum nub_gdb_hardware_kind kind);
 	bool (*add_hardware)(void *context, enum nub_gdb_hardware_kind kind, uint64_t gva, uint64_t size);
 	void (*remove_hardware)(void *context, enum nub_gdb_hardware_kind kind, uint64_t gva, uint64_t size);
