@@ -536,6 +536,10 @@ struct nub_snapshot_info {
 /* Everything in it is the snapshot's. */
 const struct nub_snapshot_info *nub_snapshot_info(const struct nub_snapshot *snapshot);
 
+/* What the memory of a guest that is restored from it looks like, as nub_plan_regions tells it: with page tables and
+ * scratch, which info->regions have not. Frees with free(). Error: NO_MEMORY. */
+struct nub_region *nub_snapshot_regions(const struct nub_snapshot *snapshot, size_t *count, struct nub_error *err);
+
 /* Read all memory and compare it with its hash. Errors: SNAPSHOT_CORRUPT, IO. */
 int nub_snapshot_verify(const struct nub_snapshot *snapshot, struct nub_error *err);
 
@@ -641,6 +645,7 @@ struct nub_dump_info {
 	size_t build_id_size;
 	uint64_t image_base, entry;
 	uint64_t generation;
+	bool has_base;                          /* a snapshot's: what it changed is told from what its base has */
 	const struct nub_crash_region *regions; /* by space and gva */
 	size_t region_count;
 };
@@ -655,6 +660,11 @@ const struct nub_dump_info *nub_dump_info(const struct nub_dump *dump);
 
 /* Copy memory at gva, in the first address space (R33). Errors: PAGE_ARGUMENT, GVA_*, GPA_*, IO. */
 int nub_dump_read(struct nub_dump *dump, uint64_t gva, void *bytes, size_t size, struct nub_error *err);
+
+/* The pages of the first address space that have contents: that are not all zeros, or, `changed`, that a snapshot stores
+ * instead of its base's. By gva. Frees with free(). Errors: IO, NO_MEMORY, PAGE_LIMIT, CORE_TRUNCATED,
+ * SNAPSHOT_TRUNCATED. */
+struct nub_page_use *nub_dump_pages(struct nub_dump *dump, size_t *count, struct nub_error *err);
 
 /* Turn a snapshot into a core. As nub_sandbox_save_core; also STATE, when it is a core already. */
 int nub_dump_save_core(struct nub_dump *dump, const char *path, struct nub_error *err);

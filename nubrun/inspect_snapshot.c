@@ -102,6 +102,18 @@ static void print_text(const char *path, const struct nub_snapshot_info *info, c
 	print_words("CPU features", info->cpu_features, info->cpu_feature_count);
 }
 
+/* As a restored guest has it. */
+static int draw_picture(const struct nub_snapshot *snapshot, const char *path, const char *svg, struct nub_error *err)
+{
+	struct nub_picture picture = { .title = path };
+	NUB_AUTO_FREE struct nub_region *regions = nub_snapshot_regions(snapshot, &picture.region_count, err);
+
+	if (regions == NULL)
+		return -1;
+	picture.regions = regions;
+	return nub_picture_write(&picture, svg, err);
+}
+
 static int describe(const struct nub_inspect_options *options, const struct nub_snapshot *snapshot, const char *path,
                     struct nub_error *err)
 {
@@ -114,10 +126,7 @@ static int describe(const struct nub_inspect_options *options, const struct nub_
 	    nub_snapshot_stored(snapshot, stored, err) != 0)
 		return -1;
 	if (options->svg != NULL) {
-		const struct nub_picture picture = { .title = path,
-			                             .regions = info->regions,
-			                             .region_count = info->region_count };
-		if (nub_picture_write(&picture, options->svg, err) != 0)
+		if (draw_picture(snapshot, path, options->svg, err) != 0)
 			return -1;
 		if (!options->map && !options->json)
 			return 0;

@@ -97,10 +97,12 @@ static void draw_legend(FILE *out, const struct nub_picture *picture, double y)
 	if (picture->pages != NULL) {
 		x = NUB_PICTURE_LEFT;
 		nub_svg_text(out, x, y + 12, &NUB_PICTURE_CAPTION_FONT, "Pages");
-		x = legend_item(out, x + 130, y, NUB_PICTURE_TOUCHED, "touched by guest or host");
-		if (picture->restored)
-			x = legend_item(out, x, y, NUB_PICTURE_CHANGED, "changed since the snapshot");
-		nub_svg_text(out, x, y + 12, &NUB_PICTURE_NOTE_FONT, "lighter: few of the pages that share a line");
+		x = legend_item(out, x + (picture->walked ? 180 : 130), y, NUB_PICTURE_TOUCHED,
+		                picture->at_rest ? "with contents, not only zeros" : "touched by guest or host");
+		if (picture->changes != NULL)
+			x = legend_item(out, x, y, NUB_PICTURE_CHANGED, picture->changes);
+		nub_svg_text(out, x, y + 12, &NUB_PICTURE_NOTE_FONT, "lighter: few of the pages that share a line%s%s",
+		             picture->unknown != NULL ? "; " : "", picture->unknown != NULL ? picture->unknown : "");
 		y += 28;
 	}
 	nub_svg_text(out, NUB_PICTURE_LEFT, y + 12, &NUB_PICTURE_NOTE_FONT,

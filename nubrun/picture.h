@@ -33,8 +33,10 @@ struct nub_picture {
 	size_t region_count;
 	const struct nub_page_use *pages; /* in any order; NULL: not known, no such column */
 	size_t page_count;
-	bool walked;   /* regions were found in page tables: they have the rights that the host has, too */
-	bool restored; /* changed pages are told from touched ones */
+	bool at_rest;        /* pages are those with contents; else those that were touched */
+	const char *changes; /* what a changed page is, for the legend; NULL: that is not known */
+	const char *unknown; /* what can't be told of the pages; NULL: nothing */
+	bool walked;         /* regions were found in page tables: they have the rights that the host has, too */
 	struct nub_picture_mark marks[NUB_PICTURE_MARKS];
 	size_t mark_count;
 };

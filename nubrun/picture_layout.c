@@ -49,9 +49,11 @@ static bool is_null_guard(const struct nub_block *block)
 	return block->region == NULL && !block->hole;
 }
 
+/* The guest's, or one of the host's, which are a page each. */
 static bool is_stack(const struct nub_block *block)
 {
-	return block->region != NULL && block->region->type == NUB_REGION_STACK;
+	return block->region != NULL && (block->region->type == NUB_REGION_STACK ||
+	                                 (block->region->type == NUB_REGION_SCRATCH && block->size == NUB_PAGE_SIZE));
 }
 
 static void find_holes(struct nub_picture_layout *layout)
@@ -69,7 +71,7 @@ static void find_holes(struct nub_picture_layout *layout)
 			                .start = end,
 			                .size = size,
 			                .gpa = UINT64_MAX,
-			                .guard = size == NUB_PAGE_SIZE && is_stack(above) && !is_stack(below) };
+			                .guard = size == NUB_PAGE_SIZE && is_stack(above) };
 	}
 	qsort(layout->blocks, layout->block_count, sizeof(*layout->blocks), compare);
 }

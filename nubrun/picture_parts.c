@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "crash_text.h"
+#include "layout/layout.h"
 #include "memory_map.h"
 
 static const struct nub_svg_font name_font = { .size = 13, .colour = NUB_PICTURE_INK, .bold = true };
@@ -12,6 +13,30 @@ static const struct nub_svg_font mono_font = { .size = 11.5, .colour = NUB_PICTU
 static const struct nub_svg_font box_font = {
 	.size = 12, .colour = NUB_PICTURE_INK, .mono = true, .anchor = NUB_SVG_MIDDLE
 };
+
+static const char *scratch_name(const struct nub_picture *picture, const struct nub_block *block, const char **note)
+{
+	const uint64_t page =
+	    block->size == NUB_PAGE_SIZE ? (NUB_SCRATCH_TOP_GVA + 1 - block->start) / NUB_PAGE_SIZE : 0;
+
+	if (block->flags & NUB_REGION_EXECUTE)
+		return *note = "the host's: catches faults", "monitor";
+	if (!picture->walked)
+		return block->flags != 0 ? (*note = "messages to and from the host", "rings")
+		                         : (*note = "the host's, with free pages", "monitor, CPU tables");
+	switch (page) {
+	case NUB_SCRATCH_PAGE_METADATA:
+		return *note = "the host's: bookkeeping, a fault's stack", "metadata";
+	case NUB_SCRATCH_PAGE_FAULT_STACK:
+		return *note = "the host's", "page-fault stack";
+	case NUB_SCRATCH_PAGE_DOUBLE_FAULT_STACK:
+		return *note = "the host's", "double-fault stack";
+	case NUB_SCRATCH_PAGE_CPU_TABLES:
+		return *note = "the host's: GDT, IDT, TSS", "CPU tables";
+	default:
+		return *note = "messages; free pages of the host's", "rings and free pages";
+	}
+}
 
 /* What a block is, for people, and what it is for. */
 static const char *block_name(const struct nub_picture *picture, const struct nub_block *block, const char **note)
@@ -41,13 +66,7 @@ static const char *block_name(const struct nub_picture *picture, const struct nu
 	case NUB_REGION_PAGE_TABLES:
 		return *note = "the host's: what is mapped where", "page tables";
 	case NUB_REGION_SCRATCH:
-		if (block->flags & NUB_REGION_EXECUTE)
-			return *note = "the host's: catches faults", "monitor";
-		if (picture->walked)
-			return *note = "rings, and pages of the host's", "scratch";
-		if (block->flags != 0)
-			return *note = "rings: messages to and from the host", "scratch";
-		return *note = "the host's: monitor, CPU tables", "rest of scratch";
+		return scratch_name(picture, block, note);
 	default:
 		return nub_region_words(region->type);
 	}
@@ -86,13 +105,35 @@ static void about(uint64_t size, char *out, size_t out_size)
 	snprintf(out, out_size, "%.3g %s", number, units[unit]);
 }
 
+/* Does the pages' column have anything to say of it? A snapshot has no scratch. */
+static bool has_pages(const struct nub_picture *picture, const struct nub_block *block)
+{
+	return picture->pages != NULL && block->region != NULL && block->region->type != NUB_REGION_GUARD &&
+	       (!picture->at_rest || block->touched > 0 || block->region->type != NUB_REGION_SCRATCH);
+}
+
+/* What a block is for, or its pages where something is known of them. */
+static void draw_note(FILE *out, const struct nub_picture *picture, const struct nub_block *block, const char *note)
+{
+	char changed[40] = "";
+
+	if (block->changed > 0)
+		snprintf(changed, sizeof(changed), ", %" PRIu64 " changed", block->changed);
+	if (!has_pages(picture, block))
+		nub_svg_text(out, NUB_PICTURE_NAME, block->label + 12, &NUB_PICTURE_NOTE_FONT, "%s", note);
+	else
+		nub_svg_text(out, NUB_PICTURE_NAME, block->label + 12, &NUB_PICTURE_NOTE_FONT,
+		             "%" PRIu64 " of %" PRIu64 " pages %s%s", block->touched,
+		             (uint64_t)(block->size / NUB_PAGE_SIZE), picture->at_rest ? "with contents" : "touched",
+		             changed);
+}
+
 static void draw_block(FILE *out, const struct nub_picture *picture, const struct nub_block *block)
 {
 	const char *note, *name = block_name(picture, block, &note);
 	double edge = picture->pages != NULL ? NUB_PICTURE_PAGES + NUB_PICTURE_PAGES_WIDTH
 	                                     : NUB_PICTURE_COLUMN + NUB_PICTURE_COLUMN_WIDTH;
 	double middle = block->top + block->height / 2;
-	const uint64_t pages = block->size / NUB_PAGE_SIZE;
 	char size[32];
 
 	nub_svg_box(out, NUB_PICTURE_COLUMN, block->top, NUB_PICTURE_COLUMN_WIDTH, block->height,
@@ -102,15 +143,7 @@ static void draw_block(FILE *out, const struct nub_picture *picture, const struc
 	nub_svg_path(out, "#9ca3af", 1, "M%.1f %.1fL%.1f %.1fH%.1f", edge + 3, middle, NUB_PICTURE_NAME - 22,
 	             block->label, NUB_PICTURE_NAME - 6);
 	nub_svg_text(out, NUB_PICTURE_NAME, block->label - 1, &name_font, "%s", name);
-	if (picture->pages != NULL && block->changed > 0)
-		nub_svg_text(out, NUB_PICTURE_NAME, block->label + 12, &NUB_PICTURE_NOTE_FONT,
-		             "%" PRIu64 " of %" PRIu64 " pages touched, %" PRIu64 " changed", block->touched, pages,
-		             block->changed);
-	else if (picture->pages != NULL && block->region != NULL && block->region->type != NUB_REGION_GUARD)
-		nub_svg_text(out, NUB_PICTURE_NAME, block->label + 12, &NUB_PICTURE_NOTE_FONT,
-		             "%" PRIu64 " of %" PRIu64 " pages touched", block->touched, pages);
-	else
-		nub_svg_text(out, NUB_PICTURE_NAME, block->label + 12, &NUB_PICTURE_NOTE_FONT, "%s", note);
+	draw_note(out, picture, block, note);
 	nub_size_text(block->size, size, sizeof(size));
 	nub_svg_text(out, NUB_PICTURE_SIZE, block->label + 4, &size_font, "%s", size);
 	nub_svg_text(out, NUB_PICTURE_FLAGS, block->label + 4, &mono_font, "%s", nub_flags_short(block->flags));
@@ -217,7 +250,7 @@ void nub_picture_draw_part(FILE *out, const struct nub_picture *picture, const s
 		nub_svg_text(out, NUB_PICTURE_LEFT, part->top + 43, &NUB_PICTURE_NOTE_FONT, "guest-physical addresses");
 	for (size_t i = part->first; i < part->first + part->count; i++) {
 		draw_block(out, picture, &layout->blocks[i]);
-		if (picture->pages != NULL && layout->blocks[i].region != NULL)
+		if (has_pages(picture, &layout->blocks[i]))
 			draw_pages(out, picture, &layout->blocks[i]);
 	}
 }

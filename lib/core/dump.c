@@ -7,26 +7,11 @@
 
 #include "base/error.h"
 #include "base/util.h"
-#include "core/core_read.h"
 #include "core/core_write.h"
 #include "core/crash_regions.h"
+#include "core/dump.h"
 #include "machine/cpu.h"
-#include "memory/memory.h"
 #include "memory/plan.h"
-#include "snapshot/snapshot.h"
-
-struct nub_dump {
-	char *name;
-	struct nub_dump_info info;
-	struct nub_crash_region *regions; /* owned */
-	struct nub_core core;             /* a snapshot's: what a core of it says */
-
-	/* One of them: */
-	struct nub_core_reader reader;
-	int fd; /* the core's; -1 for a snapshot */
-	struct nub_snapshot *snapshot;
-	struct nub_memory memory; /* the snapshot's, as a restored guest would have it */
-};
 
 /* ---- Snapshots ---- */
 
@@ -116,6 +101,7 @@ static int open_snapshot(struct nub_dump *dump, int fd, const char *base_path, s
 	dump->snapshot = nub_snapshot_open(fd, dump->name, base_path, err);
 	if (!dump->snapshot)
 		return -1;
+	dump->info.has_base = dump->snapshot->base;
 	if (map_snapshot(dump, err) < 0 || find_regions(dump, err) < 0)
 		return nub_error_context(err, "%s", dump->name);
 	describe_snapshot(dump);
