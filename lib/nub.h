@@ -477,7 +477,7 @@ void nub_sandbox_registers(const struct nub_sandbox *sandbox, const struct nub_o
 struct nub_snapshot;
 
 struct nub_snapshot_options {
-	const char *guest_path;            /* kept for symbols and messages; may be NULL */
+	const char *guest_path;            /* kept for symbols and messages, best an absolute one; may be NULL */
 	const char *const *host_functions; /* names that the guest was offered */
 	size_t host_function_count;
 	const struct nub_snapshot *base; /* store only pages that differ from it; NULL: all */
@@ -666,8 +666,9 @@ int nub_dump_read(struct nub_dump *dump, uint64_t gva, void *bytes, size_t size,
  * SNAPSHOT_TRUNCATED. */
 struct nub_page_use *nub_dump_pages(struct nub_dump *dump, size_t *count, struct nub_error *err);
 
-/* Turn a snapshot into a core. As nub_sandbox_save_core; also STATE, when it is a core already. */
-int nub_dump_save_core(struct nub_dump *dump, const char *path, struct nub_error *err);
+/* Turn a snapshot into a core. As nub_sandbox_save_core, with the snapshot's own guest_path where that is NULL; also STATE,
+ * when it is a core already. */
+int nub_dump_save_core(struct nub_dump *dump, const char *guest_path, const char *path, struct nub_error *err);
 
 /* ---- The host ---- */
 

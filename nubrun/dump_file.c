@@ -51,7 +51,11 @@ int nub_dump_file_open(struct nub_dump_file *file, const char *path, const char 
 		return -1;
 	}
 	const struct nub_dump_info *info = nub_dump_info(file->dump);
-	nub_symbols_open(&file->symbols, info->guest_path, info->build_id, info->build_id_size);
+	const struct nub_symbols_key key = { .path = info->guest_path,
+		                             .beside = from_stdin ? NULL : path,
+		                             .build_id = info->build_id,
+		                             .build_id_size = info->build_id_size };
+	nub_symbols_open(&file->symbols, &key);
 	return 0;
 }
 

@@ -94,6 +94,8 @@ void nub_dump_print_identity(const struct nub_dump_file *file)
 		printf("%-14s0x%" PRIx64 ", %s\n", "address", info->crash.address, where);
 	}
 	print_clean("guest", info->guest_path[0] != '\0' ? info->guest_path : "unknown");
+	if (file->symbols.elsewhere)
+		print_clean("symbols", file->symbols.path);
 	printf("build id      ");
 	for (size_t i = 0; i < info->build_id_size; i++)
 		printf("%02x", info->build_id[i]);

@@ -106,9 +106,12 @@ const struct nub_image *nub_evidence_image(struct nub_evidence *evidence)
 {
 	if (evidence->image != NULL || evidence->info == NULL)
 		return evidence->image;
+	const struct nub_symbols_key key = { .path = evidence->guest_path,
+		                             .beside = evidence->snapshot_path,
+		                             .build_id = evidence->info->build_id,
+		                             .build_id_size = evidence->info->build_id_size };
 	if (!evidence->searched && evidence->guest_path != NULL)
-		nub_symbols_open(&evidence->symbols, evidence->guest_path, evidence->info->build_id,
-		                 evidence->info->build_id_size);
+		nub_symbols_open(&evidence->symbols, &key);
 	evidence->searched = true;
 	return evidence->symbols.image;
 }
@@ -122,9 +125,12 @@ static char *save_core(struct nub_evidence *evidence, struct nub_sandbox *sandbo
                        struct nub_error *err)
 {
 	char *path = core_path(evidence);
+	const char *found = nub_evidence_image(evidence) != NULL ? evidence->symbols.path : NULL;
+	const char *guest = found != NULL ? found : evidence->guest_path;
 	/* The core will be looked into from elsewhere. */
-	NUB_AUTO_FREE char *absolute = evidence->guest_path != NULL ? realpath(evidence->guest_path, NULL) : NULL;
-	const char *guest = absolute != NULL ? absolute : evidence->guest_path;
+	NUB_AUTO_FREE char *absolute = guest != NULL ? realpath(guest, NULL) : NULL;
+
+	guest = absolute != NULL ? absolute : guest;
 
 	if (path == NULL)
 		nub_refuse_errno(err, "core");

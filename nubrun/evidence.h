@@ -21,6 +21,7 @@ struct nub_evidence {
 	const struct nub_image *image;     /* NULL for a restored guest: then it is looked for */
 	const struct nub_image_info *info; /* what the guest is */
 	const char *guest_path;            /* may be NULL */
+	const char *snapshot_path;         /* of a restored guest's; NULL where that has none */
 
 	struct nub_symbols symbols;
 	bool searched; /* for the symbols */

@@ -56,7 +56,11 @@ static int compare(const char *first, const char *second, struct nub_diff *diff,
 	if (snapshots[1] == NULL)
 		return -1;
 	const struct nub_snapshot_info *info = nub_snapshot_info(snapshots[1]);
-	nub_symbols_open(&symbols, info->guest_path, info->guest->build_id, info->guest->build_id_size);
+	const struct nub_symbols_key key = { .path = info->guest_path,
+		                             .beside = strcmp(second, "-") != 0 ? second : NULL,
+		                             .build_id = info->guest->build_id,
+		                             .build_id_size = info->guest->build_id_size };
+	nub_symbols_open(&symbols, &key);
 	int failed = nub_diff_make(diff, snapshots[0], snapshots[1], symbols.image, err);
 	nub_symbols_release(&symbols);
 	return failed;

@@ -11,7 +11,7 @@ static void add(struct json_object *object, const char *name, struct json_object
 	json_object_object_add_ex(object, name, value, JSON_C_OBJECT_ADD_KEY_IS_NEW | JSON_C_OBJECT_ADD_CONSTANT_KEY);
 }
 
-static struct json_object *guest(const struct nub_dump_info *info)
+static struct json_object *guest(const struct nub_dump_info *info, const struct nub_symbols *symbols)
 {
 	struct json_object *object = json_object_new_object();
 
@@ -19,6 +19,8 @@ static struct json_object *guest(const struct nub_dump_info *info)
 	add(object, "image_base", nub_json_hex(info->image_base));
 	add(object, "entry", nub_json_hex(info->entry));
 	add(object, "build_id", info->build_id_size != 0 ? nub_json_digits(info->build_id, info->build_id_size) : NULL);
+	if (symbols->elsewhere)
+		add(object, "symbols_file", nub_json_cstring(symbols->path));
 	return object;
 }
 
@@ -49,7 +51,7 @@ struct json_object *nub_json_dump(const struct nub_dump_file *file)
 	add(object, "path", nub_json_cstring(file->path));
 	add(object, "reason", json_object_new_string(nub_core_reason_name(info->reason)));
 	add(object, "generation", json_object_new_uint64(info->generation));
-	add(object, "guest", guest(info));
+	add(object, "guest", guest(info, &file->symbols));
 	if (info->has_crash) {
 		nub_crash_sentence(&info->crash, image, sentence, sizeof(sentence));
 		add(object, "crash", nub_json_crash(&info->crash, image, sentence));

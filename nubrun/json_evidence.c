@@ -41,6 +41,8 @@ void nub_json_add_evidence(struct json_object *crash, struct nub_evidence *evide
 	json_object_object_add(
 	    crash, "backtrace",
 	    nub_json_backtrace(nub_evidence_image(evidence), evidence->frames, evidence->frame_count));
+	if (evidence->symbols.elsewhere)
+		json_object_object_add(crash, "symbols_file", nub_json_cstring(evidence->symbols.path));
 	if (evidence->symbols.why_missing.kind != NUB_E_NONE)
 		json_object_object_add(crash, "symbols_missing",
 		                       nub_json_cstring(evidence->symbols.why_missing.message));

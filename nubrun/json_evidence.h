@@ -6,7 +6,7 @@
 
 #include "evidence.h"
 
-/* Add `backtrace`, `symbols_missing`, `core` or `core_error`, and `log` to the status's `crash`. */
+/* Add `backtrace`, `symbols_file`, `symbols_missing`, `core` or `core_error`, and `log` to the status's `crash`. */
 void nub_json_add_evidence(struct json_object *crash, struct nub_evidence *evidence);
 
 /* A `crash` for a guest that was ended from outside, "timeout" or "interrupted": where it was. NULL when it did not run. */

@@ -36,6 +36,7 @@ int nub_session_open_guest(struct nub_session *session, const char *path, struct
 	int failed = nub_guest_load(&session->guest, &session->options.guest, path, err);
 
 	session->info = session->guest.image != NULL ? nub_image_info(session->guest.image) : NULL;
+	session->guest_file = session->info != NULL ? realpath(path, NULL) : NULL;
 	session->report->guest = nub_json_guest(path, session->info);
 	return failed;
 }
@@ -69,6 +70,7 @@ int nub_session_open_snapshot(struct nub_session *session, const char *path, con
 		return -1;
 	const struct nub_snapshot_info *info = nub_snapshot_info(session->snapshot);
 	session->info = info->guest;
+	session->evidence.snapshot_path = strcmp(path, "-") != 0 ? path : NULL;
 	report->guest = nub_json_guest(info->guest_path, info->guest);
 	report->snapshot = nub_json_snapshot(path, info);
 	if (info->guest_path[0] != '\0' && (session->program = strdup(info->guest_path)) == NULL)
@@ -182,10 +184,12 @@ int nub_session_prepare(struct nub_session *session, int argc, char **argv, stru
 
 /* ---- Running ---- */
 
-/* What a snapshot of it keeps, for symbols and messages. */
+/* What a snapshot of it keeps, for symbols and messages: it will be restored from elsewhere. */
 static const char *guest_path(const struct nub_session *session)
 {
-	return session->snapshot != NULL ? session->program : session->info->name;
+	if (session->snapshot != NULL)
+		return session->program;
+	return session->guest_file != NULL ? session->guest_file : session->info->name;
 }
 
 static int create(struct nub_session *session, struct nub_error *err)
@@ -334,6 +338,7 @@ int nub_session_end(struct nub_session *session)
 	nub_guest_release(&session->guest);
 	nub_run_options_release(&session->options);
 	free(session->program);
+	free(session->guest_file);
 	if (signal != 0)
 		nub_signals_die(signal);
 	return exit_code;

@@ -1,10 +1,12 @@
 /* Finding the file with a restored guest's symbols. */
 #include "symbols.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/util.h"
 #include "fail.h"
 #include "file.h"
 
@@ -22,30 +24,72 @@ static int read_file(struct nub_symbols *symbols, const char *path, size_t *size
 	return nub_file_read(path, FILE_LIMIT, NUB_E_ELF_SIZE, &symbols->file, size, err);
 }
 
-void nub_symbols_open(struct nub_symbols *symbols, const char *path, const uint8_t *build_id, size_t build_id_size)
+/* Is it at `path`? */
+static bool try_path(struct nub_symbols *symbols, const struct nub_symbols_key *key, const char *path,
+                     struct nub_error *err)
 {
-	struct nub_error *err = &symbols->why_missing;
 	size_t size = 0;
 
+	if (read_file(symbols, path, &size, err) == 0)
+		symbols->image = nub_image_parse(symbols->file, size, path, err);
+	if (symbols->image != NULL) {
+		const struct nub_image_info *found = nub_image_info(symbols->image);
+		if (found->build_id_size == key->build_id_size &&
+		    memcmp(found->build_id, key->build_id, key->build_id_size) == 0 &&
+		    (symbols->path = strdup(path)) != NULL)
+			return true;
+		nub_refuse(err, NUB_E_ELF_NOTE, "%s: is another file now, its build id is not the guest's", path);
+	}
+	nub_image_free(symbols->image);
+	free(symbols->file);
+	symbols->image = NULL;
+	symbols->file = NULL;
+	return false;
+}
+
+/* A file of the same name in the folder of key->beside; malloc'd. NULL where that is the same path, or none. */
+static char *path_beside(const struct nub_symbols_key *key)
+{
+	const char *slash = strrchr(key->path, '/'), *name = slash != NULL ? slash + 1 : key->path;
+	const char *folder = key->beside != NULL ? strrchr(key->beside, '/') : NULL;
+	char *path;
+
+	if (key->beside == NULL || *name == '\0' ||
+	    asprintf(&path, "%.*s%s", folder != NULL ? (int)(folder - key->beside + 1) : 0, key->beside, name) < 0)
+		return NULL;
+	if (strcmp(path, key->path) != 0)
+		return path;
+	free(path);
+	return NULL;
+}
+
+void nub_symbols_open(struct nub_symbols *symbols, const struct nub_symbols_key *key)
+{
+	struct nub_error *err = &symbols->why_missing, second = { 0 };
+
 	*symbols = (struct nub_symbols){ 0 };
-	if (build_id_size == 0) {
-		nub_refuse(err, NUB_E_ELF_NOTE, "%s: the guest has no build id to know its file by", path);
+	if (key->build_id_size == 0) {
+		nub_refuse(err, NUB_E_ELF_NOTE, "%s: the guest has no build id to know its file by", key->path);
 		return;
 	}
-	if (read_file(symbols, path, &size, err) != 0 ||
-	    (symbols->image = nub_image_parse(symbols->file, size, path, err)) == NULL)
+	if (try_path(symbols, key, key->path, err))
 		return;
-	const struct nub_image_info *found = nub_image_info(symbols->image);
-	if (found->build_id_size == build_id_size && memcmp(found->build_id, build_id, build_id_size) == 0)
+	NUB_AUTO_FREE char *beside = path_beside(key);
+	if (beside == NULL)
 		return;
-	nub_refuse(err, NUB_E_ELF_NOTE, "%s: is another file now, its build id is not the guest's", path);
-	nub_image_free(symbols->image);
-	symbols->image = NULL;
+	if (try_path(symbols, key, beside, &second)) {
+		symbols->elsewhere = true;
+		*err = (struct nub_error){ 0 };
+		return;
+	}
+	const size_t used = strlen(err->message);
+	snprintf(err->message + used, sizeof(err->message) - used, "; %s", second.message);
 }
 
 void nub_symbols_release(struct nub_symbols *symbols)
 {
 	nub_image_free(symbols->image);
 	free(symbols->file);
+	free(symbols->path);
 	*symbols = (struct nub_symbols){ 0 };
 }

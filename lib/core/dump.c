@@ -201,12 +201,14 @@ int nub_dump_read(struct nub_dump *dump, uint64_t gva, void *bytes, size_t size,
 	return nub_memory_read(&dump->memory, dump->core.cr3, gva, bytes, size, err);
 }
 
-int nub_dump_save_core(struct nub_dump *dump, const char *path, struct nub_error *err)
+int nub_dump_save_core(struct nub_dump *dump, const char *guest_path, const char *path, struct nub_error *err)
 {
 	if (dump->info.is_core) {
 		nub_fail(err, NUB_E_STATE, 0, "%s: is a core already", dump->name);
 		return nub_hint(err, "copy it, with 'cp --sparse=always'");
 	}
+	if (guest_path && strlen(guest_path) < sizeof(dump->core.guest_path))
+		strcpy(dump->core.guest_path, guest_path);
 	return nub_core_save(&dump->core, dump->regions, dump->info.region_count, &dump->memory, dump->snapshot, path,
 	                     err);
 }

@@ -342,11 +342,73 @@ all_joined() { # JSON-FILE
 	nub restore snap ud2
 	ended 134 guest-crash
 	[ "$(field '[.crash.backtrace[].symbol] | all(. == null)')" = true ]
-	[ "$(field .crash.symbols_missing)" = "guest.elf: is another file now, its build id is not the guest's" ]
+	[ "$(field .crash.symbols_missing)" = "$PWD/guest.elf: is another file now, its build id is not the guest's; guest.elf: is another file now, its build id is not the guest's" ]
 	rm guest.elf
 	nub restore snap ud2
 	ended 134 guest-crash
-	[ "$(field .crash.symbols_missing)" = "guest.elf: No such file or directory" ]
+	[[ $(field .crash.symbols_missing) == "$PWD/guest.elf: No such file or directory; guest.elf: "* ]]
 	script -qec "'$NUBRUN' restore snap ud2" /dev/null >terminal || true
-	grep -qF '; no symbols: guest.elf: No such file or directory' terminal
+	grep -qF "; no symbols: $PWD/guest.elf: No such file or directory" terminal
+}
+
+@test "status: a restored guest's ELF file is found from any folder, and beside the snapshot it was moved with" {
+	mkdir here elsewhere moved
+	cp "$GUESTS/crash.elf" here/guest.elf
+	(cd here && ln -s guest.elf link.elf && "$NUBRUN" snapshot -q -o snap link.elf)
+	cd elsewhere
+	nub restore ../here/snap ud2
+	ended 134 guest-crash
+	[ "$(field .guest.path)" = "$(realpath ../here/guest.elf)" ]
+	[ "$(field '.crash.backtrace[0].symbol')" = ud2 ]
+	[ "$(field '.crash | has("symbols_file") or has("symbols_missing")')" = false ]
+	cd "$BATS_TEST_TMPDIR"
+	mv here/snap here/guest.elf moved
+	nub restore --core core moved/snap ud2
+	[ "$(field '.crash.backtrace[0].symbol')" = ud2 ]
+	[ "$(field .crash.symbols_file)" = moved/guest.elf ]
+	# A core names the file that there is.
+	nub dump --json core
+	[ "$(jq -r .guest.path <<<"$output")" = "$(realpath moved/guest.elf)" ]
+	nub dump --json moved/snap
+	[ "$(jq -r .guest.symbols_file <<<"$output")" = moved/guest.elf ]
+	nub dump moved/snap
+	grep -qE '^symbols +moved/guest.elf$' <<<"$output"
+	nub dump --core snap.core moved/snap
+	nub dump --json snap.core
+	[ "$(jq -r .guest.path <<<"$output")" = "$(realpath moved/guest.elf)" ]
+	mkdir again
+	mv core moved/guest.elf again
+	nub inspect --json again/core
+	[ "$(jq -r '.backtrace[0].symbol' <<<"$output")" = ud2 ]
+	[ "$(jq -r .guest.symbols_file <<<"$output")" = again/guest.elf ]
+	# Beside it another one, and from a pipe nothing is beside it.
+	cp "$GUESTS/hello.elf" moved/guest.elf
+	nub restore moved/snap ud2
+	[[ $(field .crash.symbols_missing) == *"No such file or directory; moved/guest.elf: is another file now"* ]]
+	cp again/guest.elf guest.elf
+	nub restore - ud2 <moved/snap
+	[[ $(field .crash.symbols_missing) == *"/here/guest.elf: No such file or directory" ]]
+}
+
+@test "status: a snapshot with a relative path, as older ones have, finds its file by it" {
+	cp "$GUESTS/crash.elf" guest.elf
+	nub snapshot -o snap guest.elf
+	mkdir folder
+	mv snap folder
+	# Of the same length, so that nothing else moves.
+	python3 - folder/snap "$PWD/guest.elf" <<-'END'
+		import sys
+		data = open(sys.argv[1], "rb").read()
+		old = sys.argv[2].encode()
+		assert data.count(old) == 1
+		open(sys.argv[1], "wb").write(data.replace(old, b"." + b"/" * (len(old) - 10) + b"guest.elf"))
+	END
+	"$TEST_TOOLS/reseal" folder/snap
+	nub restore folder/snap ud2
+	ended 134 guest-crash
+	[[ $(field .guest.path) == .//*/guest.elf ]]
+	[ "$(field '.crash.backtrace[0].symbol')" = ud2 ]
+	cd folder
+	nub restore snap ud2
+	[[ $(field .crash.symbols_missing) == .//*/"guest.elf: No such file or directory; guest.elf: "* ]]
 }

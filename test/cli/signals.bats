@@ -36,6 +36,16 @@ spins() {
 	grep -q spinning out
 }
 
+# No process like this is left, soon.
+gone() { # PATTERN
+	local i
+	for ((i = 0; i < 100; i++)); do
+		pgrep -f "$1" >/dev/null || return 0
+		sleep 0.05
+	done
+	return 1
+}
+
 # Signal it, and its end: $status and $json.
 end_by() { # SIGNAL
 	kill -s "$1" "$nubrun_pid"
@@ -176,12 +186,7 @@ interrupted() { # SIGNAL
 	interrupted INT
 	[ "$(field .crash.core)" = core ]
 	[[ $(field '.crash.backtrace | map(.symbol) | join(" ")') == *main* ]]
-	local i
-	for ((i = 0; i < 100; i++)); do
-		pgrep -f "^sleep $mark\$" >/dev/null || return 0
-		sleep 0.05
-	done
-	return 1
+	gone "^sleep $mark\$"
 }
 
 @test "signals: two at once count as one; a second one later ends nubrun at once" {
