@@ -226,7 +226,48 @@ all_joined() { # JSON-FILE
 	[ ! -s err ]
 	grep -qF 'fname: crash.pie.elf' out
 	grep -qE 'ENTRY: 0x500140' out
-	[ "$(eu-readelf -n core | grep -cE '^  (CORE|LINUX|nub) ')" -eq 7 ]
+	[ "$(eu-readelf -n core | grep -cE '^  (CORE|LINUX|nub) ')" -eq 8 ]
+}
+
+@test "core: gdb knows which part of the guest's file is where, with both kinds of guest, and of a snapshot" {
+	local guest base core segments
+	for guest in crash.elf crash.pie.elf; do
+		base=0x400000
+		[ "$guest" = crash.elf ] || base=0x500140000000
+		nub run --core run.core "$GUESTS/$guest" null
+		nub snapshot -o snap "$GUESTS/$guest"
+		nub restore --core restore.core snap null
+		nub dump --core dump.core snap
+		segments=$(LC_ALL=C readelf -lW "$GUESTS/$guest" | grep -cE '^ +LOAD +.*0x')
+		for core in run restore dump; do
+			ask_gdb "$GUESTS/$guest" "$core.core" 'info proc mappings' 'info symbol _start'
+			[ "$(grep -cE "^ +0x[0-9a-f]+ +0x[0-9a-f]+ +0x[0-9a-f]+ +0x[0-9a-f]+ $GUESTS/$guest\$" gdb.out)" -eq "$segments" ]
+			grep -qE "^ +$base +$(printf '0x%x' $((base + 0x1000))) +0x1000 +0x0 " gdb.out
+			grep -qE "^ +$(printf '0x%x' $((base + 0x1000))) +0x[0-9a-f]+ +0x[0-9a-f]+ +0x1000 " gdb.out
+			grep -q '^_start in section .text' gdb.out
+			[ "$(eu-readelf -n "$core.core" | grep -cE "^  +0*${base#0x}-[0-9a-f]+ 0+ 4096 +$GUESTS/$guest\$")" -eq 1 ]
+		done
+	done
+}
+
+@test "core: ELF headers that a guest wrote over are no harm" {
+	nub snapshot -o snap "$GUESTS/crash.pie.elf"
+	# Where the snapshot has them, at gpa 0x1000: the number of program headers, and what is in them.
+	python3 - snap <<-'END'
+		import sys
+		with open(sys.argv[1], "r+b") as file:
+		    file.seek(0x1000 + 56)
+		    file.write(b"\xff\xff")
+		    file.seek(0x1000 + 64 + 8)
+		    file.write(b"\xff" * 48 + (1).to_bytes(4, "little") + b"\x04\0\0\0" + b"\1" * 40)
+	END
+	nub dump --core core snap
+	[ "$status" -eq 0 ]
+	ask_gdb "$GUESTS/crash.pie.elf" core 'info proc mappings' 'info registers rip'
+	grep -q '^rip ' gdb.out
+	LC_ALL=C eu-readelf -n core >out
+	nub dump core
+	[ "$status" -eq 0 ]
 }
 
 @test "core: 15 GiB of heap make a small file, soon" {
