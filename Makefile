@@ -81,13 +81,19 @@ include test/lint.mk
 ## install: command, library, guest runtime, manual pages and completion, below DESTDIR and PREFIX
 install: all
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig \
-		$(DESTDIR)$(LIBDIR)/nub $(DESTDIR)$(INCLUDEDIR)/nub-guest/abi $(DESTDIR)$(COMPLETIONDIR) \
+		$(DESTDIR)$(LIBDIR)/nub $(DESTDIR)$(INCLUDEDIR)/nub-guest/abi $(DESTDIR)$(INCLUDEDIR)/nub/abi \
+		$(DESTDIR)$(INCLUDEDIR)/nub/nub $(DESTDIR)$(COMPLETIONDIR) \
 		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7
 	install -m 755 $(B)/nubrun $(DESTDIR)$(BINDIR)/nubrun
 	install -m 644 $(B)/nubrun.bash $(DESTDIR)$(COMPLETIONDIR)/nubrun
 	install -m 644 man/*.1 $(DESTDIR)$(MANDIR)/man1
 	install -m 644 man/*.5 $(DESTDIR)$(MANDIR)/man5
 	install -m 644 man/*.7 $(DESTDIR)$(MANDIR)/man7
+	install -m 644 $(B)/libnub.a $(DESTDIR)$(LIBDIR)
+	install -m 644 lib/nub.h $(DESTDIR)$(INCLUDEDIR)/nub
+	install -m 644 lib/nub/*.h $(DESTDIR)$(INCLUDEDIR)/nub/nub
+	install -m 644 lib/abi/nub_abi.h $(DESTDIR)$(INCLUDEDIR)/nub/abi
+	sed 's|@prefix@|$(PREFIX)|' lib/nub.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/nub.pc
 	install -m 644 $(B)/libnubguest.a guests/rt/nub.ld $(DESTDIR)$(LIBDIR)/nub
 	install -m 644 guests/rt/nub_guest.h $(DESTDIR)$(INCLUDEDIR)/nub-guest
 	install -m 644 lib/abi/nub_abi.h $(DESTDIR)$(INCLUDEDIR)/nub-guest/abi
@@ -95,9 +101,10 @@ install: all
 
 ## uninstall: remove what install put there
 uninstall:
-	rm -f $(DESTDIR)$(BINDIR)/nubrun $(DESTDIR)$(COMPLETIONDIR)/nubrun $(DESTDIR)$(LIBDIR)/pkgconfig/nub-guest.pc
+	rm -f $(DESTDIR)$(BINDIR)/nubrun $(DESTDIR)$(COMPLETIONDIR)/nubrun $(DESTDIR)$(LIBDIR)/libnub.a \
+		$(DESTDIR)$(LIBDIR)/pkgconfig/nub.pc $(DESTDIR)$(LIBDIR)/pkgconfig/nub-guest.pc
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/,$(patsubst man/%.1,man1/%.1,$(wildcard man/*.1)) $(patsubst man/%.5,man5/%.5,$(wildcard man/*.5)) $(patsubst man/%.7,man7/%.7,$(wildcard man/*.7)))
-	rm -rf $(DESTDIR)$(LIBDIR)/nub $(DESTDIR)$(INCLUDEDIR)/nub-guest
+	rm -rf $(DESTDIR)$(LIBDIR)/nub $(DESTDIR)$(INCLUDEDIR)/nub $(DESTDIR)$(INCLUDEDIR)/nub-guest
 
 ## clean: remove what was built
 clean:

@@ -73,8 +73,11 @@ static void print_regions(const struct nub_snapshot_info *info, const uint64_t *
 	}
 }
 
-static void print_text(const char *path, const struct nub_snapshot_info *info, const uint64_t *stored, bool verified)
+static void print_text(const char *path, const struct nub_snapshot *snapshot, const uint64_t *stored, bool verified)
 {
+	const struct nub_snapshot_info *info = nub_snapshot_info(snapshot);
+	const char *features[NUB_SNAPSHOT_MAX_FEATURES];
+	const size_t feature_count = nub_snapshot_cpu_features(snapshot, features, NUB_SNAPSHOT_MAX_FEATURES);
 	NUB_AUTO_FREE char *clean = nub_text_printable(path, strlen(path));
 
 	printf("%s\n", clean != NULL ? clean : "?");
@@ -99,7 +102,7 @@ static void print_text(const char *path, const struct nub_snapshot_info *info, c
 	print_regions(info, stored);
 	nub_inspect_print_functions(info->guest);
 	print_words("host functions", info->host_functions, info->host_function_count);
-	print_words("CPU features", info->cpu_features, info->cpu_feature_count);
+	print_words("CPU features", features, feature_count);
 }
 
 /* As a restored guest has it. */
@@ -132,11 +135,11 @@ static int describe(const struct nub_inspect_options *options, const struct nub_
 			return 0;
 	}
 	if (options->json)
-		return nub_print_json(nub_json_snapshot_answer(path, info, stored, options->verify), err);
+		return nub_print_json(nub_json_snapshot_answer(path, snapshot, stored, options->verify), err);
 	if (options->map)
 		nub_stored_map_draw(stdout, info->regions, stored, info->region_count, nub_wants_colour(STDOUT_FILENO));
 	else
-		print_text(path, info, stored, options->verify);
+		print_text(path, snapshot, stored, options->verify);
 	return nub_print_end(err);
 }
 

@@ -71,10 +71,13 @@ static struct json_object *words(const char *const *list, size_t count)
 	return array;
 }
 
-struct json_object *nub_json_snapshot_answer(const char *path, const struct nub_snapshot_info *info,
+struct json_object *nub_json_snapshot_answer(const char *path, const struct nub_snapshot *snapshot,
                                              const uint64_t *stored, bool verified)
 {
+	const struct nub_snapshot_info *info = nub_snapshot_info(snapshot);
 	struct json_object *object = answer("snapshot"), *regions = json_object_new_array();
+	const char *features[NUB_SNAPSHOT_MAX_FEATURES];
+	const size_t feature_count = nub_snapshot_cpu_features(snapshot, features, NUB_SNAPSHOT_MAX_FEATURES);
 
 	for (size_t i = 0; i < info->region_count; i++) {
 		struct json_object *region = nub_json_region(&info->regions[i]);
@@ -90,7 +93,7 @@ struct json_object *nub_json_snapshot_answer(const char *path, const struct nub_
 	add_count(object, "spaces", info->root_count);
 	add(object, "functions", nub_json_functions(info->guest));
 	add(object, "host_functions", words(info->host_functions, info->host_function_count));
-	add(object, "cpu_features", words(info->cpu_features, info->cpu_feature_count));
+	add(object, "cpu_features", words(features, feature_count));
 	add(object, "memory", regions);
 	return object;
 }

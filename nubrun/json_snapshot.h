@@ -12,7 +12,7 @@ struct json_object *nub_json_snapshot(const char *path, const struct nub_snapsho
 struct json_object *nub_json_saved(const char *path, const struct nub_snapshot_written *written);
 
 /* All about a snapshot; stored[0..info->region_count) bytes of its regions are. */
-struct json_object *nub_json_snapshot_answer(const char *path, const struct nub_snapshot_info *info,
+struct json_object *nub_json_snapshot_answer(const char *path, const struct nub_snapshot *snapshot,
                                              const uint64_t *stored, bool verified);
 
 struct json_object *nub_json_diff(const char *first, const char *second, const struct nub_diff *diff);

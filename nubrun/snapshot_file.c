@@ -9,7 +9,6 @@
 
 #include "base/util.h"
 #include "fail.h"
-#include "snapfile/snapfile.h"
 
 bool nub_is_snapshot(const char *path)
 {

@@ -10,7 +10,7 @@
 #ifndef NUB_ERROR_H
 #define NUB_ERROR_H
 
-#include "nub.h"
+#include "nub/error.h"
 
 #define nub_fail(...) (nub_error_set(__VA_ARGS__), nub_failed())
 

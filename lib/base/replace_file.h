@@ -10,9 +10,10 @@
 #ifndef NUB_REPLACE_FILE_H
 #define NUB_REPLACE_FILE_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
-#include "nub.h"
+#include "nub/error.h"
 
 struct nub_replacement {
 	int fd;       /* where to write */

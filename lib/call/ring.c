@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "abi/nub_abi.h"
 #include "base/error.h"
 
 #define WORD sizeof(uint64_t)

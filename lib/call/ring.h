@@ -7,7 +7,9 @@
 #ifndef NUB_RING_H
 #define NUB_RING_H
 
-#include "nub.h"
+#include <stdint.h>
+
+#include "nub/error.h"
 
 /* Make the ring empty. size is at least 16. The bytes of old items are left. */
 void nub_ring_reset(uint8_t *buffer, uint64_t size);

@@ -14,8 +14,12 @@
 #ifndef NUB_TRACE_H
 #define NUB_TRACE_H
 
-#include "call/cursor.h"
-#include "nub.h"
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cursor.h"
+#include "nub/config.h"
+#include "nub/error.h"
 
 struct nub_trace_clock {
 	uint64_t arrived_ns; /* the host's time when the batch had been sent */

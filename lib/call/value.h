@@ -7,18 +7,17 @@
 #ifndef NUB_VALUE_H
 #define NUB_VALUE_H
 
-#include "nub.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "nub/config.h"
+#include "nub/error.h"
+#include "nub/value.h"
 
 /* Is name[0..size) a function's name: 1 to NUB_NAME_MAX letters, digits, '_', '.' and '-', in ASCII? */
 bool nub_name_valid(const char *name, size_t size);
-
-struct nub_buffer {
-	uint8_t *bytes; /* owned; nub_buffer_release frees it */
-	size_t size, capacity;
-};
-
-void nub_buffer_release(struct nub_buffer *buffer);
-int nub_buffer_append(struct nub_buffer *buffer, const void *bytes, size_t size, struct nub_error *err);
 
 int nub_encode_main(struct nub_buffer *buffer, unsigned argc, const char *const argv[], struct nub_error *err);
 int nub_encode_call(struct nub_buffer *buffer, const char *name, enum nub_type result, const struct nub_value *args,

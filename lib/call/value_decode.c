@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cursor.h"
 #include "base/error.h"
-#include "call/cursor.h"
 #include "call/value.h"
 #include "call/value_text.h"
 

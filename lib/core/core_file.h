@@ -12,9 +12,15 @@
 #define NUB_CORE_FILE_H
 
 #include <linux/kvm.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-#include "call/value.h"
-#include "nub.h"
+#include "base/buffer.h"
+#include "nub/dump.h"
+#include "nub/error.h"
+#include "nub/outcome.h"
+#include "nub/region.h"
 #include "snapfile/snapfile.h"
 
 /* Our note: name "nub", this type, which is nobody else's. A reader knows the versions up to its own. */

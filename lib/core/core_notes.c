@@ -6,9 +6,9 @@
 #include <sys/procfs.h>
 #include <sys/user.h>
 
+#include "base/cursor.h"
 #include "base/error.h"
 #include "base/util.h"
-#include "call/cursor.h"
 #include "core/core_file.h"
 #include "machine/cpu.h"
 

@@ -2,9 +2,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/cursor.h"
 #include "base/error.h"
 #include "base/util.h"
-#include "call/cursor.h"
 #include "core/core_file.h"
 
 /* A u32 that is at most `most`. */

@@ -7,8 +7,12 @@
 #ifndef NUB_CORE_PAGES_H
 #define NUB_CORE_PAGES_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "memory/memory.h"
-#include "nub.h"
+#include "nub/error.h"
+#include "nub/snapshot.h"
 
 struct nub_snapshot;
 

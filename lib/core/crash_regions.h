@@ -12,9 +12,15 @@
 #ifndef NUB_CRASH_REGIONS_H
 #define NUB_CRASH_REGIONS_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "layout/layout.h"
 #include "memory/memory.h"
-#include "nub.h"
+#include "nub/dump.h"
+#include "nub/error.h"
+#include "nub/region.h"
 
 struct nub_crash_space {
 	struct nub_memory *memory;

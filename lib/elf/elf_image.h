@@ -2,7 +2,11 @@
 #ifndef NUB_ELF_IMAGE_H
 #define NUB_ELF_IMAGE_H
 
-#include "nub.h"
+#include <stdint.h>
+
+#include "nub/error.h"
+#include "nub/image.h"
+#include "nub/value.h"
 
 /* Refuse segments that are writable and executable. Error: ELF_WX, naming the segment and --allow-wx. */
 int nub_image_check_wx(const struct nub_image *image, struct nub_error *err);

@@ -8,8 +8,12 @@
 #define NUB_ELF_PARTS_H
 
 #include <gelf.h>
+#include <stddef.h>
+#include <stdint.h>
 
-#include "nub.h"
+#include "nub/error.h"
+#include "nub/image.h"
+#include "nub/value.h"
 
 /* Real guests have about ten. The cap bounds every loop over pairs of segments. */
 #define NUB_ELF_MAX_PROGRAM_HEADERS 256

@@ -67,6 +67,14 @@ static int copy_tables(struct nub_sandbox *sandbox, struct nub_error *err)
 	return nub_snapshot_read(sandbox->snapshot, layout->data_end_gpa, tables, layout->page_table_size, err);
 }
 
+static int fill_scratch(struct nub_sandbox *sandbox, struct nub_error *err)
+{
+	if (nub_sandbox_fill_scratch(sandbox, err) < 0)
+		return -1;
+	sandbox->cpu_tables.cr3 = sandbox->snapshot->meta.roots[0];
+	return 0;
+}
+
 static bool same_sregs(const struct kvm_sregs *a, const struct kvm_sregs *b)
 {
 	/* Every field but what KVM keeps for itself; none of the structs has holes that matter. */
@@ -81,7 +89,6 @@ static int load_cpu(struct nub_sandbox *sandbox, struct nub_error *err)
 	const unsigned level = meta->privilege_level;
 	struct kvm_sregs current, sregs;
 
-	sandbox->cpu_tables.cr3 = meta->roots[0];
 	if (nub_vcpu_get_sregs(&sandbox->vm, &current, err) < 0)
 		return -1;
 	sregs = current;
@@ -122,7 +129,7 @@ static int start(struct nub_sandbox *sandbox, struct nub_error *err)
 {
 	const struct nub_snapshot *snapshot = sandbox->snapshot;
 
-	if (load_cpu(sandbox, err) < 0)
+	if (load_cpu(sandbox, err) < 0 || nub_memslots_hide(sandbox, err) < 0)
 		return -1;
 	/* Saved again before it goes on, it has the spaces that it named at its checkpoint. Only there has it registers. */
 	if (nub_checkpoint_take_roots(sandbox, &snapshot->meta.cpu.regs, err) < 0)
@@ -160,8 +167,8 @@ struct nub_sandbox *nub_sandbox_restore(const struct nub_config *config, const s
 	take_identity(sandbox, snapshot);
 	if (nub_snapshot_unchanged(snapshot, err) < 0 || check_cpu(sandbox, snapshot, err) < 0 ||
 	    take_plan(sandbox, snapshot, err) < 0 || map_memory(sandbox, snapshot, err) < 0 ||
-	    copy_tables(sandbox, err) < 0 || nub_sandbox_fill_scratch(sandbox, err) < 0 ||
-	    nub_sandbox_build_vm(sandbox, err) < 0 || start(sandbox, err) < 0) {
+	    copy_tables(sandbox, err) < 0 || fill_scratch(sandbox, err) < 0 || nub_sandbox_build_vm(sandbox, err) < 0 ||
+	    start(sandbox, err) < 0) {
 		nub_sandbox_free(sandbox);
 		return NULL;
 	}
@@ -172,32 +179,13 @@ struct nub_sandbox *nub_sandbox_restore(const struct nub_config *config, const s
 
 /* Some of what a vCPU keeps can't be set back one by one: an exit that waits to be completed, an exception that was
  * caught half-way, and whatever code at CPL 0 can reach (MSRs, debug registers, XCR0, clocks that KVM writes for it). Nor
- * can CPUID change once it ran. A new VM has none of it. */
+ * can CPUID change once it ran, or the local APIC leave room for memory. A new VM has none of it. */
 static bool needs_new_vm(const struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot)
 {
 	return sandbox->state == NUB_STATE_POISONED || sandbox->guest->privilege_level == 0 ||
 	       snapshot->guest.privilege_level == 0 ||
+	       (sandbox->vm.local_apic && !nub_sandbox_may_have_apic(&snapshot->guest, &snapshot->meta.layout)) ||
 	       memcmp(&sandbox->cpuid, &snapshot->meta.cpu.cpuid, sizeof(sandbox->cpuid)) != 0;
-}
-
-static int drop_slot(struct nub_sandbox *sandbox, enum nub_slot slot, const struct nub_memory_map *map,
-                     struct nub_error *err)
-{
-	return nub_vm_set_memory(&sandbox->vm, slot, map->gpa, 0, map->host, false, err);
-}
-
-/* Every slot is given up, so that KVM forgets what it knew of the old tables. */
-static int drop_slots(struct nub_sandbox *sandbox, struct nub_error *err)
-{
-	const struct nub_memory *memory = &sandbox->memory;
-
-	if (drop_slot(sandbox, NUB_SLOT_SNAPSHOT, &memory->snapshot, err) < 0 ||
-	    drop_slot(sandbox, NUB_SLOT_SCRATCH, &memory->scratch, err) < 0)
-		return -1;
-	for (size_t i = 0; i < memory->file_count; i++)
-		if (drop_slot(sandbox, NUB_SLOT_FILES + (enum nub_slot)i, &memory->files[i], err) < 0)
-			return -1;
-	return 0;
 }
 
 /* To other memory. */
@@ -210,7 +198,8 @@ static int change_memory(struct nub_sandbox *sandbox, const struct nub_snapshot 
 		return -1;
 	if (new_vm)
 		nub_vm_release(&sandbox->vm);
-	else if (drop_slots(sandbox, err) < 0)
+	/* Every slot is given up, so that KVM forgets what it knew of the old tables. */
+	else if (nub_memslots_drop(sandbox, err) < 0)
 		return -1;
 	nub_memory_release(memory);
 	nub_dirty_forget(&sandbox->dirty);
@@ -218,13 +207,9 @@ static int change_memory(struct nub_sandbox *sandbox, const struct nub_snapshot 
 	sandbox->item = NULL;
 	take_identity(sandbox, snapshot);
 	if (take_plan(sandbox, snapshot, err) < 0 || map_memory(sandbox, snapshot, err) < 0 ||
-	    copy_tables(sandbox, err) < 0 || nub_sandbox_fill_scratch(sandbox, err) < 0)
+	    copy_tables(sandbox, err) < 0 || fill_scratch(sandbox, err) < 0)
 		return -1;
-	if (new_vm)
-		return nub_sandbox_build_vm(sandbox, err);
-	if (nub_sandbox_set_slot(sandbox, NUB_SLOT_SNAPSHOT, &memory->snapshot, err) < 0)
-		return -1;
-	return nub_sandbox_set_slot(sandbox, NUB_SLOT_SCRATCH, &memory->scratch, err);
+	return new_vm ? nub_sandbox_build_vm(sandbox, err) : nub_memslots_set(sandbox, err);
 }
 
 static int put_back_pages(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err)
@@ -238,7 +223,7 @@ static int put_back_pages(struct nub_sandbox *sandbox, const struct nub_snapshot
 	if (nub_dirty_put_back(&sandbox->dirty, &sandbox->memory, snapshot, fixed, err) < 0 ||
 	    copy_tables(sandbox, err) < 0)
 		return -1;
-	return nub_sandbox_fill_scratch(sandbox, err);
+	return fill_scratch(sandbox, err);
 }
 
 /* To the same memory. Where the tables in use were changed, KVM must not go on with what it knew of them: the guest's
@@ -246,17 +231,15 @@ static int put_back_pages(struct nub_sandbox *sandbox, const struct nub_snapshot
 static int put_back(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, bool new_vm,
                     struct nub_error *err)
 {
-	const struct nub_memory_map *scratch = &sandbox->memory.scratch;
-
 	if (new_vm) {
 		nub_vm_release(&sandbox->vm);
 		return put_back_pages(sandbox, snapshot, err) < 0 ? -1 : nub_sandbox_build_vm(sandbox, err);
 	}
 	if (sandbox->plan.layout.cow == NUB_COW_HOST)
 		return put_back_pages(sandbox, snapshot, err);
-	if (drop_slot(sandbox, NUB_SLOT_SCRATCH, scratch, err) < 0 || put_back_pages(sandbox, snapshot, err) < 0)
+	if (nub_memslots_drop_scratch(sandbox, err) < 0 || put_back_pages(sandbox, snapshot, err) < 0)
 		return -1;
-	return nub_sandbox_set_slot(sandbox, NUB_SLOT_SCRATCH, scratch, err);
+	return nub_memslots_set_scratch(sandbox, err);
 }
 
 int nub_sandbox_reset(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err)

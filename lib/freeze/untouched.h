@@ -5,8 +5,11 @@
 #ifndef NUB_UNTOUCHED_H
 #define NUB_UNTOUCHED_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "memory/memory.h"
-#include "nub.h"
+#include "nub/snapshot.h"
 
 #define NUB_UNTOUCHED_WINDOW 512u /* pages that are asked about at once: 2 MiB */
 

@@ -6,7 +6,8 @@
 #ifndef NUB_GDB_HARDWARE_H
 #define NUB_GDB_HARDWARE_H
 
-#include "nub.h"
+#include <stdbool.h>
+#include <stdint.h>
 
 enum { NUB_GDB_HARDWARE_SLOTS = 4, NUB_GDB_DEBUG_REGISTERS = 8 };
 

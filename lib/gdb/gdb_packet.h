@@ -6,8 +6,12 @@
 #ifndef NUB_GDB_PACKET_H
 #define NUB_GDB_PACKET_H
 
-#include "call/value.h"
-#include "nub.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "nub/error.h"
 
 /* The longest DATA that is taken, escapes undone; gdb is told. */
 enum { NUB_GDB_PACKET_SIZE = 16384 };

@@ -5,8 +5,13 @@
 #ifndef NUB_GDB_REGISTERS_H
 #define NUB_GDB_REGISTERS_H
 
-#include "call/value.h"
-#include "nub.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "nub/error.h"
+#include "nub/outcome.h"
 
 /* x87, SSE, AVX. */
 enum { NUB_GDB_XSAVE_SIZE = 832 };

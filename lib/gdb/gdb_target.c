@@ -6,7 +6,7 @@
 #include "gdb/gdb.h"
 #include "gdb/gdb_memory.h"
 #include "gdb/gdb_monitor.h"
-#include "host/probe_guest.h"
+#include "gdb/gdb_probe.h"
 #include "machine/cpu.h"
 #include "paging/paging.h"
 

@@ -34,8 +34,14 @@
 #ifndef NUB_LAYOUT_H
 #define NUB_LAYOUT_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "layout/region.h"
-#include "nub.h"
+#include "nub/config.h"
+#include "nub/error.h"
+#include "nub/image.h"
 
 /* Pages at the top of scratch, counted down from its end. */
 enum {

@@ -5,7 +5,11 @@
 #ifndef NUB_REGION_H
 #define NUB_REGION_H
 
-#include "nub.h"
+#include <stddef.h>
+#include <stdint.h>
+
+#include "nub/error.h"
+#include "nub/region.h"
 
 struct nub_region_list {
 	struct nub_region *items; /* owned; the _release function frees it */

@@ -3,6 +3,9 @@
 
 #include <cpuid.h>
 #include <string.h>
+#if __has_include(<sys/platform/x86.h>)
+#include <sys/platform/x86.h>
+#endif
 
 #include "base/error.h"
 
@@ -104,11 +107,47 @@ static struct kvm_cpuid_entry2 *add_leaf(struct nub_cpuid *cpuid, uint32_t funct
 	return entry;
 }
 
+/* What the C library keeps of the host's CPUID since the process began: where the host is a VM itself, asking again takes
+ * microseconds a leaf. False when it keeps none of this leaf. */
+static bool known_leaf(struct kvm_cpuid_entry2 *entry)
+{
+#ifdef _SYS_PLATFORM_X86_H
+	unsigned leaf;
+
+	switch (entry->function) {
+	case 1:
+		leaf = CPUID_INDEX_1;
+		break;
+	case 7:
+		leaf = CPUID_INDEX_7;
+		break;
+	case 0x80000001:
+		leaf = CPUID_INDEX_80000001;
+		break;
+	case 0x80000008:
+		leaf = CPUID_INDEX_80000008;
+		break;
+	default:
+		return false;
+	}
+	const unsigned *values = __x86_get_cpuid_feature_leaf(leaf)->cpuid_array;
+	entry->eax = values[EAX];
+	entry->ebx = values[EBX];
+	entry->ecx = values[ECX];
+	entry->edx = values[EDX];
+	return true;
+#else
+	(void)entry;
+	return false;
+#endif
+}
+
 static struct kvm_cpuid_entry2 *add_host_leaf(struct nub_cpuid *cpuid, uint32_t function, bool indexed)
 {
 	struct kvm_cpuid_entry2 *entry = add_leaf(cpuid, function, 0, indexed);
 
-	__cpuid_count(function, 0, entry->eax, entry->ebx, entry->ecx, entry->edx);
+	if (!known_leaf(entry))
+		__cpuid_count(function, 0, entry->eax, entry->ebx, entry->ecx, entry->edx);
 	return entry;
 }
 

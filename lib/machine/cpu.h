@@ -7,8 +7,10 @@
 #define NUB_CPU_H
 
 #include <linux/kvm.h>
+#include <stdbool.h>
+#include <stdint.h>
 
-#include "nub.h"
+#include "nub/error.h"
 
 /* GDT selectors. The TSS descriptor takes two entries. */
 enum {

@@ -6,13 +6,17 @@
 
 #include <linux/kvm.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-#include "nub.h"
+#include "nub/error.h"
 
 struct nub_vm {
 	int kvm_fd, vm_fd, vcpu_fd; /* -1 when closed */
 	struct kvm_run *run;        /* shared with the kernel; NULL when not mapped */
 	size_t run_size;
+	bool local_apic;    /* KVM keeps one for the vCPU */
 	sigset_t unblocked; /* signals that may end KVM_RUN */
 	bool sregs_shared;  /* kvm_run holds the special registers: the vCPU has run */
 };
@@ -20,9 +24,18 @@ struct nub_vm {
 /* Open /dev/kvm and check its API version. A file descriptor or -1. Errors: KVM_MISSING, KVM_DENIED, KVM. */
 int nub_kvm_open(struct nub_error *err);
 
-/* Make the VM and its vCPU. General and special registers are shared through kvm_run afterwards (KVM_CAP_SYNC_REGS). The struct is
- * valid for nub_vm_release whatever happens. Errors: as nub_kvm_open. */
-int nub_vm_init(struct nub_vm *vm, struct nub_error *err);
+/* The page at which a vCPU finds its local APIC, when it has one: no memory may be there (SDM vol. 3A, 11.4.1). */
+#define NUB_LOCAL_APIC_GPA UINT64_C(0xfee00000)
+
+/* Make the VM and its vCPU. General and special registers are shared through kvm_run afterwards (KVM_CAP_SYNC_REGS).
+ *
+ * With `local_apic` the vCPU gets a local APIC that KVM keeps. No guest needs it, but the host's kernel is built for vCPUs
+ * that have one: it patches its own code for the first that has none, and back after the last, which takes a tenth of a
+ * VM's life each and stops all CPUs for it. A guest at CPL 0 must go without: its `hlt` would wait for an interrupt for
+ * ever instead of being an exit.
+ *
+ * The struct is valid for nub_vm_release whatever happens. Errors: as nub_kvm_open. */
+int nub_vm_init(struct nub_vm *vm, bool local_apic, struct nub_error *err);
 void nub_vm_release(struct nub_vm *vm);
 
 /* Back [gpa, gpa + size) with host memory (page-aligned, kept by the caller while the VM lives). size 0 deletes. */

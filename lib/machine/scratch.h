@@ -6,9 +6,10 @@
 #ifndef NUB_SCRATCH_H
 #define NUB_SCRATCH_H
 
+#include <stdint.h>
+
 #include "layout/layout.h"
 #include "machine/cpu.h"
-#include "nub.h"
 
 /* The two rings, empty. */
 void nub_scratch_reset_rings(const struct nub_layout *layout, uint8_t *scratch);

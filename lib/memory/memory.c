@@ -130,6 +130,19 @@ static bool copy_from_file(const uint8_t *from, void *to, uint64_t size)
 	return copied == (ssize_t)size;
 }
 
+static bool store_to_file(uint8_t *to, const void *from, uint64_t size)
+{
+	const struct iovec local = { .iov_base = (void *)(uintptr_t)from, .iov_len = size };
+	const struct iovec remote = { .iov_base = to, .iov_len = size };
+	const ssize_t copied = process_vm_writev(getpid(), &local, 1, &remote, 1, 0);
+
+	if (copied < 0 && (errno == ENOSYS || errno == EPERM)) {
+		memcpy(to, from, size);
+		return true;
+	}
+	return copied == (ssize_t)size;
+}
+
 bool nub_memory_is_there(const uint8_t *host)
 {
 	uint8_t byte;
@@ -137,24 +150,45 @@ bool nub_memory_is_there(const uint8_t *host)
 	return copy_from_file(host, &byte, sizeof(byte));
 }
 
+static int fail_no_memory(uint64_t gpa, uint64_t size, struct nub_error *err)
+{
+	return nub_fail(err, NUB_E_GPA_UNRESOLVABLE, 0, "no memory at gpa 0x%" PRIx64 ", %" PRIu64 " bytes", gpa, size);
+}
+
+static int fail_file_cut(uint64_t gpa, uint64_t size, struct nub_error *err)
+{
+	nub_fail(err, NUB_E_IO, 0,
+	         "gpa 0x%" PRIx64 ", %" PRIu64 " bytes: the file behind the guest's memory is shorter than it was", gpa,
+	         size);
+	return nub_hint(err, "replace files that are in use by renaming new ones over them");
+}
+
 int nub_memory_copy(const struct nub_memory *memory, uint64_t gpa, void *bytes, uint64_t size, struct nub_error *err)
 {
 	const struct nub_memory_map *map = find_map(memory, gpa, size);
 
 	if (!map)
-		return nub_fail(err, NUB_E_GPA_UNRESOLVABLE, 0, "no memory at gpa 0x%" PRIx64 ", %" PRIu64 " bytes",
-		                gpa, size);
+		return fail_no_memory(gpa, size, err);
 	const uint8_t *host = map->host + (gpa - map->gpa);
 	if (!map->from_file) {
 		memcpy(bytes, host, size);
 		return 0;
 	}
-	if (copy_from_file(host, bytes, size))
+	return copy_from_file(host, bytes, size) ? 0 : fail_file_cut(gpa, size, err);
+}
+
+int nub_memory_store(struct nub_memory *memory, uint64_t gpa, const void *bytes, uint64_t size, struct nub_error *err)
+{
+	const struct nub_memory_map *map = find_map(memory, gpa, size);
+
+	if (!map)
+		return fail_no_memory(gpa, size, err);
+	uint8_t *host = map->host + (gpa - map->gpa);
+	if (!map->from_file) {
+		memcpy(host, bytes, size);
 		return 0;
-	nub_fail(err, NUB_E_IO, 0,
-	         "gpa 0x%" PRIx64 ", %" PRIu64 " bytes: the file behind the guest's memory is shorter than it was", gpa,
-	         size);
-	return nub_hint(err, "replace files that are in use by renaming new ones over them");
+	}
+	return store_to_file(host, bytes, size) ? 0 : fail_file_cut(gpa, size, err);
 }
 
 static const uint8_t *read_table(void *context, uint64_t gpa)
@@ -169,7 +203,7 @@ static const uint8_t *read_table(void *context, uint64_t gpa)
 
 struct nub_pt_reader nub_memory_reader(struct nub_memory *memory)
 {
-	return (struct nub_pt_reader){ .table = read_table, .context = memory };
+	return (struct nub_pt_reader){ .table = read_table, .context = memory, .deferred = memory->deferred };
 }
 
 static int fail_unmapped(uint64_t start, uint64_t gva, size_t size, struct nub_error *err)

@@ -5,8 +5,14 @@
 #ifndef NUB_MEMORY_H
 #define NUB_MEMORY_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi/nub_abi.h"
 #include "memory/plan.h"
-#include "nub.h"
+#include "nub/config.h"
+#include "nub/error.h"
 #include "paging/paging.h"
 
 struct nub_memory_map {
@@ -21,6 +27,7 @@ struct nub_memory {
 	struct nub_memory_map snapshot, scratch;
 	struct nub_memory_map files[NUB_MAX_FILE_MAPPINGS];
 	size_t file_count;
+	bool deferred; /* its page tables have entries that count as present though they are not (paging.h) */
 };
 
 /* Map zeroed memory for the snapshot region and scratch (their sizes in the plan's layout are final), and the files.
@@ -42,6 +49,9 @@ bool nub_memory_is_there(const uint8_t *host);
 /* Copy [gpa, gpa + size), with an error instead of a signal. Errors: GPA_UNRESOLVABLE when not all of it is in one region,
  * IO when a file behind it is shorter than it was. */
 int nub_memory_copy(const struct nub_memory *memory, uint64_t gpa, void *bytes, uint64_t size, struct nub_error *err);
+
+/* Store [gpa, gpa + size) in the same way. */
+int nub_memory_store(struct nub_memory *memory, uint64_t gpa, const void *bytes, uint64_t size, struct nub_error *err);
 
 /* Is the page at gpa from a file? */
 bool nub_memory_from_file(const struct nub_memory *memory, uint64_t gpa);

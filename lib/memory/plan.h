@@ -2,9 +2,15 @@
 #ifndef NUB_PLAN_H
 #define NUB_PLAN_H
 
+#include <stddef.h>
+
+#include "abi/nub_abi.h"
 #include "layout/layout.h"
 #include "layout/region.h"
-#include "nub.h"
+#include "nub/config.h"
+#include "nub/error.h"
+#include "nub/image.h"
+#include "nub/region.h"
 #include "paging/paging.h"
 
 struct nub_plan {

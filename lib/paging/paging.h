@@ -7,7 +7,10 @@
 #ifndef NUB_PAGING_H
 #define NUB_PAGING_H
 
-#include "nub.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "nub/error.h"
 
 #define NUB_PTE_PRESENT (UINT64_C(1) << 0)
 #define NUB_PTE_WRITABLE (UINT64_C(1) << 1)
@@ -19,6 +22,10 @@
 #define NUB_PTE_AVAILABLE UINT64_C(0xe00) /* bits 9 to 11: cow when exactly NUB_PTE_COW (R18) */
 #define NUB_PTE_ADDRESS UINT64_C(0x000ffffffffff000)
 #define NUB_PTE_NX (UINT64_C(1) << 63)
+
+/* Of an entry that is not present, and is the host's: it will be when the guest first touches what it maps
+ * (sandbox/memslots.c). The CPU ignores the bit; in the tables of a snapshot or a core it means nothing. */
+#define NUB_PTE_DEFERRED (UINT64_C(1) << 58)
 
 #define NUB_PT_ENTRIES 512
 
@@ -69,6 +76,7 @@ uint64_t nub_pt_entry(const struct nub_pt_builder *builder, uint64_t gpa);
 struct nub_pt_reader {
 	const uint8_t *(*table)(void *context, uint64_t gpa);
 	void *context;
+	bool deferred; /* entries with NUB_PTE_DEFERRED count as present */
 };
 
 /* A reader of a builder's own tables. */
@@ -98,9 +106,10 @@ typedef int (*nub_pt_visitor)(void *context, const struct nub_pt_item *item, str
 int nub_pt_walk(const struct nub_pt_reader *reader, uint64_t root_gpa, uint64_t start, uint64_t end, uint64_t limit,
                 nub_pt_visitor visit, void *context, struct nub_error *err);
 
-/* The same over several roots, in root order. A table that was entered before at the same level, under another root or
- * this one, is reported as shared instead of entered: every table is entered once, so the walk is bounded by the
- * memory that holds the tables. The bounds hold for all spaces together. Also NO_MEMORY. */
+/* The same over several roots, in root order. A table that was entered before at the same level and with the same rights
+ * from above, under another root or this one, is reported as shared instead of entered: every table is entered at most
+ * eight times, so the walk is bounded by the memory that holds the tables. The bounds hold for all spaces together. Also
+ * NO_MEMORY. */
 int nub_pt_walk_spaces(const struct nub_pt_reader *reader, const uint64_t *roots, unsigned root_count, uint64_t start,
                        uint64_t end, uint64_t limit, nub_pt_visitor visit, void *context, struct nub_error *err);
 

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "call/ring.h"
+#include "call/value.h"
 #include "machine/scratch.h"
 #include "sandbox/sandbox.h"
 

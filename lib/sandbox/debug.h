@@ -6,8 +6,11 @@
 #ifndef NUB_DEBUG_H
 #define NUB_DEBUG_H
 
+#include <stdbool.h>
+
 #include "machine/monitor.h"
-#include "nub.h"
+#include "nub/error.h"
+#include "nub/outcome.h"
 
 struct kvm_sregs;
 struct nub_debugger;

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/util.h"
+#include "call/value.h"
 #include "sandbox/sandbox.h"
 
 typedef enum nub_step (*port_handler)(struct nub_sandbox *sandbox, const struct kvm_regs *regs,
@@ -177,6 +178,10 @@ static enum nub_step serve_exception(struct nub_sandbox *sandbox, const struct k
 	(void)regs;
 	if (nub_exception_read(sandbox, &frame, &sregs, err) < 0)
 		return NUB_STEP_FAILED;
+	if (nub_memslots_fault(sandbox, &frame, &sregs, &handled, err) < 0)
+		return NUB_STEP_FAILED;
+	if (handled)
+		return NUB_STEP_GO_ON;
 	if (sandbox->plan.layout.cow == NUB_COW_GUEST) {
 		const enum nub_step step = nub_cow_fault(sandbox, &frame, &sregs, &handled, outcome, err);
 		if (handled || step == NUB_STEP_FAILED)

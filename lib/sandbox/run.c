@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/util.h"
+#include "call/value.h"
 #include "elf/elf_image.h"
 #include "machine/scratch.h"
 #include "sandbox/sandbox.h"

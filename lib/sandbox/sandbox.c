@@ -74,27 +74,18 @@ static int build_memory(struct nub_sandbox *sandbox, const struct nub_image *ima
 	return result;
 }
 
-int nub_sandbox_set_slot(struct nub_sandbox *sandbox, enum nub_slot slot, const struct nub_memory_map *map,
-                         struct nub_error *err)
+bool nub_sandbox_may_have_apic(const struct nub_image_info *guest, const struct nub_layout *layout)
 {
-	const bool guest_copies = sandbox->plan.layout.cow == NUB_COW_GUEST;
-	const bool readonly = slot >= NUB_SLOT_FILES || (slot == NUB_SLOT_SNAPSHOT && guest_copies);
-
-	return nub_vm_set_memory(&sandbox->vm, slot, map->gpa, map->size, map->host, readonly, err);
+	return guest->privilege_level == 3 && NUB_BASE_ADDRESS + layout->snapshot_size <= NUB_LOCAL_APIC_GPA;
 }
 
 int nub_sandbox_build_vm(struct nub_sandbox *sandbox, struct nub_error *err)
 {
-	const struct nub_memory *memory = &sandbox->memory;
 	struct nub_vm *vm = &sandbox->vm;
 
-	if (nub_vm_init(vm, err) < 0 || nub_sandbox_set_slot(sandbox, NUB_SLOT_SNAPSHOT, &memory->snapshot, err) < 0 ||
-	    nub_sandbox_set_slot(sandbox, NUB_SLOT_SCRATCH, &memory->scratch, err) < 0)
-		return -1;
-	for (size_t i = 0; i < memory->file_count; i++)
-		if (nub_sandbox_set_slot(sandbox, NUB_SLOT_FILES + (enum nub_slot)i, &memory->files[i], err) < 0)
-			return -1;
-	if (nub_vcpu_set_cpuid(vm, sandbox->cpuid.entries, sandbox->cpuid.nent, err) < 0)
+	if (nub_vm_init(vm, nub_sandbox_may_have_apic(sandbox->guest, &sandbox->plan.layout), err) < 0 ||
+	    nub_memslots_set(sandbox, err) < 0 ||
+	    nub_vcpu_set_cpuid(vm, sandbox->cpuid.entries, sandbox->cpuid.nent, err) < 0)
 		return -1;
 	return nub_vcpu_set_xcr0(vm, NUB_XCR0, err);
 }
@@ -105,7 +96,7 @@ static int start_vcpu(struct nub_sandbox *sandbox, struct nub_error *err)
 
 	nub_cpu_fill_cpuid(&sandbox->cpuid);
 	if (nub_cpu_check_host(&sandbox->cpuid, err) < 0 || nub_sandbox_build_vm(sandbox, err) < 0 ||
-	    nub_vcpu_get_sregs(&sandbox->vm, &sregs, err) < 0)
+	    nub_memslots_hide(sandbox, err) < 0 || nub_vcpu_get_sregs(&sandbox->vm, &sregs, err) < 0)
 		return -1;
 	nub_cpu_set_sregs(&sregs, &sandbox->cpu_tables, sandbox->guest->privilege_level);
 	return nub_vcpu_set_sregs(&sandbox->vm, &sregs, err);

@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <time.h>
 
-#include "call/value.h"
+#include "base/buffer.h"
 #include "machine/cpu.h"
 #include "machine/kvm.h"
 #include "machine/monitor.h"
@@ -52,6 +52,13 @@ struct nub_watch {
 	uint64_t last_trace_ns; /* time of the last trace record */
 };
 
+/* The part of a large heap that has no memslot yet: whole 2 MiB, of one region. */
+struct nub_deferred {
+	uint64_t gva, gpa, size; /* size 0: nothing */
+	unsigned slots;          /* that were made for what was part of it */
+	bool tail;               /* there is a slot for what lies behind it */
+};
+
 struct nub_sandbox {
 	const struct nub_image_info *guest;  /* what runs here; borrowed from the image or the snapshot */
 	const struct nub_snapshot *snapshot; /* where its memory came from; NULL for an ELF file */
@@ -75,6 +82,7 @@ struct nub_sandbox {
 	volatile sig_atomic_t interrupt;
 	volatile sig_atomic_t stop; /* set by nub_sandbox_stop: the run is to end */
 	bool restored_answer;       /* the checkpoint that it stands at is to return 1 */
+	struct nub_deferred deferred;
 	struct nub_dirty dirty;
 	uint64_t random_state; /* of the generator behind config.seed */
 	struct nub_deadline deadline;
@@ -95,17 +103,24 @@ enum nub_step {
 	NUB_STEP_STOP = 1, /* *outcome is filled */
 };
 
-/* Slots of memory: 0 the snapshot region, 1 scratch, 2 and up the mapped files. */
-enum nub_slot { NUB_SLOT_SNAPSHOT, NUB_SLOT_SCRATCH, NUB_SLOT_FILES };
+/* Slots of memory: the snapshot region, scratch, the mapped files; and where a part of the snapshot region is deferred,
+ * what lies behind that part, and what it became. */
+enum nub_slot {
+	NUB_SLOT_SNAPSHOT,
+	NUB_SLOT_SCRATCH,
+	NUB_SLOT_FILES,
+	NUB_SLOT_TAIL = NUB_SLOT_FILES + NUB_MAX_FILE_MAPPINGS,
+	NUB_SLOT_GROWTH,
+	NUB_SLOT_MAX_GROWTH = 16,
+};
 
 /* ---- sandbox.c: what making and restoring share ---- */
 
 /* Rings, CPU tables, monitor and metadata into zeroed scratch, with a seed for this life of the guest. */
 int nub_sandbox_fill_scratch(struct nub_sandbox *sandbox, struct nub_error *err);
 
-/* Back a slot with a mapping of the sandbox's memory. The snapshot region is read-only where the guest copies pages. */
-int nub_sandbox_set_slot(struct nub_sandbox *sandbox, enum nub_slot slot, const struct nub_memory_map *map,
-                         struct nub_error *err);
+/* May its VM have a local APIC (machine/kvm.h)? Mapped files and scratch lie above it. */
+bool nub_sandbox_may_have_apic(const struct nub_image_info *guest, const struct nub_layout *layout);
 
 /* VM, slots, CPUID, XCR0. The special registers are the caller's to set. */
 int nub_sandbox_build_vm(struct nub_sandbox *sandbox, struct nub_error *err);
@@ -153,6 +168,21 @@ enum nub_step nub_cow_fault(struct nub_sandbox *sandbox, const struct nub_except
                             const struct kvm_sregs *sregs, bool *handled, struct nub_outcome *outcome,
                             struct nub_error *err);
 
+/* ---- memslots.c: what the VM shows of the memory, and memory that waits for its first touch ---- */
+
+/* For all of the sandbox's memory, into a VM that has none. */
+int nub_memslots_set(struct nub_sandbox *sandbox, struct nub_error *err);
+int nub_memslots_drop(struct nub_sandbox *sandbox, struct nub_error *err);
+int nub_memslots_set_scratch(struct nub_sandbox *sandbox, struct nub_error *err);
+int nub_memslots_drop_scratch(struct nub_sandbox *sandbox, struct nub_error *err);
+
+/* Take what waits out of the page tables in use. To be called before the guest runs on tables that were written anew. */
+int nub_memslots_hide(struct nub_sandbox *sandbox, struct nub_error *err);
+
+/* The guest faulted. When it touched what waits, it gets it: *handled is true then. */
+int nub_memslots_fault(struct nub_sandbox *sandbox, const struct nub_exception_frame *frame,
+                       const struct kvm_sregs *sregs, bool *handled, struct nub_error *err);
+
 /* ---- crash.c: what went wrong in the guest ---- */
 
 /* The frame that the monitor left, and the special registers; then the crash that follows, or that of an exit that ends
@@ -167,7 +197,7 @@ void nub_crash_exit(struct nub_sandbox *sandbox, enum nub_crash_kind kind, struc
 void nub_crash_abort(struct nub_sandbox *sandbox, struct nub_outcome *outcome);
 void nub_crash_abi(struct nub_sandbox *sandbox, const struct nub_error *reason, struct nub_outcome *outcome);
 
-/* ---- core_sandbox.c: a sandbox that stands still ---- */
+/* ---- stop.c: a sandbox that stands still ---- */
 
 /* The run was interrupted: call config.ops.stopped, then GO_ON. */
 enum nub_step nub_sandbox_serve_interrupt(struct nub_sandbox *sandbox, struct nub_error *err);

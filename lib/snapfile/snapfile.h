@@ -16,13 +16,17 @@
 #define NUB_SNAPFILE_H
 
 #include <linux/kvm.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-#include "call/value.h"
+#include "base/buffer.h"
 #include "layout/layout.h"
 #include "machine/cpu.h"
-#include "nub.h"
+#include "nub/error.h"
+#include "nub/region.h"
+#include "nub/value.h"
 
-#define NUB_SNAPSHOT_MAGIC "nubsnap\n"
 #define NUB_SNAPSHOT_VERSION 1
 #define NUB_SNAPSHOT_HEADER_SIZE 256u
 

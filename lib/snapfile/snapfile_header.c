@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/util.h"
+#include "nub/snapshot.h"
 #include "snapfile/snapfile_parts.h"
 
 /* The oldest version whose readers can read what is written here. */

@@ -8,8 +8,13 @@
 #ifndef NUB_DIRTY_H
 #define NUB_DIRTY_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "memory/memory.h"
-#include "nub.h"
+#include "nub/error.h"
+#include "nub/snapshot.h"
 
 struct nub_snapshot;
 

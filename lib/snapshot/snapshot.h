@@ -2,23 +2,27 @@
 #ifndef NUB_SNAPSHOT_H
 #define NUB_SNAPSHOT_H
 
+#include <stdint.h>
 #include <sys/stat.h>
 
-#include "nub.h"
+#include "nub/error.h"
+#include "nub/image.h"
+#include "nub/snapshot.h"
 #include "snapfile/snapfile.h"
-
-#define NUB_SNAPSHOT_MAX_FEATURES 64u
 
 struct nub_snapshot {
 	char *name;
 	struct nub_snapshot_meta meta;
 	struct nub_image_info guest; /* what sandboxes and the command see of meta */
 	struct nub_snapshot_info info;
-	const char *features[NUB_SNAPSHOT_MAX_FEATURES]; /* static names */
 	int fd;                    /* a copy of the caller's, or a memfd with what came through a pipe */
 	struct stat status;        /* of fd when it was opened */
 	struct nub_snapshot *base; /* owned; NULL without layers */
 };
+
+/* All of [offset, offset + size) of its own file; one that ends before is shorter than its header says. */
+int nub_snapshot_read_file(const struct nub_snapshot *snapshot, uint64_t offset, void *bytes, uint64_t size,
+                           struct nub_error *err);
 
 /* Map [gpa, gpa + size) of the image at `at`, private, over zeroed memory that is reserved there: layer by layer, the
  * base first. What lies beyond a base's image, and is in no layer, stays zero. */

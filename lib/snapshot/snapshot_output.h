@@ -4,9 +4,12 @@
 #ifndef NUB_SNAPSHOT_OUTPUT_H
 #define NUB_SNAPSHOT_OUTPUT_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
-#include "nub.h"
+#include "nub/error.h"
+#include "nub/snapshot.h"
 #include "snapfile/snapfile.h"
 
 struct nub_snapshot_output {

@@ -75,7 +75,7 @@ static int make_map(struct page_map *map, const struct nub_snapshot *snapshot, s
 {
 	const struct nub_snapshot_meta *meta = &snapshot->meta;
 	const uint64_t size = meta->layout.page_table_size;
-	const struct nub_pt_reader reader = { read_table, map };
+	const struct nub_pt_reader reader = { .table = read_table, .context = map };
 
 	*map = (struct page_map){ .snapshot = snapshot };
 	if (size > MAX_TABLES)

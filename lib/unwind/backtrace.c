@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "nub/backtrace.h"
 #include "unwind/cfi.h"
 
 /* A frame larger than this is no frame. */

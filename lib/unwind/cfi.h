@@ -7,7 +7,11 @@
 #ifndef NUB_CFI_H
 #define NUB_CFI_H
 
-#include "nub.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "nub/image.h"
 
 /* DWARF's numbers of the registers (System V psABI, table 3.36). */
 enum {

@@ -2,7 +2,7 @@
 #ifndef NUB_CFI_PARTS_H
 #define NUB_CFI_PARTS_H
 
-#include "call/cursor.h"
+#include "base/cursor.h"
 #include "unwind/cfi.h"
 
 /* A CIE: what several entries have in common. */

@@ -56,7 +56,8 @@ build_and_run() { # ELF-TYPE COMPILER SOURCE [FLAG...]
 	local file
 	for file in bin/nubrun lib/nub/libnubguest.a lib/nub/nub.ld include/nub-guest/nub_guest.h \
 		include/nub-guest/abi/nub_abi.h lib/pkgconfig/nub-guest.pc share/man/man1/nubrun.1 share/man/man7/nub-guest.7 \
-		share/bash-completion/completions/nubrun; do
+		share/bash-completion/completions/nubrun lib/libnub.a lib/pkgconfig/nub.pc include/nub/nub.h \
+		include/nub/abi/nub_abi.h include/nub/nub/error.h include/nub/nub/sandbox.h; do
 		[ -s "$DEST/usr/$file" ] || { echo "missing: $file" && false; }
 	done
 	[ -x "$DEST/usr/bin/nubrun" ]
@@ -98,6 +99,46 @@ build_and_run() { # ELF-TYPE COMPILER SOURCE [FLAG...]
 	needs_kvm
 	build_and_run DYN g++ hello.cc -fPIE -static-pie
 	build_and_run DYN clang++ hello.cc -fPIE -static-pie
+}
+
+# A program that embeds the library, built with the installed files alone.
+@test "install: a program of the library's, gcc and clang" {
+	needs_kvm
+	local compiler
+	cd "$BATS_TEST_TMPDIR"
+	cat >runner.c <<-'END'
+		#include <nub.h>
+		#include <stdio.h>
+
+		int main(int argc, char **argv)
+		{
+			static char bytes[1 << 20];
+			struct nub_error err = { 0 };
+			struct nub_config config = nub_config_default();
+			const struct nub_value args[] = { { .type = NUB_TYPE_I64, .i64 = 2 }, { .type = NUB_TYPE_I64, .i64 = 40 } };
+			struct nub_outcome outcome;
+			FILE *file = argc > 1 ? fopen(argv[1], "rb") : NULL;
+			size_t size = file ? fread(bytes, 1, sizeof(bytes), file) : 0;
+			struct nub_image *image = nub_image_parse(bytes, size, "guest", &err);
+			struct nub_sandbox *sandbox = image ? nub_sandbox_create(&config, image, &err) : NULL;
+
+			if (!sandbox || nub_sandbox_call(sandbox, "add", args, 2, &outcome, &err) < 0)
+				return fprintf(stderr, "%s\n", err.message), 1;
+			printf("%d %d\n", outcome.kind == NUB_OUTCOME_RETURNED, (int)outcome.result.i64);
+			nub_sandbox_free(sandbox);
+			nub_image_free(image);
+			return 0;
+		}
+	END
+	for compiler in gcc clang; do
+		# shellcheck disable=SC2046 # the flags are words
+		"$compiler" -std=c17 -Wall -Wextra -Werror runner.c $(PKG_CONFIG_PATH=$DEST/usr/lib/pkgconfig pkg-config \
+			--define-variable=prefix="$DEST/usr" --cflags --libs nub) -o runner
+		run ./runner "$ROOT/build/guests/calc.elf"
+		echo "$output"
+		[ "$status" -eq 0 ]
+		[ "$output" = "1 42" ]
+	done
 }
 
 # The first line of README.md's shell blocks that begins so, with the lines that continue it.

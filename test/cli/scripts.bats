@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
-# What a newcomer types: scripts/quickstart, from anywhere, twice, where something is missing; and how scripts/check counts.
-# But for the first two, the scripts run in a tree of their own, on a PATH where make, apt-get and others are stand-ins.
+# What a newcomer types: scripts/quickstart, from anywhere, twice, where something is missing; how scripts/check counts; what
+# scripts/check-rooms refuses. But for the first two, the scripts run in a tree of their own, on a PATH where make, apt-get
+# and others are stand-ins.
 
 setup_file() {
 	export ROOT=${ROOT:-$(cd "$BATS_TEST_DIRNAME/../.." && pwd)}
@@ -240,4 +241,64 @@ check_tree() { # UNIT-TAP BATS-TAP [FUZZ-STATUS]
 	echo "$output"
 	[ "$status" -eq 1 ]
 	[[ ${lines[0]} == "FAIL  /dev/kvm can be opened" ]]
+}
+
+# A library of two rooms, `left` and `right`, in this order, with these files too.
+rooms_tree() { # [FILE TEXT]...
+	local file
+	mkdir -p "$TREE"/{nubrun,lib/left,lib/right,objects/left,objects/right}
+	cp -r "$ROOT/scripts" "$TREE"
+	printf '%s\n' '| room | what is in it |' '| --- | --- |' '| `left` | a |' '| `right` | b |' '' >"$TREE/README.md"
+	echo 'int nub_right(void);' >"$TREE/lib/nub.h"
+	echo 'int nub_near(void);' >"$TREE/lib/right/near.h"
+	printf '#include "nub.h"\n#include "right/near.h"\nint nub_right(void) { return 1; }\n' >"$TREE/lib/right/r.c"
+	while (($#)); do
+		printf %b "$2" >"$TREE/$1"
+		shift 2
+	done
+	for file in "$TREE"/lib/*/*.c; do
+		gcc -I"$TREE/lib" -c "$file" -o "$TREE/objects/${file#"$TREE/lib/"}.o"
+	done
+	run "$TREE/scripts/check-rooms" "$TREE/objects"
+	echo "$output"
+}
+
+@test "check-rooms: is content with rooms in order" {
+	rooms_tree lib/left/l.c '#include "nub.h"\nint nub_left(void) { return 1; }\n' nubrun/main.c '#include "nub.h"\n'
+	[ "$status" -eq 0 ]
+	[ "$output" = "the 2 rooms of lib/ stand in order" ]
+}
+
+@test "check-rooms: an include of a later room" {
+	rooms_tree lib/left/l.c '#include "right/near.h"\n'
+	[ "$status" -eq 1 ]
+	[ "$output" = 'lib/left/l.c includes "right/near.h", but right comes after left' ]
+}
+
+@test "check-rooms: a call into a later room, which no include tells" {
+	rooms_tree lib/left/l.c '#include "nub.h"\nint nub_left(void);\nint nub_left(void) { return nub_right(); }\n'
+	[ "$status" -eq 1 ]
+	[ "$output" = 'lib/left/l.c uses nub_right of lib/right/r.c, but right comes after left' ]
+}
+
+@test "check-rooms: an include that names no room, and one of the command's that passes nub.h by" {
+	rooms_tree lib/right/s.c '#include "near.h"\n' nubrun/main.c '#include "right/near.h"\n'
+	[ "$status" -eq 1 ]
+	[ "${lines[0]}" = 'lib/right/s.c includes "near.h", which names no room' ]
+	[ "${lines[1]}" = 'nubrun/main.c includes "right/near.h": nub.h is the way in' ]
+}
+
+@test "check-rooms: two files of one name, a folder that the README lacks, and nothing to look at" {
+	mkdir -p "$TREE/lib/other"
+	rooms_tree lib/left/r.c 'int nub_left;\n'
+	[ "$status" -eq 1 ]
+	[ "${lines[0]}" = "other is either a folder of lib/ or in README.md's table of rooms, not both" ]
+	[ "${lines[1]}" = 'r.c is the name of two files in lib/' ]
+	rm -r "$TREE/lib/other" "$TREE/lib/left/r.c" "$TREE/objects/right/r.c.o"
+	run "$TREE/scripts/check-rooms" "$TREE/objects"
+	[ "$status" -ne 0 ]
+	[[ $output == *right/r.c.o* ]]
+	run "$TREE/scripts/check-rooms" "$TREE/none"
+	[ "$status" -eq 1 ]
+	[[ $output == *"nothing to check" ]]
 }

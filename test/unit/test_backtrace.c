@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "cfi_sample.h"
+#include "nub/backtrace.h"
 #include "unwind/cfi.h"
 
 #define STACK UINT64_C(0x600000001000)

@@ -1,6 +1,8 @@
 /* The rings between host and guest: last in, first out, and no trust in what the guest may have written (R9). */
 #include "unit.h"
 
+#include <stdbool.h>
+
 #include "call/ring.h"
 
 #define SIZE 64

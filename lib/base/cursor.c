@@ -1,5 +1,5 @@
 /* The reader's bounds checks and sticky error, and the writer's. */
-#include "call/cursor.h"
+#include "base/cursor.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -11,8 +11,12 @@
 #ifndef NUB_CURSOR_H
 #define NUB_CURSOR_H
 
-#include "call/value.h"
-#include "nub.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "nub/error.h"
 
 struct nub_cursor {
 	const uint8_t *bytes;     /* borrowed */

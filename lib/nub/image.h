@@ -1,0 +1,54 @@
+/* Guest images: an ELF file, checked and decoded. Pure: no file descriptor, no KVM.
+ *
+ *     struct nub_image *image = nub_image_parse(bytes, size, "hello.elf", &err);
+ *     printf("enters at %#" PRIx64 "\n", nub_image_info(image)->entry);
+ *     nub_image_free(image);
+ *
+ * The image borrows the file's bytes, and owns all that it gives out. It outlives the sandboxes that are made of it.
+ */
+#ifndef NUB_NUB_IMAGE_H
+#define NUB_NUB_IMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "nub/error.h"
+#include "nub/region.h"
+#include "nub/value.h"
+
+struct nub_image;
+
+struct nub_image_segment {
+	uint64_t gva;   /* relocated, page-aligned */
+	uint64_t size;  /* a multiple of the page size */
+	unsigned flags; /* enum nub_region_flags */
+};
+
+struct nub_image_info {
+	const char *name; /* as given to nub_image_parse */
+	bool relocatable; /* ET_DYN */
+	uint32_t abi_version;
+	unsigned privilege_level; /* 0 or 3 */
+	uint64_t image_base;
+	uint64_t image_size; /* from image_base to the end of the last segment, rounded to pages */
+	uint64_t entry;      /* gva */
+	const struct nub_image_segment *segments;
+	size_t segment_count;
+	const struct nub_function *functions; /* sorted by name */
+	size_t function_count;
+	const uint8_t *build_id; /* NULL when there is none */
+	size_t build_id_size;
+};
+
+/* Check and decode the ELF file in bytes[0..size). `bytes` is borrowed until nub_image_free; `name` is copied and only
+ * used in messages. Errors: ELF_*, NO_MEMORY. W+X segments are refused at nub_sandbox_create, not here. */
+struct nub_image *nub_image_parse(const void *bytes, size_t size, const char *name, struct nub_error *err);
+void nub_image_free(struct nub_image *image);
+const struct nub_image_info *nub_image_info(const struct nub_image *image);
+
+/* The function or object symbol that contains gva: its name (owned by the image) and gva's offset in it. NULL when the
+ * image has no symbol there. */
+const char *nub_image_symbol(const struct nub_image *image, uint64_t gva, uint64_t *offset);
+
+#endif

@@ -1,0 +1,53 @@
+/* A sandbox that stands still: asking for it, telling the embedder, its registers. */
+#include <string.h>
+
+#include "sandbox/sandbox.h"
+
+void nub_sandbox_interrupt(struct nub_sandbox *sandbox)
+{
+	sandbox->interrupt = 1;
+	sandbox->vm.run->immediate_exit = 1;
+}
+
+void nub_sandbox_stop(struct nub_sandbox *sandbox)
+{
+	sandbox->stop = 1;
+	sandbox->vm.run->immediate_exit = 1;
+	if (sandbox->debugger)
+		sandbox->debugger->hooks->wake(sandbox->debugger);
+}
+
+enum nub_step nub_sandbox_serve_interrupt(struct nub_sandbox *sandbox, struct nub_error *err)
+{
+	const struct nub_host_ops *ops = &sandbox->config.ops;
+
+	sandbox->interrupt = 0;
+	sandbox->vm.run->immediate_exit = 0;
+	if (!ops->stopped)
+		return NUB_STEP_GO_ON;
+	/* Also puts the registers behind an `out` that is under way. */
+	if (nub_vcpu_complete_io(&sandbox->vm, err) < 0)
+		return NUB_STEP_FAILED;
+	return ops->stopped(ops->context, sandbox, NULL, err) < 0 ? NUB_STEP_FAILED : NUB_STEP_GO_ON;
+}
+
+int nub_sandbox_tell_stop(struct nub_sandbox *sandbox, const struct nub_outcome *outcome, struct nub_error *err)
+{
+	const struct nub_host_ops *ops = &sandbox->config.ops;
+	const bool ended = outcome->kind == NUB_OUTCOME_TIMED_OUT || outcome->kind == NUB_OUTCOME_INTERRUPTED;
+
+	if (!ops->stopped || (outcome->kind != NUB_OUTCOME_CRASHED && !ended))
+		return 0;
+	if (ended && nub_vcpu_complete_io(&sandbox->vm, err) < 0)
+		return -1;
+	return ops->stopped(ops->context, sandbox, outcome, err);
+}
+
+void nub_sandbox_registers(const struct nub_sandbox *sandbox, const struct nub_outcome *outcome,
+                           struct nub_registers *regs)
+{
+	if (outcome && outcome->kind == NUB_OUTCOME_CRASHED)
+		*regs = outcome->crash.regs;
+	else
+		memcpy(regs, nub_vcpu_regs(&sandbox->vm), sizeof(*regs));
+}
