@@ -18,7 +18,7 @@ struct nub_evidence {
 	/* The caller's: */
 	const char *file, *folder; /* where cores go; NULL: nowhere */
 	bool quiet;
-	const struct nub_image *image;     /* NULL for a restored guest: then it is looked for */
+	const struct nub_image *image;     /* NULL when it has no symbols here: then they are looked for */
 	const struct nub_image_info *info; /* what the guest is */
 	const char *guest_path;            /* may be NULL */
 	const char *snapshot_path;         /* of a restored guest's; NULL where that has none */

@@ -43,25 +43,28 @@ static int read_to_end(int fd, const char *path, uint64_t limit, enum nub_error_
 	}
 }
 
-int nub_file_read(const char *path, uint64_t limit, enum nub_error_kind too_big, uint8_t **bytes, size_t *size,
+int nub_file_open(const char *path, uint64_t limit, enum nub_error_kind too_big, int *fd, struct stat *st,
                   struct nub_error *err)
 {
-	NUB_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	struct stat st;
-	size_t capacity = 64 << 10;
-
-	*bytes = NULL;
-	*size = 0;
-	if (fd < 0 || fstat(fd, &st) != 0) {
+	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (*fd < 0 || fstat(*fd, st) != 0) {
 		nub_refuse_errno(err, "%s", path);
+		nub_close_fd(fd);
 		return nub_advise(err, err->sys_errno == EACCES ? "it must be readable by this user"
 		                                                : "check the file's name");
 	}
-	if (S_ISREG(st.st_mode)) {
-		if ((uint64_t)st.st_size > limit)
-			return refuse_too_big(path, limit, too_big, err);
-		capacity = (size_t)st.st_size + 1;
-	}
+	if (!S_ISREG(st->st_mode) || (uint64_t)st->st_size <= limit)
+		return 0;
+	nub_close_fd(fd);
+	return refuse_too_big(path, limit, too_big, err);
+}
+
+int nub_file_read_open(int fd, const struct stat *st, const char *path, uint64_t limit, enum nub_error_kind too_big,
+                       uint8_t **bytes, size_t *size, struct nub_error *err)
+{
+	const size_t capacity = S_ISREG(st->st_mode) ? (size_t)st->st_size + 1 : 64 << 10;
+
+	*size = 0;
 	*bytes = malloc(capacity);
 	if (*bytes == NULL)
 		return nub_refuse_errno(err, "%s", path);
@@ -70,4 +73,17 @@ int nub_file_read(const char *path, uint64_t limit, enum nub_error_kind too_big,
 	free(*bytes);
 	*bytes = NULL;
 	return -1;
+}
+
+int nub_file_read(const char *path, uint64_t limit, enum nub_error_kind too_big, uint8_t **bytes, size_t *size,
+                  struct nub_error *err)
+{
+	NUB_AUTO_CLOSE int fd = -1;
+	struct stat st;
+
+	*bytes = NULL;
+	*size = 0;
+	if (nub_file_open(path, limit, too_big, &fd, &st, err) != 0)
+		return -1;
+	return nub_file_read_open(fd, &st, path, limit, too_big, bytes, size, err);
 }

@@ -10,10 +10,6 @@
 
 #include "fail.h"
 #include "file.h"
-#include "snapshot_file.h"
-
-/* Guests are copied into memory; files of this size are something else, or were meant for --map. */
-#define GUEST_FILE_LIMIT (UINT64_C(1) << 31)
 
 int nub_option_init_data(const struct nub_option *option, const char *value, void *field, struct nub_error *err)
 {
@@ -69,25 +65,6 @@ const char *nub_guest_options_given(const struct nub_guest_options *options)
 		if (all[i].given)
 			return all[i].name;
 	return NULL;
-}
-
-static int load_image(struct nub_guest *guest, const char *path, struct nub_error *err)
-{
-	size_t size;
-	struct stat st;
-
-	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
-		nub_refuse(err, NUB_E_ELF_MAGIC, "%s: is a folder, not an ELF file", path);
-		return nub_advise(err, "name a guest that was built with guests/rt, such as hello.elf");
-	}
-	if (nub_file_read(path, GUEST_FILE_LIMIT, NUB_E_ELF_SIZE, &guest->file, &size, err) != 0)
-		return -1;
-	guest->image = nub_image_parse(guest->file, size, path, err);
-	if (guest->image != NULL)
-		return 0;
-	return err->kind == NUB_E_ELF_MAGIC && nub_is_snapshot(path)
-	           ? nub_advise(err, "it is a snapshot: nubrun restore goes on from it")
-	           : -1;
 }
 
 static int load_init_data(struct nub_guest *guest, const struct nub_guest_options *options, struct nub_error *err)
@@ -161,7 +138,7 @@ int nub_guest_load(struct nub_guest *guest, const struct nub_guest_options *opti
 	config->executable_heap = options->executable_heap;
 	if (options->cow != 0)
 		config->cow = (enum nub_cow)(options->cow - 1);
-	if (load_image(guest, path, err) != 0 || load_init_data(guest, options, err) != 0)
+	if (nub_guest_file_load(&guest->file, path, err) != 0 || load_init_data(guest, options, err) != 0)
 		return -1;
 	return open_maps(guest, options, err);
 }
@@ -171,9 +148,8 @@ void nub_guest_release(struct nub_guest *guest)
 	for (size_t i = 0; i < guest->config.map_count; i++)
 		if (guest->maps[i].fd >= 0)
 			close(guest->maps[i].fd);
-	nub_image_free(guest->image);
+	nub_guest_file_release(&guest->file);
 	free(guest->init_data);
-	free(guest->file);
 }
 
 void nub_guest_options_release(struct nub_guest_options *options)

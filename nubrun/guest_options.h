@@ -8,6 +8,7 @@
 #ifndef NUBRUN_GUEST_OPTIONS_H
 #define NUBRUN_GUEST_OPTIONS_H
 
+#include "guest_file.h"
 #include "nub.h"
 #include "options.h"
 #include "parse.h"
@@ -57,8 +58,7 @@ int nub_option_cow(const struct nub_option *option, const char *value, void *fie
 	}
 
 struct nub_guest {
-	uint8_t *file;
-	struct nub_image *image;
+	struct nub_guest_file file;
 	uint8_t *init_data;
 	struct nub_file_map maps[NUB_MAX_FILE_MAPPINGS];
 	struct nub_config config; /* borrows from the above and from the options */

@@ -100,7 +100,7 @@ static int describe(const struct nub_inspect_options *options, struct nub_guest 
 
 	if (nub_guest_load(guest, &options->guest, path, err) != 0)
 		return -1;
-	NUB_AUTO_FREE struct nub_region *regions = nub_plan_regions(&guest->config, guest->image, &count, err);
+	NUB_AUTO_FREE struct nub_region *regions = nub_plan_regions(&guest->config, guest->file.image, &count, err);
 	if (regions == NULL)
 		return -1;
 	if (options->svg != NULL) {
@@ -111,11 +111,11 @@ static int describe(const struct nub_inspect_options *options, struct nub_guest 
 			return 0;
 	}
 	if (options->json)
-		return nub_print_json(nub_json_image(path, guest->image, regions, count), err);
+		return nub_print_json(nub_json_image(path, guest->file.image, regions, count), err);
 	if (options->map)
 		nub_memory_map_draw(stdout, regions, count, nub_wants_colour(STDOUT_FILENO));
 	else
-		print_text(path, nub_image_info(guest->image), regions, count);
+		print_text(path, nub_image_info(guest->file.image), regions, count);
 	return nub_print_end(err);
 }
 

@@ -35,7 +35,7 @@ int nub_session_open_guest(struct nub_session *session, const char *path, struct
 {
 	int failed = nub_guest_load(&session->guest, &session->options.guest, path, err);
 
-	session->info = session->guest.image != NULL ? nub_image_info(session->guest.image) : NULL;
+	session->info = session->guest.file.image != NULL ? nub_image_info(session->guest.file.image) : NULL;
 	session->guest_file = session->info != NULL ? realpath(path, NULL) : NULL;
 	session->report->guest = nub_json_guest(path, session->info);
 	return failed;
@@ -119,7 +119,9 @@ static int prepare_evidence(struct nub_session *session, struct nub_error *err)
 	evidence->file = options->core;
 	evidence->folder = options->core_dir;
 	evidence->quiet = options->quiet;
-	evidence->image = session->guest.image;
+	/* Of a file that was read in part, the symbols are looked for as a restored guest's are. */
+	if (session->guest.file.image != NULL && !nub_image_is_partial(session->guest.file.image))
+		evidence->image = session->guest.file.image;
 	evidence->info = session->info;
 	evidence->guest_path = session->snapshot != NULL ? session->program : session->info->name;
 	return nub_evidence_check(evidence, err);
@@ -201,7 +203,7 @@ static int create(struct nub_session *session, struct nub_error *err)
 	nub_trace_file_phase(session->trace, "load", report->start_ns, start);
 	session->sandbox = session->snapshot != NULL
 	                       ? nub_sandbox_restore(&session->guest.config, session->snapshot, err)
-	                       : nub_sandbox_create(&session->guest.config, session->guest.image, err);
+	                       : nub_sandbox_create(&session->guest.config, session->guest.file.image, err);
 	report->create_ns = nub_now_ns() - start;
 	nub_trace_file_phase(session->trace, "create", start, start + report->create_ns);
 	session->io.sandbox = session->sandbox;

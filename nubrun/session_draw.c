@@ -19,7 +19,7 @@ int nub_session_draw(struct nub_session *session, const struct nub_outcome *outc
 	NUB_AUTO_FREE struct nub_region *regions =
 	    session->snapshot != NULL
 		? nub_snapshot_regions(session->snapshot, &picture.region_count, err)
-		: nub_plan_regions(&session->guest.config, session->guest.image, &picture.region_count, err);
+		: nub_plan_regions(&session->guest.config, session->guest.file.image, &picture.region_count, err);
 	if (regions == NULL)
 		return -1;
 	picture.regions = regions;
