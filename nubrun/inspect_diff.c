@@ -13,24 +13,41 @@
 #include "symbols.h"
 #include "text.h"
 
+/* "1 page", "2 pages" */
+static void print_pages(uint64_t count)
+{
+	printf("%" PRIu64 " page%s", count, count == 1 ? "" : "s");
+}
+
 static void print_part(const struct nub_diff_part *part)
 {
 	const char *name = part->region != NULL ? nub_region_words(part->region->type) : "elsewhere";
 
-	printf("\n%s%s%s: %" PRIu64 " pages, %" PRIu64 " bytes", name, part->region != NULL ? " " : "",
-	       part->region != NULL ? nub_flags_short(part->region->flags) : "", part->pages, part->bytes);
-	if (part->only_first != 0)
-		printf("; %" PRIu64 " pages only in the first", part->only_first);
-	if (part->only_second != 0)
-		printf("; %" PRIu64 " pages only in the second", part->only_second);
+	printf("\n%s%s%s: ", name, part->region != NULL ? " " : "",
+	       part->region != NULL ? nub_flags_short(part->region->flags) : "");
+	print_pages(part->pages);
+	printf(", %" PRIu64 " byte%s", part->bytes, part->bytes == 1 ? "" : "s");
+	if (part->only_first != 0) {
+		printf("; ");
+		print_pages(part->only_first);
+		printf(" only in the first");
+	}
+	if (part->only_second != 0) {
+		printf("; ");
+		print_pages(part->only_second);
+		printf(" only in the second");
+	}
 	printf("\n");
+	/* In columns. */
 	for (size_t i = 0; i < part->range_count; i++)
-		printf("  0x%016" PRIx64 "  %6" PRIu64 " pages  %8" PRIu64 " bytes\n", part->ranges[i].gva,
-		       part->ranges[i].pages, part->ranges[i].bytes);
+		printf("  0x%016" PRIx64 "  %6" PRIu64 " page%s  %8" PRIu64 " byte%s\n", part->ranges[i].gva,
+		       part->ranges[i].pages, part->ranges[i].pages == 1 ? " " : "s", part->ranges[i].bytes,
+		       part->ranges[i].bytes == 1 ? "" : "s");
 	for (size_t i = 0; i < part->symbol_count; i++) {
 		/* Names come from the file, which may hold anything. */
 		NUB_AUTO_FREE char *clean = nub_text_printable(part->symbols[i].name, strlen(part->symbols[i].name));
-		printf("  %s: %" PRIu64 " bytes\n", clean != NULL ? clean : "?", part->symbols[i].bytes);
+		printf("  %s: %" PRIu64 " byte%s\n", clean != NULL ? clean : "?", part->symbols[i].bytes,
+		       part->symbols[i].bytes == 1 ? "" : "s");
 	}
 }
 
@@ -39,7 +56,8 @@ static int print_diff(const struct nub_diff *diff, struct nub_error *err)
 	if (diff->pages == 0)
 		printf("no page differs\n");
 	else
-		printf("%" PRIu64 " pages differ, in %" PRIu64 " bytes\n", diff->pages, diff->bytes);
+		printf("%" PRIu64 " page%s, in %" PRIu64 " byte%s\n", diff->pages,
+		       diff->pages == 1 ? " differs" : "s differ", diff->bytes, diff->bytes == 1 ? "" : "s");
 	for (size_t i = 0; i < diff->part_count; i++)
 		if (diff->parts[i].pages != 0)
 			print_part(&diff->parts[i]);

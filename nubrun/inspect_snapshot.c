@@ -125,7 +125,7 @@ static int describe(const struct nub_inspect_options *options, const struct nub_
 
 	if (stored == NULL)
 		return nub_refuse_errno(err, "%s", path);
-	if ((options->verify && nub_snapshot_verify(snapshot, err) != 0) ||
+	if ((options->verify && nub_snapshot_file_verify(snapshot, false, err) != 0) ||
 	    nub_snapshot_stored(snapshot, stored, err) != 0)
 		return -1;
 	if (options->svg != NULL) {

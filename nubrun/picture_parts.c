@@ -4,7 +4,6 @@
 #include <inttypes.h>
 
 #include "crash_text.h"
-#include "layout/layout.h"
 #include "memory_map.h"
 
 static const struct nub_svg_font name_font = { .size = 13, .colour = NUB_PICTURE_INK, .bold = true };
@@ -16,26 +15,15 @@ static const struct nub_svg_font box_font = {
 
 static const char *scratch_name(const struct nub_picture *picture, const struct nub_block *block, const char **note)
 {
-	const uint64_t page =
-	    block->size == NUB_PAGE_SIZE ? (NUB_SCRATCH_TOP_GVA + 1 - block->start) / NUB_PAGE_SIZE : 0;
+	const char *page = block->size == NUB_PAGE_SIZE ? nub_scratch_page_name(block->start) : NULL;
 
-	if (block->flags & NUB_REGION_EXECUTE)
-		return *note = "the host's: catches faults", "monitor";
-	if (!picture->walked)
-		return block->flags != 0 ? (*note = "messages to and from the host", "rings")
-		                         : (*note = "the host's, with free pages", "monitor, CPU tables");
-	switch (page) {
-	case NUB_SCRATCH_PAGE_METADATA:
-		return *note = "the host's: bookkeeping, a fault's stack", "metadata";
-	case NUB_SCRATCH_PAGE_FAULT_STACK:
-		return *note = "the host's", "page-fault stack";
-	case NUB_SCRATCH_PAGE_DOUBLE_FAULT_STACK:
-		return *note = "the host's", "double-fault stack";
-	case NUB_SCRATCH_PAGE_CPU_TABLES:
-		return *note = "the host's: GDT, IDT, TSS", "CPU tables";
-	default:
+	if (page != NULL)
+		return *note = "the host's", page;
+	if (picture->walked)
 		return *note = "messages; free pages of the host's", "rings and free pages";
-	}
+	if (block->flags != 0)
+		return *note = "messages to and from the host", "rings";
+	return *note = "the host's, with free pages", "monitor, CPU tables";
 }
 
 /* What a block is, for people, and what it is for. */

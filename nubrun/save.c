@@ -14,10 +14,8 @@
 #include "fail.h"
 #include "json_snapshot.h"
 #include "memory_map.h"
+#include "progress.h"
 #include "signals.h"
-#include "stream.h"
-
-#define SECOND UINT64_C(1000000000)
 
 static bool is_stdout(const char *path)
 {
@@ -77,37 +75,20 @@ int nub_save_check(const char *path, struct nub_error *err)
 
 /* ---- Progress and signals ---- */
 
-struct progress {
-	uint64_t shown_ns; /* when something was shown; at first, when saving began */
-	bool terminal, shown;
+struct saving {
+	struct nub_progress progress;
 	sigset_t held; /* signals that end it; empty when they do so by themselves */
 };
 
-static void show(struct progress *progress, uint64_t done, uint64_t total)
-{
-	char line[96];
-	uint64_t now = nub_now_ns();
-
-	/* The first time after a second, then five times a second. */
-	if (!progress->terminal || now - progress->shown_ns < (progress->shown ? SECOND / 5 : SECOND))
-		return;
-	int length = snprintf(line, sizeof(line), "\rsaving: %" PRIu64 " of %" PRIu64 " MiB, %u %% ", done >> 20,
-	                      total >> 20, total != 0 ? (unsigned)(100.0 * (double)done / (double)total) : 100);
-	nub_write_all(STDERR_FILENO, line, (size_t)length);
-	progress->shown = true;
-	progress->shown_ns = now;
-}
-
 static bool tell(void *context, uint64_t done, uint64_t total)
 {
-	struct progress *progress = context;
+	struct saving *saving = context;
 	sigset_t pending, ending;
 
-	show(progress, done, total);
+	nub_progress_show(&saving->progress, done, total);
 	if (nub_signals_taken() != 0)
 		return false;
-	return sigpending(&pending) != 0 || sigandset(&ending, &pending, &progress->held) != 0 ||
-	       sigisemptyset(&ending);
+	return sigpending(&pending) != 0 || sigandset(&ending, &pending, &saving->held) != 0 || sigisemptyset(&ending);
 }
 
 /* ---- Saving ---- */
@@ -121,12 +102,12 @@ static int write_to(int fd, struct nub_sandbox *sandbox, const struct nub_snapsh
 
 /* Signals wait until the temporary file is gone or has its name; then they do what they do. */
 static int save_file(struct nub_sandbox *sandbox, const struct nub_snapshot *flatten,
-                     struct nub_snapshot_options *options, struct progress *progress, const char *path,
+                     struct nub_snapshot_options *options, struct saving *saving, const char *path,
                      struct nub_error *err)
 {
 	sigset_t old;
 
-	nub_hold_signals(&progress->held, &old);
+	nub_hold_signals(&saving->held, &old);
 	int failed = flatten != NULL ? nub_snapshot_flatten(flatten, options, path, err)
 	                             : nub_snapshot_save(sandbox, options, path, err);
 	sigprocmask(SIG_SETMASK, &old, NULL);
@@ -158,18 +139,17 @@ int nub_save(struct nub_sandbox *sandbox, const struct nub_snapshot *flatten,
              const struct nub_snapshot_options *options, const char *path, struct nub_report *report,
              struct nub_error *err)
 {
-	struct progress progress = { .shown_ns = nub_now_ns(), .terminal = !report->quiet && isatty(STDERR_FILENO) };
+	struct saving saving = { .progress = nub_progress_begin("saving", report->quiet) };
 	struct nub_snapshot_written written = { 0 };
 	struct nub_snapshot_options told = *options;
 
 	told.progress = tell;
-	told.context = &progress;
+	told.context = &saving;
 	told.written = &written;
 	int failed = is_stdout(path)    ? write_to(STDOUT_FILENO, sandbox, flatten, &told, err)
 	             : is_special(path) ? save_special(sandbox, flatten, &told, path, err)
-	                                : save_file(sandbox, flatten, &told, &progress, path, err);
-	if (progress.shown)
-		nub_write_all(STDERR_FILENO, "\r\033[K", 4);
+	                                : save_file(sandbox, flatten, &told, &saving, path, err);
+	nub_progress_end(&saving.progress);
 	if (failed == 0) {
 		note(report, path, &written);
 		return 0;

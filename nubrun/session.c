@@ -169,7 +169,7 @@ int nub_session_prepare(struct nub_session *session, int argc, char **argv, stru
 		return -1;
 	if (prepare_evidence(session, err) != 0)
 		return -1;
-	if (options->verify && nub_snapshot_verify(session->snapshot, err) != 0)
+	if (options->verify && nub_snapshot_file_verify(session->snapshot, options->quiet, err) != 0)
 		return -1;
 	if (options->gdb != NULL && nub_gdb_listen(&session->gdb, options->gdb, err) != 0)
 		return -1;

@@ -9,6 +9,7 @@
 
 #include "base/util.h"
 #include "fail.h"
+#include "progress.h"
 
 bool nub_is_snapshot(const char *path)
 {
@@ -40,4 +41,18 @@ struct nub_snapshot *nub_snapshot_file_open(const char *path, const char *base, 
 	if (snapshot == NULL && err->kind == NUB_E_SNAPSHOT_MAGIC)
 		nub_advise(err, "'nubrun run' starts a guest from its ELF file, 'nubrun snapshot' saves one");
 	return snapshot;
+}
+
+static void tell(void *context, uint64_t done, uint64_t total)
+{
+	nub_progress_show(context, done, total);
+}
+
+int nub_snapshot_file_verify(const struct nub_snapshot *snapshot, bool quiet, struct nub_error *err)
+{
+	struct nub_progress progress = nub_progress_begin("verifying", quiet);
+	int failed = nub_snapshot_verify_tell(snapshot, tell, &progress, err);
+
+	nub_progress_end(&progress);
+	return failed;
 }

@@ -10,4 +10,8 @@ bool nub_is_snapshot(const char *path);
 /* Open it; "-" is stdin. `base` says where its base is, NULL: beside it. Errors: NOT_FOUND, those of nub_snapshot_open. */
 struct nub_snapshot *nub_snapshot_file_open(const char *path, const char *base, struct nub_error *err);
 
+/* Read all of its memory, and compare it with its hash; people see how far it is, unless `quiet`. Errors: those of
+ * nub_snapshot_verify. */
+int nub_snapshot_file_verify(const struct nub_snapshot *snapshot, bool quiet, struct nub_error *err);
+
 #endif

@@ -39,13 +39,15 @@ static void add_time(const struct nub_trace_file *trace, struct json_object *eve
 	json_object_object_add(event, name, microseconds(ns > trace->start_ns ? ns - trace->start_ns : 0));
 }
 
-static struct json_object *new_event(const char *phase, const char *name, int track)
+/* Some readers want a category of every event. */
+static struct json_object *new_event(const char *phase, const char *category, const char *name, int track)
 {
 	struct json_object *event = json_object_new_object();
 
 	json_object_object_add(event, "ph", json_object_new_string(phase));
 	if (name != NULL)
 		json_object_object_add(event, "name", nub_json_cstring(name));
+	json_object_object_add(event, "cat", json_object_new_string(category));
 	json_object_object_add(event, "pid", json_object_new_int(1));
 	json_object_object_add(event, "tid", json_object_new_int(track));
 	return event;
@@ -74,8 +76,10 @@ static void flush(struct nub_trace_file *trace)
 
 static void put_name(struct nub_trace_file *trace, const char *what, int track, const char *name)
 {
-	struct json_object *event = new_event("M", what, track), *args = json_object_new_object();
+	struct json_object *event = new_event("M", "__metadata", what, track), *args = json_object_new_object();
 
+	/* As Chrome writes it: readers sort by it. */
+	json_object_object_add(event, "ts", json_object_new_int(0));
 	json_object_object_add(args, "name", nub_json_cstring(name));
 	json_object_object_add(event, "args", args);
 	put(trace, event);
@@ -112,10 +116,10 @@ struct nub_trace_file *nub_trace_file_open(const char *path, const char *guest, 
 }
 
 /* A piece of a track. Gives the event, to which arguments can be added before it is put. */
-static struct json_object *new_slice(const struct nub_trace_file *trace, const char *name, int track, uint64_t begin_ns,
-                                     uint64_t end_ns)
+static struct json_object *new_slice(const struct nub_trace_file *trace, const char *category, const char *name,
+                                     int track, uint64_t begin_ns, uint64_t end_ns)
 {
-	struct json_object *event = new_event("X", name, track);
+	struct json_object *event = new_event("X", category, name, track);
 
 	add_time(trace, event, "ts", begin_ns);
 	json_object_object_add(event, "dur", microseconds(end_ns > begin_ns ? end_ns - begin_ns : 0));
@@ -125,7 +129,7 @@ static struct json_object *new_slice(const struct nub_trace_file *trace, const c
 void nub_trace_file_phase(struct nub_trace_file *trace, const char *name, uint64_t begin_ns, uint64_t end_ns)
 {
 	if (trace != NULL)
-		put(trace, new_slice(trace, name, TRACK_NUBRUN, begin_ns, end_ns));
+		put(trace, new_slice(trace, "phase", name, TRACK_NUBRUN, begin_ns, end_ns));
 }
 
 void nub_trace_file_exit(struct nub_trace_file *trace, const struct nub_exit *exit)
@@ -134,16 +138,15 @@ void nub_trace_file_exit(struct nub_trace_file *trace, const struct nub_exit *ex
 
 	if (trace == NULL)
 		return;
-	put(trace, new_slice(trace, "guest", TRACK_VCPU, exit->entered_ns, exit->left_ns));
+	put(trace, new_slice(trace, "guest", "guest", TRACK_VCPU, exit->entered_ns, exit->left_ns));
 	snprintf(name, sizeof(name), "%s%s%s", exit->kind, exit->call != NULL ? " " : "",
 	         exit->call != NULL ? exit->call : "");
-	struct json_object *event = new_slice(trace, name, TRACK_VCPU, exit->left_ns, exit->served_ns);
+	struct json_object *event = new_slice(trace, "exit", name, TRACK_VCPU, exit->left_ns, exit->served_ns);
 	struct json_object *args = json_object_new_object();
 	if (exit->has_port)
 		json_object_object_add(args, "port", json_object_new_int(exit->port));
 	if (exit->has_size)
 		json_object_object_add(args, "bytes", json_object_new_uint64(exit->size));
-	json_object_object_add(event, "cat", json_object_new_string("exit"));
 	json_object_object_add(event, "args", args);
 	put(trace, event);
 	flush(trace);
@@ -152,14 +155,13 @@ void nub_trace_file_exit(struct nub_trace_file *trace, const struct nub_exit *ex
 static void put_allocation(struct nub_trace_file *trace, const struct nub_trace_record *record)
 {
 	bool alloc = record->kind == NUB_TRACE_ALLOC;
-	struct json_object *event = new_event("i",
+	struct json_object *event = new_event("i", "heap",
 	                                      !alloc                 ? "free"
 	                                      : record->address != 0 ? "malloc"
 	                                                             : "malloc failed",
 	                                      TRACK_GUEST);
 	struct json_object *args = json_object_new_object();
 
-	json_object_object_add(event, "cat", json_object_new_string("heap"));
 	json_object_object_add(event, "s", json_object_new_string("t"));
 	add_time(trace, event, "ts", record->time_ns);
 	json_object_object_add(args, "address", nub_json_hex(record->address));
@@ -174,7 +176,7 @@ static void put_allocation(struct nub_trace_file *trace, const struct nub_trace_
 		trace->heap = UINT64_MAX;
 	else if (!alloc)
 		trace->heap = trace->heap > record->size ? trace->heap - record->size : 0;
-	event = new_event("C", "heap in use", TRACK_GUEST);
+	event = new_event("C", "heap", "heap in use", TRACK_GUEST);
 	args = json_object_new_object();
 	add_time(trace, event, "ts", record->time_ns);
 	json_object_object_add(args, "bytes", json_object_new_uint64(trace->heap));
@@ -184,7 +186,7 @@ static void put_allocation(struct nub_trace_file *trace, const struct nub_trace_
 
 static void put_span_end(struct nub_trace_file *trace, uint64_t ns)
 {
-	struct json_object *event = new_event("E", NULL, TRACK_GUEST);
+	struct json_object *event = new_event("E", "span", NULL, TRACK_GUEST);
 
 	add_time(trace, event, "ts", ns);
 	put(trace, event);
@@ -199,7 +201,7 @@ void nub_trace_file_record(struct nub_trace_file *trace, const struct nub_trace_
 	if (record->kind == NUB_TRACE_ALLOC || record->kind == NUB_TRACE_FREE) {
 		put_allocation(trace, record);
 	} else if (record->kind == NUB_TRACE_BEGIN) {
-		struct json_object *event = new_event("B", record->name, TRACK_GUEST);
+		struct json_object *event = new_event("B", "span", record->name, TRACK_GUEST);
 		add_time(trace, event, "ts", record->time_ns);
 		put(trace, event);
 		trace->depth++;

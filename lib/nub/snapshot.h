@@ -101,6 +101,11 @@ size_t nub_snapshot_cpu_features(const struct nub_snapshot *snapshot, const char
 /* Read all memory and compare it with its hash. Errors: SNAPSHOT_CORRUPT, IO. */
 int nub_snapshot_verify(const struct nub_snapshot *snapshot, struct nub_error *err);
 
+/* The same, and tell from time to time how far it is, in bytes. */
+int nub_snapshot_verify_tell(const struct nub_snapshot *snapshot,
+                             void (*tell)(void *context, uint64_t done, uint64_t total), void *context,
+                             struct nub_error *err);
+
 /* Write the same snapshot as one file without a base: equal memory, registers, generation and hash. Of the options,
  * progress and written are used. As nub_snapshot_write and nub_snapshot_save; also SNAPSHOT_CORRUPT, when a layer's
  * memory is damaged. */
