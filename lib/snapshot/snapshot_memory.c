@@ -143,6 +143,23 @@ uint64_t nub_snapshot_stored_bytes(const struct nub_snapshot *snapshot, uint64_t
 	return bytes;
 }
 
+bool nub_snapshot_has_own(const struct nub_snapshot *snapshot, uint64_t gpa)
+{
+	const struct nub_snapshot_meta *meta = &snapshot->meta;
+	const uint32_t run = snapshot->base ? first_run(meta, gpa) : meta->run_count;
+
+	return run < meta->run_count && gpa >= meta->runs[run].gpa;
+}
+
+bool nub_snapshot_is_short(const struct nub_snapshot *snapshot)
+{
+	struct stat now;
+
+	if (fstat(snapshot->fd, &now) == 0 && now.st_size < snapshot->status.st_size)
+		return true;
+	return snapshot->base && nub_snapshot_is_short(snapshot->base);
+}
+
 int nub_snapshot_unchanged(const struct nub_snapshot *snapshot, struct nub_error *err)
 {
 	const struct stat *then = &snapshot->status;
@@ -162,6 +179,13 @@ int nub_snapshot_unchanged(const struct nub_snapshot *snapshot, struct nub_error
 
 int nub_snapshot_verify(const struct nub_snapshot *snapshot, struct nub_error *err)
 {
+	return nub_snapshot_verify_tell(snapshot, NULL, NULL, err);
+}
+
+int nub_snapshot_verify_tell(const struct nub_snapshot *snapshot,
+                             void (*tell)(void *context, uint64_t done, uint64_t total), void *context,
+                             struct nub_error *err)
+{
 	enum { PART = 1 << 20 };
 	struct nub_memory_hasher *hasher = nub_memory_hasher_create(err);
 	NUB_AUTO_FREE uint8_t *bytes = malloc(PART);
@@ -176,6 +200,8 @@ int nub_snapshot_verify(const struct nub_snapshot *snapshot, struct nub_error *e
 		result = nub_snapshot_read(snapshot, gpa, bytes, size, err);
 		for (uint64_t at = 0; result == 0 && at < size; at += NUB_PAGE_SIZE)
 			nub_memory_hasher_page(hasher, gpa + at, bytes + at);
+		if (result == 0 && tell)
+			tell(context, gpa + size - NUB_BASE_ADDRESS, snapshot->meta.image_end_gpa - NUB_BASE_ADDRESS);
 	}
 	const struct nub_hash hash = nub_memory_hasher_digest(hasher);
 	nub_memory_hasher_free(hasher);

@@ -1,4 +1,4 @@
-/* nub_sandbox_interrupt as a signal handler calls it: at any moment, also at the worst ones. Real KVM. */
+/* nub_sandbox_interrupt and nub_sandbox_stop as a signal handler calls them: at any moment, also at the worst ones. Real KVM. */
 #include "snapshot_guest.h"
 
 #include <linux/kvm.h>
@@ -11,6 +11,7 @@
 static struct nub_sandbox *interrupted;
 static unsigned long at_request;
 static bool immediate_only;
+static void (*handle_signal)(struct nub_sandbox *sandbox) = nub_sandbox_interrupt;
 int ioctl(int fd, unsigned long request, ...)
 {
 	va_list args;
@@ -24,7 +25,7 @@ int ioctl(int fd, unsigned long request, ...)
 
 	if (now) {
 		interrupted = NULL;
-		nub_sandbox_interrupt(sandbox);
+		handle_signal(sandbox);
 	}
 	return result;
 }
@@ -98,13 +99,19 @@ static void a_signal_during_a_reset(void **state)
 	guest->config.ops.stopped = count_stop;
 	guest_thaw(guest, snapshot);
 	guest_main(guest, "null", NUB_OUTCOME_CRASHED);
-	interrupted = guest->sandbox;
 	at_request = KVM_CREATE_VM;
 	immediate_only = false;
+	interrupted = guest->sandbox;
 	guest_reset(guest, snapshot);
 	assert_null(interrupted);
 	guest_main(guest, "null", NUB_OUTCOME_CRASHED);
 	assert_int_equal(stops.count, 1);
+	interrupted = guest->sandbox;
+	handle_signal = nub_sandbox_stop;
+	guest_reset(guest, snapshot);
+	assert_null(interrupted);
+	guest_main(guest, "null", NUB_OUTCOME_INTERRUPTED);
+	handle_signal = nub_sandbox_interrupt;
 	guest_close(guest);
 	nub_snapshot_free(snapshot);
 }
