@@ -36,7 +36,6 @@ int nub_session_open_guest(struct nub_session *session, const char *path, struct
 	int failed = nub_guest_load(&session->guest, &session->options.guest, path, err);
 
 	session->info = session->guest.image != NULL ? nub_image_info(session->guest.image) : NULL;
-	session->guest_file = session->info != NULL ? realpath(path, NULL) : NULL;
 	session->report->guest = nub_json_guest(path, session->info);
 	return failed;
 }
@@ -185,10 +184,12 @@ int nub_session_prepare(struct nub_session *session, int argc, char **argv, stru
 /* ---- Running ---- */
 
 /* What a snapshot of it keeps, for symbols and messages: it will be restored from elsewhere. */
-static const char *guest_path(const struct nub_session *session)
+static const char *guest_path(struct nub_session *session)
 {
 	if (session->snapshot != NULL)
 		return session->program;
+	if (session->guest_file == NULL)
+		session->guest_file = realpath(session->info->name, NULL);
 	return session->guest_file != NULL ? session->guest_file : session->info->name;
 }
 

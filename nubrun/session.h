@@ -30,7 +30,7 @@ struct nub_session {
 	struct nub_snapshot *base;         /* of what is saved; NULL: none */
 	const struct nub_image_info *info; /* what the guest is, wherever it comes from */
 	char *program;                     /* argv[0] of main; NULL: the file's name */
-	char *guest_file;                  /* the ELF file's absolute path; NULL: not known */
+	char *guest_file;                  /* the ELF file's absolute path; NULL until it is asked for */
 	struct nub_guest_io io;
 	struct nub_trace_file *trace; /* NULL: none is asked for */
 	struct nub_evidence evidence;
