@@ -242,6 +242,7 @@ interrupted() { # SIGNAL
 	until_true test -S sock
 	end_by INT
 	interrupted INT
+	[ "$(field .error.message)" = "interrupted by SIGINT: nobody had come to sock yet" ]
 	[ ! -e sock ]
 	local how
 	for how in continue 'shell sleep 100'; do
