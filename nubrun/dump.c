@@ -1,5 +1,5 @@
 /* `nubrun dump`: what a guest at rest could reach, and what is in its memory. */
-#include "dump.h"
+#include "look/dump.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "cli/fail.h"
+#include "cli/parse.h"
 #include "command.h"
-#include "fail.h"
-#include "parse.h"
-#include "print.h"
+#include "report/print.h"
 
 struct dump_options {
 	bool json, map, raw;

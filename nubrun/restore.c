@@ -1,7 +1,7 @@
 /* `nubrun restore`: go on from a snapshot, or call functions of its guest. */
 #include "command.h"
-#include "outcome.h"
-#include "session.h"
+#include "run/outcome.h"
+#include "run/session.h"
 
 static int restore(struct nub_session *session, int argc, char **argv, struct nub_error *err)
 {

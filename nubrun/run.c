@@ -1,7 +1,7 @@
 /* `nubrun run`: load a guest, run its main or call one of its functions, report. */
 #include "command.h"
-#include "outcome.h"
-#include "session.h"
+#include "run/outcome.h"
+#include "run/session.h"
 
 static int run(struct nub_session *session, int argc, char **argv, struct nub_error *err)
 {

@@ -372,6 +372,28 @@ all_joined() { # JSON-FILE
 		"null crash main serve_request nub_rt_serve nub_rt_start _start" ]
 }
 
+@test "status: a guest's names come from its file, which a pipe is read whole for, and one without a build id" {
+	local file
+	objcopy --remove-section .note.gnu.build-id "$GUESTS/crash.elf" plain.elf
+	mkfifo pipe
+	for file in "$GUESTS/crash.elf" plain.elf pipe /dev/stdin; do
+		[ "$file" != pipe ] || cat "$GUESTS/crash.elf" >pipe &
+		nub run "$file" ud2 <"$GUESTS/crash.elf"
+		ended 134 guest-crash
+		[ "$(field '[.crash.backtrace[0:3][].symbol] | join(" ")')" = "ud2 crash main" ]
+		wait
+	done
+}
+
+@test "status: names are not taken from a file that was replaced while the guest ran" {
+	cp "$TEST_GUESTS/pages.elf" guest.elf
+	cp "$GUESTS/hello.elf" other.elf
+	nub run --host-fn 'meanwhile=mv other.elf guest.elf; echo null' --call crash_meanwhile guest.elf
+	ended 134 guest-crash
+	[ "$(field '.crash.backtrace | all(.symbol == null)')" = true ]
+	[ "$(field .crash.symbols_missing)" = "guest.elf: is another file now, its build id is not the guest's" ]
+}
+
 @test "status: a restored guest's call stack has its names as long as the ELF file is the same" {
 	cp "$GUESTS/crash.elf" guest.elf
 	nub snapshot -o snap guest.elf

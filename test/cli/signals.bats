@@ -246,6 +246,7 @@ interrupted() { # SIGNAL
 	[ ! -e sock ]
 	local how
 	for how in continue 'shell sleep 100'; do
+		rm -f gdb.out
 		start run --gdb unix:sock --core core "$SPIN"
 		until_true test -S sock
 		timeout 60 gdb -nx -batch -iex 'set debuginfod enabled off' -ex 'target remote sock' -ex 'break main' -ex continue \

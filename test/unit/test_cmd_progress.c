@@ -3,8 +3,8 @@
 
 #include <unistd.h>
 
-#include "../../nubrun/progress.c"
-#include "../../nubrun/stream.c"
+#include "../../nubrun/cli/progress.c"
+#include "../../nubrun/cli/stream.c"
 
 static uint64_t now;
 
