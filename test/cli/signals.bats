@@ -17,6 +17,8 @@ teardown() {
 
 # Start nubrun in the background. A shell has its background jobs ignore SIGINT.
 start() { # ARG...
+	# What an earlier one said is not what this one says.
+	rm -f out err
 	env --default-signal=INT,QUIT,HUP,TERM "$NUBRUN" "$@" >out 2>err 3>&- &
 	nubrun_pid=$!
 }
@@ -131,6 +133,7 @@ interrupted() { # SIGNAL
 	interrupted TERM
 	jq -e 'any(.[]; .name == "run") and .[-1].ph' trace.json
 	xmllint --noout memory.svg
+	rm -f out
 	script -qec "'$NUBRUN' run '$SPIN'" /dev/null </dev/null >out 2>&1 &
 	local script=$!
 	nubrun_pid=$script
