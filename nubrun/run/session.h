@@ -58,6 +58,9 @@ int nub_session_open_base(struct nub_session *session, const char *path, struct 
  * the snapshot allows, the host functions that it needs (HOST_FUNCTION), where a snapshot shall go. */
 int nub_session_prepare(struct nub_session *session, int argc, char **argv, struct nub_error *err);
 
+/* Does the guest stand at a checkpoint, in the middle of its main? */
+bool nub_session_is_stopped(const struct nub_session *session);
+
 /* Make the sandbox, and run: a call, or main, or on from where the snapshot stopped. */
 int nub_session_run(struct nub_session *session, int argc, char **argv, struct nub_outcome *outcome,
                     struct nub_error *err);
