@@ -41,4 +41,10 @@ void nub_capture_release(struct nub_capture *capture);
 /* Where a page of the old memory is in the image; 0 when it is not in it. */
 uint64_t nub_capture_new_gpa(const struct nub_capture *capture, uint64_t old_gpa);
 
+/* ---- capture_tables.c: the last step of nub_capture_init ---- */
+
+/* Build the tables of all roots for what was walked, in its order; every page has its place. Errors: as above. */
+int nub_capture_build_tables(struct nub_capture *capture, const struct nub_pt_item *items, size_t count,
+                             unsigned privilege_level, struct nub_error *err);
+
 #endif

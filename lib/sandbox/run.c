@@ -1,4 +1,4 @@
-/* Running a sandbox: enter the guest, serve its exits, say how it ended. */
+/* Running a sandbox: enter the guest, have its exits served, say how it ended. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,75 +10,6 @@
 #include "machine/scratch.h"
 #include "sandbox/sandbox.h"
 #include "snapshot/snapshot.h"
-
-/* An `in`, or an `out` to a port outside the ABI. At CPL 3 the I/O bitmap already refuses most of them. */
-static enum nub_step serve_io(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
-{
-	const struct kvm_run *run = sandbox->vm.run;
-	const uint16_t port = run->io.port;
-	bool known = false;
-
-	if (run->io.direction == KVM_EXIT_IO_OUT) {
-		const enum nub_step step = nub_port_serve(sandbox, port, &known, outcome, err);
-		if (known)
-			return step;
-	}
-	nub_crash_exit(sandbox, NUB_CRASH_BAD_PORT, outcome);
-	outcome->crash.port = port;
-	outcome->crash.port_read = run->io.direction == KVM_EXIT_IO_IN;
-	return NUB_STEP_STOP;
-}
-
-static enum nub_step serve_mmio(struct nub_sandbox *sandbox, struct nub_outcome *outcome)
-{
-	const struct kvm_run *run = sandbox->vm.run;
-
-	nub_crash_exit(sandbox, NUB_CRASH_NO_MEMORY, outcome);
-	outcome->crash.has_address = true;
-	outcome->crash.address = run->mmio.phys_addr;
-	outcome->crash.access = run->mmio.is_write ? NUB_REGION_WRITE : NUB_REGION_READ;
-	return NUB_STEP_STOP;
-}
-
-static enum nub_step serve_stuck(struct nub_sandbox *sandbox, struct nub_outcome *outcome)
-{
-	if (sandbox->debugger && sandbox->debugger->hooks->stuck(sandbox->debugger))
-		return NUB_STEP_GO_ON;
-	nub_crash_exit(sandbox, NUB_CRASH_EMULATION, outcome);
-	return NUB_STEP_STOP;
-}
-
-static enum nub_step serve_exit(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
-{
-	const struct kvm_run *run = sandbox->vm.run;
-
-	if (run->exit_reason == KVM_EXIT_IO)
-		return serve_io(sandbox, outcome, err);
-	sandbox->exits.other++;
-	switch (run->exit_reason) {
-	case KVM_EXIT_MMIO:
-		return serve_mmio(sandbox, outcome);
-	case KVM_EXIT_SHUTDOWN:
-		nub_crash_exit(sandbox, NUB_CRASH_TRIPLE_FAULT, outcome);
-		return NUB_STEP_STOP;
-	case KVM_EXIT_HLT:
-		nub_crash_exit(sandbox, NUB_CRASH_HALTED, outcome);
-		return NUB_STEP_STOP;
-	case KVM_EXIT_INTERNAL_ERROR:
-		if (run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION)
-			return serve_stuck(sandbox, outcome);
-		return nub_fail(err, NUB_E_KVM, 0, "KVM_RUN: internal error %u", run->internal.suberror);
-	case KVM_EXIT_FAIL_ENTRY:
-		return nub_fail(err, NUB_E_KVM, 0, "KVM_RUN: the CPU refused the guest's state, reason 0x%llx",
-		                (unsigned long long)run->fail_entry.hardware_entry_failure_reason);
-	case KVM_EXIT_DEBUG:
-		if (sandbox->debugger)
-			return sandbox->debugger->hooks->trapped(sandbox->debugger, err);
-		/* fall through */
-	default:
-		return nub_fail(err, NUB_E_KVM, 0, "KVM_RUN: exit reason %u is not known", run->exit_reason);
-	}
-}
 
 /* The state in which a guest is entered, at its entry and for every later request (nub-guest(7)). */
 static int enter_at(struct nub_sandbox *sandbox, uint64_t gva, struct nub_error *err)
@@ -145,7 +76,7 @@ static int run_loop(struct nub_sandbox *sandbox, struct nub_outcome *outcome, st
 				return -1;
 			continue;
 		}
-		const enum nub_step step = serve_exit(sandbox, outcome, err);
+		const enum nub_step step = nub_exit_serve(sandbox, outcome, err);
 		nub_watch_served(sandbox, false);
 		if (step == NUB_STEP_STOP)
 			return 0;

@@ -127,6 +127,11 @@ bool nub_sandbox_may_have_apic(const struct nub_image_info *guest, const struct 
 /* VM, slots, CPUID, XCR0. The special registers are the caller's to set. */
 int nub_sandbox_build_vm(struct nub_sandbox *sandbox, struct nub_error *err);
 
+/* ---- exits.c: what an exit is about ---- */
+
+/* Serve the exit that KVM_RUN came back with. */
+enum nub_step nub_exit_serve(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err);
+
 /* ---- ports.c: the ABI's ports ---- */
 
 /* Serve an `out` to `port`. *known is false, and nothing done, when the ABI has no such port. */
