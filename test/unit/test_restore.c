@@ -3,6 +3,8 @@
  */
 #include "pages_guest.h"
 
+#include <sys/resource.h>
+
 #include "sandbox/sandbox.h"
 #include "snapshot/snapshot.h"
 
@@ -87,6 +89,20 @@ static void every_stage(void **state)
 	}
 }
 
+/* PWT and PCD, which are no part of a root: where a guest has its register, and where it named the roots. */
+static void set_cr3_flags(struct guest *guest)
+{
+	const uint64_t flags = 0x18;
+	struct nub_sandbox *sandbox = guest->sandbox;
+	struct kvm_sregs sregs;
+
+	assert_int_equal(nub_vcpu_get_sregs(&sandbox->vm, &sregs, &guest->err), 0);
+	sregs.cr3 |= flags;
+	assert_int_equal(nub_vcpu_set_sregs(&sandbox->vm, &sregs, &guest->err), 0);
+	for (unsigned i = 0; i < sandbox->root_count; i++)
+		sandbox->roots[i] |= flags;
+}
+
 /* Two roots that share a subtree (R20, R25), at CPL 0. */
 static void several_roots(void **state)
 {
@@ -97,11 +113,13 @@ static void several_roots(void **state)
 
 		open_stopping(&guest, "two-spaces.elf", policies[i]);
 		guest_main(&guest, NULL, NUB_OUTCOME_CHECKPOINT);
+		set_cr3_flags(&guest);
 		snapshot = guest_snapshot(&guest);
 		assert_int_equal(nub_snapshot_info(snapshot)->root_count, 2);
 		guest_close(&guest);
 		guest_restore(&guest, snapshot);
 		/* Saved again before it has run, it still has both. */
+		set_cr3_flags(&guest);
 		again = guest_snapshot(&guest);
 		assert_int_equal(nub_snapshot_info(again)->root_count, 2);
 		guest_reset(&guest, again);
@@ -307,6 +325,91 @@ static void from_any_state(void **state)
 	}
 }
 
+#ifndef __SANITIZE_ADDRESS__ /* which ends where it can't map memory of its own */
+/* R29: what has half become another guest runs no more, until a reset puts it all right. */
+static void a_reset_that_fails(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct nub_snapshot *first = pages_snapshot(policies[i], MIB, 8, 1);
+		struct nub_snapshot *second = pages_snapshot(policies[i], 3 * MIB, 8, 2);
+		const struct nub_value salt = u64_value(2);
+		struct rlimit limit, none;
+		struct guest guest;
+
+		guest_restore(&guest, first);
+		assert_int_equal(getrlimit(RLIMIT_AS, &limit), 0);
+		none = (struct rlimit){ .rlim_cur = 4096, .rlim_max = limit.rlim_max };
+		assert_int_equal(setrlimit(RLIMIT_AS, &none), 0);
+		const int result = nub_sandbox_reset(guest.sandbox, second, &guest.err);
+		assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
+		assert_int_equal(result, -1);
+		assert_string_equal(nub_error_name(guest.err.kind), "no-memory");
+		guest_refuses(&guest, "damaged", &salt, 1, NUB_E_POISONED);
+		guest_reset(&guest, second);
+		assert_int_equal(pages_damaged(&guest, 2), 0);
+		guest_close(&guest);
+		nub_snapshot_free(first);
+		nub_snapshot_free(second);
+	}
+}
+
+#endif
+
+/* R12, R29: where a guest at CPL 3 has its local APIC, there is no memory. One that has memory there gets a VM without. */
+static void memory_in_the_apics_place(void **state)
+{
+	struct nub_snapshot *small = pages_snapshot(NUB_COW_HOST, MIB, 8, 1);
+	struct nub_snapshot *large = pages_snapshot(NUB_COW_HOST, UINT64_C(4) << 30, 8, 2);
+	struct guest guest;
+
+	(void)state;
+	guest_restore(&guest, small);
+	for (unsigned round = 0; round < 4; round++) {
+		guest_reset(&guest, round % 2 ? small : large);
+		assert_true(round % 2 || !guest.sandbox->vm.local_apic);
+		assert_int_equal(pages_damaged(&guest, round % 2 ? 1 : 2), 0);
+	}
+	guest_close(&guest);
+	nub_snapshot_free(small);
+	nub_snapshot_free(large);
+}
+
+/* R29: rings are of the snapshot's size, also where the host keeps what it takes off them. */
+static void rings_of_another_size(void **state)
+{
+	const uint32_t size = 3 * MIB;
+	uint8_t *bytes = malloc(size);
+	const struct nub_value arg = { .type = NUB_TYPE_BYTES, .bytes = { bytes, size } };
+	const struct nub_value word = { .type = NUB_TYPE_BYTES, .bytes = { bytes, 8 } };
+	struct nub_snapshot *snapshots[2];
+	struct guest guest;
+
+	(void)state;
+	assert_non_null(bytes);
+	memset(bytes, 0xc3, size);
+	for (unsigned i = 0; i < 2; i++) {
+		guest_load(&guest, "echo.elf");
+		guest.config.heap_size = 16 * MIB;
+		guest.config.input_size = guest.config.output_size = i == 0 ? NUB_PAGE_SIZE : 4 * MIB;
+		guest_create(&guest);
+		assert_int_equal(nub_sandbox_initialise(guest.sandbox, &guest.outcome, &guest.err), 0);
+		snapshots[i] = guest_snapshot(&guest);
+		guest_close(&guest);
+	}
+	guest_restore(&guest, snapshots[0]);
+	for (unsigned round = 0; round < 4; round++) {
+		guest_call(&guest, "echo_bytes", round % 2 ? &arg : &word, 1, NUB_OUTCOME_RETURNED);
+		assert_int_equal(guest.outcome.result.bytes.size, round % 2 ? size : 8);
+		assert_memory_equal(guest.outcome.result.bytes.data, bytes, round % 2 ? size : 8);
+		guest_reset(&guest, snapshots[1 - round % 2]);
+	}
+	guest_close(&guest);
+	nub_snapshot_free(snapshots[0]);
+	nub_snapshot_free(snapshots[1]);
+	free(bytes);
+}
+
 /* What has ended can't be frozen, and the sandbox is none the worse for trying. */
 static void refusals(void **state)
 {
@@ -331,6 +434,11 @@ int main(void)
 		KVM_TEST(registers_survive),    KVM_TEST(every_stage), KVM_TEST(several_roots),
 		KVM_TEST(hash_is_of_contents),  KVM_TEST(randomness),  KVM_TEST(from_any_state),
 		KVM_TEST(a_chain_of_snapshots), KVM_TEST(refusals),    KVM_TEST(zero_pages_are_holes),
+		KVM_TEST(rings_of_another_size),
+		KVM_TEST(memory_in_the_apics_place),
+#ifndef __SANITIZE_ADDRESS__
+		KVM_TEST(a_reset_that_fails),
+#endif
 	};
 
 	return run_kvm_tests("restore", tests);

@@ -147,6 +147,14 @@ static uint64_t xcr0_of(struct guest *guest)
 	return xcrs.xcrs[0].value;
 }
 
+static uint64_t lstar_of(struct guest *guest)
+{
+	struct kvm_msr_entry msr = { .index = 0xc0000082 };
+
+	assert_int_equal(nub_vcpu_get_msrs(&guest->sandbox->vm, &msr, 1, &guest->err), 1);
+	return msr.data;
+}
+
 /* What is open to code at CPL 0 only: MSRs, debug registers, control registers, tables. XCR0 is changed here, because
  * some hosts know no XSETBV at CPL 0. */
 static void nothing_of_a_kernel_is_left(enum nub_cow cow)
@@ -172,6 +180,8 @@ static void nothing_of_a_kernel_is_left(enum nub_cow cow)
 		if (i % 3 < 2)
 			continue;
 		guest_reset(&guest, user);
+		assert_int_equal(xcr0_of(&guest), 7);
+		assert_int_equal(lstar_of(&guest), 0);
 		assert_int_equal(look(&guest), 0);
 		fill_and_return(&guest);
 	}
