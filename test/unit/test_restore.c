@@ -136,6 +136,32 @@ static void several_roots(void **state)
 	}
 }
 
+/* A guest goes on in the first of its snapshot's spaces, wherever that root lies among the tables. */
+static void the_first_root_is_entered(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct nub_snapshot *snapshot;
+		struct guest guest;
+		struct kvm_sregs sregs;
+
+		open_stopping(&guest, "two-spaces.elf", policies[i]);
+		guest_main(&guest, NULL, NUB_OUTCOME_CHECKPOINT);
+		snapshot = guest_snapshot(&guest);
+		guest_close(&guest);
+		for (unsigned round = 0; round < 2; round++) {
+			const uint64_t first = snapshot->meta.roots[0];
+			snapshot->meta.roots[0] = snapshot->meta.roots[1];
+			snapshot->meta.roots[1] = first;
+			guest_restore(&guest, snapshot);
+			assert_int_equal(nub_vcpu_get_sregs(&guest.sandbox->vm, &sregs, &guest.err), 0);
+			assert_int_equal(sregs.cr3, snapshot->meta.roots[0]);
+			guest_close(&guest);
+		}
+		nub_snapshot_free(snapshot);
+	}
+}
+
 /* ---- Identity (R27, R28) ---- */
 
 static struct nub_snapshot *seeded_snapshot(enum nub_cow cow, uint64_t salt, uint64_t seed, const char *path)
@@ -432,6 +458,7 @@ int main(void)
 {
 	struct CMUnitTest tests[] = {
 		KVM_TEST(registers_survive),    KVM_TEST(every_stage), KVM_TEST(several_roots),
+		KVM_TEST(the_first_root_is_entered),
 		KVM_TEST(hash_is_of_contents),  KVM_TEST(randomness),  KVM_TEST(from_any_state),
 		KVM_TEST(a_chain_of_snapshots), KVM_TEST(refusals),    KVM_TEST(zero_pages_are_holes),
 		KVM_TEST(rings_of_another_size),
