@@ -106,9 +106,10 @@ typedef int (*nub_pt_visitor)(void *context, const struct nub_pt_item *item, str
 int nub_pt_walk(const struct nub_pt_reader *reader, uint64_t root_gpa, uint64_t start, uint64_t end, uint64_t limit,
                 nub_pt_visitor visit, void *context, struct nub_error *err);
 
-/* The same over several roots, in root order. A table that was entered before at the same level, under another root or
- * this one, is reported as shared instead of entered: every table is entered once, so the walk is bounded by the
- * memory that holds the tables. The bounds hold for all spaces together. Also NO_MEMORY. */
+/* The same over several roots, in root order. A table that was entered before at the same level and with the same rights
+ * from above, under another root or this one, is reported as shared instead of entered: every table is entered at most
+ * eight times, so the walk is bounded by the memory that holds the tables. The bounds hold for all spaces together. Also
+ * NO_MEMORY. */
 int nub_pt_walk_spaces(const struct nub_pt_reader *reader, const uint64_t *roots, unsigned root_count, uint64_t start,
                        uint64_t end, uint64_t limit, nub_pt_visitor visit, void *context, struct nub_error *err);
 

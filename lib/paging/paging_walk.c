@@ -56,6 +56,11 @@ static struct rights narrow(struct rights above, uint64_t entry)
 	};
 }
 
+static unsigned rights_bits(struct rights rights)
+{
+	return (unsigned)rights.writable | (unsigned)rights.user << 1 | (unsigned)rights.executable << 2;
+}
+
 static bool over_table_limit(const struct walk *walk)
 {
 	uint64_t most;
@@ -135,8 +140,8 @@ static int enter_table(struct walk *walk, unsigned level, uint64_t base, uint64_
 	if (table == NULL)
 		return 0;
 	if (walk->entered != NULL) {
-		int seen = nub_table_set_enter(walk->entered, table_gpa, level, walk->space, sign_extend(base), &owner,
-		                               walk->err);
+		int seen = nub_table_set_enter(walk->entered, table_gpa, level, rights_bits(rights), walk->space,
+		                               sign_extend(base), &owner, walk->err);
 
 		if (seen < 0)
 			return -1;

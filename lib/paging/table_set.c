@@ -53,10 +53,10 @@ static int grow(struct nub_table_set *set, struct nub_error *err)
 	return 0;
 }
 
-int nub_table_set_enter(struct nub_table_set *set, uint64_t gpa, unsigned level, unsigned space, uint64_t gva,
-                        const struct nub_table_owner **owner, struct nub_error *err)
+int nub_table_set_enter(struct nub_table_set *set, uint64_t gpa, unsigned level, unsigned rights, unsigned space,
+                        uint64_t gva, const struct nub_table_owner **owner, struct nub_error *err)
 {
-	uint64_t key = gpa | level;
+	const uint64_t key = gpa | rights << 3 | level;
 	struct nub_table_owner *place;
 
 	if (set->count * 2 >= set->capacity && grow(set, err) != 0)

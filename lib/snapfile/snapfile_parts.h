@@ -86,6 +86,8 @@ int nub_snapshot_check_cpuid(const struct nub_cpuid *cpuid, struct nub_error *er
 /* What follows from the layout's other fields: page_table_gpa, snapshot_size, and *image_end_gpa. */
 void nub_snapshot_derive_layout(struct nub_layout *layout, uint64_t *image_end_gpa);
 
+/* ---- snapfile_fail.c ---- */
+
 /* SNAPSHOT_FIELD: "FIELD is 0x..., it must be ALLOWED". Gives -1. */
 int nub_field_fail(struct nub_error *err, const char *field, uint64_t value, const char *allowed, ...)
     __attribute__((format(printf, 4, 5)));

@@ -20,6 +20,10 @@ struct nub_snapshot {
 	struct nub_snapshot *base; /* owned; NULL without layers */
 };
 
+/* All of [offset, offset + size) of its own file; one that ends before is shorter than its header says. */
+int nub_snapshot_read_file(const struct nub_snapshot *snapshot, uint64_t offset, void *bytes, uint64_t size,
+                           struct nub_error *err);
+
 /* Map [gpa, gpa + size) of the image at `at`, private, over zeroed memory that is reserved there: layer by layer, the
  * base first. What lies beyond a base's image, and is in no layer, stays zero. */
 int nub_snapshot_map(const struct nub_snapshot *snapshot, uint64_t gpa, uint64_t size, uint8_t *at, int protection,

@@ -39,16 +39,12 @@ static void bench_restore(size_t runs)
 	const char *const floor[] = { "bench/floor", NULL };
 	const char *const small[] = { "./nubrun", "restore", QUIET, "--call", "empty", files[SMALL], NULL };
 	const char *const large[] = { "./nubrun", "restore", QUIET, "--call", "empty", files[LARGE], NULL };
-	struct series base = { 0 }, ours = { 0 }, ours_large = { 0 };
+	struct contender contenders[] = { { .argv = floor }, { .argv = small }, { .argv = large } };
 
-	run(large, -1);
-	for (size_t i = 0; i < runs; i++) {
-		add(&base, run(floor, -1));
-		add(&ours, run(small, -1));
-		add(&ours_large, run(large, -1));
-	}
-	report("restore", "floor", &base, "restore and call", &ours, 1.3);
-	report("heap", "1 MiB, a tenth warmed", &ours, "1 GiB, a tenth warmed", &ours_large, 1.3);
+	run_in_turn(contenders, 3, runs);
+	report("restore", "floor", &contenders[0].series, "restore and call", &contenders[1].series, 1.3);
+	report("heap", "1 MiB, a tenth warmed", &contenders[1].series, "1 GiB, a tenth warmed", &contenders[2].series,
+	       1.3);
 }
 
 static void bench_save(size_t runs)
@@ -56,14 +52,11 @@ static void bench_save(size_t runs)
 	char copy[256];
 	const char *const shell[] = { "/bin/sh", "-c", copy, NULL };
 	const char *const save[] = { "./nubrun", "snapshot", QUIET, "-o", files[COPY], files[LARGE], NULL };
-	struct series base = { 0 }, ours = { 0 };
+	struct contender contenders[] = { { .argv = shell }, { .argv = save } };
 
 	snprintf(copy, sizeof(copy), "cp --sparse=always %s %s && sync %s", files[LARGE], files[COPY], files[COPY]);
-	for (size_t i = 0; i < runs && i < SAVES; i++) {
-		add(&base, run(shell, -1));
-		add(&ours, run(save, -1));
-	}
-	report("save", "cp --sparse, sync", &base, "snapshot of snapshot", &ours, 1.3);
+	run_in_turn(contenders, 2, runs < SAVES ? runs : SAVES);
+	report("save", "cp --sparse, sync", &contenders[0].series, "snapshot of snapshot", &contenders[1].series, 1.3);
 }
 
 static void bench_reset(size_t runs)

@@ -105,6 +105,17 @@ double median(struct series *series)
 	return series->values[series->count / 2];
 }
 
+void run_in_turn(struct contender *contenders, size_t count, size_t runs)
+{
+	for (size_t i = 0; i < count; i++)
+		run(contenders[i].argv, -1);
+	for (size_t turn = 0; turn < runs; turn++)
+		for (size_t i = 0; i < count; i++) {
+			struct contender *next = &contenders[(turn + i) % count];
+			add(&next->series, run(next->argv, -1));
+		}
+}
+
 void report(const char *what, const char *base_name, struct series *base, const char *name, struct series *ours,
             double target)
 {

@@ -26,6 +26,16 @@ double status_number(const char *text, const char *path);
 void add(struct series *series, double value);
 double median(struct series *series);
 
+/* One of several commands whose whole processes are compared. */
+struct contender {
+	const char *const *argv;
+	struct series series;
+};
+
+/* Run them in turn, each as often first as the others: what a process leaves for the kernel to do falls to the next. The very
+ * first of each reads its files from the disk, and does not count. */
+void run_in_turn(struct contender *contenders, size_t count, size_t runs);
+
 /* One line: both medians, in microseconds, and their ratio. */
 void report(const char *what, const char *base_name, struct series *base, const char *name, struct series *ours,
             double target);

@@ -7,7 +7,8 @@ load helper
 	needs_kvm
 	capture "${NUBRUN%/*}/bench/bench" "${NUBRUN%/*}" 1
 	[ "$status" -eq 0 ]
-	[ "${#lines[@]}" -eq 9 ]
+	[ "${#lines[@]}" -eq 10 ]
+	[ "$(grep -cE '^floor .* us .* us$' <<<"$output")" -eq 1 ]
 	[ "$(grep -cE '^(process|call|compute|restore|heap|save|reset) .* us .* us   ratio [0-9]+\.[0-9]{3} ' <<<"$output")" -eq 7 ]
 	[ "$(grep -cE '^memory .* PSS of each [0-9]+ KiB ' <<<"$output")" -eq 1 ]
 }

@@ -39,7 +39,7 @@ struct seen {
 	uint64_t leaves;
 	uint64_t next_gva; /* of a single space: leaves are in order */
 	bool single;
-	uint8_t entered[TABLES][NUB_PT_ENTRIES]; /* bit n: reported as a leaf of level n */
+	uint8_t entered[3][TABLES][NUB_PT_ENTRIES]; /* how often it was reported as a leaf of each level */
 };
 
 static const uint8_t *read_table(void *context, uint64_t gpa)
@@ -81,8 +81,8 @@ static void check_leaf(struct seen *seen, const struct nub_pt_item *item)
 		require(linear(leaf->gva) >= seen->next_gva);
 		seen->next_gva = linear(leaf->gva) + leaf->size;
 	} else {
-		require((seen->entered[table][index] & 1 << level) == 0);
-		seen->entered[table][index] |= (uint8_t)(1 << level);
+		/* Once for each combination of rights above it, of which its own leave only so many to tell apart. */
+		require(++seen->entered[level - 1][table][index] <= 8);
 	}
 	require(++seen->leaves <= seen->parameters->limit);
 }

@@ -91,6 +91,11 @@ static void map(struct world *world, uint64_t gva, uint64_t gpa)
 	map_as(world, gva, gpa, PAGE, NUB_MAPPING_BASIC, true);
 }
 
+static void set_entry(struct world *world, uint64_t table, unsigned index, uint64_t value)
+{
+	memcpy(world->builder.tables + (table - world->tables_gpa) + 8 * (uint64_t)index, &value, sizeof(value));
+}
+
 static int try_capture(struct world *world, const uint64_t *roots, unsigned count)
 {
 	assert_in_range(world->builder.size, PAGE, 256 << 10);
@@ -367,6 +372,32 @@ static void shared_subtrees_stay_shared(void **state)
 	close_world(&world);
 }
 
+/* R20, R25: what one root may only read is not writable in its image because another root may write it. */
+static void rights_of_each_space_stay(void **state)
+{
+	struct world world;
+	uint64_t roots[2];
+
+	(void)state;
+	for (unsigned first = 0; first < 2; first++) {
+		open_world(&world, NUB_COW_HOST, 8 << 20);
+		map(&world, GVA, 0x20000);
+		roots[first] = world.builder.root_gpa;
+		roots[!first] = nub_pt_alloc(&world.builder, &world.err);
+		assert_int_not_equal(roots[!first], 0);
+		const uint64_t entry = nub_pt_entry(&world.builder, roots[first] + 8 * (GVA >> 39));
+		set_entry(&world, roots[!first], GVA >> 39, (entry & ~NUB_PTE_WRITABLE) | NUB_PTE_NX);
+		assert_int_equal(try_capture(&world, roots, 2), 0);
+		assert_int_equal(page_count(&world), 1);
+		const struct nub_mapping all = leaf_in(&world, first, GVA), some = leaf_in(&world, !first, GVA);
+		assert_int_equal(all.gpa, some.gpa);
+		assert_true(all.writable && all.kind == NUB_MAPPING_COW);
+		assert_false(some.writable || some.executable);
+		assert_int_equal(some.kind, NUB_MAPPING_BASIC);
+		close_world(&world);
+	}
+}
+
 /* A chain of snapshots: what was captured, captured again, is the same. */
 static void a_second_capture_is_the_same(void **state)
 {
@@ -431,11 +462,6 @@ static void unresolvable_pages_are_named(void **state)
 	world.builder.tables[world.builder.size - PAGE] = NUB_PTE_PRESENT;
 	expect_error(&world, NUB_E_GPA_UNRESOLVABLE);
 	close_world(&world);
-}
-
-static void set_entry(struct world *world, uint64_t table, unsigned index, uint64_t value)
-{
-	memcpy(world->builder.tables + (table - world->tables_gpa) + 8 * (uint64_t)index, &value, sizeof(value));
 }
 
 /* R20: tables that are in themselves, at any level, and at several levels at once, end. */
@@ -545,6 +571,7 @@ int main(void)
 		cmocka_unit_test(large_leaves_stay_whole),
 		cmocka_unit_test(one_gib_leaves_become_2_mib_ones),
 		cmocka_unit_test(shared_subtrees_stay_shared),
+		cmocka_unit_test(rights_of_each_space_stay),
 		cmocka_unit_test(a_second_capture_is_the_same),
 		cmocka_unit_test(unresolvable_pages_are_named),
 		cmocka_unit_test(loops_end),

@@ -375,10 +375,10 @@ static void spaces_name_shared_tables(void **state)
 	/* Space 1: the PD of space 0 at 3 GiB, its PT at 1 GiB and another place, a leaf of its own. */
 	memory->tables[4][1] = table_gpa(5) | ALL;
 	memory->tables[5][1] = table_gpa(6) | ALL;
-	memory->tables[5][3] = table_gpa(2) | P;
+	memory->tables[5][3] = table_gpa(2) | ALL;
 	memory->tables[6][0] = table_gpa(3) | ALL;
 	memory->tables[6][1] = table_gpa(7) | ALL;
-	memory->tables[6][2] = table_gpa(3) | P;
+	memory->tables[6][2] = table_gpa(3) | ALL;
 	memory->tables[7][0] = 0xa000 | P;
 	/* Space 3: the PDPT of space 0, in the upper half; and table 3 once more, as a PD, where it was never before. */
 	memory->tables[8][256] = table_gpa(1) | ALL;
@@ -391,10 +391,45 @@ static void spaces_name_shared_tables(void **state)
 	assert_shared(1, 1, 513 * GIB, 2, table_gpa(3), 0, 0, true);
 	assert_leaf(2, 513 * GIB + 0x200000, 0xa000, 0x1000);
 	assert_int_equal(found.items[2].space, 1);
-	assert_shared(3, 1, 513 * GIB + 0x400000, 2, table_gpa(3), 0, 0, false);
-	assert_shared(4, 1, 515 * GIB, 3, table_gpa(2), 0, 0, false);
+	assert_shared(3, 1, 513 * GIB + 0x400000, 2, table_gpa(3), 0, 0, true);
+	assert_shared(4, 1, 515 * GIB, 3, table_gpa(2), 0, 0, true);
 	assert_shared(5, 2, 0, 5, table_gpa(0), 0, 0, false);
 	assert_shared(6, 3, 0xffff800000000000, 4, table_gpa(1), 0, 0, true);
+}
+
+static void assert_rights(size_t index, uint64_t gva, bool writable, bool user, bool executable)
+{
+	assert_leaf(index, gva, 0x9000, 0x1000);
+	assert_int_equal(found.items[index].leaf.writable, writable);
+	assert_int_equal(found.items[index].leaf.user, user);
+	assert_int_equal(found.items[index].leaf.executable, executable);
+}
+
+/* R20: where the entries above a table allow something else, its leaves are others: they are reported again, once for
+ * each combination, however often it comes. */
+static void tables_are_shared_with_their_rights(void **state)
+{
+	struct memory *memory = *state;
+	const struct nub_pt_reader reader = { .table = read_table, .context = memory };
+	const uint64_t roots[] = { table_gpa(0), table_gpa(4) };
+	struct nub_error err = { 0 };
+
+	make_path(memory);
+	memory->tables[3][1] = 0x9000 | ALL;
+	memory->tables[4][0] = table_gpa(1) | P | US;
+	memory->tables[4][1] = table_gpa(1) | P | RW;
+	memory->tables[4][2] = table_gpa(1) | ALL | NX;
+	memory->tables[4][3] = table_gpa(1) | P | US;
+	memory->tables[4][4] = table_gpa(1) | ALL;
+	found.count = found.stop_at = 0;
+	assert_int_equal(nub_pt_walk_spaces(&reader, roots, 2, 0, TOP, 100, collect, &found, &err), 0);
+	assert_int_equal(found.count, 6);
+	assert_rights(0, 0x1000, true, true, true);
+	assert_rights(1, 0x1000, false, true, true);
+	assert_rights(2, 512 * GIB + 0x1000, true, false, true);
+	assert_rights(3, 1024 * GIB + 0x1000, true, true, false);
+	assert_shared(4, 1, 3 * 512 * GIB, 4, table_gpa(1), 1, 0, true);
+	assert_shared(5, 1, 4 * 512 * GIB, 4, table_gpa(1), 0, 0, true);
 }
 
 /* More tables than the walk first makes room for, each with the address under which it was seen first. */
@@ -504,6 +539,7 @@ int main(void)
 		cmocka_unit_test_setup(limit_itself_is_allowed, setup),
 		cmocka_unit_test_setup(visitor_stops_the_walk, setup),
 		cmocka_unit_test_setup(spaces_name_shared_tables, setup),
+		cmocka_unit_test_setup(tables_are_shared_with_their_rights, setup),
 		cmocka_unit_test(many_shared_tables),
 		cmocka_unit_test_setup(one_address_is_translated, setup),
 		cmocka_unit_test(builder_and_walker_agree),
