@@ -248,6 +248,10 @@ static void limit_is_exact(void **state)
 	assert_int_equal(nub_layout_init(&layout, &sizes, &err), -1);
 	assert_int_equal(err.kind, NUB_E_MEMORY_TOO_BIG);
 	assert_non_null(strstr(err.message, "scratch"));
+	/* Nor is a minimum over the limit asked for. */
+	sizes.scratch_size = NUB_MAX_MEMORY_SIZE;
+	assert_int_equal(nub_layout_init(&layout, &sizes, &err), -1);
+	assert_int_equal(err.kind, NUB_E_MEMORY_TOO_BIG);
 	assert_int_equal(nub_layout_set_page_tables(&layout, UINT64_MAX - 0xfff, &err), -1);
 	assert_int_equal(err.kind, NUB_E_MEMORY_TOO_BIG);
 }
