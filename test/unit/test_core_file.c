@@ -305,8 +305,7 @@ static void memory_that_ends_in_a_region(void **state)
 	assert_int_equal(ftruncate(reader.fd, 4 * NUB_PAGE_SIZE), 0);
 	for (size_t i = 0; i < sizeof(reads) / sizeof(reads[0]); i++) {
 		struct nub_error err = { 0 };
-		const int result =
-		    nub_core_reader_read(&reader, gva + reads[i].offset, bytes, reads[i].size, &err);
+		const int result = nub_core_reader_read(&reader, gva + reads[i].offset, bytes, reads[i].size, &err);
 		assert_int_equal(result, reads[i].kind == NUB_E_NONE ? 0 : -1);
 		assert_string_equal(nub_error_name(err.kind), nub_error_name(reads[i].kind));
 	}

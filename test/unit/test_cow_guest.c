@@ -103,7 +103,8 @@ static void the_allocators_word_is_not_believed(void **state)
 		                   NUB_SCRATCH_TOP_GPA + 1,
 		                   UINT64_C(1) << 63,
 		                   UINT64_MAX,
-		                   UINT64_MAX - NUB_PAGE_SIZE + 1 };
+		                   UINT64_MAX - NUB_PAGE_SIZE + 1,
+		                   end - 3 * NUB_PAGE_SIZE + 8 };
 	uint8_t *scratch = guest.sandbox->memory.scratch.host;
 	uint8_t *code = scratch + layout->scratch_size - NUB_SCRATCH_PAGE_MONITOR * NUB_PAGE_SIZE;
 	uint8_t before[NUB_PAGE_SIZE];
@@ -115,6 +116,7 @@ static void the_allocators_word_is_not_believed(void **state)
 		pages_scribble(&guest, i, 1);
 		assert_int_equal(pages_damaged(&guest, 7), i + 1);
 		assert_in_range(guest.sandbox->next_free_gpa, given + NUB_PAGE_SIZE, end);
+		assert_int_equal(guest.sandbox->next_free_gpa % NUB_PAGE_SIZE, 0);
 		assert_memory_equal(before, code, sizeof(before));
 	}
 	/* No page is left, says the guest: then it gets none. */

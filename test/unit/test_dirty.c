@@ -108,8 +108,7 @@ static void scratch_is_as_in_a_new_one(void **state)
 		guest_thaw(&used, snapshot);
 		guest_thaw(&fresh, snapshot);
 		const uint8_t *metadata = fixed_page(&used, 0) - NUB_SCRATCH_OFF_EXCEPTION_STACK;
-		const uint64_t size =
-		    used.sandbox->plan.layout.scratch_size - NUB_SCRATCH_FIXED_PAGES * NUB_PAGE_SIZE;
+		const uint64_t size = used.sandbox->plan.layout.scratch_size - NUB_SCRATCH_FIXED_PAGES * NUB_PAGE_SIZE;
 		pages_scribble(&used, 0, 8);
 		memset(used.sandbox->memory.scratch.host, 0x5a, size);
 		guest_reset(&used, snapshot);
@@ -307,9 +306,14 @@ static void two_at_once(void **state)
 int main(void)
 {
 	struct CMUnitTest tests[] = {
-		KVM_TEST(many_pages),       KVM_TEST(late_pages),          KVM_TEST(host_writes),
-		KVM_TEST(a_thousand_times), KVM_TEST(in_place_many_times), KVM_TEST(two_at_once),
-		KVM_TEST(scratch_is_as_in_a_new_one), KVM_TEST(untouched_scratch_stays_so),
+		KVM_TEST(many_pages),
+		KVM_TEST(late_pages),
+		KVM_TEST(host_writes),
+		KVM_TEST(a_thousand_times),
+		KVM_TEST(in_place_many_times),
+		KVM_TEST(two_at_once),
+		KVM_TEST(scratch_is_as_in_a_new_one),
+		KVM_TEST(untouched_scratch_stays_so),
 	};
 
 	return run_kvm_tests("dirty", tests);
