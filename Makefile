@@ -42,11 +42,11 @@ DEP_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
 DEP_LIBS := $(shell $(PKG_CONFIG) --libs $(if $(filter 1,$(STATIC)),--static) $(PACKAGES))
 endif
 
-ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -Ilib $(WARNINGS) $(CFLAGS) $(HARDENING) $(SANFLAGS) $(DEP_CFLAGS)
+ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -Ilib -Inubrun $(WARNINGS) $(CFLAGS) $(HARDENING) $(SANFLAGS) $(DEP_CFLAGS)
 LINK_STATIC = $(if $(filter 1,$(STATIC)),-static)
 
 LIB_OBJS = $(patsubst %,$(B)/obj/%.o,$(wildcard lib/*/*.c lib/*/*.S))
-CMD_OBJS = $(patsubst %,$(B)/obj/%.o,$(wildcard nubrun/*.c))
+CMD_OBJS = $(patsubst %,$(B)/obj/%.o,$(wildcard nubrun/*.c nubrun/*/*.c))
 
 ## all: the command, the library, the guest runtime, the sample guests (the default)
 all: $(B)/nubrun $(B)/libnub.a guests $(B)/nubrun.bash

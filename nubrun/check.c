@@ -1,10 +1,10 @@
 /* `nubrun check`: can this host run guests, how fast, and what to do about it. */
 #include <stdio.h>
 
+#include "cli/fail.h"
 #include "command.h"
-#include "fail.h"
-#include "json_describe.h"
-#include "print.h"
+#include "guest/json_describe.h"
+#include "report/print.h"
 
 struct check_options {
 	bool json;

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "fail.h"
-#include "text.h"
+#include "cli/fail.h"
+#include "cli/text.h"
 
 const struct nub_option nub_no_options[] = { NUB_OPTION_HELP, { 0 } };
 

@@ -2,8 +2,8 @@
 #ifndef NUBRUN_COMMAND_H
 #define NUBRUN_COMMAND_H
 
-#include "options.h"
-#include "report.h"
+#include "cli/options.h"
+#include "report/report.h"
 
 struct nub_command {
 	const char *name;

@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/fail.h"
 #include "command.h"
-#include "fail.h"
-#include "print.h"
+#include "report/print.h"
 
 static void print_names(void)
 {

@@ -1,5 +1,5 @@
 /* `nubrun dump`: what a guest at rest could reach, and what is in its memory. */
-#include "dump.h"
+#include "look/dump.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "cli/fail.h"
+#include "cli/parse.h"
 #include "command.h"
-#include "fail.h"
-#include "parse.h"
-#include "print.h"
+#include "report/print.h"
 
 struct dump_options {
 	bool json, map, raw;
@@ -94,13 +94,21 @@ static int check(const struct dump_options *options, struct nub_error *err)
 	return nub_advise(err, "ask for one of them at a time");
 }
 
+/* With the guest's file where gdb finds it from anywhere. */
+static int save_core(struct nub_dump_file *file, const char *path, struct nub_error *err)
+{
+	NUB_AUTO_FREE char *guest = file->symbols.path != NULL ? realpath(file->symbols.path, NULL) : NULL;
+
+	return nub_dump_save_core(file->dump, guest, path, err);
+}
+
 static int dump(const struct dump_options *options, struct nub_dump_file *file, const char *path, struct nub_error *err)
 {
 	if (check(options, err) != 0 || nub_dump_file_open(file, path, options->base, err) != 0)
 		return -1;
 	const struct nub_dump_info *info = nub_dump_info(file->dump);
 	if (options->core != NULL)
-		return nub_dump_save_core(file->dump, options->core, err);
+		return save_core(file, options->core, err);
 	if (options->read) {
 		if (nub_dump_print_memory(file->dump, options->gva, options->size, options->raw, err) == 0)
 			return 0;

@@ -2,9 +2,9 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "cli/fail.h"
 #include "command.h"
-#include "fail.h"
-#include "print.h"
+#include "report/print.h"
 
 /* "  -q, --quiet" or "      --heap SIZE" */
 static int option_label(const struct nub_option *option, char *out, size_t size)

@@ -1,9 +1,9 @@
 /* `nubrun inspect`: what a file is, without running it. */
-#include "inspect.h"
+#include "look/inspect.h"
+#include "cli/fail.h"
 #include "command.h"
-#include "dump.h"
-#include "fail.h"
-#include "snapshot_file.h"
+#include "guest/snapshot_file.h"
+#include "look/dump.h"
 
 #define FIELD(member) .offset = offsetof(struct nub_inspect_options, member)
 

@@ -3,10 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/clock.h"
+#include "cli/fail.h"
+#include "cli/stream.h"
 #include "command.h"
-#include "fail.h"
-#include "print.h"
-#include "stream.h"
+#include "report/print.h"
 
 static int refuse_no_command(struct nub_error *err)
 {

@@ -1,7 +1,7 @@
 /* `nubrun restore`: go on from a snapshot, or call functions of its guest. */
 #include "command.h"
-#include "outcome.h"
-#include "session.h"
+#include "run/outcome.h"
+#include "run/session.h"
 
 static int restore(struct nub_session *session, int argc, char **argv, struct nub_error *err)
 {
@@ -23,6 +23,6 @@ int nub_cmd_restore(int argc, char **argv, struct nub_report *report)
 	struct nub_error err = { 0 };
 
 	if (nub_session_options(&session, &argc, &argv) && restore(&session, argc, argv, &err) != 0)
-		nub_report_error(report, &err);
+		nub_session_fail(&session, &err);
 	return nub_session_end(&session);
 }

@@ -1,7 +1,7 @@
 /* `nubrun run`: load a guest, run its main or call one of its functions, report. */
 #include "command.h"
-#include "outcome.h"
-#include "session.h"
+#include "run/outcome.h"
+#include "run/session.h"
 
 static int run(struct nub_session *session, int argc, char **argv, struct nub_error *err)
 {
@@ -21,6 +21,6 @@ int nub_cmd_run(int argc, char **argv, struct nub_report *report)
 	struct nub_error err = { 0 };
 
 	if (nub_session_options(&session, &argc, &argv) && run(&session, argc, argv, &err) != 0)
-		nub_report_error(report, &err);
+		nub_session_fail(&session, &err);
 	return nub_session_end(&session);
 }

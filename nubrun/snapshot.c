@@ -1,10 +1,10 @@
 /* `nubrun snapshot`: bring a guest to where it shall be frozen, and save it; or make one file of layers. */
+#include "cli/fail.h"
 #include "command.h"
-#include "fail.h"
-#include "outcome.h"
-#include "save.h"
-#include "session.h"
-#include "snapshot_file.h"
+#include "guest/snapshot_file.h"
+#include "run/outcome.h"
+#include "run/save.h"
+#include "run/session.h"
 
 static int open_source(struct nub_session *session, const char *path, struct nub_error *err)
 {
@@ -65,6 +65,6 @@ int nub_cmd_snapshot(int argc, char **argv, struct nub_report *report)
 	struct nub_error err = { 0 };
 
 	if (nub_session_options(&session, &argc, &argv) && save(&session, argc, argv, &err) != 0)
-		nub_report_error(report, &err);
+		nub_session_fail(&session, &err);
 	return nub_session_end(&session);
 }

@@ -13,7 +13,7 @@ _Static_assert(sizeof(Elf64_Ehdr) == 64 && sizeof(Elf64_Phdr) == 56 && sizeof(El
 
 const char *nub_core_reason_name(enum nub_core_reason reason)
 {
-	static const char *const names[] = { "crash", "timeout", "request", "snapshot" };
+	static const char *const names[] = { "crash", "timeout", "request", "snapshot", "interrupted" };
 
 	return (size_t)reason < sizeof(names) / sizeof(names[0]) ? names[reason] : "unknown";
 }

@@ -42,6 +42,13 @@ enum {
 	NUB_CORE_PORT_READ = 32,
 };
 
+/* A part of the guest's ELF file in its memory. */
+struct nub_core_mapping {
+	uint64_t gva, size, offset; /* multiples of the page size */
+};
+
+#define NUB_CORE_MAX_MAPPINGS 32u
+
 /* Everything but the memory. */
 struct nub_core {
 	enum nub_core_reason reason;
@@ -57,6 +64,8 @@ struct nub_core {
 	/* For gdb alone: not read back. */
 	uint64_t phdr_gva; /* of the guest's program headers in its memory; 0 when they are not there */
 	uint32_t phdr_count;
+	struct nub_core_mapping mappings[NUB_CORE_MAX_MAPPINGS];
+	uint32_t mapping_count;
 	struct kvm_sregs sregs;
 	uint8_t xsave[NUB_SNAPSHOT_XSAVE_SIZE];
 };

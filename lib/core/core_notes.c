@@ -61,6 +61,8 @@ static int signal_of(const struct nub_core *core)
 		return SIGALRM;
 	if (core->reason == NUB_CORE_REQUEST)
 		return SIGQUIT;
+	if (core->reason == NUB_CORE_INTERRUPTED)
+		return SIGINT;
 	if (!core->has_crash)
 		return 0;
 	switch (core->crash.kind) {
@@ -181,6 +183,30 @@ static void put_auxv(struct nub_writer *writer, const struct nub_core *core)
 	put_note(writer, "CORE", NT_AUXV, vector, sizeof(vector));
 }
 
+/* Which file is where: gdb's `info proc mappings`. The file is the guest's alone. */
+static int put_files(struct nub_writer *notes, const struct nub_core *core, struct nub_error *err)
+{
+	struct nub_buffer bytes = { 0 };
+	struct nub_writer writer = { .buffer = &bytes, .err = err };
+
+	if (core->mapping_count == 0 || core->guest_path[0] == '\0')
+		return 0;
+	nub_writer_uint(&writer, 8, core->mapping_count);
+	nub_writer_uint(&writer, 8, NUB_PAGE_SIZE);
+	for (uint32_t i = 0; i < core->mapping_count; i++) {
+		const struct nub_core_mapping *mapping = &core->mappings[i];
+		nub_writer_uint(&writer, 8, mapping->gva);
+		nub_writer_uint(&writer, 8, mapping->gva + mapping->size);
+		nub_writer_uint(&writer, 8, mapping->offset / NUB_PAGE_SIZE);
+	}
+	for (uint32_t i = 0; i < core->mapping_count; i++)
+		nub_writer_bytes(&writer, core->guest_path, strlen(core->guest_path) + 1);
+	if (!writer.failed)
+		put_note(notes, "CORE", NT_FILE, bytes.bytes, bytes.size);
+	nub_buffer_release(&bytes);
+	return writer.failed ? -1 : 0;
+}
+
 /* ---- Our own ---- */
 
 static void put_region(struct nub_writer *writer, const struct nub_region *region)
@@ -255,5 +281,7 @@ int nub_core_encode_notes(const struct nub_core *core, const struct nub_core_seg
 	put_process(&writer, core);
 	put_signal(&writer, core, signal);
 	put_auxv(&writer, core);
+	if (put_files(&writer, core, err) < 0)
+		return -1;
 	return put_own(&writer, core, segments, count, err);
 }

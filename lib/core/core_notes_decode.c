@@ -94,7 +94,7 @@ static int decode_own(const uint8_t *bytes, size_t size, struct nub_core *core, 
 	};
 
 	take_upto(&cursor, "the version", NUB_CORE_VERSION);
-	core->reason = (enum nub_core_reason)take_upto(&cursor, "the reason", NUB_CORE_SNAPSHOT);
+	core->reason = (enum nub_core_reason)take_upto(&cursor, "the reason", NUB_CORE_INTERRUPTED);
 	take_crash(&cursor, core);
 	core->cr2 = nub_cursor_u64(&cursor, "CR2");
 	core->cr3 = nub_cursor_u64(&cursor, "CR3");

@@ -40,9 +40,18 @@ static int find_regions(struct nub_sandbox *sandbox, const struct kvm_sregs *sre
 
 static enum nub_core_reason reason_of(const struct nub_outcome *outcome)
 {
-	if (outcome && outcome->kind == NUB_OUTCOME_CRASHED)
+	if (!outcome)
+		return NUB_CORE_REQUEST;
+	switch (outcome->kind) {
+	case NUB_OUTCOME_CRASHED:
 		return NUB_CORE_CRASH;
-	return outcome && outcome->kind == NUB_OUTCOME_TIMED_OUT ? NUB_CORE_TIMEOUT : NUB_CORE_REQUEST;
+	case NUB_OUTCOME_TIMED_OUT:
+		return NUB_CORE_TIMEOUT;
+	case NUB_OUTCOME_INTERRUPTED:
+		return NUB_CORE_INTERRUPTED;
+	default:
+		return NUB_CORE_REQUEST;
+	}
 }
 
 static void describe(struct nub_core *core, const struct nub_sandbox *sandbox, const struct nub_outcome *outcome,

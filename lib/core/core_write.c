@@ -226,15 +226,3 @@ int nub_core_save(const struct nub_core *core, const struct nub_crash_region *re
 	}
 	return nub_replace_commit(&file, err);
 }
-
-void nub_core_find_program_headers(struct nub_core *core, struct nub_memory *memory)
-{
-	Elf64_Ehdr header;
-
-	if (nub_memory_read(memory, core->cr3, core->image_base, &header, sizeof(header), NULL) < 0 ||
-	    memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_phentsize != sizeof(Elf64_Phdr) ||
-	    header.e_phoff > NUB_PAGE_SIZE)
-		return;
-	core->phdr_gva = core->image_base + header.e_phoff;
-	core->phdr_count = header.e_phnum;
-}

@@ -14,7 +14,8 @@ int nub_core_save(const struct nub_core *core, const struct nub_crash_region *re
                   const struct nub_memory *memory, const struct nub_snapshot *snapshot, const char *path,
                   struct nub_error *err);
 
-/* Where the guest's memory has its ELF file's program headers: core->phdr_gva and phdr_count, if they are there. */
+/* What the guest's memory has of its ELF file's headers, for gdb: where they are, and which part of the file is where. A
+ * guest may have written anything there. */
 void nub_core_find_program_headers(struct nub_core *core, struct nub_memory *memory);
 
 #endif

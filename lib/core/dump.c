@@ -7,26 +7,11 @@
 
 #include "base/error.h"
 #include "base/util.h"
-#include "core/core_read.h"
 #include "core/core_write.h"
 #include "core/crash_regions.h"
+#include "core/dump.h"
 #include "machine/cpu.h"
-#include "memory/memory.h"
 #include "memory/plan.h"
-#include "snapshot/snapshot.h"
-
-struct nub_dump {
-	char *name;
-	struct nub_dump_info info;
-	struct nub_crash_region *regions; /* owned */
-	struct nub_core core;             /* a snapshot's: what a core of it says */
-
-	/* One of them: */
-	struct nub_core_reader reader;
-	int fd; /* the core's; -1 for a snapshot */
-	struct nub_snapshot *snapshot;
-	struct nub_memory memory; /* the snapshot's, as a restored guest would have it */
-};
 
 /* ---- Snapshots ---- */
 
@@ -116,6 +101,7 @@ static int open_snapshot(struct nub_dump *dump, int fd, const char *base_path, s
 	dump->snapshot = nub_snapshot_open(fd, dump->name, base_path, err);
 	if (!dump->snapshot)
 		return -1;
+	dump->info.has_base = dump->snapshot->base;
 	if (map_snapshot(dump, err) < 0 || find_regions(dump, err) < 0)
 		return nub_error_context(err, "%s", dump->name);
 	describe_snapshot(dump);
@@ -215,12 +201,14 @@ int nub_dump_read(struct nub_dump *dump, uint64_t gva, void *bytes, size_t size,
 	return nub_memory_read(&dump->memory, dump->core.cr3, gva, bytes, size, err);
 }
 
-int nub_dump_save_core(struct nub_dump *dump, const char *path, struct nub_error *err)
+int nub_dump_save_core(struct nub_dump *dump, const char *guest_path, const char *path, struct nub_error *err)
 {
 	if (dump->info.is_core) {
 		nub_fail(err, NUB_E_STATE, 0, "%s: is a core already", dump->name);
 		return nub_hint(err, "copy it, with 'cp --sparse=always'");
 	}
+	if (guest_path && strlen(guest_path) < sizeof(dump->core.guest_path))
+		strcpy(dump->core.guest_path, guest_path);
 	return nub_core_save(&dump->core, dump->regions, dump->info.region_count, &dump->memory, dump->snapshot, path,
 	                     err);
 }

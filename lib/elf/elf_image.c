@@ -65,6 +65,7 @@ void nub_image_free(struct nub_image *image)
 	free(image->loads);
 	free(image->segments);
 	free(image->functions);
+	free(image->owned);
 	free(image);
 }
 

@@ -38,8 +38,10 @@ struct nub_elf_load {
 struct nub_image {
 	struct nub_image_info info;
 	char *name;
-	const uint8_t *bytes; /* borrowed */
+	const uint8_t *bytes; /* borrowed, or the same as owned */
+	uint8_t *owned;       /* what nub_image_read read; NULL for other images */
 	size_t size;
+	bool partial;               /* parts of the bytes were not read */
 	uint64_t bias;              /* gva - vaddr, modulo 2^64 */
 	struct nub_elf_load *loads; /* sorted by vaddr; no two share a page */
 	size_t load_count;

@@ -83,6 +83,9 @@ const char *nub_image_symbol(const struct nub_image *image, uint64_t gva, uint64
 	struct symbol_table table;
 	const char *name = NULL;
 	uint64_t distance = 0;
+	/* Of a table that was read for its neighbours' sake, a part may be missing. */
+	if (image->partial)
+		return NULL;
 	if (nub_elf_open(&file, image->bytes, image->size, image->name, NULL) == 0 && find_table(&file, &table))
 		name = scan(&file, &table, gva - image->bias, &distance);
 	nub_elf_close(&file);

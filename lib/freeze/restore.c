@@ -132,8 +132,11 @@ static int start(struct nub_sandbox *sandbox, struct nub_error *err)
 	if (load_cpu(sandbox, err) < 0 || nub_memslots_hide(sandbox, err) < 0)
 		return -1;
 	/* Saved again before it goes on, it has the spaces that it named at its checkpoint. Only there has it registers. */
-	if (nub_checkpoint_take_roots(sandbox, &snapshot->meta.cpu.regs, err) < 0)
-		return nub_error_context(err, "%s", snapshot->name);
+	struct nub_error reason = { 0 };
+	if (nub_checkpoint_take_roots(sandbox, &snapshot->meta.cpu.regs, &reason) < 0) {
+		nub_fail(err, NUB_E_SNAPSHOT_FIELD, 0, "%s: %s", snapshot->name, reason.message);
+		return nub_hint(err, "the file is damaged: make it again, or copy it again");
+	}
 	set_state(sandbox);
 	return 0;
 }
@@ -147,6 +150,20 @@ static int check_cpu(struct nub_sandbox *sandbox, const struct nub_snapshot *sna
 		return nub_error_context(err, "%s", snapshot->name);
 	sandbox->cpuid = snapshot->meta.cpu.cpuid;
 	return 0;
+}
+
+/* A file that was cut since it was opened is as one that was cut before; nothing has run from it. */
+static int check_whole(const struct nub_snapshot *snapshot, struct nub_error *err)
+{
+	struct nub_error reason = { 0 };
+
+	if (nub_snapshot_unchanged(snapshot, &reason) == 0)
+		return 0;
+	if (nub_snapshot_is_short(snapshot))
+		reason.kind = NUB_E_SNAPSHOT_TRUNCATED;
+	if (err)
+		*err = reason;
+	return -1;
 }
 
 struct nub_sandbox *nub_sandbox_restore(const struct nub_config *config, const struct nub_snapshot *snapshot,
@@ -165,7 +182,7 @@ struct nub_sandbox *nub_sandbox_restore(const struct nub_config *config, const s
 	sandbox->vm = (struct nub_vm){ .kvm_fd = -1, .vm_fd = -1, .vcpu_fd = -1 };
 	nub_dirty_init(&sandbox->dirty);
 	take_identity(sandbox, snapshot);
-	if (nub_snapshot_unchanged(snapshot, err) < 0 || check_cpu(sandbox, snapshot, err) < 0 ||
+	if (check_whole(snapshot, err) < 0 || check_cpu(sandbox, snapshot, err) < 0 ||
 	    take_plan(sandbox, snapshot, err) < 0 || map_memory(sandbox, snapshot, err) < 0 ||
 	    copy_tables(sandbox, err) < 0 || fill_scratch(sandbox, err) < 0 || nub_sandbox_build_vm(sandbox, err) < 0 ||
 	    start(sandbox, err) < 0) {

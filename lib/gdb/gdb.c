@@ -3,7 +3,7 @@
  * The guest always stops at a place of its own: when the monitor reported a breakpoint or a step, the vCPU is put back
  * into the guest first. Int3s and SIGIO are there while it runs, and only then. A step is TF, which raises #DB after the
  * next instruction; KVM's own means for it do nothing on some hosts. Where the instruction is an `out` to the host, the
- * host ends the step itself.
+ * host ends the step itself. With something to watch that the CPU can't, a guest that goes on does so by steps.
  */
 #include "gdb/gdb.h"
 
@@ -47,12 +47,19 @@ static int fail_killed(struct nub_gdb *gdb, struct nub_error *err)
 	return nub_hint(err, "gdb's detach lets a guest go on without it");
 }
 
+/* Whoever does this puts TF back as the guest had it. */
+static void forget_step(struct nub_gdb *gdb)
+{
+	gdb->stepping = false;
+	gdb->watching = false;
+}
+
 /* TF as the guest had it, wherever a step has left it. */
 static void end_step(struct nub_gdb *gdb)
 {
 	if (gdb->stepping && nub_gdb_tf(gdb) != gdb->guest_tf)
 		nub_gdb_set_tf(gdb, gdb->guest_tf);
-	gdb->stepping = false;
+	forget_step(gdb);
 }
 
 static void begin_step(struct nub_gdb *gdb)
@@ -74,8 +81,20 @@ static int set_hardware(struct nub_gdb *gdb, bool inject, struct nub_error *err)
 	return nub_vcpu_set_guest_debug(&gdb->sandbox->vm, registers, inject, err);
 }
 
+/* With something to watch, the guest goes on by steps. */
+static void begin_watching(struct nub_gdb *gdb)
+{
+	if (gdb->watches.count == 0)
+		return;
+	nub_gdb_watches_remember(&gdb->watches, &gdb->sandbox->memory, nub_gdb_root(gdb));
+	gdb->watching = !gdb->stepping;
+	if (gdb->watching)
+		begin_step(gdb);
+}
+
 static int let_run(struct nub_gdb *gdb, struct nub_error *err)
 {
+	begin_watching(gdb);
 	if (set_hardware(gdb, false, err) < 0)
 		return -1;
 	nub_gdb_breakpoints_insert(&gdb->breakpoints, &gdb->sandbox->memory, nub_gdb_root(gdb));
@@ -114,6 +133,9 @@ static enum nub_gdb_action stop_and_talk(struct nub_gdb *gdb, const struct nub_g
 	nub_deadline_pause(&gdb->sandbox->deadline);
 	if (!why || nub_gdb_session_stopped(&gdb->session, why, NULL) == 0)
 		action = nub_gdb_talk(gdb, true);
+	/* The client is not gone, the run is about to end. */
+	if (gdb->sandbox->stop && action == NUB_GDB_DETACH)
+		action = NUB_GDB_CONTINUE;
 	nub_deadline_go_on(&gdb->sandbox->deadline);
 	return action;
 }
@@ -190,6 +212,17 @@ static bool in_range(const struct nub_gdb *gdb, uint64_t rip)
 	return rip >= gdb->session.range_start && rip < gdb->session.range_end;
 }
 
+/* The guest is at rip, a step is done: does it stop there, and why? Else the next step is due. */
+static bool step_ends(struct nub_gdb *gdb, uint64_t rip, uint64_t root, struct nub_gdb_stop *why)
+{
+	const struct nub_gdb_watch *watch = nub_gdb_watches_changed(&gdb->watches, &gdb->sandbox->memory, root);
+
+	*why = trap_or_interrupt(gdb, NUB_GDB_STOP_PLAIN);
+	if (watch)
+		*why = (struct nub_gdb_stop){ NUB_GDB_SIGTRAP, NUB_GDB_STOP_WATCH, watch->gva };
+	return watch || gdb->interrupt || (!gdb->watching && !in_range(gdb, rip));
+}
+
 /* An `out` that was stepped over: whether #DB follows depends on the host, so the step ends here. */
 static int served(struct nub_debugger *debugger, struct nub_error *err)
 {
@@ -203,24 +236,26 @@ static int served(struct nub_debugger *debugger, struct nub_error *err)
 	if (!gdb->attached || !gdb->stepping || run->exit_reason != KVM_EXIT_IO || run->io.port == NUB_PORT_EXCEPTION)
 		return 0;
 	/* TF off first: where the instruction is completed now, its #DB would be queued. */
-	const struct nub_gdb_stop why = trap_or_interrupt(gdb, NUB_GDB_STOP_PLAIN);
+	const bool watching = gdb->watching;
+	struct nub_gdb_stop why;
 	end_step(gdb);
+	gdb->watching = watching;
 	gdb->late_step = true;
 	if (nub_vcpu_complete_io(&gdb->sandbox->vm, err) < 0)
 		return -1;
-	if (in_range(gdb, nub_vcpu_regs(&gdb->sandbox->vm)->rip) && !gdb->interrupt) {
-		begin_step(gdb);
-		return 0;
-	}
-	return stop(gdb, &why, err);
+	if (step_ends(gdb, nub_vcpu_regs(&gdb->sandbox->vm)->rip, nub_gdb_root(gdb), &why))
+		return stop(gdb, &why, err);
+	begin_step(gdb);
+	return 0;
 }
 
 /* #DB: the step is done, unless it goes on within its range of addresses. */
 static int stepped(struct nub_gdb *gdb, const struct nub_exception_frame *frame, struct kvm_sregs *sregs,
                    struct nub_error *err)
 {
-	const bool again = gdb->stepping && in_range(gdb, frame->rip) && !gdb->interrupt;
+	struct nub_gdb_stop why;
 	const bool late = !gdb->stepping;
+	const bool again = !late && !step_ends(gdb, frame->rip, sregs->cr3, &why);
 	const bool tf = again || (gdb->stepping && gdb->guest_tf);
 
 	gdb->late_step = false;
@@ -228,8 +263,8 @@ static int stepped(struct nub_gdb *gdb, const struct nub_exception_frame *frame,
 		return -1;
 	if (again || late)
 		return 0;
-	gdb->stepping = false;
-	stop_soon(gdb, trap_or_interrupt(gdb, NUB_GDB_STOP_PLAIN));
+	forget_step(gdb);
+	stop_soon(gdb, why);
 	return 0;
 }
 
@@ -293,8 +328,9 @@ static int trapped(struct nub_debugger *debugger, struct nub_error *err)
 	}
 	if (!(dr6 & NUB_GDB_DR6_BS) || (!gdb->stepping && !gdb->late_step))
 		return set_hardware(gdb, true, err);
-	if (gdb->stepping && (gdb->interrupt || !in_range(gdb, nub_vcpu_regs(&gdb->sandbox->vm)->rip)))
-		stop_soon(gdb, trap_or_interrupt(gdb, NUB_GDB_STOP_PLAIN));
+	struct nub_gdb_stop why;
+	if (gdb->stepping && step_ends(gdb, nub_vcpu_regs(&gdb->sandbox->vm)->rip, nub_gdb_root(gdb), &why))
+		stop_soon(gdb, why);
 	gdb->late_step = false;
 	return 0;
 }
@@ -316,7 +352,7 @@ static int exception(struct nub_debugger *debugger, struct nub_exception_frame *
 	if (is_breakpoint(gdb, frame, sregs, &rip)) {
 		const bool tf = gdb->stepping && gdb->guest_tf;
 		*handled = true;
-		gdb->stepping = false;
+		forget_step(gdb);
 		if (nub_gdb_leave_monitor(gdb, frame, sregs, rip, tf, err) < 0)
 			return -1;
 		stop_soon(gdb, trap_or_interrupt(gdb, NUB_GDB_STOP_SWBREAK));
@@ -325,7 +361,7 @@ static int exception(struct nub_debugger *debugger, struct nub_exception_frame *
 	/* It crashes; the flags that are told are in the frame. */
 	if (gdb->stepping && !gdb->guest_tf)
 		frame->rflags &= ~NUB_GDB_RFLAGS_TF;
-	gdb->stepping = false;
+	forget_step(gdb);
 	return 0;
 }
 
@@ -346,6 +382,19 @@ static void say_exit(struct nub_gdb *gdb, int code)
 	nub_gdb_session_exited(&gdb->session, (uint8_t)(code & 0xff), NULL);
 }
 
+/* What is received ends here; what is sent is not touched. */
+static void wake(struct nub_debugger *debugger)
+{
+	shutdown(of(debugger)->fd, SHUT_RD);
+}
+
+/* A client that has not said yet how the guest goes on waits for no packet: its connection ends. */
+static void say_terminated(struct nub_gdb *gdb)
+{
+	if (gdb->session.running)
+		nub_gdb_session_signalled(&gdb->session, NUB_GDB_SIGTERM, NULL);
+}
+
 static void ended(struct nub_debugger *debugger, int result, struct nub_outcome *outcome)
 {
 	struct nub_gdb *gdb = of(debugger);
@@ -363,6 +412,8 @@ static void ended(struct nub_debugger *debugger, int result, struct nub_outcome 
 		show_crash(gdb, &outcome->crash);
 	else if (outcome->kind == NUB_OUTCOME_TIMED_OUT)
 		say_exit(gdb, EXIT_TIMED_OUT);
+	else if (outcome->kind == NUB_OUTCOME_INTERRUPTED)
+		say_terminated(gdb);
 	else if (outcome->kind == NUB_OUTCOME_EXITED)
 		say_exit(gdb, outcome->exit_code);
 	else
@@ -392,6 +443,7 @@ static const struct nub_debugger_hooks hooks = {
 	.exception = exception,
 	.stuck = stuck,
 	.trapped = trapped,
+	.wake = wake,
 	.ended = ended,
 	.release = release,
 };

@@ -5,6 +5,7 @@
 #include "gdb/gdb_breakpoints.h"
 #include "gdb/gdb_session.h"
 #include "gdb/gdb_signal.h"
+#include "gdb/gdb_watch.h"
 #include "sandbox/debug.h"
 #include "sandbox/sandbox.h"
 
@@ -16,6 +17,7 @@ struct nub_gdb {
 	bool begun;     /* it has stopped before its first instruction */
 	bool stepping;  /* TF is ours, and on */
 	bool guest_tf;  /* what it was before */
+	bool watching;  /* the steps are ours, to see what is watched: it goes on until that changes */
 	bool late_step; /* a step ended otherwise, its #DB may still come */
 	bool stop_due;  /* it stops as soon as the exit is served, for this: */
 	struct nub_gdb_stop due;
@@ -25,7 +27,8 @@ struct nub_gdb {
 	struct nub_gdb_signal signal;
 	struct nub_gdb_breakpoints breakpoints;
 	struct nub_gdb_hardware hardware;
-	bool hardware_on; /* the debug registers are ours */
+	struct nub_gdb_watches watches; /* where hardware has none */
+	bool hardware_on;               /* the debug registers are ours */
 	struct {
 		bool probed, works;
 	} hardware_kinds[2]; /* for code, for data */

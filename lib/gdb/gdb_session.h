@@ -22,13 +22,14 @@ enum {
 	NUB_GDB_SIGFPE = 8,
 	NUB_GDB_SIGBUS = 10,
 	NUB_GDB_SIGSEGV = 11,
+	NUB_GDB_SIGTERM = 15,
 };
 
 enum nub_gdb_stop_kind {
 	NUB_GDB_STOP_PLAIN,
 	NUB_GDB_STOP_SWBREAK, /* an int3 of ours */
 	NUB_GDB_STOP_HWBREAK,
-	NUB_GDB_STOP_WATCH,  /* what was written has a watchpoint for writing */
+	NUB_GDB_STOP_WATCH,  /* what was written has a watchpoint for writing, in hardware or by steps */
 	NUB_GDB_STOP_AWATCH, /* what was read or written has one for both */
 };
 
@@ -50,7 +51,7 @@ struct nub_gdb_target {
 	bool (*write_memory)(void *context, uint64_t gva, const uint8_t *bytes, size_t size);
 	bool (*add_breakpoint)(void *context, uint64_t gva);
 	void (*remove_breakpoint)(void *context, uint64_t gva);
-	/* Are there any of this kind in hardware? The other two are called where there are. */
+	/* Are there any of this kind, in hardware or as if they were? The other two are called where there are. */
 	bool (*has_hardware)(void *context, enum nub_gdb_hardware_kind kind);
 	bool (*add_hardware)(void *context, enum nub_gdb_hardware_kind kind, uint64_t gva, uint64_t size);
 	void (*remove_hardware)(void *context, enum nub_gdb_hardware_kind kind, uint64_t gva, uint64_t size);

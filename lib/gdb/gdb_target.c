@@ -137,9 +137,8 @@ static void remove_breakpoint(void *context, uint64_t gva)
 	nub_gdb_breakpoints_remove(&gdb->breakpoints, gva);
 }
 
-static bool has_hardware(void *context, enum nub_gdb_hardware_kind kind)
+static bool works(struct nub_gdb *gdb, enum nub_gdb_hardware_kind kind)
 {
-	struct nub_gdb *gdb = context;
 	const bool data = kind != NUB_GDB_EXECUTE;
 
 	if (!gdb->hardware_kinds[data].probed)
@@ -148,18 +147,30 @@ static bool has_hardware(void *context, enum nub_gdb_hardware_kind kind)
 	return gdb->hardware_kinds[data].works;
 }
 
+static bool has_hardware(void *context, enum nub_gdb_hardware_kind kind)
+{
+	/* What is written shows by comparing, too. */
+	return kind == NUB_GDB_WRITE || works(context, kind);
+}
+
 static bool add_hardware(void *context, enum nub_gdb_hardware_kind kind, uint64_t gva, uint64_t size)
 {
 	struct nub_gdb *gdb = context;
 
-	return is_guests(gdb, gva) && nub_gdb_hardware_add(&gdb->hardware, kind, gva, size);
+	if (!is_guests(gdb, gva))
+		return false;
+	return works(gdb, kind) ? nub_gdb_hardware_add(&gdb->hardware, kind, gva, size)
+	                        : nub_gdb_watches_add(&gdb->watches, gva, size);
 }
 
 static void remove_hardware(void *context, enum nub_gdb_hardware_kind kind, uint64_t gva, uint64_t size)
 {
 	struct nub_gdb *gdb = context;
 
-	nub_gdb_hardware_remove(&gdb->hardware, kind, gva, size);
+	if (works(gdb, kind))
+		nub_gdb_hardware_remove(&gdb->hardware, kind, gva, size);
+	else
+		nub_gdb_watches_remove(&gdb->watches, gva, size);
 }
 
 static int monitor(void *context, const char *command, struct nub_buffer *text, struct nub_error *err)

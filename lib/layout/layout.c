@@ -272,6 +272,21 @@ uint64_t nub_layout_scratch_page_gva(unsigned page)
 	return SCRATCH_END_GVA - page * NUB_PAGE_SIZE;
 }
 
+const char *nub_scratch_page_name(uint64_t gva)
+{
+	static const char *const names[NUB_SCRATCH_FIXED_PAGES + 1] = {
+		[NUB_SCRATCH_PAGE_METADATA] = "metadata",
+		[NUB_SCRATCH_PAGE_FAULT_STACK] = "page-fault stack",
+		[NUB_SCRATCH_PAGE_DOUBLE_FAULT_STACK] = "double-fault stack",
+		[NUB_SCRATCH_PAGE_CPU_TABLES] = "CPU tables",
+		[NUB_SCRATCH_PAGE_MONITOR] = "monitor",
+	};
+	const uint64_t last = nub_layout_scratch_page_gva(NUB_SCRATCH_FIXED_PAGES);
+
+	return gva >= last && gva < SCRATCH_END_GVA ? names[(SCRATCH_END_GVA - gva + NUB_PAGE_SIZE - 1) / NUB_PAGE_SIZE]
+	                                            : NULL;
+}
+
 uint64_t nub_layout_code_gva(const struct nub_layout *layout, uint64_t gpa)
 {
 	return layout->image_base + (gpa - NUB_BASE_ADDRESS);

@@ -159,8 +159,7 @@ int nub_plan_tables(struct nub_plan *plan, unsigned privilege_level, struct nub_
 	return nub_layout_set_page_tables(&plan->layout, tables->size, err);
 }
 
-/* Regions of memslot 0, the tables, the mapped files, and scratch: what the guest may use and what it may not. */
-static struct nub_region *list_all(const struct nub_plan *plan, size_t *count, struct nub_error *err)
+struct nub_region *nub_plan_list(const struct nub_plan *plan, size_t *count, struct nub_error *err)
 {
 	const struct nub_layout *layout = &plan->layout;
 	const uint64_t scratch_gpa = nub_layout_scratch_gpa(layout), scratch_gva = nub_layout_scratch_gva(layout);
@@ -203,7 +202,7 @@ struct nub_region *nub_plan_regions(const struct nub_config *config, const struc
 
 	if (nub_plan_init(&plan, config, image, err) == 0 &&
 	    nub_plan_tables(&plan, nub_image_info(image)->privilege_level, &tables, err) == 0)
-		regions = list_all(&plan, count, err);
+		regions = nub_plan_list(&plan, count, err);
 	nub_pt_release(&tables);
 	nub_plan_release(&plan);
 	return regions;

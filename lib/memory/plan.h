@@ -30,4 +30,8 @@ void nub_plan_release(struct nub_plan *plan);
 int nub_plan_tables(struct nub_plan *plan, unsigned privilege_level, struct nub_pt_builder *tables,
                     struct nub_error *err);
 
+/* Regions of memslot 0, the tables, the mapped files, and scratch: what the guest may use of it and what it may not. Frees
+ * with free(). Error: NO_MEMORY. */
+struct nub_region *nub_plan_list(const struct nub_plan *plan, size_t *count, struct nub_error *err);
+
 #endif

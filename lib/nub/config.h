@@ -75,9 +75,9 @@ struct nub_host_ops {
 	int (*trace)(void *context, const struct nub_trace_record *record, struct nub_error *err);
 	/* After each exit, the last one included. It slows down every one. */
 	void (*exit)(void *context, const struct nub_exit *exit);
-	/* The guest stands still, its memory and registers as they were: it CRASHED or TIMED_OUT, and nothing has been
-	 * cleaned up yet; or nub_sandbox_interrupt was called (`outcome` is NULL), and it goes on afterwards. May read the
-	 * sandbox and write its core, not run it. */
+	/* The guest stands still, its memory and registers as they were: it CRASHED, TIMED_OUT or was INTERRUPTED, and
+	 * nothing has been cleaned up yet; or nub_sandbox_interrupt was called (`outcome` is NULL), and it goes on
+	 * afterwards. May read the sandbox and write its core, not run it. */
 	int (*stopped)(void *context, struct nub_sandbox *sandbox, const struct nub_outcome *outcome,
 	               struct nub_error *err);
 };

@@ -31,9 +31,11 @@ enum nub_core_reason {
 	NUB_CORE_TIMEOUT,
 	NUB_CORE_REQUEST,  /* asked for while the guest ran, which went on */
 	NUB_CORE_SNAPSHOT, /* made from a snapshot */
+	NUB_CORE_INTERRUPTED,
 };
 
-const char *nub_core_reason_name(enum nub_core_reason reason); /* "crash", "timeout", "request", "snapshot" */
+/* "crash", "timeout", "request", "snapshot", "interrupted" */
+const char *nub_core_reason_name(enum nub_core_reason reason);
 
 /* Write the core of a stopped guest, an ELF file that gdb opens: registers, memory, and what happened. `outcome` as the
  * run gave it, NULL while the guest is running or could. `guest_path` is where gdb finds the guest's file; may be NULL. A
@@ -55,6 +57,7 @@ struct nub_dump_info {
 	size_t build_id_size;
 	uint64_t image_base, entry;
 	uint64_t generation;
+	bool has_base;                          /* a snapshot's: what it changed is told from what its base has */
 	const struct nub_crash_region *regions; /* by space and gva */
 	size_t region_count;
 };
@@ -70,7 +73,13 @@ const struct nub_dump_info *nub_dump_info(const struct nub_dump *dump);
 /* Copy memory at gva, in the first address space (R33). Errors: PAGE_ARGUMENT, GVA_*, GPA_*, IO. */
 int nub_dump_read(struct nub_dump *dump, uint64_t gva, void *bytes, size_t size, struct nub_error *err);
 
-/* Turn a snapshot into a core. As nub_sandbox_save_core; also STATE, when it is a core already. */
-int nub_dump_save_core(struct nub_dump *dump, const char *path, struct nub_error *err);
+/* The pages of the first address space that have contents: that are not all zeros, or, `changed`, that a snapshot stores
+ * instead of its base's. By gva. Frees with free(). Errors: IO, NO_MEMORY, PAGE_LIMIT, CORE_TRUNCATED,
+ * SNAPSHOT_TRUNCATED. */
+struct nub_page_use *nub_dump_pages(struct nub_dump *dump, size_t *count, struct nub_error *err);
+
+/* Turn a snapshot into a core. As nub_sandbox_save_core, with the snapshot's own guest_path where that is NULL; also STATE,
+ * when it is a core already. */
+int nub_dump_save_core(struct nub_dump *dump, const char *guest_path, const char *path, struct nub_error *err);
 
 #endif

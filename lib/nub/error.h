@@ -41,6 +41,7 @@ enum nub_error_class {
 	X(KVM, "kvm", HOST)                 /* an ioctl failed, or a capability is missing */                          \
 	X(INTERNAL, "internal", HOST)       /* can't happen */                                                         \
 	X(DEBUGGER, "debugger", HOST)       /* the debugger ended the run */                                           \
+	X(INTERRUPTED, "interrupted", HOST) /* a signal ended it */                                                    \
 	X(NOT_FOUND, "not-found", NOT_FOUND)                                                                           \
 	/* the ELF file's (R15, R16) */                                                                                \
 	X(ELF_MAGIC, "elf-magic", INPUT)             /* not an ELF file */                                             \

@@ -44,6 +44,18 @@ struct nub_image_info {
 /* Check and decode the ELF file in bytes[0..size). `bytes` is borrowed until nub_image_free; `name` is copied and only
  * used in messages. Errors: ELF_*, NO_MEMORY. W+X segments are refused at nub_sandbox_create, not here. */
 struct nub_image *nub_image_parse(const void *bytes, size_t size, const char *name, struct nub_error *err);
+
+/* The same for a file of `size` bytes of which only that is read which running the guest takes: symbols and debug
+ * information, mostly nine tenths of a file, are not. The reader fills bytes[0..size) with the file's from `offset` on, or
+ * returns -1 and an error; it is called a few times, for ranges in the file that don't overlap. The image owns what was
+ * read. Errors: as nub_image_parse, and the reader's. */
+typedef int (*nub_image_reader)(void *context, uint64_t offset, void *bytes, size_t size, struct nub_error *err);
+struct nub_image *nub_image_read(nub_image_reader read, void *context, size_t size, const char *name,
+                                 struct nub_error *err);
+
+/* Was a part of its file not read? Then it has no symbols, and call stacks go by frame pointers. */
+bool nub_image_is_partial(const struct nub_image *image);
+
 void nub_image_free(struct nub_image *image);
 const struct nub_image_info *nub_image_info(const struct nub_image *image);
 

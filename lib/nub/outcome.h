@@ -21,6 +21,7 @@ enum nub_outcome_kind {
 	NUB_OUTCOME_CHECKPOINT, /* stopped at a checkpoint (only when asked to) */
 	NUB_OUTCOME_CRASHED,    /* crash */
 	NUB_OUTCOME_TIMED_OUT,
+	NUB_OUTCOME_INTERRUPTED, /* nub_sandbox_stop was called */
 };
 
 enum nub_crash_kind {

@@ -34,6 +34,10 @@ struct nub_region {
 
 const char *nub_region_type_name(enum nub_region_type type);
 
+/* What the host has in the page of scratch at this gva: "metadata", "page-fault stack" and so on; NULL where it is none of
+ * those that are always there. */
+const char *nub_scratch_page_name(uint64_t gva);
+
 /* "NONE", or "READ | WRITE | EXECUTE" and its parts. The string is static. */
 const char *nub_region_flags_name(unsigned flags);
 

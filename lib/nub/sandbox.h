@@ -41,7 +41,7 @@ struct nub_sandbox *nub_sandbox_create(const struct nub_config *config, const st
 void nub_sandbox_free(struct nub_sandbox *sandbox); /* NULL is fine */
 
 /* Run the guest until it is ready for calls (its constructors, not its main). Outcome READY, or EXITED, CRASHED,
- * TIMED_OUT. All run functions: -1 is for the host's and the caller's errors; what the guest does wrong is an outcome. */
+ * TIMED_OUT, INTERRUPTED. All run functions: -1 is for the host's and the caller's errors; what the guest does wrong is an outcome. */
 int nub_sandbox_initialise(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err);
 
 /* Run main with these arguments to its end; initialises first if need be. */
@@ -53,11 +53,16 @@ int nub_sandbox_call(struct nub_sandbox *sandbox, const char *name, const struct
                      struct nub_outcome *outcome, struct nub_error *err);
 
 /* Time left of config.timeout_ns for the current run, for host functions and writers that may block; UINT64_MAX
- * without a timeout, 0 when it is over. A callback that gives up for that reason fails with NUB_E_NONE. */
+ * without a timeout, 0 when it is over, and after nub_sandbox_stop. A callback that gives up for that reason fails with
+ * NUB_E_NONE. */
 uint64_t nub_sandbox_remaining_ns(const struct nub_sandbox *sandbox);
 
 /* Have the guest stop for config.ops.stopped, soon, then go on. For signal handlers of the thread that runs it. */
 void nub_sandbox_interrupt(struct nub_sandbox *sandbox);
+
+/* Have this run, or the next one if none is under way, end as INTERRUPTED, soon. For the same signal handlers; a callback
+ * that blocks is to look at nub_sandbox_remaining_ns when a signal came. */
+void nub_sandbox_stop(struct nub_sandbox *sandbox);
 
 const struct nub_exit_counts *nub_sandbox_exit_counts(const struct nub_sandbox *sandbox);
 void nub_sandbox_memory_info(const struct nub_sandbox *sandbox, struct nub_memory_info *info);

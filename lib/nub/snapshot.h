@@ -33,7 +33,7 @@ struct nub_snapshot;
 #define NUB_SNAPSHOT_MAGIC "nubsnap\n"
 
 struct nub_snapshot_options {
-	const char *guest_path;            /* kept for symbols and messages; may be NULL */
+	const char *guest_path;            /* kept for symbols and messages, best an absolute one; may be NULL */
 	const char *const *host_functions; /* names that the guest was offered */
 	size_t host_function_count;
 	const struct nub_snapshot *base; /* store only pages that differ from it; NULL: all */
@@ -90,12 +90,21 @@ struct nub_snapshot_info {
 /* Everything in it is the snapshot's. */
 const struct nub_snapshot_info *nub_snapshot_info(const struct nub_snapshot *snapshot);
 
+/* What the memory of a guest that is restored from it looks like, as nub_plan_regions tells it: with page tables and
+ * scratch, which info->regions have not. Frees with free(). Error: NO_MEMORY. */
+struct nub_region *nub_snapshot_regions(const struct nub_snapshot *snapshot, size_t *count, struct nub_error *err);
+
 /* Names of what a CPU must have to restore it, in names[0..returned); static strings, at most `capacity`. */
 #define NUB_SNAPSHOT_MAX_FEATURES 64
 size_t nub_snapshot_cpu_features(const struct nub_snapshot *snapshot, const char **names, size_t capacity);
 
 /* Read all memory and compare it with its hash. Errors: SNAPSHOT_CORRUPT, IO. */
 int nub_snapshot_verify(const struct nub_snapshot *snapshot, struct nub_error *err);
+
+/* The same, and tell from time to time how far it is, in bytes. */
+int nub_snapshot_verify_tell(const struct nub_snapshot *snapshot,
+                             void (*tell)(void *context, uint64_t done, uint64_t total), void *context,
+                             struct nub_error *err);
 
 /* Write the same snapshot as one file without a base: equal memory, registers, generation and hash. Of the options,
  * progress and written are used. As nub_snapshot_write and nub_snapshot_save; also SNAPSHOT_CORRUPT, when a layer's

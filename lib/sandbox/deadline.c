@@ -116,6 +116,8 @@ uint64_t nub_sandbox_remaining_ns(const struct nub_sandbox *sandbox)
 {
 	const uint64_t at = sandbox->deadline.at_ns, now = at ? nub_clock_ns() : 0;
 
+	if (sandbox->stop)
+		return 0;
 	if (at == 0)
 		return UINT64_MAX;
 	return now < at ? at - now : 0;

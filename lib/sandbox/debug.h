@@ -36,6 +36,9 @@ struct nub_debugger_hooks {
 	/* KVM_EXIT_DEBUG: only a debugger that has set debug registers gets it. */
 	int (*trapped)(struct nub_debugger *debugger, struct nub_error *err);
 
+	/* The run is to end (sandbox->stop): don't wait for anybody any longer. Called by signal handlers. */
+	void (*wake)(struct nub_debugger *debugger);
+
 	/* The run is over; result as that of the run functions, outcome to be told when that is 0. */
 	void (*ended)(struct nub_debugger *debugger, int result, struct nub_outcome *outcome);
 

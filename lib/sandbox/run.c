@@ -100,6 +100,22 @@ static int enter_at(struct nub_sandbox *sandbox, uint64_t gva, struct nub_error 
 	return 0;
 }
 
+/* Is the run to end now, by nub_sandbox_stop or its deadline? Then the outcome says so. */
+static bool must_end(struct nub_sandbox *sandbox, struct nub_outcome *outcome)
+{
+	if (sandbox->stop) {
+		/* In this order: a handler sets them in the same one. */
+		sandbox->stop = 0;
+		sandbox->vm.run->immediate_exit = 0;
+		outcome->kind = NUB_OUTCOME_INTERRUPTED;
+		return true;
+	}
+	if (!nub_deadline_passed(&sandbox->deadline))
+		return false;
+	outcome->kind = NUB_OUTCOME_TIMED_OUT;
+	return true;
+}
+
 static int run_loop(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
 {
 	struct nub_debugger *debugger = sandbox->debugger;
@@ -109,6 +125,8 @@ static int run_loop(struct nub_sandbox *sandbox, struct nub_outcome *outcome, st
 	for (;;) {
 		if (sandbox->interrupt && nub_sandbox_serve_interrupt(sandbox, err) < 0)
 			return -1;
+		if (sandbox->stop && must_end(sandbox, outcome))
+			return 0;
 		nub_watch_enter(sandbox);
 		const int interrupted = nub_vcpu_run(&sandbox->vm, err);
 		nub_watch_leave(sandbox);
@@ -119,13 +137,11 @@ static int run_loop(struct nub_sandbox *sandbox, struct nub_outcome *outcome, st
 		if (interrupted) {
 			sandbox->exits.interrupted++;
 			nub_watch_served(sandbox, true);
-			if (!nub_deadline_passed(&sandbox->deadline)) {
-				if (debugger && debugger->hooks->interrupted(debugger, err) < 0)
-					return -1;
-				continue;
-			}
-			outcome->kind = NUB_OUTCOME_TIMED_OUT;
-			return 0;
+			if (must_end(sandbox, outcome))
+				return 0;
+			if (debugger && debugger->hooks->interrupted(debugger, err) < 0)
+				return -1;
+			continue;
 		}
 		const enum nub_step step = serve_exit(sandbox, outcome, err);
 		nub_watch_served(sandbox, false);
@@ -136,11 +152,9 @@ static int run_loop(struct nub_sandbox *sandbox, struct nub_outcome *outcome, st
 				return -1;
 			continue;
 		}
-		/* A callback that ran out of time says so by failing without a reason. */
-		if (err->kind == NUB_E_NONE && nub_deadline_passed(&sandbox->deadline)) {
-			outcome->kind = NUB_OUTCOME_TIMED_OUT;
+		/* A callback that gave up because of it says so by failing without a reason. */
+		if (err->kind == NUB_E_NONE && must_end(sandbox, outcome))
 			return 0;
-		}
 		if (sandbox->callback_failed || nub_error_class_of(err->kind) != NUB_CLASS_GUEST)
 			return -1;
 		nub_crash_abi(sandbox, err, outcome);
@@ -166,6 +180,7 @@ static void settle(struct nub_sandbox *sandbox, int result, const struct nub_out
 			return;
 		case NUB_OUTCOME_CRASHED:
 		case NUB_OUTCOME_TIMED_OUT:
+		case NUB_OUTCOME_INTERRUPTED:
 			break;
 		}
 	}

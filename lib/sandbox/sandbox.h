@@ -22,7 +22,7 @@ enum nub_sandbox_state {
 	NUB_STATE_STOPPED,     /* at a checkpoint, in the middle of its code */
 	NUB_STATE_BROKEN_INTO, /* by a debugger, anywhere; only while it saves a snapshot */
 	NUB_STATE_ENDED,       /* the program exited */
-	NUB_STATE_POISONED,    /* crashed or timed out (R36) */
+	NUB_STATE_POISONED,    /* crashed, timed out or interrupted (R36) */
 };
 
 /* What the current run is to come to. */
@@ -80,7 +80,8 @@ struct nub_sandbox {
 	unsigned spurious_count;
 	/* Set by nub_sandbox_interrupt, in a signal handler: config.ops.stopped is due. */
 	volatile sig_atomic_t interrupt;
-	bool restored_answer; /* the checkpoint that it stands at is to return 1 */
+	volatile sig_atomic_t stop; /* set by nub_sandbox_stop: the run is to end */
+	bool restored_answer;       /* the checkpoint that it stands at is to return 1 */
 	struct nub_deferred deferred;
 	struct nub_dirty dirty;
 	uint64_t random_state; /* of the generator behind config.seed */

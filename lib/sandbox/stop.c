@@ -9,6 +9,14 @@ void nub_sandbox_interrupt(struct nub_sandbox *sandbox)
 	sandbox->vm.run->immediate_exit = 1;
 }
 
+void nub_sandbox_stop(struct nub_sandbox *sandbox)
+{
+	sandbox->stop = 1;
+	sandbox->vm.run->immediate_exit = 1;
+	if (sandbox->debugger)
+		sandbox->debugger->hooks->wake(sandbox->debugger);
+}
+
 enum nub_step nub_sandbox_serve_interrupt(struct nub_sandbox *sandbox, struct nub_error *err)
 {
 	const struct nub_host_ops *ops = &sandbox->config.ops;
@@ -26,10 +34,11 @@ enum nub_step nub_sandbox_serve_interrupt(struct nub_sandbox *sandbox, struct nu
 int nub_sandbox_tell_stop(struct nub_sandbox *sandbox, const struct nub_outcome *outcome, struct nub_error *err)
 {
 	const struct nub_host_ops *ops = &sandbox->config.ops;
+	const bool ended = outcome->kind == NUB_OUTCOME_TIMED_OUT || outcome->kind == NUB_OUTCOME_INTERRUPTED;
 
-	if (!ops->stopped || (outcome->kind != NUB_OUTCOME_CRASHED && outcome->kind != NUB_OUTCOME_TIMED_OUT))
+	if (!ops->stopped || (outcome->kind != NUB_OUTCOME_CRASHED && !ended))
 		return 0;
-	if (outcome->kind == NUB_OUTCOME_TIMED_OUT && nub_vcpu_complete_io(&sandbox->vm, err) < 0)
+	if (ended && nub_vcpu_complete_io(&sandbox->vm, err) < 0)
 		return -1;
 	return ops->stopped(ops->context, sandbox, outcome, err);
 }

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/util.h"
 #include "machine/cpu_features.h"
+#include "memory/plan.h"
 #include "snapshot/snapshot_output.h"
 
 /* ---- Reading the file ---- */
@@ -285,4 +286,15 @@ size_t nub_snapshot_cpu_features(const struct nub_snapshot *snapshot, const char
 		}
 	}
 	return count;
+}
+
+struct nub_region *nub_snapshot_regions(const struct nub_snapshot *snapshot, size_t *count, struct nub_error *err)
+{
+	const struct nub_snapshot_meta *meta = &snapshot->meta;
+	const struct nub_plan plan = {
+		.layout = meta->layout,
+		.regions = { .items = meta->regions, .count = meta->region_count },
+	};
+
+	return nub_plan_list(&plan, count, err);
 }

@@ -36,6 +36,12 @@ int nub_snapshot_read(const struct nub_snapshot *snapshot, uint64_t gpa, void *b
 /* Bytes of [gpa, gpa + size) of the image that are no holes, in the file or layer that they come from. */
 uint64_t nub_snapshot_stored_bytes(const struct nub_snapshot *snapshot, uint64_t gpa, uint64_t size);
 
+/* Is the page at this gpa one that it stores instead of its base's? */
+bool nub_snapshot_has_own(const struct nub_snapshot *snapshot, uint64_t gpa);
+
+/* Is the file, or a layer below it, shorter now than when it was opened? */
+bool nub_snapshot_is_short(const struct nub_snapshot *snapshot);
+
 /* Is the file, and every layer below it, still as it was when it was opened? Error: IO, naming the file. */
 int nub_snapshot_unchanged(const struct nub_snapshot *snapshot, struct nub_error *err);
 

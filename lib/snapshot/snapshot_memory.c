@@ -73,6 +73,15 @@ int nub_snapshot_read(const struct nub_snapshot *snapshot, uint64_t gpa, void *b
 	return 0;
 }
 
+bool nub_snapshot_is_short(const struct nub_snapshot *snapshot)
+{
+	struct stat now;
+
+	if (fstat(snapshot->fd, &now) == 0 && now.st_size < snapshot->status.st_size)
+		return true;
+	return snapshot->base && nub_snapshot_is_short(snapshot->base);
+}
+
 int nub_snapshot_unchanged(const struct nub_snapshot *snapshot, struct nub_error *err)
 {
 	const struct stat *then = &snapshot->status;
@@ -92,6 +101,13 @@ int nub_snapshot_unchanged(const struct nub_snapshot *snapshot, struct nub_error
 
 int nub_snapshot_verify(const struct nub_snapshot *snapshot, struct nub_error *err)
 {
+	return nub_snapshot_verify_tell(snapshot, NULL, NULL, err);
+}
+
+int nub_snapshot_verify_tell(const struct nub_snapshot *snapshot,
+                             void (*tell)(void *context, uint64_t done, uint64_t total), void *context,
+                             struct nub_error *err)
+{
 	enum { PART = 1 << 20 };
 	struct nub_memory_hasher *hasher = nub_memory_hasher_create(err);
 	NUB_AUTO_FREE uint8_t *bytes = malloc(PART);
@@ -106,6 +122,8 @@ int nub_snapshot_verify(const struct nub_snapshot *snapshot, struct nub_error *e
 		result = nub_snapshot_read(snapshot, gpa, bytes, size, err);
 		for (uint64_t at = 0; result == 0 && at < size; at += NUB_PAGE_SIZE)
 			nub_memory_hasher_page(hasher, gpa + at, bytes + at);
+		if (result == 0 && tell)
+			tell(context, gpa + size - NUB_BASE_ADDRESS, snapshot->meta.image_end_gpa - NUB_BASE_ADDRESS);
 	}
 	const struct nub_hash hash = nub_memory_hasher_digest(hasher);
 	nub_memory_hasher_free(hasher);

@@ -48,8 +48,11 @@ static int write_bytes(struct nub_snapshot_output *output, const uint8_t *bytes,
 		const ssize_t put = output->seekable
 		                        ? pwrite(output->fd, bytes, part, output->start + (off_t)output->position)
 		                        : write(output->fd, bytes, part);
-		if (put < 0 && errno == EINTR)
+		if (put < 0 && errno == EINTR) {
+			if (tell_progress(output, 0, err) < 0)
+				return -1;
 			continue;
+		}
 		if (put < 0)
 			return nub_fail_errno(err, NUB_E_IO, "snapshot: writing %" PRIu64 " bytes", size);
 		bytes += put;

@@ -155,6 +155,14 @@ uint64_t nub_snapshot_stored_bytes(const struct nub_snapshot *snapshot, uint64_t
 	return bytes;
 }
 
+bool nub_snapshot_has_own(const struct nub_snapshot *snapshot, uint64_t gpa)
+{
+	const struct nub_snapshot_meta *meta = &snapshot->meta;
+	const uint32_t run = snapshot->base ? first_run(meta, gpa) : meta->run_count;
+
+	return run < meta->run_count && gpa >= meta->runs[run].gpa;
+}
+
 int nub_snapshot_stored(const struct nub_snapshot *snapshot, uint64_t *stored, struct nub_error *err)
 {
 	const struct nub_snapshot_info *info = &snapshot->info;

@@ -226,7 +226,48 @@ all_joined() { # JSON-FILE
 	[ ! -s err ]
 	grep -qF 'fname: crash.pie.elf' out
 	grep -qE 'ENTRY: 0x500140' out
-	[ "$(eu-readelf -n core | grep -cE '^  (CORE|LINUX|nub) ')" -eq 7 ]
+	[ "$(eu-readelf -n core | grep -cE '^  (CORE|LINUX|nub) ')" -eq 8 ]
+}
+
+@test "core: gdb knows which part of the guest's file is where, with both kinds of guest, and of a snapshot" {
+	local guest base core segments
+	for guest in crash.elf crash.pie.elf; do
+		base=0x400000
+		[ "$guest" = crash.elf ] || base=0x500140000000
+		nub run --core run.core "$GUESTS/$guest" null
+		nub snapshot -o snap "$GUESTS/$guest"
+		nub restore --core restore.core snap null
+		nub dump --core dump.core snap
+		segments=$(LC_ALL=C readelf -lW "$GUESTS/$guest" | grep -cE '^ +LOAD +.*0x')
+		for core in run restore dump; do
+			ask_gdb "$GUESTS/$guest" "$core.core" 'info proc mappings' 'info symbol _start'
+			[ "$(grep -cE "^ +0x[0-9a-f]+ +0x[0-9a-f]+ +0x[0-9a-f]+ +0x[0-9a-f]+ $GUESTS/$guest\$" gdb.out)" -eq "$segments" ]
+			grep -qE "^ +$base +$(printf '0x%x' $((base + 0x1000))) +0x1000 +0x0 " gdb.out
+			grep -qE "^ +$(printf '0x%x' $((base + 0x1000))) +0x[0-9a-f]+ +0x[0-9a-f]+ +0x1000 " gdb.out
+			grep -q '^_start in section .text' gdb.out
+			[ "$(eu-readelf -n "$core.core" | grep -cE "^  +0*${base#0x}-[0-9a-f]+ 0+ 4096 +$GUESTS/$guest\$")" -eq 1 ]
+		done
+	done
+}
+
+@test "core: ELF headers that a guest wrote over are no harm" {
+	nub snapshot -o snap "$GUESTS/crash.pie.elf"
+	# Where the snapshot has them, at gpa 0x1000: the number of program headers, and what is in them.
+	python3 - snap <<-'END'
+		import sys
+		with open(sys.argv[1], "r+b") as file:
+		    file.seek(0x1000 + 56)
+		    file.write(b"\xff\xff")
+		    file.seek(0x1000 + 64 + 8)
+		    file.write(b"\xff" * 48 + (1).to_bytes(4, "little") + b"\x04\0\0\0" + b"\1" * 40)
+	END
+	nub dump --core core snap
+	[ "$status" -eq 0 ]
+	ask_gdb "$GUESTS/crash.pie.elf" core 'info proc mappings' 'info registers rip'
+	grep -q '^rip ' gdb.out
+	LC_ALL=C eu-readelf -n core >out
+	nub dump core
+	[ "$status" -eq 0 ]
 }
 
 @test "core: 15 GiB of heap make a small file, soon" {
@@ -332,6 +373,28 @@ all_joined() { # JSON-FILE
 		"null crash main serve_request nub_rt_serve nub_rt_start _start" ]
 }
 
+@test "status: a guest's names come from its file, which a pipe is read whole for, and one without a build id" {
+	local file
+	objcopy --remove-section .note.gnu.build-id "$GUESTS/crash.elf" plain.elf
+	mkfifo pipe
+	for file in "$GUESTS/crash.elf" plain.elf pipe /dev/stdin; do
+		[ "$file" != pipe ] || cat "$GUESTS/crash.elf" >pipe &
+		nub run "$file" ud2 <"$GUESTS/crash.elf"
+		ended 134 guest-crash
+		[ "$(field '[.crash.backtrace[0:3][].symbol] | join(" ")')" = "ud2 crash main" ]
+		wait
+	done
+}
+
+@test "status: names are not taken from a file that was replaced while the guest ran" {
+	cp "$TEST_GUESTS/pages.elf" guest.elf
+	cp "$GUESTS/hello.elf" other.elf
+	nub run --host-fn 'meanwhile=mv other.elf guest.elf; echo null' --call crash_meanwhile guest.elf
+	ended 134 guest-crash
+	[ "$(field '.crash.backtrace | all(.symbol == null)')" = true ]
+	[ "$(field .crash.symbols_missing)" = "guest.elf: is another file now, its build id is not the guest's" ]
+}
+
 @test "status: a restored guest's call stack has its names as long as the ELF file is the same" {
 	cp "$GUESTS/crash.elf" guest.elf
 	nub snapshot -o snap guest.elf
@@ -343,11 +406,73 @@ all_joined() { # JSON-FILE
 	nub restore snap ud2
 	ended 134 guest-crash
 	[ "$(field '[.crash.backtrace[].symbol] | all(. == null)')" = true ]
-	[ "$(field .crash.symbols_missing)" = "guest.elf: is another file now, its build id is not the guest's" ]
+	[ "$(field .crash.symbols_missing)" = "$PWD/guest.elf: is another file now, its build id is not the guest's; guest.elf: is another file now, its build id is not the guest's" ]
 	rm guest.elf
 	nub restore snap ud2
 	ended 134 guest-crash
-	[ "$(field .crash.symbols_missing)" = "guest.elf: No such file or directory" ]
+	[[ $(field .crash.symbols_missing) == "$PWD/guest.elf: No such file or directory; guest.elf: "* ]]
 	script -qec "'$NUBRUN' restore snap ud2" /dev/null >terminal || true
-	grep -qF '; no symbols: guest.elf: No such file or directory' terminal
+	grep -qF "; no symbols: $PWD/guest.elf: No such file or directory" terminal
+}
+
+@test "status: a restored guest's ELF file is found from any folder, and beside the snapshot it was moved with" {
+	mkdir here elsewhere moved
+	cp "$GUESTS/crash.elf" here/guest.elf
+	(cd here && ln -s guest.elf link.elf && "$NUBRUN" snapshot -q -o snap link.elf)
+	cd elsewhere
+	nub restore ../here/snap ud2
+	ended 134 guest-crash
+	[ "$(field .guest.path)" = "$(realpath ../here/guest.elf)" ]
+	[ "$(field '.crash.backtrace[0].symbol')" = ud2 ]
+	[ "$(field '.crash | has("symbols_file") or has("symbols_missing")')" = false ]
+	cd "$BATS_TEST_TMPDIR"
+	mv here/snap here/guest.elf moved
+	nub restore --core core moved/snap ud2
+	[ "$(field '.crash.backtrace[0].symbol')" = ud2 ]
+	[ "$(field .crash.symbols_file)" = moved/guest.elf ]
+	# A core names the file that there is.
+	nub dump --json core
+	[ "$(jq -r .guest.path <<<"$output")" = "$(realpath moved/guest.elf)" ]
+	nub dump --json moved/snap
+	[ "$(jq -r .guest.symbols_file <<<"$output")" = moved/guest.elf ]
+	nub dump moved/snap
+	grep -qE '^symbols +moved/guest.elf$' <<<"$output"
+	nub dump --core snap.core moved/snap
+	nub dump --json snap.core
+	[ "$(jq -r .guest.path <<<"$output")" = "$(realpath moved/guest.elf)" ]
+	mkdir again
+	mv core moved/guest.elf again
+	nub inspect --json again/core
+	[ "$(jq -r '.backtrace[0].symbol' <<<"$output")" = ud2 ]
+	[ "$(jq -r .guest.symbols_file <<<"$output")" = again/guest.elf ]
+	# Beside it another one, and from a pipe nothing is beside it.
+	cp "$GUESTS/hello.elf" moved/guest.elf
+	nub restore moved/snap ud2
+	[[ $(field .crash.symbols_missing) == *"No such file or directory; moved/guest.elf: is another file now"* ]]
+	cp again/guest.elf guest.elf
+	nub restore - ud2 <moved/snap
+	[[ $(field .crash.symbols_missing) == *"/here/guest.elf: No such file or directory" ]]
+}
+
+@test "status: a snapshot with a relative path, as older ones have, finds its file by it" {
+	cp "$GUESTS/crash.elf" guest.elf
+	nub snapshot -o snap guest.elf
+	mkdir folder
+	mv snap folder
+	# Of the same length, so that nothing else moves.
+	python3 - folder/snap "$PWD/guest.elf" <<-'END'
+		import sys
+		data = open(sys.argv[1], "rb").read()
+		old = sys.argv[2].encode()
+		assert data.count(old) == 1
+		open(sys.argv[1], "wb").write(data.replace(old, b"." + b"/" * (len(old) - 10) + b"guest.elf"))
+	END
+	"$TEST_TOOLS/reseal" folder/snap
+	nub restore folder/snap ud2
+	ended 134 guest-crash
+	[[ $(field .guest.path) == .//*/guest.elf ]]
+	[ "$(field '.crash.backtrace[0].symbol')" = ud2 ]
+	cd folder
+	nub restore snap ud2
+	[[ $(field .crash.symbols_missing) == .//*/"guest.elf: No such file or directory; guest.elf: "* ]]
 }

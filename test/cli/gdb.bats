@@ -141,6 +141,56 @@ finish() {
 	[[ $output == *"Cannot access memory at address 0x0"* ]]
 }
 
+@test "gdb: watchpoints stop behind each write with the old and the new value, on the stack until their function ends" {
+	local guest cow
+	for guest in debug.elf debug.pie.elf; do
+		for cow in host guest; do
+			start run --cow "$cow" "$GUESTS/$guest"
+			debug "$GUESTS/$guest" <<-'END'
+				watch calls
+				watch watched
+				continue
+				delete 1
+				break square if number == 4
+				continue
+				watch result
+				continue
+				continue
+				continue
+				continue
+				info watchpoints
+				delete
+				continue
+			END
+			finish
+			ended 7 guest-exit
+			[ "$(<out)" = "sum 55, calls 5, secret 42, vector 8" ]
+			output=$(grep -v '^$' <<<"$output")
+			[[ $output == *"Hardware watchpoint 1: calls"$'\n'"Old value = 0"$'\n'"New value = 1"$'\n'"square (number=1) at "*"return result;"* ]]
+			[[ $output == *"Breakpoint 3, square (number=4)"* ]]
+			[[ $output == *"New value = 16"$'\n'"square (number=4) at "*"calls++;"* ]]
+			[[ $output == *"Watchpoint 4 deleted because"*"in sum_of_squares (last=5)"* ]]
+			[[ $output == *"Old value = 0"$'\n'"New value = 1"$'\n'"main "*"watched = 2;"* ]]
+			[[ $output == *"Old value = 1"$'\n'"New value = 2"$'\n'"main "*"printf("* ]]
+			[[ $output == *"watched"$'\n\t'"breakpoint already hit 2 times"* ]]
+		done
+	done
+}
+
+@test "gdb: watchpoints for reading, where the host has none, are refused before the guest goes on" {
+	start run "$DEBUG"
+	debug "$DEBUG" <<-'END'
+		rwatch secret
+		continue
+		delete
+		continue
+	END
+	finish
+	ended 7 guest-exit
+	# Where the host has data breakpoints, gdb takes one for any access.
+	[[ $output == *"Could not insert hardware watchpoint 1."*"exited with code 07]"* || $output == *"Value = 42"* ]]
+}
+
 @test "gdb: Ctrl-C stops a guest that runs; a kill ends it with an error that says so" {
 	start run "$GUESTS/spin.elf"
 	debug "$GUESTS/spin.elf" <<-'END'

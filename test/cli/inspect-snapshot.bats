@@ -72,7 +72,7 @@ setup() {
 		nub inspect --diff a.snap b.snap
 		[ "$status" -eq 0 ]
 		[[ ${lines[0]} == *" pages differ, in "*" bytes" ]]
-		[[ $output == *"code RW-: "*" calls: 1 bytes"* ]]
+		[[ $output == *"code RW-: "*" calls: 1 byte"$'\n'* ]]
 		nub inspect --json --diff a.snap b.snap
 		json=$output
 		[ "$(field .kind)" = diff ]
@@ -84,6 +84,38 @@ setup() {
 		nub inspect --diff a.snap a.snap
 		[ "$output" = "no page differs" ]
 	done
+}
+
+@test "inspect: --diff of one byte says page and byte, not pages and bytes" {
+	save a.snap "$GUESTS/echo.elf"
+	cp a.snap b.snap
+	# In the page with the ELF file's headers.
+	poke b.snap $((0x1000 + 9)) '\7'
+	nub inspect --diff a.snap b.snap
+	[ "${lines[0]}" = "1 page differs, in 1 byte" ]
+	[ "${lines[2]}" = "code R--: 1 page, 1 byte" ]
+	grep -qE '^  0x0000000000400000 +1 page +1 byte$' <<<"$output"
+}
+
+@test "inspect: --verify shows how far it is on a terminal, once it takes a second, and a clean line after it" {
+	save a.snap --heap 1G "$GUESTS/calc.elf"
+	TERM=xterm script -qec "'$NUBRUN' inspect --verify a.snap" /dev/null </dev/null >out &
+	local script=$! pid=
+	# On any machine: it stands still in the middle.
+	until pid=$(pgrep -P "$script" -x nubrun || pgrep -P "$(pgrep -P "$script")" -x nubrun); do
+		kill -0 "$script"
+	done
+	sleep 0.05
+	kill -STOP "$pid"
+	sleep 1.2
+	# script(1) stops with its child.
+	kill -CONT "$pid" "$script"
+	wait "$script"
+	cat -v out
+	[[ $(<out) == *$'\rverifying: '[0-9]*' of '[0-9]*' MiB, '[0-9]*' % '*$'\r\e[K'*'its memory matches its hash'* ]]
+	# Not into a file.
+	"$NUBRUN" restore --verify --call add a.snap 1 2 2>err >/dev/null
+	run ! grep -q verifying err
 }
 
 @test "inspect: --diff finds a page wherever it is stored, and pages that one of them lacks" {

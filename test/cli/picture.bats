@@ -60,7 +60,7 @@ on_terminal() { # ENV... -- ARG...
 	done < <(jq -r '.memory[] | "\(.gva // .gpa) \(.size) \(.flags)"' <<<"$output")
 	local name
 	for name in "Memory of $GUESTS/hello.pie.elf" "program code" constants variables PEB heap "init data" "guard page" \
-		stack "rings: messages to and from the host" "page tables" "null guard" Scratch Data Program "Null page" "The guest may" \
+		stack rings "messages to and from the host" "monitor, CPU tables" "page tables" "null guard" Scratch Data Program "Null page" "The guest may" \
 		"RWX all three"; do
 		grep -qxF "$name" <<<"$all"
 	done
@@ -175,11 +175,17 @@ on_terminal() { # ENV... -- ARG...
 		ended 0 ok
 		texts | grep -qx 'changed since the snapshot'
 		texts | grep -qE '^[0-9]+ of 256 pages touched, [2-9] changed$'
+		# What a run's has, by the same names and at the same addresses.
+		texts | grep -E '^(Scratch|rings|monitor, CPU tables|page tables|0xf.*)$' >restored
+		nub run --svg "$SVG" --cow "$cow" --call make_bytes "$GUESTS/echo.elf" 8192
+		texts | grep -E '^(Scratch|rings|monitor, CPU tables|page tables|0xf.*)$' | diff - restored
+		[ "$(wc -l <restored)" -ge 5 ]
 	done
 	nub inspect --svg "$SVG" "$snap"
 	[ "$status" -eq 0 ]
 	[ "$output" = "" ]
 	texts | grep -qx heap
+	texts | grep -qx rings
 	run ! grep -q Pages "$SVG"
 	on_terminal -- inspect --map "$snap"
 	[[ $output == *$'\e[32mheap'* ]]
@@ -211,15 +217,44 @@ on_terminal() { # ENV... -- ARG...
 		grep -qx 'write to 0x0 (the null page) at null+0x.*: page fault' <<<"$all"
 		grep -qx 'write 0x0' <<<"$all"
 		grep -qx 'at null+0x.*' <<<"$all"
-		# Page tables know of no such page; who looks for a stack overflow does.
-		[ "$(grep -cx 'guard page' <<<"$all")" -eq 1 ]
+		# Page tables know of no such page; who looks for a stack overflow does. The host has three stacks.
+		[ "$(grep -cx 'guard page' <<<"$all")" -eq 4 ]
+		grep -qx metadata <<<"$all"
+		grep -qx 'CPU tables' <<<"$all"
+		# Its constants' first page is its ELF header's; the heap is empty.
+		grep -qx '0 of 256 pages with contents' <<<"$all"
+		[ "$(grep -cx '1 of 1 pages with contents' <<<"$all")" -ge 3 ]
+		grep -q 'what was touched or changed is not known of a core' <<<"$all"
 	done
 	nub snapshot -o "$snap" "$GUESTS/echo.elf"
 	nub dump --svg "$SVG" "$snap"
 	[ "$status" -eq 0 ]
 	texts | grep -qx stack
+	texts | grep -q 'what changed is not known without a base'
 	nub dump --svg "$SVG" --json "$snap"
 	refused 125 usage 'dump: --read, --core, --map, --svg and --json are 2 answers at once'
 	on_terminal -- dump --map "$core"
 	[[ $output == *$'\e[33mR-X '* ]]
+}
+
+@test "picture: dump shows which pages a layer changed, and which have contents" {
+	needs_kvm
+	cd "$BATS_TEST_TMPDIR"
+	nub snapshot -o one.snap "$GUESTS/echo.elf"
+	nub snapshot -o two.snap --base one.snap --call make_bytes one.snap 60000
+	ended 0 ok
+	nub inspect --json --diff one.snap two.snap
+	local pages
+	pages=$(jq .pages <<<"$output")
+	[ "$pages" -ge 14 ]
+	nub dump --svg "$SVG" two.snap
+	[ "$status" -eq 0 ]
+	texts | grep -qx 'changed since the base'
+	run ! grep -q 'is not known' "$SVG"
+	texts | sed -nE 's/^[0-9]+ of [0-9]+ pages with contents, ([0-9]+) changed$/\1/p' >changed
+	[ "$(awk '{ sum += $1 } END { print sum }' changed)" -eq "$pages" ]
+	# From a pipe, and as one file, which has no base any more.
+	"$NUBRUN" snapshot -q --flatten -o - two.snap | "$NUBRUN" dump --svg "$SVG" -
+	run ! grep -qE '[0-9] changed' "$SVG"
+	texts | grep -qE '^1[0-9] of 256 pages with contents$'
 }

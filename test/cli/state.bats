@@ -120,14 +120,12 @@ through_all_checkpoints() { # GUEST [OPTION...]
 		poke many $((regs + 32)) '\144'
 		reseal many
 		nub restore many
-		ended 125 error
-		[[ $(field .error.message) == 'many: checkpoint: 100 page-table roots, at most 16 are kept' ]]
+		refused 126 snapshot-field 'many: checkpoint: 100 page-table roots, at most 16 are kept'
 		cp two nowhere
 		poke nowhere $((regs + 40)) '\1\2\3\4\5\6'
 		reseal nowhere
 		nub restore nowhere
-		ended 125 error
-		[[ $(field .error.message) == 'nowhere: '*0x60504030201* ]]
+		refused 126 snapshot-field 'nowhere: *0x60504030201*'
 	done
 }
 

@@ -26,12 +26,73 @@ events() { # FILTER
 	events '[.[] | select(.ph == "M" and .name == "thread_name").args.name] == ["nubrun", "vCPU", "guest"]'
 }
 
+# The rules of the format: https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
+follows_the_rules() {
+	python3 - "$TRACE" <<-'END'
+		import json, sys
+		events = json.load(open(sys.argv[1]))
+		slices, open_spans, last = {}, {}, {}
+		for event in events:
+		    assert isinstance(event["pid"], int) and isinstance(event["tid"], int) and event["cat"], event
+		    assert event["ph"] in "MXBEiC" and event["ts"] >= 0 and ("name" in event or event["ph"] == "E"), event
+		    tid = event["tid"]
+		    if event["ph"] == "M":
+		        assert event["name"] in ("process_name", "thread_name") and isinstance(event["args"]["name"], str), event
+		    elif event["ph"] == "X":
+		        assert event["dur"] >= 0, event
+		        slices.setdefault(tid, []).append((event["ts"], event["ts"] + event["dur"]))
+		    elif event["ph"] == "C":
+		        assert all(isinstance(value, int) for value in event["args"].values()), event
+		    elif event["ph"] == "i":
+		        assert event["s"] in "gpt", event
+		    else:
+		        # Beginnings and ends of a thread come in the order of their times, and nest.
+		        assert event["ts"] >= last.get(tid, 0), event
+		        last[tid] = event["ts"]
+		        open_spans[tid] = open_spans.get(tid, 0) + (1 if event["ph"] == "B" else -1)
+		        assert open_spans[tid] >= 0, event
+		assert not any(open_spans.values()), open_spans
+		# Slices of a thread, in whatever order they are written, lie in or beside each other.
+		assert not slices.keys() & open_spans.keys()
+		for spans in slices.values():
+		    stack = []
+		    for start, end in sorted(spans, key=lambda span: (span[0], -span[1])):
+		        while stack and stack[-1] <= start + 0.0005:
+		            stack.pop()
+		        assert not stack or end <= stack[-1] + 0.0005, (start, end, stack)
+		        stack.append(end)
+	END
+}
+
+@test "trace: files follow the rules of the format, however the run ends" {
+	nub run --trace "$TRACE" "$GUESTS/trace.elf" b a b
+	ended 0 ok
+	follows_the_rules
+	local -a words
+	mapfile -t words < <(printf 'word-%020d\n' {1..60})
+	nub run --trace "$TRACE" --heap 4K "$GUESTS/trace.elf" "${words[@]}"
+	ended 134 guest-crash
+	follows_the_rules
+	nub run --trace "$TRACE" --timeout 100ms "$GUESTS/spin.elf"
+	ended 124 timeout
+	follows_the_rules
+	nub snapshot -o "$BATS_TEST_TMPDIR/snap" --trace "$TRACE" "$GUESTS/trace.elf"
+	ended 0 ok
+	follows_the_rules
+	nub restore --trace "$TRACE" --host-fn 'greet=echo 1' "$BATS_TEST_TMPDIR/snap" x y
+	ended 0 ok
+	follows_the_rules
+	nub run --trace "$TRACE" --call add --repeat 20 "$GUESTS/calc.elf" 1 2
+	ended 0 ok
+	follows_the_rules
+}
+
 @test "trace: what the guest did lies inside the run, in order, on one clock (R37)" {
 	nub run --trace "$TRACE" "$GUESTS/trace.elf"
 	ended 0 ok
 	events '[.[] | select(.tid == 3 and .ph != "M").ts] | . == sort'
 	events '(.[] | select(.name == "run")) as $run |
-		all(.[] | select(.tid > 1 and .ts); .ts >= $run.ts and .ts + (.dur // 0) <= $run.ts + $run.dur)'
+		all(.[] | select(.tid > 1 and .ph != "M"); .ts >= $run.ts and .ts + (.dur // 0) <= $run.ts + $run.dur)'
 	# Sent in one batch with the print that ends it, records lie in the guest's time before it.
 	events '(map(select(.tid == 2 and .name == "guest"))[0]) as $first | (map(select(.name == "sort"))[0]) as $sort |
 		$sort.ts >= $first.ts and $sort.ts <= $first.ts + $first.dur'
@@ -130,9 +191,9 @@ events() { # FILTER
 		kill -0 "$pid" || return 1
 		sleep 0.05
 	done
-	kill -TERM "$pid"
+	kill -KILL "$pid"
 	wait "$pid" || status=$?
-	[ "$status" -eq 143 ]
+	[ "$status" -eq 137 ]
 	echo ']' >>"$TRACE"
 	events '.[-1].name == "print" and all(.[]; .ph and .pid and .tid)'
 }

@@ -11,6 +11,7 @@
 
 #define MAX_FILE ((size_t)1 << 20)
 #define MAX_LOAD ((uint64_t)1 << 20)
+#define LONG_FILE ((size_t)80 << 10)
 
 /* The file ends where an unmapped page begins, and can't be written to: so what libelf does wrong is seen too, though
  * no sanitizer watches it. */
@@ -82,11 +83,61 @@ static void check_load(const struct nub_image *image, const struct nub_image_inf
 	free(memory);
 }
 
+static void check_same_memory(const struct nub_image *a, const struct nub_image *b, uint64_t size)
+{
+	struct nub_error first = { 0 }, second = { 0 };
+
+	if (size > MAX_LOAD)
+		return;
+	uint8_t *memory = calloc(2, size);
+	FUZZ_CHECK(memory != NULL);
+	FUZZ_CHECK(nub_image_load(a, memory, size, &first) == nub_image_load(b, memory + size, size, &second));
+	FUZZ_CHECK(first.kind == second.kind && memcmp(memory, memory + size, size) == 0);
+	free(memory);
+}
+
+static int read_at(void *context, uint64_t offset, void *bytes, size_t size, struct nub_error *err)
+{
+	(void)err;
+	FUZZ_CHECK(nub_range_in(offset, size, LONG_FILE));
+	memcpy(bytes, (const uint8_t *)context + offset, size);
+	return 0;
+}
+
+/* A file that is long enough to be read in parts: what is left out makes no difference. */
+static void check_read(const uint8_t *data, size_t size)
+{
+	static uint8_t file[LONG_FILE];
+	struct nub_error err = { 0 }, read_err = { 0 };
+
+	if (size > sizeof(file))
+		return;
+	memcpy(file, data, size);
+	memset(file + size, 0x5a, sizeof(file) - size);
+	struct nub_image *whole = nub_image_parse(file, sizeof(file), "fuzz.elf", &err);
+	struct nub_image *parts = nub_image_read(read_at, file, sizeof(file), "fuzz.elf", &read_err);
+	FUZZ_CHECK((whole == NULL) == (parts == NULL) && err.kind == read_err.kind);
+	FUZZ_CHECK(strcmp(err.message, read_err.message) == 0);
+	if (whole != NULL) {
+		const struct nub_image_info *a = nub_image_info(whole), *b = nub_image_info(parts);
+		FUZZ_CHECK(a->entry == b->entry && a->image_size == b->image_size &&
+		           a->function_count == b->function_count && a->build_id_size == b->build_id_size);
+		for (size_t i = 0; i < a->function_count; i++)
+			FUZZ_CHECK(strcmp(a->functions[i].name, b->functions[i].name) == 0);
+		if (a->build_id_size > 0)
+			FUZZ_CHECK(memcmp(a->build_id, b->build_id, a->build_id_size) == 0);
+		check_same_memory(whole, parts, a->image_size);
+	}
+	nub_image_free(whole);
+	nub_image_free(parts);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct nub_error err = { 0 };
 	if (size > MAX_FILE)
 		return 0;
+	check_read(data, size);
 	struct nub_image *image = nub_image_parse(place(data, size), size, "fuzz.elf", &err);
 	if (image == NULL) {
 		check_error(&err);

@@ -6,11 +6,11 @@
 
 #include <cmocka.h>
 
-#include "../../nubrun/base64.c"
-#include "../../nubrun/fail.c"
-#include "../../nubrun/json_text.c"
-#include "../../nubrun/json_value.c"
-#include "../../nubrun/text.c"
+#include "../../nubrun/cli/fail.c"
+#include "../../nubrun/cli/text.c"
+#include "../../nubrun/report/base64.c"
+#include "../../nubrun/report/json_text.c"
+#include "../../nubrun/report/json_value.c"
 
 /* Read as a value of `type` and written again. */
 static void assert_becomes(enum nub_type type, const char *text, const char *expected)

@@ -6,10 +6,10 @@
 
 #include <cmocka.h>
 
-#include "../../nubrun/fail.c"
-#include "../../nubrun/options.c"
-#include "../../nubrun/parse.c"
-#include "../../nubrun/text.c"
+#include "../../nubrun/cli/fail.c"
+#include "../../nubrun/cli/options.c"
+#include "../../nubrun/cli/parse.c"
+#include "../../nubrun/cli/text.c"
 
 struct fields {
 	bool flag;

@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
-#include "../../nubrun/fail.c"
-#include "../../nubrun/parse.c"
+#include "../../nubrun/cli/fail.c"
+#include "../../nubrun/cli/parse.c"
 
 static struct nub_error err;
 

@@ -1,7 +1,7 @@
 /* Where things go in a picture: parts, scales, and the height of an address. */
 #include "unit.h"
 
-#include "../../nubrun/picture_layout.c"
+#include "../../nubrun/picture/picture_layout.c"
 
 #define RW (NUB_REGION_READ | NUB_REGION_WRITE)
 #define TOP 100.0

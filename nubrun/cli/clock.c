@@ -1,0 +1,12 @@
+/* Reading the clock. */
+#include "cli/clock.h"
+
+#include <time.h>
+
+uint64_t nub_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}

@@ -1,0 +1,93 @@
+/* Reading the guest's ELF file: what running it takes, and all of it where that can't be read again. */
+#include "guest/guest_file.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/util.h"
+#include "cli/fail.h"
+#include "cli/file.h"
+#include "guest/snapshot_file.h"
+
+/* Guests are copied into memory; files of this size are something else, or were meant for --map. */
+#define GUEST_FILE_LIMIT (UINT64_C(1) << 31)
+
+struct source {
+	const char *path;
+	int fd;
+};
+
+static int read_at(void *context, uint64_t offset, void *bytes, size_t size, struct nub_error *err)
+{
+	const struct source *source = context;
+
+	for (size_t done = 0; done < size;) {
+		const ssize_t got = pread(source->fd, (char *)bytes + done, size - done, (off_t)(offset + done));
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return nub_refuse_errno(err, "%s", source->path);
+		if (got == 0) {
+			nub_refuse(err, NUB_E_ELF_TRUNCATED,
+			           "%s: ends at %" PRIu64 " bytes now, before %" PRIu64 ", where it ended at first",
+			           source->path, offset + done, offset + size);
+			return nub_advise(err, "wait until it is written");
+		}
+		done += (size_t)got;
+	}
+	return 0;
+}
+
+static int read_whole(struct nub_guest_file *guest, const char *path, int fd, const struct stat *st,
+                      struct nub_error *err)
+{
+	size_t size;
+
+	if (nub_file_read_open(fd, st, path, GUEST_FILE_LIMIT, NUB_E_ELF_SIZE, &guest->bytes, &size, err) != 0)
+		return -1;
+	guest->image = nub_image_parse(guest->bytes, size, path, err);
+	return guest->image != NULL ? 0 : -1;
+}
+
+/* Its symbols are looked for when the guest failed, in the file that has its build id then. */
+static int read_parts(struct nub_guest_file *guest, const char *path, int fd, const struct stat *st,
+                      struct nub_error *err)
+{
+	struct source source = { path, fd };
+
+	guest->image = nub_image_read(read_at, &source, (size_t)st->st_size, path, err);
+	if (guest->image == NULL)
+		return -1;
+	if (!nub_image_is_partial(guest->image) || nub_image_info(guest->image)->build_id != NULL)
+		return 0;
+	nub_image_free(guest->image);
+	return read_whole(guest, path, fd, st, err);
+}
+
+int nub_guest_file_load(struct nub_guest_file *guest, const char *path, struct nub_error *err)
+{
+	NUB_AUTO_CLOSE int fd = -1;
+	struct stat st = { 0 };
+	int failed;
+
+	*guest = (struct nub_guest_file){ 0 };
+	if (nub_file_open(path, GUEST_FILE_LIMIT, NUB_E_ELF_SIZE, &fd, &st, err) != 0)
+		return -1;
+	if (S_ISDIR(st.st_mode)) {
+		nub_refuse(err, NUB_E_ELF_MAGIC, "%s: is a folder, not an ELF file", path);
+		return nub_advise(err, "name a guest that was built with guests/rt, such as hello.elf");
+	}
+	failed = (S_ISREG(st.st_mode) ? read_parts : read_whole)(guest, path, fd, &st, err);
+	if (failed != 0 && err->kind == NUB_E_ELF_MAGIC && nub_is_snapshot(path))
+		return nub_advise(err, "it is a snapshot: nubrun restore goes on from it");
+	return failed;
+}
+
+void nub_guest_file_release(struct nub_guest_file *guest)
+{
+	nub_image_free(guest->image);
+	free(guest->bytes);
+}
