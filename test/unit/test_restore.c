@@ -158,14 +158,14 @@ static void hash_is_of_contents(void **state)
 	}
 }
 
-static uint64_t shown_generation(struct guest *guest)
+/* A u64 of the metadata at the top of scratch. */
+static uint64_t shown(struct guest *guest, uint64_t offset)
 {
-	uint64_t generation;
+	uint64_t value;
 
-	assert_int_equal(nub_sandbox_read(guest->sandbox, NUB_SCRATCH_TOP_GVA + 1 - NUB_SCRATCH_OFF_GENERATION,
-	                                  &generation, sizeof(generation), &guest->err),
-	                 0);
-	return generation;
+	assert_int_equal(
+	    nub_sandbox_read(guest->sandbox, NUB_SCRATCH_TOP_GVA + 1 - offset, &value, sizeof(value), &guest->err), 0);
+	return value;
 }
 
 /* R27, and a chain that stays the size of its contents: what is restored and saved again is the same image. */
@@ -182,7 +182,7 @@ static void a_chain_of_snapshots(void **state)
 			struct nub_snapshot *next;
 			struct guest guest;
 			guest_restore(&guest, snapshot);
-			assert_int_equal(shown_generation(&guest), step - 1);
+			assert_int_equal(shown(&guest, NUB_SCRATCH_OFF_GENERATION), step - 1);
 			next = guest_snapshot(&guest);
 			assert_int_equal(nub_snapshot_info(next)->generation, step);
 			assert_int_equal(nub_snapshot_info(next)->mapped_size, mapped);
@@ -233,14 +233,16 @@ static void randomness(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 2; i++) {
 		struct nub_snapshot *snapshot = pages_snapshot(policies[i], MIB, 8, 1);
-		uint64_t seeds[4], words[4];
+		uint64_t seeds[4], words[4], first[4]; /* first: what it has before it runs */
 		struct guest guest;
 
 		guest_restore(&guest, snapshot);
 		for (unsigned life = 0; life < 4; life++) {
+			first[life] = shown(&guest, NUB_SCRATCH_OFF_SEED);
 			seeds[life] = pages_u64(&guest, "seed");
 			words[life] = pages_u64(&guest, "random_word");
 			for (unsigned j = 0; j < life; j++) {
+				assert_int_not_equal(first[j], first[life]);
 				assert_int_not_equal(seeds[j], seeds[life]);
 				assert_int_not_equal(words[j], words[life]);
 			}

@@ -198,14 +198,18 @@ static void abort_text_stays_in_its_call(void **state)
 	static const struct {
 		const char *function, *text;
 		unsigned code;
-	} ends[] = { { "whole", "OK", NUB_ABORT_CODE_ASSERT }, { "nothing", "", 0 } };
+	} ends[] = { { "whole", "OK", NUB_ABORT_CODE_ASSERT },
+		     { "many", "OK", NUB_ABORT_CODE_ASSERT },
+		     { "nothing", "", 0 } };
 
 	(void)state;
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
 		struct guest guest;
 
 		guest_open(&guest, "abort-parts.elf");
 		guest_call(&guest, "begin", NULL, 0, NUB_OUTCOME_RETURNED);
+		/* As a long message before leaves it. */
+		memset(guest.sandbox->abort_bytes, 'x', sizeof(guest.sandbox->abort_bytes));
 		guest_call(&guest, ends[i].function, NULL, 0, NUB_OUTCOME_CRASHED);
 		assert_int_equal(guest.outcome.crash.kind, NUB_CRASH_ABORT);
 		assert_int_equal(guest.outcome.crash.abort_code, ends[i].code);
