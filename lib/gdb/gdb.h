@@ -1,4 +1,5 @@
-/* The inside of gdb's side of a sandbox, shared by the files that stop it (gdb.c), show it (gdb_target.c) and talk (gdb_socket.c). */
+/* The inside of gdb's side of a sandbox, shared by the files that begin and end with it (gdb.c), let it
+ * run (gdb_resume.c), stop it (gdb_stops.c), show it (gdb_target.c) and talk (gdb_socket.c). */
 #ifndef NUB_GDB_H
 #define NUB_GDB_H
 
@@ -37,6 +38,43 @@ struct nub_gdb {
 	uint8_t input[4096]; /* what was received: [input_at, input_size) is not looked at yet */
 	size_t input_at, input_size;
 };
+
+/* ---- gdb_resume.c: between stopped and running ---- */
+
+/* Take away what is only there while the guest runs; then, with detach, leave the client. */
+void nub_gdb_withdraw(struct nub_gdb *gdb);
+void nub_gdb_detach(struct nub_gdb *gdb);
+
+/* The client wants the guest dead. -1, DEBUGGER. */
+int nub_gdb_fail_killed(struct nub_gdb *gdb, struct nub_error *err);
+
+/* Steps: begin sets TF, end puts it back as the guest had it, forget leaves that to the caller. */
+void nub_gdb_begin_step(struct nub_gdb *gdb);
+void nub_gdb_end_step(struct nub_gdb *gdb);
+void nub_gdb_forget_step(struct nub_gdb *gdb);
+
+/* The guest's debug registers are set to ours, if there are any; with `inject` a #DB is raised in it. Error: KVM. */
+int nub_gdb_set_hardware(struct nub_gdb *gdb, bool inject, struct nub_error *err);
+
+/* Put in place what the run needs. Errors: KVM, IO. */
+int nub_gdb_let_run(struct nub_gdb *gdb, struct nub_error *err);
+
+/* The guest, stopped and in its own code, goes on as the client wants. Errors: DEBUGGER, KVM, IO. */
+int nub_gdb_resume(struct nub_gdb *gdb, enum nub_gdb_action action, struct nub_error *err);
+
+/* Stop, tell the client why (with NULL it will ask), and learn what it wants; stop_now also does it. The time that it takes
+ * is not the guest's. */
+enum nub_gdb_action nub_gdb_stop_and_talk(struct nub_gdb *gdb, const struct nub_gdb_stop *why);
+int nub_gdb_stop_now(struct nub_gdb *gdb, const struct nub_gdb_stop *why, struct nub_error *err);
+
+/* ---- gdb_stops.c: hooks of the run loop (sandbox/debug.h) ---- */
+
+int nub_gdb_interrupted(struct nub_debugger *debugger, struct nub_error *err);
+int nub_gdb_served(struct nub_debugger *debugger, struct nub_error *err);
+int nub_gdb_exception(struct nub_debugger *debugger, struct nub_exception_frame *frame, struct kvm_sregs *sregs,
+                      bool *handled, struct nub_error *err);
+bool nub_gdb_stuck(struct nub_debugger *debugger);
+int nub_gdb_trapped(struct nub_debugger *debugger, struct nub_error *err);
 
 /* ---- gdb_socket.c ---- */
 

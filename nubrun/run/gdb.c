@@ -142,6 +142,11 @@ static int wait_for_client(struct nub_gdb_socket *gdb, bool quiet, struct nub_er
 	if (!quiet)
 		fprintf(stderr, "nubrun: waits for gdb: target remote %s\n", gdb->name);
 	gdb->client = accept_client(gdb->listening);
+	if (gdb->client < 0 && errno == EINTR) {
+		nub_refuse(err, NUB_E_IO, "nobody had come to %s yet", gdb->name);
+		err->sys_errno = EINTR;
+		return -1;
+	}
 	if (gdb->client < 0)
 		return nub_refuse_errno(err, "--gdb: %s", gdb->name);
 	stop_listening(gdb);

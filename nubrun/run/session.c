@@ -1,197 +1,24 @@
-/* Loading, running, saving and reporting a guest. */
+/* A guest that runs: made, run, saved, reported. */
 #include "run/session.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/clock.h"
 #include "cli/fail.h"
 #include "cli/signals.h"
-#include "cli/status_file.h"
-#include "command.h"
-#include "guest/json_snapshot.h"
-#include "guest/snapshot_file.h"
-#include "report/json_status.h"
 #include "run/json_evidence.h"
 #include "run/outcome.h"
 #include "run/save.h"
 
-bool nub_session_options(struct nub_session *session, int *argc, char ***argv)
-{
-	const struct nub_run_options *options = &session->options;
-	struct nub_report *report = session->report;
-	bool go_on = nub_command_options(argc, argv, &session->options, report);
-
-	report->status_path = options->status;
-	report->quiet = options->quiet;
-	report->verbose = options->verbose;
-	return go_on && nub_command_operands(*argc, *argv, 1, INT_MAX, report);
-}
-
-/* ---- Opening ---- */
-
-int nub_session_open_guest(struct nub_session *session, const char *path, struct nub_error *err)
-{
-	int failed = nub_guest_load(&session->guest, &session->options.guest, path, err);
-
-	session->info = session->guest.file.image != NULL ? nub_image_info(session->guest.file.image) : NULL;
-	session->guest_file = session->info != NULL ? realpath(path, NULL) : NULL;
-	session->report->guest = nub_json_guest(path, session->info);
-	return failed;
-}
-
-static int check_host_functions(const struct nub_session *session, const char *path, struct nub_error *err)
-{
-	const struct nub_snapshot_info *info = nub_snapshot_info(session->snapshot);
-	const struct nub_run_options *options = &session->options;
-
-	for (size_t i = 0; i < info->host_function_count; i++) {
-		const char *name = info->host_functions[i];
-		bool offered = false;
-		for (size_t j = 0; j < options->function_count; j++)
-			offered |= strcmp(options->functions[j].name, name) == 0;
-		if (!offered) {
-			nub_refuse(err, NUB_E_HOST_FUNCTION, "%s: its guest was offered the host function '%s'", path,
-			           name);
-			return nub_advise(err, "offer it again: --host-fn '%s=COMMAND'", name);
-		}
-	}
-	return 0;
-}
-
-int nub_session_open_snapshot(struct nub_session *session, const char *path, const char *base, struct nub_error *err)
-{
-	struct nub_report *report = session->report;
-
-	session->guest.config = nub_config_default();
-	session->snapshot = nub_snapshot_file_open(path, base, err);
-	if (session->snapshot == NULL)
-		return -1;
-	const struct nub_snapshot_info *info = nub_snapshot_info(session->snapshot);
-	session->info = info->guest;
-	session->evidence.snapshot_path = strcmp(path, "-") != 0 ? path : NULL;
-	report->guest = nub_json_guest(info->guest_path, info->guest);
-	report->snapshot = nub_json_snapshot(path, info);
-	if (info->guest_path[0] != '\0' && (session->program = strdup(info->guest_path)) == NULL)
-		return nub_refuse_errno(err, "%s", path);
-	return 0;
-}
-
-int nub_session_open_base(struct nub_session *session, const char *path, struct nub_error *err)
-{
-	session->base = nub_snapshot_file_open(path, NULL, err);
-	return session->base != NULL ? 0 : -1;
-}
-
-/* ---- Preparing ---- */
-
-static bool is_stopped(const struct nub_session *session)
-{
-	return session->snapshot != NULL && strcmp(nub_snapshot_info(session->snapshot)->next, "resume") == 0;
-}
-
-static int prepare_call(struct nub_session *session, int argc, char **argv, struct nub_error *err)
-{
-	const struct nub_run_options *options = &session->options;
-
-	if (is_stopped(session)) {
-		nub_refuse(err, NUB_E_STATE,
-		           "%s: is stopped at a checkpoint, no function can be called before its main ends", argv[0]);
-		return nub_advise(err, "restore it without --call: it goes on from there");
-	}
-	session->request.repeat = options->repeat;
-	session->request.reset = options->reset ? session->snapshot : NULL;
-	session->request.timeout_ns = options->timeout_ns;
-	return nub_call_prepare(&session->request, session->info, options->call, argc - 1, argv + 1, err);
-}
-
-static bool takes_stdout(const char *path)
-{
-	return path != NULL && strcmp(path, "-") == 0;
-}
-
-static int prepare_evidence(struct nub_session *session, struct nub_error *err)
-{
-	const struct nub_run_options *options = &session->options;
-	struct nub_evidence *evidence = &session->evidence;
-
-	evidence->file = options->core;
-	evidence->folder = options->core_dir;
-	evidence->quiet = options->quiet;
-	/* Of a file that was read in part, the symbols are looked for as a restored guest's are. */
-	if (session->guest.file.image != NULL && !nub_image_is_partial(session->guest.file.image))
-		evidence->image = session->guest.file.image;
-	evidence->info = session->info;
-	evidence->guest_path = session->snapshot != NULL ? session->program : session->info->name;
-	return nub_evidence_check(evidence, err);
-}
-
-static void configure(struct nub_session *session)
-{
-	const struct nub_run_options *options = &session->options;
-	struct nub_config *config = &session->guest.config;
-	bool stdout_taken =
-	    takes_stdout(options->status) || takes_stdout(options->output) || takes_stdout(options->svg);
-
-	session->io = (struct nub_guest_io){
-		.stdout_fd = stdout_taken ? STDERR_FILENO : STDOUT_FILENO,
-		.json_log = options->log_format == NUB_LOG_FORMAT_JSON,
-		.start_ns = session->report->start_ns,
-		.show_exits = options->verbose > 1 && !options->quiet,
-		.trace = session->trace,
-		.functions = options->functions,
-		.function_count = options->function_count,
-		.evidence = &session->evidence,
-	};
-	config->has_seed = options->has_seed;
-	config->seed = options->seed;
-	config->timeout_ns = options->timeout_ns;
-	config->log_level = nub_run_log_level(options);
-	config->stop_at_checkpoint = options->until_checkpoint;
-	config->ops = nub_guest_io_ops(&session->io);
-}
-
-int nub_session_prepare(struct nub_session *session, int argc, char **argv, struct nub_error *err)
-{
-	const struct nub_run_options *options = &session->options;
-
-	if (session->snapshot != NULL && !options->flatten && check_host_functions(session, argv[0], err) != 0)
-		return -1;
-	if (options->call != NULL && prepare_call(session, argc, argv, err) != 0)
-		return -1;
-	if (is_stopped(session) && argc > 1) {
-		nub_refuse(err, NUB_E_USAGE, "%s: its main is running already and takes no arguments, '%.200s' is one",
-		           argv[0], argv[1]);
-		return nub_advise(err, "leave the arguments out");
-	}
-	if (options->output != NULL && nub_save_check(options->output, err) != 0)
-		return -1;
-	if (prepare_evidence(session, err) != 0)
-		return -1;
-	if (options->verify && nub_snapshot_file_verify(session->snapshot, options->quiet, err) != 0)
-		return -1;
-	if (options->gdb != NULL && nub_gdb_listen(&session->gdb, options->gdb, err) != 0)
-		return -1;
-	if (options->svg != NULL && nub_status_file_check("svg", options->svg, err) != 0)
-		return -1;
-	/* Last, because it begins a file: what can be refused leaves an old one as it is. */
-	if (options->trace != NULL &&
-	    (session->trace = nub_trace_file_open(options->trace, argv[0], session->report->start_ns, err)) == NULL)
-		return -1;
-	configure(session);
-	nub_signals_take();
-	return 0;
-}
-
-/* ---- Running ---- */
-
 /* What a snapshot of it keeps, for symbols and messages: it will be restored from elsewhere. */
-static const char *guest_path(const struct nub_session *session)
+static const char *guest_path(struct nub_session *session)
 {
 	if (session->snapshot != NULL)
 		return session->program;
+	if (session->guest_file == NULL)
+		session->guest_file = realpath(session->info->name, NULL);
 	return session->guest_file != NULL ? session->guest_file : session->info->name;
 }
 
@@ -244,7 +71,7 @@ int nub_session_run(struct nub_session *session, int argc, char **argv, struct n
 		argv[0] = session->program;
 	if (session->options.call != NULL)
 		failed = nub_call_run(&session->request, session->sandbox, outcome, session->report, err);
-	else if (is_stopped(session))
+	else if (nub_session_is_stopped(session))
 		failed = nub_sandbox_resume(session->sandbox, outcome, err);
 	else
 		failed =
@@ -258,7 +85,7 @@ int nub_session_initialise(struct nub_session *session, struct nub_outcome *outc
 	if (create(session, err) != 0)
 		return -1;
 	outcome->kind = NUB_OUTCOME_CHECKPOINT;
-	if (is_stopped(session))
+	if (nub_session_is_stopped(session))
 		return 0;
 	uint64_t start = nub_now_ns();
 	int failed = nub_sandbox_initialise(session->sandbox, outcome, err);

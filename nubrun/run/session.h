@@ -30,7 +30,7 @@ struct nub_session {
 	struct nub_snapshot *base;         /* of what is saved; NULL: none */
 	const struct nub_image_info *info; /* what the guest is, wherever it comes from */
 	char *program;                     /* argv[0] of main; NULL: the file's name */
-	char *guest_file;                  /* the ELF file's absolute path; NULL: not known */
+	char *guest_file;                  /* the ELF file's absolute path; NULL until it is asked for */
 	struct nub_guest_io io;
 	struct nub_trace_file *trace; /* NULL: none is asked for */
 	struct nub_evidence evidence;
@@ -57,6 +57,9 @@ int nub_session_open_base(struct nub_session *session, const char *path, struct 
 /* Whether all that follows can be done, as far as that shows without a virtual machine: the call and its arguments, what
  * the snapshot allows, the host functions that it needs (HOST_FUNCTION), where a snapshot shall go. */
 int nub_session_prepare(struct nub_session *session, int argc, char **argv, struct nub_error *err);
+
+/* Does the guest stand at a checkpoint, in the middle of its main? */
+bool nub_session_is_stopped(const struct nub_session *session);
 
 /* Make the sandbox, and run: a call, or main, or on from where the snapshot stopped. */
 int nub_session_run(struct nub_session *session, int argc, char **argv, struct nub_outcome *outcome,

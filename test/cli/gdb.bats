@@ -177,6 +177,26 @@ finish() {
 	done
 }
 
+@test "gdb: watchpoints in a kernel's guest, in whichever of its address spaces it writes" {
+	local cow guest=$GUESTS/two-spaces.elf
+	for cow in host guest; do
+		start run --cow "$cow" "$guest"
+		debug "$guest" <<-'END'
+			break two_spaces
+			continue
+			set $heap = peb->heap.gva
+			watch -l *(unsigned long *)$heap
+			continue
+			continue
+			continue
+			continue
+		END
+		finish
+		ended 0 ok
+		[ "$(grep -E '^(Old|New) value' <<<"$output" | grep -oE '[0-9]+' | paste -sd ' ')" = "0 43690 43690 48059 48059 52428" ]
+	done
+}
+
 @test "gdb: watchpoints for reading, where the host has none, are refused before the guest goes on" {
 	start run "$DEBUG"
 	debug "$DEBUG" <<-'END'

@@ -92,6 +92,22 @@ static void scratch_is_at_the_top(void **state)
 }
 
 /* R5: roundup(in + out) + 12 pages, and the page tables when scratch holds them. */
+static void pages_of_scratch_have_names(void **state)
+{
+	(void)state;
+	assert_string_equal(nub_scratch_page_name(0xffffffffffffe000), "metadata");
+	assert_string_equal(nub_scratch_page_name(0xffffffffffffefff), "metadata");
+	assert_null(nub_scratch_page_name(0xfffffffffffff000));
+	assert_null(nub_scratch_page_name(UINT64_MAX));
+	assert_null(nub_scratch_page_name(nub_layout_scratch_page_gva(NUB_SCRATCH_PAGE_GUARD_1)));
+	assert_string_equal(nub_scratch_page_name(0xffffffffffffc000), "page-fault stack");
+	assert_string_equal(nub_scratch_page_name(0xffffffffffffa000), "double-fault stack");
+	assert_string_equal(nub_scratch_page_name(0xffffffffffff8000), "CPU tables");
+	assert_string_equal(nub_scratch_page_name(0xffffffffffff7000), "monitor");
+	assert_null(nub_scratch_page_name(0xffffffffffff6fff));
+	assert_null(nub_scratch_page_name(0));
+}
+
 static void scratch_minimum(void **state)
 {
 	struct nub_layout_sizes sizes = default_sizes();
@@ -532,6 +548,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parts_follow_each_other),
 		cmocka_unit_test(scratch_is_at_the_top),
+		cmocka_unit_test(pages_of_scratch_have_names),
 		cmocka_unit_test(scratch_minimum),
 		cmocka_unit_test(automatic_scratch),
 		cmocka_unit_test(bad_sizes_name_the_option),
