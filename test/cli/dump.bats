@@ -111,7 +111,9 @@ regions() { # FILE
 }
 
 @test "dump: --core makes a core of a snapshot that gdb opens, and that tells the same" {
-	local cow
+	local cow entry
+	entry=$(readelf -h "$GUESTS/checkpoint.elf" | sed -n 's/.*Entry point address: *//p')
+	[ -n "$entry" ]
 	for cow in host guest; do
 		nub dump --core core.$cow "$D/$cow.snap"
 		[ "$status" -eq 0 ]
@@ -121,6 +123,9 @@ regions() { # FILE
 		cmp <(regions core.$cow) <(regions "$D/$cow.snap")
 		LC_ALL=C eu-readelf -a core.$cow >out 2>err
 		[ ! -s err ]
+		# Without the entry point, gdb can't tell where a relocated guest is.
+		grep -q "ENTRY: $entry\$" out
+		holds ".guest.entry == \"$entry\"" "$("$NUBRUN" dump --json core.$cow)"
 	done
 	nub dump --core again core.host
 	refused 125 state '*is a core already'
