@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,26 +24,73 @@ static int folder_length(const char *path)
 	return slash ? (int)(slash - path + 1) : 0;
 }
 
-/* A file system without O_TMPFILE gets a file with a name at once; so does a system without /proc, through which
- * link_file names it. */
-static int open_nameless(struct nub_replacement *file)
+/* A name beside the target for a file that is not it yet; NULL and errno when there is no memory. */
+static char *temporary_name(const struct nub_replacement *file, unsigned attempt)
 {
 	const int folder = folder_length(file->target);
+	char *name;
+
+	if (asprintf(&name, "%.*s.%.*s.%d.%u", folder, file->target, NAME_PART, file->target + folder, (int)getpid(),
+	             attempt) < 0)
+		return NULL;
+	return name;
+}
+
+/* How many of these names are tried when others are taken. */
+enum { MAX_ATTEMPTS = 1000 };
+
+static int open_named(struct nub_replacement *file, mode_t mode)
+{
+	for (unsigned attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+		char *name = temporary_name(file, attempt);
+		if (!name)
+			return -1;
+		file->fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+		if (file->fd >= 0) {
+			file->name = name;
+			return file->fd;
+		}
+		free(name);
+		if (errno != EEXIST)
+			return -1;
+	}
+	return -1;
+}
+
+/* A file system without O_TMPFILE gets a file with a name at once; so does a system without /proc, through which
+ * link_file names it. A new file gets its mode as any program's: the mask is the process's, and not to be read without
+ * changing it. */
+static int open_temporary(struct nub_replacement *file)
+{
+	const int folder = folder_length(file->target);
+	const mode_t mode = file->replaces ? 0600 : 0666;
 	NUB_AUTO_FREE char *directory = strndup(folder ? file->target : ".", folder ? (size_t)folder : 1);
 
 	if (!directory)
 		return -1;
 	if (access("/proc/self/fd", X_OK) == 0) {
-		file->fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+		file->fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
 		if (file->fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
 			return file->fd;
 	}
-	if (asprintf(&file->name, "%.*s.%.*s.XXXXXX", folder, file->target, NAME_PART, file->target + folder) < 0) {
-		file->name = NULL;
-		return -1;
+	return open_named(file, mode);
+}
+
+/* Where a chain of symbolic links leads, from a path at which there is no file: to the name of the one to make. */
+static char *follow_links(const char *path)
+{
+	char link[PATH_MAX];
+	char *at = strdup(path);
+
+	for (ssize_t size; at && (size = readlink(at, link, sizeof(link))) >= 0;) {
+		char *next = NULL;
+		const int folder = link[0] == '/' ? 0 : folder_length(at);
+		if (asprintf(&next, "%.*s%.*s", folder, at, (int)size, link) < 0)
+			next = NULL;
+		free(at);
+		at = next;
 	}
-	file->fd = mkostemp(file->name, O_CLOEXEC);
-	return file->fd;
+	return at;
 }
 
 /* Only files are replaced: a rename would put one in the place of a device or a pipe, too. */
@@ -55,13 +103,11 @@ static int resolve(struct nub_replacement *file, const char *path)
 			errno = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
 			return -1;
 		}
+		file->replaces = true;
 		file->mode = status.st_mode & 0777;
 		file->target = realpath(path, NULL);
 	} else if (errno == ENOENT) {
-		const mode_t mask = umask(0);
-		umask(mask);
-		file->mode = 0666 & ~mask;
-		file->target = strdup(path);
+		file->target = follow_links(path);
 	}
 	return file->target ? 0 : -1;
 }
@@ -69,7 +115,7 @@ static int resolve(struct nub_replacement *file, const char *path)
 int nub_replace_begin(struct nub_replacement *file, const char *path, struct nub_error *err)
 {
 	*file = (struct nub_replacement){ .fd = -1 };
-	if (resolve(file, path) == 0 && open_nameless(file) >= 0)
+	if (resolve(file, path) == 0 && open_temporary(file) >= 0)
 		return 0;
 	nub_fail_errno(err, NUB_E_IO, "%s", path);
 	nub_replace_abandon(file);
@@ -79,14 +125,12 @@ int nub_replace_begin(struct nub_replacement *file, const char *path, struct nub
 /* Give the file a name that is free. */
 static int link_file(struct nub_replacement *file)
 {
-	const int folder = folder_length(file->target);
 	char self[64];
 
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", file->fd);
-	for (unsigned attempt = 0; attempt < 1000; attempt++) {
-		char *name;
-		if (asprintf(&name, "%.*s.%.*s.%d.%u", folder, file->target, NAME_PART, file->target + folder,
-		             (int)getpid(), attempt) < 0)
+	for (unsigned attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+		char *name = temporary_name(file, attempt);
+		if (!name)
 			return -1;
 		if (linkat(AT_FDCWD, self, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0) {
 			file->name = name;
@@ -114,8 +158,8 @@ static void sync_folder(const char *target)
 
 int nub_replace_commit(struct nub_replacement *file, struct nub_error *err)
 {
-	if (fchmod(file->fd, file->mode) == 0 && fsync(file->fd) == 0 && (file->name || link_file(file) == 0) &&
-	    rename(file->name, file->target) == 0) {
+	if ((!file->replaces || fchmod(file->fd, file->mode) == 0) && fsync(file->fd) == 0 &&
+	    (file->name || link_file(file) == 0) && rename(file->name, file->target) == 0) {
 		if (!file->name_may_wait)
 			sync_folder(file->target);
 		free(file->name);

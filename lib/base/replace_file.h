@@ -16,9 +16,10 @@
 #include "nub/error.h"
 
 struct nub_replacement {
-	int fd;       /* where to write */
-	char *target; /* owned; the file to replace */
-	char *name;   /* owned; the name that the new file has meanwhile, NULL while it has none */
+	int fd;        /* where to write */
+	char *target;  /* owned; the file to replace */
+	char *name;    /* owned; the name that the new file has meanwhile, NULL while it has none */
+	bool replaces; /* there is an old file, with this mode */
 	mode_t mode;
 	bool name_may_wait; /* the caller's, after begin: commit need not wait until a power cut leaves the new file */
 };

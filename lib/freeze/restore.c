@@ -6,10 +6,13 @@
 
 #include "base/error.h"
 #include "base/util.h"
+#include "freeze/confined.h"
 #include "machine/scratch.h"
 #include "sandbox/cpu_state.h"
 #include "sandbox/sandbox.h"
 #include "snapshot/snapshot.h"
+
+#define RFLAGS_IF (UINT64_C(1) << 9)
 
 /* The layout and the regions are the snapshot's. */
 static int take_plan(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err)
@@ -26,6 +29,7 @@ static int take_plan(struct nub_sandbox *sandbox, const struct nub_snapshot *sna
 	if (meta->region_count > 0)
 		memcpy(plan->regions.items, meta->regions, meta->region_count * sizeof(*meta->regions));
 	plan->regions.count = meta->region_count;
+	plan->regions.capacity = meta->region_count + 1;
 	return 0;
 }
 
@@ -34,6 +38,7 @@ static void take_identity(struct nub_sandbox *sandbox, const struct nub_snapshot
 	const struct nub_snapshot_meta *meta = &snapshot->meta;
 
 	sandbox->snapshot = snapshot;
+	sandbox->confined_known = false;
 	sandbox->guest = &snapshot->guest;
 	sandbox->generation = meta->generation;
 	sandbox->peb_gva = meta->peb_gva;
@@ -103,6 +108,18 @@ static int load_cpu(struct nub_sandbox *sandbox, struct nub_error *err)
 	return nub_cpu_load(&sandbox->vm, level, &meta->cpu, err);
 }
 
+/* The general registers with which it goes on. Code at CPL 3 can't let interrupts through, but a file may say that it did.
+ * With them on, and a local APIC, KVM may have a thread of the kernel fetch pages that the guest waits for: page faults
+ * that don't count as this process's, from whose count it knows when to look for written pages (snapshot/dirty.h). */
+static void set_regs(struct nub_sandbox *sandbox)
+{
+	struct kvm_regs regs = sandbox->snapshot->meta.cpu.regs;
+
+	if (sandbox->guest->privilege_level == 3)
+		regs.rflags &= ~RFLAGS_IF;
+	nub_vcpu_set_regs(&sandbox->vm, &regs);
+}
+
 static void set_state(struct nub_sandbox *sandbox)
 {
 	const struct nub_snapshot_meta *meta = &sandbox->snapshot->meta;
@@ -119,7 +136,7 @@ static void set_state(struct nub_sandbox *sandbox)
 	case NUB_NEXT_RESUME:
 		sandbox->state = NUB_STATE_STOPPED;
 		sandbox->restored_answer = true;
-		nub_vcpu_set_regs(&sandbox->vm, &meta->cpu.regs);
+		set_regs(sandbox);
 		break;
 	}
 }
@@ -128,12 +145,15 @@ static void set_state(struct nub_sandbox *sandbox)
 static int start(struct nub_sandbox *sandbox, struct nub_error *err)
 {
 	const struct nub_snapshot *snapshot = sandbox->snapshot;
+	const struct kvm_regs *regs = &snapshot->meta.cpu.regs;
+	struct nub_error reason = { 0 };
 
 	if (load_cpu(sandbox, err) < 0 || nub_memslots_hide(sandbox, err) < 0)
 		return -1;
-	/* Saved again before it goes on, it has the spaces that it named at its checkpoint. Only there has it registers. */
-	struct nub_error reason = { 0 };
-	if (nub_checkpoint_take_roots(sandbox, &snapshot->meta.cpu.regs, &reason) < 0) {
+	/* Saved again before it goes on, it has the spaces that it named at its checkpoint. */
+	sandbox->root_count = 0;
+	if (snapshot->meta.privilege_level == 0 && nub_checkpoint_stands_at(sandbox, regs) &&
+	    nub_checkpoint_take_roots(sandbox, regs, &reason) < 0) {
 		nub_fail(err, NUB_E_SNAPSHOT_FIELD, 0, "%s: %s", snapshot->name, reason.message);
 		return nub_hint(err, "the file is damaged: make it again, or copy it again");
 	}
@@ -194,13 +214,23 @@ struct nub_sandbox *nub_sandbox_restore(const struct nub_config *config, const s
 
 /* ---- In place ---- */
 
+/* Could what ran here reach no more than code at CPL 3 can? The tables of an ELF file's guest are nubrun's own. */
+static bool confined(struct nub_sandbox *sandbox)
+{
+	if (!sandbox->confined_known) {
+		sandbox->confined = sandbox->guest->privilege_level == 3 &&
+		                    (!sandbox->snapshot || nub_snapshot_confines(sandbox->snapshot));
+		sandbox->confined_known = true;
+	}
+	return sandbox->confined;
+}
+
 /* Some of what a vCPU keeps can't be set back one by one: an exit that waits to be completed, an exception that was
  * caught half-way, and whatever code at CPL 0 can reach (MSRs, debug registers, XCR0, clocks that KVM writes for it). Nor
  * can CPUID change once it ran, or the local APIC leave room for memory. A new VM has none of it. */
-static bool needs_new_vm(const struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot)
+static bool needs_new_vm(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot)
 {
-	return sandbox->state == NUB_STATE_POISONED || sandbox->guest->privilege_level == 0 ||
-	       snapshot->guest.privilege_level == 0 ||
+	return sandbox->state == NUB_STATE_POISONED || !confined(sandbox) || snapshot->guest.privilege_level == 0 ||
 	       (sandbox->vm.local_apic && !nub_sandbox_may_have_apic(&snapshot->guest, &snapshot->meta.layout)) ||
 	       memcmp(&sandbox->cpuid, &snapshot->meta.cpu.cpuid, sizeof(sandbox->cpuid)) != 0;
 }
@@ -233,10 +263,12 @@ static int put_back_pages(struct nub_sandbox *sandbox, const struct nub_snapshot
 {
 	const struct nub_layout *layout = &sandbox->plan.layout;
 	/* What only the monitor can write is written anew below; code at CPL 0 can write it all. */
-	const uint64_t fixed = sandbox->guest->privilege_level == 0
-	                           ? layout->scratch_size
-	                           : layout->scratch_size - NUB_SCRATCH_FIXED_PAGES * NUB_PAGE_SIZE;
+	const uint64_t fixed =
+	    confined(sandbox) ? layout->scratch_size - NUB_SCRATCH_FIXED_PAGES * NUB_PAGE_SIZE : layout->scratch_size;
 
+	/* Such a guest may have done what set_regs keeps it from. */
+	if (!confined(sandbox))
+		nub_dirty_forget(&sandbox->dirty);
 	if (nub_dirty_put_back(&sandbox->dirty, &sandbox->memory, snapshot, fixed, err) < 0 ||
 	    copy_tables(sandbox, err) < 0)
 		return -1;

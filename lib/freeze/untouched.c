@@ -1,17 +1,11 @@
 /* Asking the kernel which pages were never touched. */
 #include "freeze/untouched.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/util.h"
+#include "memory/pagemap.h"
 #include "snapshot/snapshot.h"
-
-/* Entries of /proc/PID/pagemap (Linux, Documentation/admin-guide/mm/pagemap.rst). */
-#define PAGEMAP_FILE (UINT64_C(1) << 61)
-#define PAGEMAP_SWAPPED (UINT64_C(1) << 62)
-#define PAGEMAP_PRESENT (UINT64_C(1) << 63)
 
 #define WINDOW_SIZE (NUB_UNTOUCHED_WINDOW * NUB_PAGE_SIZE)
 
@@ -21,7 +15,7 @@ void nub_untouched_init(struct nub_untouched *untouched, const struct nub_memory
 	*untouched = (struct nub_untouched){
 		.map = map,
 		.snapshot = snapshot,
-		.pagemap_fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC),
+		.pagemap_fd = nub_pagemap_open(),
 	};
 }
 
@@ -30,20 +24,12 @@ void nub_untouched_release(struct nub_untouched *untouched)
 	nub_close_fd(&untouched->pagemap_fd);
 }
 
-/* No copy of the process's own, neither in memory nor swapped out. Pages that are shown from the file count as it. */
-static bool not_own(uint64_t entry)
-{
-	return (entry & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED)) == 0 ||
-	       ((entry & PAGEMAP_FILE) != 0 && (entry & PAGEMAP_SWAPPED) == 0);
-}
-
 static void ask(struct nub_untouched *untouched, uint64_t window)
 {
 	const struct nub_memory_map *map = untouched->map;
 	const uint64_t start = window > map->gpa ? window : map->gpa, map_end = map->gpa + map->size;
 	const uint64_t end = window + WINDOW_SIZE < map_end ? window + WINDOW_SIZE : map_end;
 	const size_t count = (end - start) / NUB_PAGE_SIZE, first = (start - window) / NUB_PAGE_SIZE;
-	const uintptr_t host = (uintptr_t)map->host + (start - map->gpa);
 	uint64_t entries[NUB_UNTOUCHED_WINDOW];
 
 	untouched->asked = true;
@@ -52,12 +38,11 @@ static void ask(struct nub_untouched *untouched, uint64_t window)
 	if (untouched->pagemap_fd < 0 ||
 	    (untouched->snapshot && nub_snapshot_stored_bytes(untouched->snapshot, start, end - start) != 0))
 		return;
-	const ssize_t size = (ssize_t)(count * sizeof(entries[0]));
-	if (pread(untouched->pagemap_fd, entries, (size_t)size, (off_t)(host / NUB_PAGE_SIZE * sizeof(entries[0]))) !=
-	    size)
+	if (!nub_pagemap_read(untouched->pagemap_fd, map->host + (start - map->gpa), entries, count))
 		return;
+	/* Pages that are shown from the file are the file's, which has a hole there. */
 	for (size_t i = 0; i < count; i++)
-		untouched->zero[first + i] = untouched->snapshot ? not_own(entries[i]) : entries[i] == 0;
+		untouched->zero[first + i] = untouched->snapshot ? !nub_pagemap_own(entries[i]) : entries[i] == 0;
 }
 
 bool nub_untouched_page(struct nub_untouched *untouched, uint64_t gpa)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -102,21 +103,29 @@ int nub_vm_init(struct nub_vm *vm, bool local_apic, struct nub_error *err)
 	if (vm->vcpu_fd < 0)
 		return fail_ioctl(err, "KVM_CREATE_VCPU");
 	int size = ioctl(vm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
-	if (size < (int)sizeof(struct kvm_run))
+	if (size < 0)
 		return fail_ioctl(err, "KVM_GET_VCPU_MMAP_SIZE");
+	if (size < (int)sizeof(struct kvm_run))
+		return nub_fail(err, NUB_E_KVM, 0, "KVM_GET_VCPU_MMAP_SIZE: %d bytes, at least %zu are needed", size,
+		                sizeof(struct kvm_run));
 	void *run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, vm->vcpu_fd, 0);
 	if (run == MAP_FAILED)
 		return nub_fail_errno(err, NUB_E_KVM, "mmap of kvm_run");
-	vm->run = run;
 	vm->run_size = (size_t)size;
+	vm->run = run;
 	vm->run->kvm_valid_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
 	return 0;
 }
 
 void nub_vm_release(struct nub_vm *vm)
 {
-	if (vm->run)
-		munmap(vm->run, vm->run_size);
+	struct kvm_run *run = vm->run;
+
+	/* A signal handler may kick the vCPU: it must not find what is gone. */
+	vm->run = NULL;
+	atomic_signal_fence(memory_order_seq_cst);
+	if (run)
+		munmap(run, vm->run_size);
 	nub_close_fd(&vm->vcpu_fd);
 	nub_close_fd(&vm->vm_fd);
 	nub_close_fd(&vm->kvm_fd);
@@ -261,13 +270,13 @@ int nub_vcpu_complete_io(struct nub_vm *vm, struct nub_error *err)
 
 	vm->run->immediate_exit = 1;
 	const int result = ioctl(vm->vcpu_fd, KVM_RUN, 0);
-	const int reason = errno;
+	const uint32_t unexpected = vm->run->exit_reason;
 	vm->run->immediate_exit = 0;
 	vm->run->exit_reason = exit_reason;
-	if (result < 0 && reason == EINTR)
-		return 0;
-	errno = reason;
-	return fail_ioctl(err, "KVM_RUN with immediate_exit");
+	if (result < 0)
+		return errno == EINTR ? 0 : fail_ioctl(err, "KVM_RUN with immediate_exit");
+	return nub_fail(err, NUB_E_KVM, 0, "KVM_RUN with immediate_exit: exit reason %u, none was expected",
+	                unexpected);
 }
 
 int nub_vcpu_unblock_signal(struct nub_vm *vm, int signal, struct nub_error *err)
@@ -286,6 +295,14 @@ int nub_vcpu_unblock_signal(struct nub_vm *vm, int signal, struct nub_error *err
 			sigdelset(&mask, i);
 	memcpy(argument.bytes + offsetof(struct kvm_signal_mask, sigset), &mask, 8);
 	return ioctl(vm->vcpu_fd, KVM_SET_SIGNAL_MASK, &argument) < 0 ? fail_ioctl(err, "KVM_SET_SIGNAL_MASK") : 0;
+}
+
+void nub_vcpu_kick(struct nub_vm *vm)
+{
+	struct kvm_run *run = vm->run;
+
+	if (run)
+		run->immediate_exit = 1;
 }
 
 uint64_t nub_vcpu_tsc_khz(const struct nub_vm *vm)

@@ -67,9 +67,12 @@ int nub_vcpu_set_msrs(struct nub_vm *vm, const struct kvm_msr_entry *msrs, unsig
 /* Finish the `out` that the last exit was about, without going on: some KVMs leave rip on it until then. */
 int nub_vcpu_complete_io(struct nub_vm *vm, struct nub_error *err);
 
-/* During KVM_RUN, and only then, let `signal` through, and those that were named before. The thread has it blocked: so it ends KVM_RUN, and stays pending,
- * without a handler. */
+/* During KVM_RUN, and only then, let `signal` through, and those that were named before. The thread has it blocked: so it
+ * ends KVM_RUN, and stays pending, without a handler. */
 int nub_vcpu_unblock_signal(struct nub_vm *vm, int signal, struct nub_error *err);
+
+/* Have the next KVM_RUN end at once, as if by a signal. For signal handlers, whether there is a vCPU or not. */
+void nub_vcpu_kick(struct nub_vm *vm);
 
 /* How fast the guest's time-stamp counter goes; 0 when KVM can't say. */
 uint64_t nub_vcpu_tsc_khz(const struct nub_vm *vm);

@@ -57,7 +57,8 @@ int nub_sandbox_call(struct nub_sandbox *sandbox, const char *name, const struct
  * NUB_E_NONE. */
 uint64_t nub_sandbox_remaining_ns(const struct nub_sandbox *sandbox);
 
-/* Have the guest stop for config.ops.stopped, soon, then go on. For signal handlers of the thread that runs it. */
+/* Have the guest stop for config.ops.stopped, soon, then go on. For signal handlers of the thread that uses the sandbox, at
+ * any time while there is one: between two runs, it is the next that stops. */
 void nub_sandbox_interrupt(struct nub_sandbox *sandbox);
 
 /* Have this run, or the next one if none is under way, end as INTERRUPTED, soon. For the same signal handlers; a callback

@@ -62,8 +62,9 @@ uint64_t nub_pt_alloc(struct nub_pt_builder *builder, struct nub_error *err);
  * PAGE_CONFLICT (a page of it is mapped already), NO_MEMORY. After an error part of the run may be mapped. */
 int nub_pt_map(struct nub_pt_builder *builder, const struct nub_mapping *mapping, struct nub_error *err);
 
-/* Make root_gpa share a table of this builder that another root already has: the entry for gva at `level` (4: PML4 entry, 3: PDPT
- * entry, 2: PD entry) points at table_gpa, with RW, A, P and, if `user`, US. Errors: PAGE_ARGUMENT, PAGE_CONFLICT (the entry is taken), NO_MEMORY. */
+/* Make root_gpa share a table of this builder that another root already has: the entry for gva at `level` (4: PML4 entry,
+ * 3: PDPT entry, 2: PD entry) points at table_gpa, with RW, A, P and, if `user`, US. Errors: PAGE_ARGUMENT, PAGE_CONFLICT
+ * (the entry is taken), NO_MEMORY. */
 int nub_pt_link(struct nub_pt_builder *builder, uint64_t gva, unsigned level, uint64_t table_gpa, bool user,
                 struct nub_error *err);
 

@@ -1,17 +1,11 @@
 /* Which pages of a guest's memory are in use: asked of the host's kernel, and found in the guest's page tables. */
-#include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "base/util.h"
+#include "memory/pagemap.h"
 #include "paging/paging.h"
 #include "sandbox/sandbox.h"
-
-/* Entries of /proc/PID/pagemap (Linux, Documentation/admin-guide/mm/pagemap.rst). */
-#define PAGEMAP_FILE (UINT64_C(1) << 61)
-#define PAGEMAP_SWAPPED (UINT64_C(1) << 62)
-#define PAGEMAP_PRESENT (UINT64_C(1) << 63)
 
 struct page_list {
 	struct nub_page_use *pages;
@@ -41,15 +35,12 @@ static int add_map(struct page_list *list, int pagemap_fd, const struct nub_memo
 	for (uint64_t offset = 0; offset < map->size;) {
 		const uint64_t left = (map->size - offset + NUB_PAGE_SIZE - 1) / NUB_PAGE_SIZE;
 		const size_t count = left < 512 ? left : 512;
-		const off_t at = (off_t)(((uintptr_t)map->host + offset) / NUB_PAGE_SIZE * sizeof(entries[0]));
-		if (pread(pagemap_fd, entries, count * sizeof(entries[0]), at) != (ssize_t)(count * sizeof(entries[0])))
+		if (!nub_pagemap_read(pagemap_fd, map->host + offset, entries, count))
 			return nub_fail_errno(err, NUB_E_IO, "/proc/self/pagemap");
-		for (size_t i = 0; i < count; i++, offset += NUB_PAGE_SIZE) {
-			const bool own = !(entries[i] & PAGEMAP_FILE) || entries[i] & PAGEMAP_SWAPPED;
-			if (entries[i] & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED) &&
-			    add(list, map->gpa + offset, restored && own, err) < 0)
+		for (size_t i = 0; i < count; i++, offset += NUB_PAGE_SIZE)
+			if (nub_pagemap_there(entries[i]) &&
+			    add(list, map->gpa + offset, restored && nub_pagemap_own(entries[i]), err) < 0)
 				return -1;
-		}
 	}
 	return 0;
 }
@@ -108,7 +99,7 @@ struct nub_page_use *nub_sandbox_pages(struct nub_sandbox *sandbox, size_t *coun
 	const struct nub_memory *memory = &sandbox->memory;
 	struct page_list list = { 0 };
 
-	NUB_AUTO_CLOSE int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	NUB_AUTO_CLOSE int fd = nub_pagemap_open();
 	int result = fd < 0 ? nub_fail_errno(err, NUB_E_IO, "/proc/self/pagemap") : 0;
 	/* In the order of their gpas (abi/nub_abi.h). There are always some: the host has filled the first ones. */
 	if (result == 0)

@@ -136,6 +136,17 @@ static enum nub_step serve_halt(struct nub_sandbox *sandbox, const struct kvm_re
 	return nub_fail(err, NUB_E_PROTOCOL, 0, "halt: reason %" PRIu32 " makes no sense here", reason);
 }
 
+bool nub_checkpoint_stands_at(struct nub_sandbox *sandbox, const struct kvm_regs *regs)
+{
+	enum { OUT_IMMEDIATE = 0xe6, OUT_DX = 0xee };
+	uint8_t code[2];
+
+	if (nub_sandbox_read(sandbox, regs->rip - sizeof(code), code, sizeof(code), NULL) < 0)
+		return false;
+	return (code[0] == OUT_IMMEDIATE && code[1] == NUB_PORT_CHECKPOINT) ||
+	       (code[1] == OUT_DX && (uint16_t)regs->rdx == NUB_PORT_CHECKPOINT);
+}
+
 /* rdi = gva of an array of u64, rsi = how many. They are read here, once. */
 int nub_checkpoint_take_roots(struct nub_sandbox *sandbox, const struct kvm_regs *regs, struct nub_error *err)
 {

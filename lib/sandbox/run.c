@@ -123,8 +123,10 @@ static int run_loop(struct nub_sandbox *sandbox, struct nub_outcome *outcome, st
 	if (debugger && debugger->hooks->begin(debugger, err) < 0)
 		return -1;
 	for (;;) {
-		if (sandbox->interrupt && nub_sandbox_serve_interrupt(sandbox, err) < 0)
-			return -1;
+		/* Another may come while one is served. */
+		while (sandbox->interrupt)
+			if (nub_sandbox_serve_interrupt(sandbox, err) < 0)
+				return -1;
 		if (sandbox->stop && must_end(sandbox, outcome))
 			return 0;
 		nub_watch_enter(sandbox);
@@ -223,17 +225,39 @@ static int go_on(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struc
 	return result;
 }
 
+/* What the guest left for the host, or where the host was to leave something, breaks the ABI: a crash, though it is not
+ * running. */
+static int end_in_crash(struct nub_sandbox *sandbox, const struct nub_error *reason, struct nub_outcome *outcome,
+                        struct nub_error *err)
+{
+	struct nub_error failure = { 0 };
+
+	nub_crash_abi(sandbox, reason, outcome);
+	const int told = nub_sandbox_tell_stop(sandbox, outcome, &failure);
+	settle(sandbox, told, outcome);
+	if (told < 0 && err)
+		*err = failure;
+	return told;
+}
+
 /* One run towards `goal`, with sandbox->request on the input ring unless it is empty. */
 static int run(struct nub_sandbox *sandbox, enum nub_sandbox_goal goal, struct nub_outcome *outcome,
                struct nub_error *err)
 {
 	const bool fresh = sandbox->state == NUB_STATE_FRESH;
+	struct nub_error reason = { 0 };
 
 	memset(outcome, 0, sizeof(*outcome));
 	sandbox->goal = goal;
 	sandbox->abort_size = 0;
-	if (sandbox->request.size > 0 && nub_sandbox_push_request(sandbox, err) < 0)
-		return nub_hint(err, "give a larger ring with --input");
+	if (sandbox->request.size > 0 && nub_sandbox_push_request(sandbox, &reason) < 0) {
+		if (reason.kind == NUB_E_RING_CORRUPT)
+			return end_in_crash(sandbox, &reason, outcome, err);
+		nub_hint(&reason, "give a larger ring with --input");
+		if (err)
+			*err = reason;
+		return -1;
+	}
 	if (enter_at(sandbox, fresh ? sandbox->guest->entry : sandbox->dispatch_gva, err) < 0 ||
 	    nub_deadline_start(&sandbox->deadline, &sandbox->vm, sandbox->config.timeout_ns, err) < 0) {
 		/* The guest was not entered and can still be: without this request. */
@@ -267,20 +291,6 @@ int nub_sandbox_run_main(struct nub_sandbox *sandbox, unsigned argc, const char 
 	return run(sandbox, NUB_GOAL_MAIN, outcome, err);
 }
 
-/* Does the guest stand right behind the `out` of a checkpoint, so that rax is to be its answer? A debugger may have saved
- * it anywhere else, where rax is its own. */
-static bool awaits_answer(struct nub_sandbox *sandbox)
-{
-	enum { OUT_IMMEDIATE = 0xe6, OUT_DX = 0xee };
-	const struct kvm_regs *regs = nub_vcpu_regs(&sandbox->vm);
-	uint8_t code[2];
-
-	if (nub_sandbox_read(sandbox, regs->rip - sizeof(code), code, sizeof(code), NULL) < 0)
-		return false;
-	return (code[0] == OUT_IMMEDIATE && code[1] == NUB_PORT_CHECKPOINT) ||
-	       (code[1] == OUT_DX && (uint16_t)regs->rdx == NUB_PORT_CHECKPOINT);
-}
-
 int nub_sandbox_resume(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
 {
 	if (sandbox->state != NUB_STATE_STOPPED)
@@ -291,7 +301,7 @@ int nub_sandbox_resume(struct nub_sandbox *sandbox, struct nub_outcome *outcome,
 	memset(outcome, 0, sizeof(*outcome));
 	sandbox->goal = NUB_GOAL_RESUME;
 	sandbox->abort_size = 0;
-	if (awaits_answer(sandbox)) {
+	if (nub_checkpoint_stands_at(sandbox, &regs)) {
 		regs.rax = (sandbox->restored_answer ? 1 : 0) | (sandbox->config.ops.trace ? NUB_ENTRY_TRACE : 0);
 		nub_vcpu_set_regs(&sandbox->vm, &regs);
 	}
@@ -350,8 +360,5 @@ int nub_sandbox_call(struct nub_sandbox *sandbox, const char *name, const struct
 	struct nub_error reason = { 0 };
 	nub_fail(&reason, NUB_E_VALUE, 0, "%s returned %s, it is declared to return %s", name,
 	         nub_type_name(outcome->result.type), nub_type_name(function->result));
-	nub_crash_abi(sandbox, &reason, outcome);
-	const int told = nub_sandbox_tell_stop(sandbox, outcome, err);
-	settle(sandbox, told, outcome);
-	return told;
+	return end_in_crash(sandbox, &reason, outcome, err);
 }

@@ -82,6 +82,8 @@ struct nub_sandbox {
 	volatile sig_atomic_t interrupt;
 	volatile sig_atomic_t stop; /* set by nub_sandbox_stop: the run is to end */
 	bool restored_answer;       /* the checkpoint that it stands at is to return 1 */
+	/* Whether the snapshot's page tables keep the guest to its own memory (freeze/confined.h), once that is asked. */
+	bool confined_known, confined;
 	struct nub_deferred deferred;
 	struct nub_dirty dirty;
 	uint64_t random_state; /* of the generator behind config.seed */
@@ -130,6 +132,10 @@ int nub_sandbox_build_vm(struct nub_sandbox *sandbox, struct nub_error *err);
 /* Serve an `out` to `port`. *known is false, and nothing done, when the ABI has no such port. */
 enum nub_step nub_port_serve(struct nub_sandbox *sandbox, uint16_t port, bool *known, struct nub_outcome *outcome,
                              struct nub_error *err);
+
+/* With these registers, does the guest stand right behind the `out` of a checkpoint, so that rax is to be its answer? A
+ * debugger may have saved it anywhere else, where all registers are its own. */
+bool nub_checkpoint_stands_at(struct nub_sandbox *sandbox, const struct kvm_regs *regs);
 
 /* A guest at CPL 0 that is at a checkpoint, with these registers, names its page-table roots. No others have any. */
 int nub_checkpoint_take_roots(struct nub_sandbox *sandbox, const struct kvm_regs *regs, struct nub_error *err);

@@ -6,13 +6,13 @@
 void nub_sandbox_interrupt(struct nub_sandbox *sandbox)
 {
 	sandbox->interrupt = 1;
-	sandbox->vm.run->immediate_exit = 1;
+	nub_vcpu_kick(&sandbox->vm);
 }
 
 void nub_sandbox_stop(struct nub_sandbox *sandbox)
 {
 	sandbox->stop = 1;
-	sandbox->vm.run->immediate_exit = 1;
+	nub_vcpu_kick(&sandbox->vm);
 	if (sandbox->debugger)
 		sandbox->debugger->hooks->wake(sandbox->debugger);
 }

@@ -30,7 +30,9 @@
 #define NUB_SNAPSHOT_VERSION 1
 #define NUB_SNAPSHOT_HEADER_SIZE 256u
 
-/* Caps: a file that says more is refused before anything is allocated. */
+/* Caps: a file that says more is refused before anything is allocated. With cow=guest, the image's tail comes on top of a
+ * snapshot region of the full size. */
+#define NUB_SNAPSHOT_MAX_IMAGE_END (NUB_BASE_ADDRESS + 2 * NUB_MAX_MEMORY_SIZE)
 #define NUB_SNAPSHOT_MAX_METADATA (16u << 20)
 #define NUB_SNAPSHOT_MAX_REGIONS 4096u
 #define NUB_SNAPSHOT_MAX_FUNCTIONS 65536u

@@ -73,8 +73,7 @@ static int check_seal(const uint8_t *bytes, struct nub_error *err)
 
 static int check_places(const struct nub_snapshot_header *header, struct nub_error *err)
 {
-	/* With cow=guest, the tail comes on top of a snapshot region of the full size. */
-	const uint64_t most = NUB_BASE_ADDRESS + 2 * NUB_MAX_MEMORY_SIZE;
+	const uint64_t most = NUB_SNAPSHOT_MAX_IMAGE_END;
 	uint64_t padded;
 
 	if (!nub_page_aligned(header->metadata_offset) || header->metadata_offset < NUB_BASE_ADDRESS ||

@@ -2,7 +2,6 @@
 #include "snapshot/dirty.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,17 +12,13 @@
 
 #include "base/error.h"
 #include "base/util.h"
+#include "memory/pagemap.h"
 #include "snapshot/snapshot.h"
 
 struct nub_dirty_page {
 	uint64_t gpa;
 	uint8_t *host;
 };
-
-/* Entries of /proc/PID/pagemap (Linux, Documentation/admin-guide/mm/pagemap.rst). */
-#define PAGEMAP_FILE (UINT64_C(1) << 61)
-#define PAGEMAP_SWAPPED (UINT64_C(1) << 62)
-#define PAGEMAP_PRESENT (UINT64_C(1) << 63)
 
 /* With more written pages than this, dropping them all is cheaper than copying each. */
 enum { MAX_KEPT_PAGES = 2048 };
@@ -101,13 +96,10 @@ static int scan(struct nub_dirty *dirty, const uint8_t *host, uint64_t size, pag
 	for (uint64_t offset = 0; offset < size;) {
 		const uint64_t left = (size - offset) / NUB_PAGE_SIZE;
 		const size_t count = left < 1024 ? left : 1024;
-		const off_t at = (off_t)(((uintptr_t)host + offset) / NUB_PAGE_SIZE * sizeof(entries[0]));
-		const ssize_t got = pread(dirty->pagemap_fd, entries, count * sizeof(entries[0]), at);
-		if (got != (ssize_t)(count * sizeof(entries[0])))
+		if (!nub_pagemap_read(dirty->pagemap_fd, host + offset, entries, count))
 			return nub_fail_errno(err, NUB_E_IO, "/proc/self/pagemap");
 		for (size_t i = 0; i < count; i++, offset += NUB_PAGE_SIZE)
-			if (entries[i] & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED) &&
-			    visit(dirty, context, offset, entries[i], err) < 0)
+			if (nub_pagemap_there(entries[i]) && visit(dirty, context, offset, entries[i], err) < 0)
 				return -1;
 	}
 	return 0;
@@ -123,7 +115,7 @@ static int add_written(struct nub_dirty *dirty, void *context, uint64_t offset, 
 	const struct written_scan *written = context;
 	const uint64_t gpa = written->map->gpa + offset;
 
-	if ((entry & PAGEMAP_FILE && !(entry & PAGEMAP_SWAPPED)) || dirty->count > MAX_KEPT_PAGES)
+	if (!nub_pagemap_own(entry) || dirty->count > MAX_KEPT_PAGES)
 		return 0;
 	if (grow(dirty, err) < 0 || keep_original(dirty, written->snapshot, gpa, err) < 0)
 		return -1;
@@ -153,7 +145,7 @@ static int list_pages(struct nub_dirty *dirty, struct nub_memory *memory, const 
 	struct written_scan written = { .map = &memory->snapshot, .snapshot = snapshot };
 
 	if (dirty->pagemap_fd < 0)
-		dirty->pagemap_fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+		dirty->pagemap_fd = nub_pagemap_open();
 	if (dirty->pagemap_fd < 0)
 		return nub_fail_errno(err, NUB_E_IO, "/proc/self/pagemap");
 	dirty->count = dirty->scratch_count = 0;

@@ -66,7 +66,7 @@ static int slurp(int fd, const char *name, struct nub_error *err)
 				return nub_fail_errno(err, NUB_E_NO_MEMORY, "%s: copy in memory", name);
 		}
 		size += filled;
-		if (size > NUB_BASE_ADDRESS + NUB_MAX_MEMORY_SIZE + NUB_SNAPSHOT_MAX_METADATA)
+		if (size > NUB_SNAPSHOT_MAX_IMAGE_END + NUB_SNAPSHOT_MAX_METADATA)
 			return nub_fail(err, NUB_E_SNAPSHOT_FIELD, 0,
 			                "%s: over %" PRIu64 " bytes, no snapshot is as large", name, size);
 		if (filled < 1 << 20)
@@ -85,13 +85,16 @@ static int adopt_file(struct nub_snapshot *snapshot, int fd, struct nub_error *e
 		return nub_fail_errno(err, NUB_E_IO, "%s", snapshot->name);
 	if (S_ISDIR(snapshot->status.st_mode))
 		return nub_fail(err, NUB_E_SNAPSHOT_MAGIC, 0, "%s: is a directory, not a snapshot", snapshot->name);
-	if (S_ISREG(snapshot->status.st_mode))
-		snapshot->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	else
+	if (!S_ISREG(snapshot->status.st_mode)) {
 		snapshot->fd = slurp(fd, snapshot->name, err);
-	if (snapshot->fd < 0)
-		return err && err->kind ? -1 : nub_fail_errno(err, NUB_E_IO, "%s", snapshot->name);
-	return fstat(snapshot->fd, &snapshot->status) < 0 ? nub_fail_errno(err, NUB_E_IO, "%s", snapshot->name) : 0;
+		if (snapshot->fd < 0)
+			return -1;
+	} else {
+		snapshot->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	}
+	if (snapshot->fd < 0 || fstat(snapshot->fd, &snapshot->status) < 0)
+		return nub_fail_errno(err, NUB_E_IO, "%s", snapshot->name);
+	return 0;
 }
 
 static int read_meta(struct nub_snapshot *snapshot, struct nub_error *err)

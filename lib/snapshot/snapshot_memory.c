@@ -1,8 +1,10 @@
 /* The memory of an opened snapshot, through its layers: mapped, read, compared with its hash; and is the file still it? */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/util.h"
@@ -12,9 +14,15 @@ static int map_part(const struct nub_snapshot *snapshot, uint64_t gpa, uint64_t 
                     struct nub_error *err)
 {
 	/* The offset in the file is the gpa (nub-snapshot(5)). */
-	if (mmap(at, size, protection, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, snapshot->fd, (off_t)gpa) == MAP_FAILED)
-		return nub_fail_errno(err, NUB_E_NO_MEMORY, "%s: mapping of %" PRIu64 " bytes", snapshot->name, size);
-	return 0;
+	if (mmap(at, size, protection, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, snapshot->fd, (off_t)gpa) != MAP_FAILED)
+		return 0;
+	const bool too_many = errno == ENOMEM && snapshot->base;
+	nub_fail_errno(err, NUB_E_NO_MEMORY, "%s: mapping of %" PRIu64 " bytes", snapshot->name, size);
+	if (!too_many)
+		return -1;
+	return nub_hint(err,
+	                "a layer takes a mapping for each run of pages: make one file of them all (nubrun snapshot "
+	                "--flatten), or allow more (sysctl vm.max_map_count)");
 }
 
 /* The part of [gpa, gpa + size) that lies in [start, end). */
@@ -25,6 +33,21 @@ static bool clip(uint64_t gpa, uint64_t size, uint64_t start, uint64_t end, uint
 	*part = from;
 	*part_size = from < to ? to - from : 0;
 	return from < to;
+}
+
+/* The first run of a layer that ends behind gpa. */
+static uint32_t first_run(const struct nub_snapshot_meta *meta, uint64_t gpa)
+{
+	uint32_t low = 0, high = meta->run_count;
+
+	while (low < high) {
+		const uint32_t middle = low + (high - low) / 2;
+		if (meta->runs[middle].gpa + meta->runs[middle].pages * NUB_PAGE_SIZE <= gpa)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
 int nub_snapshot_map(const struct nub_snapshot *snapshot, uint64_t gpa, uint64_t size, uint8_t *at, int protection,
@@ -40,10 +63,10 @@ int nub_snapshot_map(const struct nub_snapshot *snapshot, uint64_t gpa, uint64_t
 	}
 	if (nub_snapshot_map(snapshot->base, gpa, size, at, protection, err) < 0)
 		return -1;
-	for (uint32_t i = 0; i < meta->run_count; i++) {
+	for (uint32_t i = first_run(meta, gpa); i < meta->run_count && meta->runs[i].gpa < gpa + size; i++) {
 		const struct nub_page_run *run = &meta->runs[i];
-		if (clip(gpa, size, run->gpa, run->gpa + run->pages * NUB_PAGE_SIZE, &part, &part_size) &&
-		    map_part(snapshot, part, part_size, at + (part - gpa), protection, err) < 0)
+		clip(gpa, size, run->gpa, run->gpa + run->pages * NUB_PAGE_SIZE, &part, &part_size);
+		if (map_part(snapshot, part, part_size, at + (part - gpa), protection, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -64,13 +87,68 @@ int nub_snapshot_read(const struct nub_snapshot *snapshot, uint64_t gpa, void *b
 	}
 	if (nub_snapshot_read(snapshot->base, gpa, bytes, size, err) < 0)
 		return -1;
-	for (uint32_t i = 0; i < meta->run_count; i++) {
+	for (uint32_t i = first_run(meta, gpa); i < meta->run_count && meta->runs[i].gpa < gpa + size; i++) {
 		const struct nub_page_run *run = &meta->runs[i];
-		if (clip(gpa, size, run->gpa, run->gpa + run->pages * NUB_PAGE_SIZE, &part, &part_size) &&
-		    nub_snapshot_read_file(snapshot, part, out + (part - gpa), part_size, err) < 0)
+		clip(gpa, size, run->gpa, run->gpa + run->pages * NUB_PAGE_SIZE, &part, &part_size);
+		if (nub_snapshot_read_file(snapshot, part, out + (part - gpa), part_size, err) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+/* Bytes of [gpa, gpa + size) of one file that are no holes; all of them where the file system does not say. */
+static uint64_t data_bytes(const struct nub_snapshot *snapshot, uint64_t gpa, uint64_t size)
+{
+	const uint64_t end = gpa + size;
+	uint64_t bytes = 0;
+
+	while (gpa < end) {
+		const off_t data = lseek(snapshot->fd, (off_t)gpa, SEEK_DATA);
+		if (data < 0)
+			return errno == ENXIO ? bytes : bytes + (end - gpa);
+		const off_t hole = lseek(snapshot->fd, data, SEEK_HOLE);
+		if ((uint64_t)data >= end)
+			return bytes;
+		const uint64_t stop = hole < 0 || (uint64_t)hole > end ? end : (uint64_t)hole;
+		bytes += stop - (uint64_t)data;
+		gpa = stop;
+	}
+	return bytes;
+}
+
+uint64_t nub_snapshot_stored_bytes(const struct nub_snapshot *snapshot, uint64_t gpa, uint64_t size)
+{
+	const struct nub_snapshot_meta *meta = &snapshot->meta;
+	const uint64_t end = gpa + size;
+	uint64_t bytes = 0;
+
+	if (!snapshot->base) {
+		const uint64_t stop = end < meta->image_end_gpa ? end : meta->image_end_gpa;
+		return gpa < stop ? data_bytes(snapshot, gpa, stop - gpa) : 0;
+	}
+	/* Where a layer's own image ends, its base may go on, and shows in a longer image above. */
+	for (uint32_t i = first_run(meta, gpa); gpa < end; i++) {
+		const bool has_run = i < meta->run_count && meta->runs[i].gpa < end;
+		const uint64_t start = has_run ? meta->runs[i].gpa : end;
+		if (gpa < start)
+			bytes += nub_snapshot_stored_bytes(snapshot->base, gpa, start - gpa);
+		gpa = gpa > start ? gpa : start;
+		if (has_run) {
+			const uint64_t run_end = start + meta->runs[i].pages * NUB_PAGE_SIZE;
+			const uint64_t stop = run_end < end ? run_end : end;
+			bytes += data_bytes(snapshot, gpa, stop - gpa);
+			gpa = stop;
+		}
+	}
+	return bytes;
+}
+
+bool nub_snapshot_has_own(const struct nub_snapshot *snapshot, uint64_t gpa)
+{
+	const struct nub_snapshot_meta *meta = &snapshot->meta;
+	const uint32_t run = snapshot->base ? first_run(meta, gpa) : meta->run_count;
+
+	return run < meta->run_count && gpa >= meta->runs[run].gpa;
 }
 
 bool nub_snapshot_is_short(const struct nub_snapshot *snapshot)

@@ -1,9 +1,7 @@
 /* A snapshot's pages by guest-virtual address: how much of each region is stored, and where two snapshots differ. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "base/util.h"
@@ -93,75 +91,6 @@ static int make_map(struct page_map *map, const struct nub_snapshot *snapshot, s
 }
 
 /* ---- What is stored ---- */
-
-/* Bytes of [gpa, gpa + size) of one file that are no holes; all of them where the file system does not say. */
-static uint64_t data_bytes(const struct nub_snapshot *snapshot, uint64_t gpa, uint64_t size)
-{
-	const uint64_t end = gpa + size;
-	uint64_t bytes = 0;
-
-	while (gpa < end) {
-		const off_t data = lseek(snapshot->fd, (off_t)gpa, SEEK_DATA);
-		if (data < 0)
-			return errno == ENXIO ? bytes : bytes + (end - gpa);
-		const off_t hole = lseek(snapshot->fd, data, SEEK_HOLE);
-		if ((uint64_t)data >= end)
-			return bytes;
-		const uint64_t stop = hole < 0 || (uint64_t)hole > end ? end : (uint64_t)hole;
-		bytes += stop - (uint64_t)data;
-		gpa = stop;
-	}
-	return bytes;
-}
-
-/* The first run of a layer that ends behind gpa. */
-static uint32_t first_run(const struct nub_snapshot_meta *meta, uint64_t gpa)
-{
-	uint32_t low = 0, high = meta->run_count;
-
-	while (low < high) {
-		const uint32_t middle = low + (high - low) / 2;
-		if (meta->runs[middle].gpa + meta->runs[middle].pages * NUB_PAGE_SIZE <= gpa)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-uint64_t nub_snapshot_stored_bytes(const struct nub_snapshot *snapshot, uint64_t gpa, uint64_t size)
-{
-	const struct nub_snapshot_meta *meta = &snapshot->meta;
-	const uint64_t end = gpa + size;
-	uint64_t bytes = 0;
-
-	if (gpa >= meta->image_end_gpa)
-		return 0;
-	if (!snapshot->base)
-		return data_bytes(snapshot, gpa, (end < meta->image_end_gpa ? end : meta->image_end_gpa) - gpa);
-	for (uint32_t i = first_run(meta, gpa); gpa < end; i++) {
-		const bool has_run = i < meta->run_count && meta->runs[i].gpa < end;
-		const uint64_t start = has_run ? meta->runs[i].gpa : end;
-		if (gpa < start)
-			bytes += nub_snapshot_stored_bytes(snapshot->base, gpa, start - gpa);
-		gpa = gpa > start ? gpa : start;
-		if (has_run) {
-			const uint64_t run_end = start + meta->runs[i].pages * NUB_PAGE_SIZE;
-			const uint64_t stop = run_end < end ? run_end : end;
-			bytes += data_bytes(snapshot, gpa, stop - gpa);
-			gpa = stop;
-		}
-	}
-	return bytes;
-}
-
-bool nub_snapshot_has_own(const struct nub_snapshot *snapshot, uint64_t gpa)
-{
-	const struct nub_snapshot_meta *meta = &snapshot->meta;
-	const uint32_t run = snapshot->base ? first_run(meta, gpa) : meta->run_count;
-
-	return run < meta->run_count && gpa >= meta->runs[run].gpa;
-}
 
 int nub_snapshot_stored(const struct nub_snapshot *snapshot, uint64_t *stored, struct nub_error *err)
 {

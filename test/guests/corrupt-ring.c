@@ -1,4 +1,5 @@
-/* Leaves the output ring in the state that its argument names, then has the host read it (R9). */
+/* Leaves the output ring in the state that its argument names, then has the host read it; or the input ring, for the host's
+ * next request (R9). */
 #include "nub_guest.h"
 
 static void set(uint64_t offset, uint64_t value)
@@ -52,6 +53,12 @@ static void corrupt_call(const char *way)
 		print_ring();
 }
 NUB_EXPORT(corrupt_call, VOID, STRING)
+
+static void corrupt_input(uint64_t stack_pointer)
+{
+	memcpy((void *)(uintptr_t)nub_peb()->input.gva, &stack_pointer, sizeof(stack_pointer));
+}
+NUB_EXPORT(corrupt_input, VOID, U64)
 
 /* "sound" and "empty-item" must work: they print 8 bytes, and none. */
 int main(int argc, char **argv)

@@ -28,6 +28,19 @@ int open(const char *path, int flags, ...)
 	return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 }
 
+/* In the place of the C library's: the mask is the whole process's, and other threads make files, too. */
+static unsigned mask_changes;
+mode_t umask(mode_t mask)
+{
+	mask_changes++;
+	return (mode_t)syscall(SYS_umask, mask);
+}
+
+static mode_t set_mask(mode_t mask)
+{
+	return (mode_t)syscall(SYS_umask, mask);
+}
+
 struct folder {
 	char path[64];
 	int start; /* where the test began */
@@ -120,11 +133,13 @@ static void replace(const char *path, const char *text)
 
 static void a_new_file(void **state)
 {
-	const mode_t old = umask(027);
+	const mode_t old = set_mask(027);
 
 	(void)state;
+	mask_changes = 0;
 	replace("new", "contents");
-	umask(old);
+	set_mask(old);
+	assert_int_equal(mask_changes, 0);
 	expect("new", "contents");
 	assert_int_equal(mode_of("new"), 0640);
 	assert_int_equal(entries(), 1);
@@ -190,6 +205,25 @@ static void links_are_followed_and_stay(void **state)
 	expect("folder/target", "after");
 	assert_int_equal(entries(), 2);
 	unlink("folder/target");
+}
+
+/* Also where there is nothing at their end yet. */
+static void links_to_nothing_stay(void **state)
+{
+	struct stat status;
+
+	(void)state;
+	assert_int_equal(mkdir("folder", 0755), 0);
+	assert_int_equal(symlink("folder/second", "first"), 0);
+	assert_int_equal(symlink("target", "folder/second"), 0);
+	replace("first", "contents");
+	assert_int_equal(lstat("first", &status), 0);
+	assert_true(S_ISLNK(status.st_mode));
+	assert_int_equal(lstat("folder/second", &status), 0);
+	assert_true(S_ISLNK(status.st_mode));
+	expect("folder/target", "contents");
+	unlink("folder/target");
+	unlink("folder/second");
 }
 
 static void expect_refusal(const char *path)
@@ -279,6 +313,7 @@ int main(void)
 		FOLDER_TEST(the_old_file_stays_until_the_end),
 		FOLDER_TEST(a_reader_keeps_the_old_one),
 		FOLDER_TEST(links_are_followed_and_stay),
+		FOLDER_TEST(links_to_nothing_stay),
 		FOLDER_TEST(other_things_are_refused),
 		cmocka_unit_test_setup_teardown(a_failure_at_the_end, set_up, tear_down),
 		FOLDER_TEST(a_rename_that_fails),

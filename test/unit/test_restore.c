@@ -54,6 +54,31 @@ static void registers_survive(void **state)
 	}
 }
 
+/* A file may say that a guest at CPL 3 takes interrupts: no such guest can have come to that, and there are none. */
+static void interrupts_stay_off(void **state)
+{
+	enum { INTERRUPTS = 1 << 9 };
+	struct nub_snapshot *snapshot;
+	struct guest guest;
+
+	(void)state;
+	guest_open_stopping(&guest, "checkpoint.elf", NUB_COW_HOST);
+	guest_main(&guest, NULL, NUB_OUTCOME_CHECKPOINT);
+	struct kvm_regs regs = *nub_vcpu_regs(&guest.sandbox->vm);
+	assert_int_equal(regs.rflags & INTERRUPTS, 0);
+	regs.rflags |= INTERRUPTS;
+	nub_vcpu_set_regs(&guest.sandbox->vm, &regs);
+	snapshot = guest_snapshot(&guest);
+	assert_true(snapshot->meta.cpu.regs.rflags & INTERRUPTS);
+	guest_close(&guest);
+
+	guest_restore(&guest, snapshot);
+	guest_resume(&guest, NUB_OUTCOME_EXITED);
+	assert_int_equal(nub_vcpu_regs(&guest.sandbox->vm)->rflags & INTERRUPTS, 0);
+	guest_close(&guest);
+	nub_snapshot_free(snapshot);
+}
+
 /* Who has not run yet begins with the x87 and vector state of a new vCPU, whoever was there before. */
 static void a_fresh_guest_has_fresh_vectors(void **state)
 {
@@ -438,6 +463,7 @@ int main(void)
 {
 	struct CMUnitTest tests[] = {
 		KVM_TEST(registers_survive),
+		KVM_TEST(interrupts_stay_off),
 		KVM_TEST(a_fresh_guest_has_fresh_vectors),
 		KVM_TEST(features_are_the_snapshots),
 		KVM_TEST(every_stage),

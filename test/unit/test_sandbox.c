@@ -314,6 +314,27 @@ static void a_crash_poisons(void **state)
 	guest_close(&guest);
 }
 
+/* What a call left for the next one is the guest's doing, not the caller's. */
+static void the_next_request_finds_a_corrupt_ring(void **state)
+{
+	static const uint64_t stack_pointers[] = { 0, 7, UINT64_MAX };
+	struct guest guest;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(stack_pointers) / sizeof(stack_pointers[0]); i++) {
+		const struct nub_value arg = { .type = NUB_TYPE_U64, .u64 = stack_pointers[i] };
+
+		guest_open(&guest, "corrupt-ring.elf");
+		guest_call(&guest, "corrupt_input", &arg, 1, NUB_OUTCOME_RETURNED);
+		guest_call(&guest, "corrupt_input", &arg, 1, NUB_OUTCOME_CRASHED);
+		assert_int_equal(guest.outcome.crash.kind, NUB_CRASH_ABI);
+		assert_non_null(strstr(guest.outcome.crash.abort_message, "input ring: the ring's stack pointer is"));
+		expect_empty_rings(&guest);
+		guest_refuses(&guest, "corrupt_input", &arg, 1, NUB_E_POISONED);
+		guest_close(&guest);
+	}
+}
+
 /* R36: time is up before the guest takes its request, which must not stay on the input ring. */
 static void a_timeout_poisons(void **state)
 {
@@ -436,6 +457,7 @@ int main(void)
 		KVM_TEST(errors_of_the_guests_own),
 		KVM_TEST(nothing_runs_after_the_end),
 		KVM_TEST(a_crash_poisons),
+		KVM_TEST(the_next_request_finds_a_corrupt_ring),
 		KVM_TEST(a_timeout_poisons),
 		KVM_TEST(many_sandboxes_at_once),
 		KVM_TEST(sandboxes_in_two_threads),
