@@ -52,4 +52,5 @@ in_dev_without_kvm() { # COMMAND...
 @test "check: /dev/kvm closed to it does not stop inspect" {
 	in_dev_without_kvm "$NUBRUN" inspect "$GUESTS/hello.elf"
 	[ "$status" -eq 0 ]
+	[[ $output == *hello.elf* ]]
 }

@@ -53,12 +53,12 @@ regions() { # FILE
 
 @test "dump: --json says what it is" {
 	nub dump --json "$D/host.snap"
-	jq -e '.schema == 1 and .kind == "snapshot" and .reason == "snapshot" and .generation == 1 and (.registers | length) == 18
-		and (.guest.path | endswith("checkpoint.elf")) and (.guest.build_id | length) == 40' <<<"$output"
-	jq -e '[.backtrace[].symbol] | index("main") != null' <<<"$output"
+	holds '.schema == 1 and .kind == "snapshot" and .reason == "snapshot" and .generation == 1 and (.registers | length) == 18
+		and (.guest.path | endswith("checkpoint.elf")) and (.guest.build_id | length) == 40' "$output"
+	holds '[.backtrace[].symbol] | index("main") != null' "$output"
 	nub dump --json "$D/core"
-	jq -e '.kind == "core" and .reason == "crash" and .crash.kind == "exception" and .crash.name == "#UD"
-		and .crash.symbol == "ud2" and .backtrace[1].symbol == "crash"' <<<"$output"
+	holds '.kind == "core" and .reason == "crash" and .crash.kind == "exception" and .crash.name == "#UD"
+		and .crash.symbol == "ud2" and .backtrace[1].symbol == "crash"' "$output"
 }
 
 @test "dump: --map draws, highest address on top" {
@@ -111,7 +111,9 @@ regions() { # FILE
 }
 
 @test "dump: --core makes a core of a snapshot that gdb opens, and that tells the same" {
-	local cow
+	local cow entry
+	entry=$(readelf -h "$GUESTS/checkpoint.elf" | sed -n 's/.*Entry point address: *//p')
+	[ -n "$entry" ]
 	for cow in host guest; do
 		nub dump --core core.$cow "$D/$cow.snap"
 		[ "$status" -eq 0 ]
@@ -121,6 +123,9 @@ regions() { # FILE
 		cmp <(regions core.$cow) <(regions "$D/$cow.snap")
 		LC_ALL=C eu-readelf -a core.$cow >out 2>err
 		[ ! -s err ]
+		# Without the entry point, gdb can't tell where a relocated guest is.
+		grep -q "ENTRY: $entry\$" out
+		holds ".guest.entry == \"$entry\"" "$("$NUBRUN" dump --json core.$cow)"
 	done
 	nub dump --core again core.host
 	refused 125 state '*is a core already'
@@ -131,7 +136,7 @@ regions() { # FILE
 @test "dump: a snapshot comes from stdin, too" {
 	capture bash -c 'cat "$1" | "$2" dump --json -' - "$D/host.snap" "$NUBRUN"
 	[ "$status" -eq 0 ]
-	jq -e '.kind == "snapshot" and (.regions | length) > 8' <<<"$output"
+	holds '.kind == "snapshot" and (.regions | length) > 8' "$output"
 }
 
 @test "dump: options that contradict each other, and lengths that are none, are refused" {
@@ -206,7 +211,7 @@ regions() { # FILE
 	[[ $output != *$'\e'* && $output != *$'\a'* ]]
 	nub dump --json evil
 	[[ $output != *$'\e'* && $output != *$'\a'* ]]
-	jq -e .guest.path <<<"$output"
+	holds '.guest.path | length > 0' "$output"
 }
 
 @test "inspect: a core is told: why, of what, where, and how it came there" {
@@ -214,7 +219,7 @@ regions() { # FILE
 	[ "$status" -eq 0 ]
 	[[ $output == *'core of a guest that crashed'*'invalid instruction'*'crash.elf'*'build id'*'call stack'*ud2*main*memory:* ]]
 	nub inspect --json "$D/core"
-	jq -e '.kind == "core"' <<<"$output"
+	holds '.kind == "core"' "$output"
 	nub inspect --map "$D/core"
 	[[ $output == *scratch*heap* ]]
 	nub inspect --heap 1M "$D/core"

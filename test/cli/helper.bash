@@ -32,6 +32,11 @@ field() { # JQ-FILTER
 	jq -r "$1" <<<"$json"
 }
 
+# The filter is true of the JSON. `jq -e` is not enough: of no JSON at all, jq 1.6 says that all is well.
+holds() { # JQ-FILTER JSON
+	[ "$(jq "$1" <<<"$2")" = true ]
+}
+
 # The last run ended like this.
 ended() { # EXIT-CODE STATUS
 	[ "$status" -eq "$1" ] && [ "$(field .status)" = "$2" ] && [ "$(field .exit_code)" -eq "$1" ]

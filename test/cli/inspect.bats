@@ -42,7 +42,8 @@ load helper
 	local gpa size end=$((0x1000)) type
 	while read -r type gpa size; do
 		[ "$type" = Scratch ] || [ $((gpa)) -eq "$end" ]
-		[ $((gpa % 4096)) -eq 0 ] && [ $((size % 4096)) -eq 0 ]
+		[ $((gpa % 4096)) -eq 0 ]
+		[ $((size % 4096)) -eq 0 ]
 		end=$((gpa + size))
 	done < <(jq -r '.memory[] | "\(.type) \(.gpa) \(.size)"' <<<"$output")
 	[ "$end" -eq $((0xfffffffff + 1)) ]

@@ -205,9 +205,9 @@ readme_c() { # NUMBER
 		jq*) grep -qxF "$output" "$ROOT/README.md" ;;
 		*tail*) [ "$(jq -r .status <<<"$output")" = ok ] ;;
 		*--call*) [ "$output" = 42 ] ;;
-		*inspect*) [ "$status" -eq 0 ] && [[ $output == *guest* ]] ;;
-		*recursion*) [ "$status" -eq 134 ] && [ -s crash.core ] ;;
-		*dump*) [ "$status" -eq 0 ] && [[ $output == *stack* ]] ;;
+		*inspect*) [[ $status -eq 0 && $output == *guest* ]] ;;
+		*recursion*) [[ $status -eq 134 && -s crash.core ]] ;;
+		*dump*) [[ $status -eq 0 && $output == *stack* ]] ;;
 		*) grep -qxF "${lines[0]}" "$ROOT/README.md" ;;
 		esac
 	done <session

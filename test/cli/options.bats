@@ -124,6 +124,7 @@ setup() {
 	needs_kvm
 	nub run -vvq "$HELLO"
 	[ "$status" -eq 0 ]
+	[ "$output" = "Hello from the guest!" ]
 	[ "$stderr" = "" ]
 }
 

@@ -135,7 +135,8 @@ on_terminal() { # ENV... -- ARG...
 	local guard mark
 	guard=$(sed -nE 's/^<rect x="300.0" y="([0-9]+).*" height="16.0" fill="url\(#none\)".*/\1/p' "$SVG" | head -n 1)
 	mark=$(sed -nE 's/^<path d="M272.0 [0-9.]+L286.0 ([0-9]+)[0-9.]*H410.0" fill="none" stroke="#be123c".*/\1/p' "$SVG" | sort -n | head -n 1)
-	[ "$mark" -ge "$guard" ] && [ "$mark" -le $((guard + 16)) ]
+	[ "$mark" -ge "$guard" ]
+	[ "$mark" -le $((guard + 16)) ]
 	nub run --svg "$SVG" "$GUESTS/crash.elf" bad-port
 	texts | grep -q '^at bad_port'
 }

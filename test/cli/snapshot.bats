@@ -79,7 +79,8 @@ setup() {
 	[ "$output" -eq 2 ]
 	nub run --until-checkpoint "$GUESTS/checkpoint.elf"
 	ended 0 ok
-	[ "$(field .checkpoint)" = true ] && [ "$output" = "" ]
+	[ "$(field .checkpoint)" = true ]
+	[ "$output" = "" ]
 	nub run --until-checkpoint "$GUESTS/args.elf" one
 	ended 1 guest-exit
 	nub run --until-checkpoint --snapshot-on-exit d.snap "$GUESTS/args.elf" one
@@ -211,7 +212,8 @@ save_slowly() { # SECONDS OPTION...
 	"$NUBRUN" restore -q --call add - 1 2 <pipe >out &
 	save pipe "$CALC"
 	wait $!
-	[ "$(cat out)" -eq 3 ] && [ -p pipe ]
+	[ "$(cat out)" -eq 3 ]
+	[ -p pipe ]
 	nub snapshot -o /dev/full "$CALC"
 	refused 125 io '*No space left*'
 }
@@ -233,7 +235,8 @@ save_slowly() { # SECONDS OPTION...
 	chmod 600 real
 	ln -s real link
 	save link --call add real 1 2 >/dev/null
-	[ -L link ] && [ "$(stat -c %a real)" = 600 ]
+	[ -L link ]
+	[ "$(stat -c %a real)" = 600 ]
 	[ "$(about real .snapshot.generation)" -eq 2 ]
 }
 

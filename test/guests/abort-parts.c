@@ -19,6 +19,14 @@ static void whole(void)
 }
 NUB_EXPORT(whole, VOID)
 
+/* More than an exit can hold. */
+static void many(void)
+{
+	send(0x4b4f0000u | NUB_ABORT_CODE_ASSERT << 8 | 200);
+	send(NUB_ABORT_END);
+}
+NUB_EXPORT(many, VOID)
+
 /* No code, no text. */
 static void nothing(void)
 {

@@ -1,12 +1,13 @@
 /* A kernel at CPL 0, without the runtime, that fails in the way that its random seed (--seed) names: 1 triple fault, 2 hlt,
- * 3 a page at which there is no memory, 4 page tables where there is no memory.
+ * 3 a page at which there is no memory, 4 page tables where there is no memory, 5 a write to the first mapped file, 6 one to
+ * the first page of the snapshot region.
  */
 #include "abi/nub_abi.h"
 
 #define LEAF UINT64_C(0xe3) /* large, dirty, accessed, writable, present */
 #define TABLE UINT64_C(0x23)
 #define FAR_GVA UINT64_C(0x700000000000)
-#define FAR_GPA UINT64_C(0x800000000) /* where mapped files would be */
+#define FAR_GPA UINT64_C(0x800000000) /* where further mapped files would be */
 
 __asm__(".pushsection .note.nub, \"a\", @note\n\t"
         ".balign 4\n\t"
@@ -41,17 +42,17 @@ static uint64_t *in_scratch(uint64_t gpa)
 }
 
 /* One 2 MiB leaf, through tables in two pages of scratch, hung into the root. */
-static uint64_t *map_far(void)
+static volatile uint64_t *map_far(uint64_t gpa)
 {
 	const uint64_t upper = *metadata(NUB_SCRATCH_OFF_ALLOCATOR), lower = upper + NUB_PAGE_SIZE;
 	uint64_t root;
 
 	__asm__ volatile("movq %%cr3, %0" : "=r"(root));
 	root = NUB_PAGE_TABLES_GVA + (root - *metadata(NUB_SCRATCH_OFF_PAGE_TABLES));
-	in_scratch(lower)[0] = FAR_GPA | LEAF;
+	in_scratch(lower)[0] = (gpa & ~(NUB_LARGE_PAGE_SIZE - 1)) | LEAF;
 	in_scratch(upper)[0] = lower | TABLE;
 	((uint64_t *)root)[FAR_GVA >> 39 & 511] = upper | TABLE;
-	return (uint64_t *)FAR_GVA;
+	return (volatile uint64_t *)(FAR_GVA + (gpa & (NUB_LARGE_PAGE_SIZE - 1)));
 }
 
 __attribute__((used)) static void fail(const struct nub_peb *peb, uint64_t seed)
@@ -62,7 +63,11 @@ __attribute__((used)) static void fail(const struct nub_peb *peb, uint64_t seed)
 	else if (seed == 2)
 		__asm__ volatile("hlt");
 	else if (seed == 3)
-		*(volatile uint64_t *)map_far() = 1;
+		*map_far(FAR_GPA) = 1;
+	else if (seed == 5)
+		*map_far(NUB_MAP_GPA_BASE) = 1;
+	else if (seed == 6)
+		*map_far(NUB_BASE_ADDRESS) = 1;
 	else
 		__asm__ volatile("movq %0, %%cr3" : : "r"(FAR_GPA) : "memory");
 }

@@ -24,6 +24,15 @@ static inline struct nub_snapshot *guest_snapshot(struct guest *guest)
 	return snapshot;
 }
 
+/* A guest that stops at its checkpoints. */
+static inline void guest_open_stopping(struct guest *guest, const char *name, enum nub_cow cow)
+{
+	guest_load(guest, name);
+	guest->config.cow = cow;
+	guest->config.stop_at_checkpoint = true;
+	guest_create(guest);
+}
+
 /* A sandbox from a snapshot, in `guest`, which has no image: its configuration may be changed between the two. */
 static inline void guest_begin(struct guest *guest)
 {

@@ -227,7 +227,8 @@ static void rights_stay(void **state)
 	}
 }
 
-/* R25: scratch and the view of the tables are dropped and mapped anew; a page of scratch elsewhere is kept. */
+/* R25: scratch and the view of the tables are dropped and mapped anew; a page of scratch elsewhere is kept, and what comes
+ * right behind that view. */
 static void scratch_is_mapped_anew(void **state)
 {
 	for (unsigned level = 0; level <= 3; level += 3) {
@@ -242,10 +243,12 @@ static void scratch_is_mapped_anew(void **state)
 		map(&world, GVA + PAGE, 0x20000);
 		map(&world, NUB_PAGE_TABLES_GVA, world.tables_gpa);
 		map(&world, NUB_PAGE_TABLES_GVA_END - PAGE, 0x50000);
+		map(&world, NUB_PAGE_TABLES_GVA_END, 0x51000);
 		assert_int_equal(nub_address_space_map_scratch(&world.builder, &world.layout, level, &world.err), 0);
 		capture(&world);
-		assert_int_equal(page_count(&world), 2);
+		assert_int_equal(page_count(&world), 3);
 		assert_int_equal(gpa_of(&world, GVA), NUB_BASE_ADDRESS);
+		assert_int_equal(gpa_of(&world, NUB_PAGE_TABLES_GVA_END), NUB_BASE_ADDRESS + 2 * PAGE);
 		assert_int_equal(gpa_of(&world, nub_layout_scratch_gva(&world.layout)), scratch);
 		assert_true(leaf_in(&world, 0, nub_layout_scratch_gva(&world.layout)).writable);
 		assert_int_equal(gpa_of(&world, nub_layout_scratch_page_gva(NUB_SCRATCH_PAGE_METADATA)),
@@ -335,7 +338,8 @@ static void one_gib_leaves_become_2_mib_ones(void **state)
 
 /* ---- Several spaces ---- */
 
-/* R20, R25: a subtree that two roots share is one subtree in the image; what each has to itself stays its own. */
+/* R20, R25: a subtree that two roots share is one subtree in the image, with the same rights from each; what each has to
+ * itself stays its own. */
 static void shared_subtrees_stay_shared(void **state)
 {
 	struct world world;
@@ -359,6 +363,7 @@ static void shared_subtrees_stay_shared(void **state)
 	assert_int_equal(nub_pt_entry(&world.capture.tables, made[0] + 8 * (GVA >> 39)) & NUB_PTE_ADDRESS,
 	                 nub_pt_entry(&world.capture.tables, made[1] + 8 * (GVA >> 39)) & NUB_PTE_ADDRESS);
 	assert_int_equal(leaf_in(&world, 1, GVA + PAGE).gpa, leaf_in(&world, 0, GVA + PAGE).gpa);
+	assert_true(leaf_in(&world, 1, GVA + PAGE).user && leaf_in(&world, 1, GVA + PAGE).writable);
 	assert_int_equal(leaf_in(&world, 0, 2 * GVA).size, 0);
 	assert_int_equal(leaf_in(&world, 1, 2 * GVA).gpa, NUB_BASE_ADDRESS + 2 * PAGE);
 	for (unsigned root = 0; root < 2; root++)
@@ -501,6 +506,28 @@ static void too_many_pages_are_refused(void **state)
 	close_world(&world);
 }
 
+/* R2, R25: memory and a file, each within its limit, that no image can hold together. */
+static void images_over_the_limit_are_refused(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct world world;
+		open_world(&world, policies[i], 15 * GIB);
+		world.memory.files[0] =
+		    (struct nub_memory_map){ .host = reserve(2 * GIB), .gpa = NUB_MAP_GPA_BASE, .size = 2 * GIB };
+		world.memory.file_count = 1;
+		map(&world, GVA, 0x20000);
+		for (uint64_t offset = GIB; offset < 15 * GIB; offset += GIB)
+			map_gib(&world, GVA + offset, offset);
+		capture(&world);
+		assert_int_equal(world.capture.layout.data_end_gpa, LARGE + 14 * GIB);
+		map_gib(&world, GVA + 15 * GIB, NUB_MAP_GPA_BASE);
+		map_gib(&world, GVA + 16 * GIB, NUB_MAP_GPA_BASE + GIB);
+		expect_error(&world, NUB_E_MEMORY_TOO_BIG);
+		close_world(&world);
+	}
+}
+
 /* R5, R26: with cow=guest the tables are copied into scratch and must fit. */
 static void tables_over_scratch_are_refused(void **state)
 {
@@ -529,6 +556,7 @@ static void something_in_scratchs_place_is_named(void **state)
 	assert_int_equal(nub_address_space_map_scratch(&world.builder, &world.layout, 3, &world.err), 0);
 	set_entry(&world, world.builder.root_gpa, 510, nub_pt_entry(&world.builder, world.builder.root_gpa + 8 * 511));
 	expect_error(&world, NUB_E_PAGE_CONFLICT);
+	assert_non_null(strstr(world.err.message, "0xffffff8000000000 shares its page tables with 0xffffff0000000000"));
 	close_world(&world);
 }
 
@@ -548,6 +576,7 @@ int main(void)
 		cmocka_unit_test(unresolvable_pages_are_named),
 		cmocka_unit_test(loops_end),
 		cmocka_unit_test(too_many_pages_are_refused),
+		cmocka_unit_test(images_over_the_limit_are_refused),
 		cmocka_unit_test(tables_over_scratch_are_refused),
 		cmocka_unit_test(something_in_scratchs_place_is_named),
 	};

@@ -2,8 +2,11 @@
 #include "unit.h"
 
 #include <elf.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "core/core_file.h"
+#include "core/core_read.h"
 
 #define FILE_SIZE UINT64_C(0x100000)
 
@@ -261,6 +264,77 @@ static void note_fields_that_cannot_be(void **state)
 	refused_with(note - 4, "bun", 3, NUB_E_CORE_NO_NOTE);
 }
 
+/* The first bytes of a core as a file, and sizes up to its memory's end. */
+static int as_file(const struct sample *sample)
+{
+	const int fd = memfd_create("core", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, (off_t)FILE_SIZE), 0);
+	assert_int_equal(pwrite(fd, sample->head.bytes, sample->head.size, 0), sample->head.size);
+	return fd;
+}
+
+/* R33: a region that has an address, and its memory no more than in part. */
+static void memory_that_ends_in_a_region(void **state)
+{
+	static const struct {
+		uint64_t offset;
+		size_t size;
+		enum nub_error_kind kind;
+	} reads[] = {
+		{ 0, 2 * NUB_PAGE_SIZE, NUB_E_NONE },
+		{ 2 * NUB_PAGE_SIZE - 8, 8, NUB_E_NONE },
+		{ 2 * NUB_PAGE_SIZE - 8, 9, NUB_E_GPA_BOUNDS },
+		{ 0, 2 * NUB_PAGE_SIZE + 1, NUB_E_GPA_BOUNDS },
+		{ 2 * NUB_PAGE_SIZE, 1, NUB_E_GPA_UNRESOLVABLE },
+		{ 3 * NUB_PAGE_SIZE - 1, 1, NUB_E_GPA_UNRESOLVABLE },
+		{ 3 * NUB_PAGE_SIZE, 1, NUB_E_GVA_UNMAPPED },
+	};
+	const uint64_t gva = 0x10000;
+	struct nub_core_segment segment = {
+		.region = { .gva = gva, .gpa = 0x5000, .size = 3 * NUB_PAGE_SIZE },
+		.stored = 2 * NUB_PAGE_SIZE,
+	};
+	struct nub_core_reader reader = { .segments = &segment, .count = 1 };
+	uint8_t bytes[3 * NUB_PAGE_SIZE];
+
+	(void)state;
+	reader.fd = memfd_create("core", MFD_CLOEXEC);
+	assert_true(reader.fd >= 0);
+	assert_int_equal(ftruncate(reader.fd, 4 * NUB_PAGE_SIZE), 0);
+	for (size_t i = 0; i < sizeof(reads) / sizeof(reads[0]); i++) {
+		struct nub_error err = { 0 };
+		const int result = nub_core_reader_read(&reader, gva + reads[i].offset, bytes, reads[i].size, &err);
+		assert_int_equal(result, reads[i].kind == NUB_E_NONE ? 0 : -1);
+		assert_string_equal(nub_error_name(err.kind), nub_error_name(reads[i].kind));
+	}
+	close(reader.fd);
+}
+
+/* Reads search by halves, so regions come in order and do not overlap: not by a page, either. */
+static void regions_that_overlap(void **state)
+{
+	(void)state;
+	for (unsigned pages = 2; pages <= 3; pages++) {
+		struct nub_core_reader reader;
+		struct sample sample;
+
+		make(&sample, 3);
+		sample.segments[0].region.size = pages * NUB_PAGE_SIZE;
+		nub_buffer_release(&sample.head);
+		assert_int_equal(nub_core_encode_head(sample.segments, 3, &sample.notes, &sample.head, &sample.err), 0);
+		const int fd = as_file(&sample);
+		const int result = nub_core_reader_init(&reader, fd, &sample.err);
+		assert_int_equal(result, pages == 2 ? 0 : -1);
+		if (result < 0)
+			assert_string_equal(nub_error_name(sample.err.kind), nub_error_name(NUB_E_CORE_FIELD));
+		nub_core_reader_release(&reader);
+		close(fd);
+		release(&sample);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -270,6 +344,8 @@ int main(void)
 		cmocka_unit_test(headers_that_cannot_be),
 		cmocka_unit_test(segments_that_cannot_be),
 		cmocka_unit_test(note_fields_that_cannot_be),
+		cmocka_unit_test(memory_that_ends_in_a_region),
+		cmocka_unit_test(regions_that_overlap),
 	};
 
 	return cmocka_run_group_tests_name("core file", tests, NULL, NULL);

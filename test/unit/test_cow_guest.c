@@ -103,7 +103,8 @@ static void the_allocators_word_is_not_believed(void **state)
 		                   NUB_SCRATCH_TOP_GPA + 1,
 		                   UINT64_C(1) << 63,
 		                   UINT64_MAX,
-		                   UINT64_MAX - NUB_PAGE_SIZE + 1 };
+		                   UINT64_MAX - NUB_PAGE_SIZE + 1,
+		                   end - 3 * NUB_PAGE_SIZE + 8 };
 	uint8_t *scratch = guest.sandbox->memory.scratch.host;
 	uint8_t *code = scratch + layout->scratch_size - NUB_SCRATCH_PAGE_MONITOR * NUB_PAGE_SIZE;
 	uint8_t before[NUB_PAGE_SIZE];
@@ -115,6 +116,7 @@ static void the_allocators_word_is_not_believed(void **state)
 		pages_scribble(&guest, i, 1);
 		assert_int_equal(pages_damaged(&guest, 7), i + 1);
 		assert_in_range(guest.sandbox->next_free_gpa, given + NUB_PAGE_SIZE, end);
+		assert_int_equal(guest.sandbox->next_free_gpa % NUB_PAGE_SIZE, 0);
 		assert_memory_equal(before, code, sizeof(before));
 	}
 	/* No page is left, says the guest: then it gets none. */
@@ -191,6 +193,29 @@ static void one_page_of_a_large_leaf(void **state)
 	guest_close(&guest);
 }
 
+/* The first write to a large leaf is in its middle: it is that page which is copied, and no other. */
+static void the_middle_of_a_large_leaf(void **state)
+{
+	struct guest guest;
+
+	(void)state;
+	open_pages(&guest, 6 * MIB, 0);
+	pages_prepare(&guest, 1, 19);
+	const uint64_t heap = nub_layout_data_gva(guest.sandbox->plan.layout.heap_gpa);
+	const uint64_t leaf = ((heap + 2 * MIB - 1) & ~(2 * MIB - 1)) + 2 * MIB, middle = leaf + 300 * NUB_PAGE_SIZE;
+	const struct nub_value offset = u64_value(NUB_SCRATCH_TOP_GVA + 1 - (middle + 16));
+	assert_int_equal(leaf_at(&guest, middle).size, 2 * MIB);
+	guest_call(&guest, "write_supervisor", &offset, 1, NUB_OUTCOME_RETURNED);
+	for (uint64_t gva = leaf; gva < leaf + 2 * MIB; gva += 50 * NUB_PAGE_SIZE) {
+		const struct nub_mapping page = leaf_at(&guest, gva);
+		assert_int_equal(page.size, NUB_PAGE_SIZE);
+		assert_int_equal(page.writable, gva == middle);
+		assert_int_equal(page.kind, gva == middle ? NUB_MAPPING_BASIC : NUB_MAPPING_COW);
+		assert_int_equal(page.gpa == gva - NUB_DATA_GVA_BASE, gva != middle);
+	}
+	guest_close(&guest);
+}
+
 /* Faults on pages that are read-only, or the supervisor's, are crashes as ever. */
 static void other_faults_stay_crashes(void **state)
 {
@@ -233,6 +258,7 @@ int main(void)
 		KVM_TEST(the_allocators_word_is_not_believed),
 		KVM_TEST(large_leaves_are_split),
 		KVM_TEST(one_page_of_a_large_leaf),
+		KVM_TEST(the_middle_of_a_large_leaf),
 		KVM_TEST(other_faults_stay_crashes),
 	};
 

@@ -139,14 +139,17 @@ static void cow_is_writable_and_types_follow_parts(void **state)
 	map(fixture, HEAP_GVA + 0x10000, 0x30000, 0x10000, (struct nub_mapping){ .kind = NUB_MAPPING_COW });
 	map(fixture, nub_layout_scratch_gva(&fixture->plan.layout), scratch, 0x10000,
 	    (struct nub_mapping){ .writable = true });
-	map(fixture, NUB_PAGE_TABLES_GVA, TABLES_GPA, PAGE, (struct nub_mapping){ .writable = true });
+	map(fixture, NUB_PAGE_TABLES_GVA, TABLES_GPA, 2 * PAGE, (struct nub_mapping){ .writable = true });
+	/* Right behind the view of the tables. */
+	map(fixture, NUB_PAGE_TABLES_GVA_END, 0x40000, PAGE, (struct nub_mapping){ .writable = true });
 	assert_int_equal(find(fixture), 0);
-	assert_int_equal(fixture->count, 5);
+	assert_int_equal(fixture->count, 6);
 	assert_region(fixture, 0, NUB_REGION_HEAP, RW, HEAP_GVA, 0x20000, 0xf000);
 	assert_region(fixture, 1, NUB_REGION_HEAP, RW, HEAP_GVA + 0xf000, scratch + 0x20000, PAGE);
 	assert_region(fixture, 2, NUB_REGION_STACK, RW, HEAP_GVA + 0x10000, 0x30000, 0x10000);
-	assert_region(fixture, 3, NUB_REGION_PAGE_TABLES, RW, NUB_PAGE_TABLES_GVA, TABLES_GPA, PAGE);
-	assert_region(fixture, 4, NUB_REGION_SCRATCH, RW, nub_layout_scratch_gva(&fixture->plan.layout), scratch,
+	assert_region(fixture, 3, NUB_REGION_PAGE_TABLES, RW, NUB_PAGE_TABLES_GVA, TABLES_GPA, 2 * PAGE);
+	assert_region(fixture, 4, NUB_REGION_SNAPSHOT, RW, NUB_PAGE_TABLES_GVA_END, 0x40000, PAGE);
+	assert_region(fixture, 5, NUB_REGION_SCRATCH, RW, nub_layout_scratch_gva(&fixture->plan.layout), scratch,
 	              0x10000);
 }
 
@@ -175,6 +178,25 @@ static void memory_ends_a_region(void **state)
 	assert_region(fixture, 1, NUB_REGION_SNAPSHOT, R, 0x501000, end, 2 * PAGE);
 }
 
+/* Two files that follow each other in guest-physical addresses are elsewhere on the host. */
+static void other_memory_starts_a_region(void **state)
+{
+	struct fixture *fixture = *state;
+
+	for (unsigned i = 0; i < 2; i++)
+		fixture->memory.files[i] = (struct nub_memory_map){
+			.host = nub_memory_at(&fixture->memory, 0x10000 - i * 0x8000, PAGE),
+			.gpa = NUB_MAP_GPA_BASE + i * PAGE,
+			.size = PAGE,
+		};
+	fixture->memory.file_count = 2;
+	map(fixture, 0x500000, NUB_MAP_GPA_BASE, 2 * PAGE, (struct nub_mapping){ 0 });
+	assert_int_equal(find(fixture), 0);
+	assert_int_equal(fixture->count, 2);
+	assert_region(fixture, 0, NUB_REGION_MAPPED_FILE, R, 0x500000, NUB_MAP_GPA_BASE, PAGE);
+	assert_region(fixture, 1, NUB_REGION_MAPPED_FILE, R, 0x501000, NUB_MAP_GPA_BASE + PAGE, PAGE);
+}
+
 static void second_space_tells_what_it_has_alone(void **state)
 {
 	struct fixture *fixture = *state;
@@ -196,6 +218,42 @@ static void second_space_tells_what_it_has_alone(void **state)
 	assert_int_equal(fixture->regions[2].space, 0);
 	assert_region(fixture, 3, NUB_REGION_SNAPSHOT, RW, 0x700000000000, 0x3000, PAGE);
 	assert_int_equal(fixture->regions[3].space, 1);
+}
+
+/* The last of a space and the first of the next are not joined, whatever their addresses. */
+static void spaces_are_not_joined(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fixture->roots[1] = nub_pt_alloc(&fixture->tables, &fixture->err);
+	fixture->space.root_count = 2;
+	for (unsigned i = 0; i < 2; i++) {
+		fixture->tables.root_gpa = fixture->roots[i];
+		map(fixture, 0x400000 + i * PAGE, 0x1000 + i * PAGE, PAGE, (struct nub_mapping){ 0 });
+	}
+	assert_int_equal(find(fixture), 0);
+	assert_int_equal(fixture->count, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_region(fixture, i, NUB_REGION_SNAPSHOT, R, 0x400000 + i * PAGE, 0x1000 + i * PAGE, PAGE);
+		assert_int_equal(fixture->regions[i].space, i);
+	}
+}
+
+/* Outside of all parts, what the memory is tells the type. A part without a gva, such as a gap in the code, is nowhere. */
+static void memory_tells_the_type_elsewhere(void **state)
+{
+	struct fixture *fixture = *state;
+	const uint64_t scratch = nub_layout_scratch_gpa(&fixture->plan.layout);
+
+	fixture->parts[1] = (struct nub_region){ .type = NUB_REGION_CODE, .size = 0x10000 };
+	map(fixture, 0x2000, 0x30000, PAGE, (struct nub_mapping){ 0 });
+	map(fixture, 0x700000000000, scratch, PAGE, (struct nub_mapping){ .writable = true });
+	map(fixture, 0x700000001000, NUB_MAP_GPA_BASE, PAGE, (struct nub_mapping){ 0 });
+	assert_int_equal(find(fixture), 0);
+	assert_int_equal(fixture->count, 3);
+	assert_region(fixture, 0, NUB_REGION_SNAPSHOT, R, 0x2000, 0x30000, PAGE);
+	assert_region(fixture, 1, NUB_REGION_SCRATCH, RW, 0x700000000000, scratch, PAGE);
+	assert_region(fixture, 2, NUB_REGION_MAPPED_FILE, R, 0x700000001000, NUB_MAP_GPA_BASE, PAGE);
 }
 
 static void empty_tables_are_an_error(void **state)
@@ -253,7 +311,10 @@ int main(void)
 		TEST(cow_is_writable_and_types_follow_parts),
 		TEST(parts_are_not_joined),
 		TEST(memory_ends_a_region),
+		TEST(other_memory_starts_a_region),
 		TEST(second_space_tells_what_it_has_alone),
+		TEST(spaces_are_not_joined),
+		TEST(memory_tells_the_type_elsewhere),
 		TEST(empty_tables_are_an_error),
 		TEST(endless_tables_end),
 		TEST(without_paging_memory_is_as_it_is),

@@ -86,6 +86,78 @@ static void host_writes(void **state)
 	}
 }
 
+/* A fixed page of scratch (NUB_SCRATCH_PAGE_). */
+static const uint8_t *fixed_page(const struct guest *guest, unsigned page)
+{
+	const struct nub_memory_map *scratch = &guest->sandbox->memory.scratch;
+
+	return scratch->host + scratch->size - page * NUB_PAGE_SIZE;
+}
+
+/* All of scratch but the monitor's stacks is what a new sandbox has: what no guest at CPL 3 can reach, too. */
+static void scratch_is_as_in_a_new_one(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct nub_snapshot *snapshot = pages_snapshot(policies[i], MIB, 8, 0x3000);
+		struct guest used, fresh;
+
+		guest_begin(&used);
+		used.config.has_seed = true;
+		fresh = used;
+		guest_thaw(&used, snapshot);
+		guest_thaw(&fresh, snapshot);
+		const uint8_t *metadata = fixed_page(&used, 0) - NUB_SCRATCH_OFF_EXCEPTION_STACK;
+		const uint64_t size = used.sandbox->plan.layout.scratch_size - NUB_SCRATCH_FIXED_PAGES * NUB_PAGE_SIZE;
+		pages_scribble(&used, 0, 8);
+		memset(used.sandbox->memory.scratch.host, 0x5a, size);
+		guest_reset(&used, snapshot);
+		assert_memory_equal(used.sandbox->memory.scratch.host, fresh.sandbox->memory.scratch.host, size);
+		for (unsigned page = NUB_SCRATCH_PAGE_CPU_TABLES; page <= NUB_SCRATCH_PAGE_MONITOR; page++)
+			assert_memory_equal(fixed_page(&used, page), fixed_page(&fresh, page), NUB_PAGE_SIZE);
+		assert_memory_equal(metadata, fixed_page(&fresh, 0) - NUB_SCRATCH_OFF_EXCEPTION_STACK,
+		                    NUB_SCRATCH_OFF_EXCEPTION_STACK);
+		assert_int_equal(pages_damaged(&used, 0x3000), 0);
+		guest_close(&used);
+		guest_close(&fresh);
+		nub_snapshot_free(snapshot);
+	}
+}
+
+/* Zeroing all of a large scratch at every reset would be the dearest part of it: what nobody touched stays so. */
+static void untouched_scratch_stays_so(void **state)
+{
+	static unsigned char resident[64 * MIB / NUB_PAGE_SIZE];
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct nub_snapshot *snapshot;
+		struct guest guest;
+		size_t count = 0;
+
+		guest_load(&guest, "pages.elf");
+		guest.config.cow = policies[i];
+		guest.config.scratch_size = 64 * MIB;
+		guest_create(&guest);
+		pages_prepare(&guest, 8, 0x3000);
+		snapshot = guest_snapshot(&guest);
+		guest_close(&guest);
+		guest_restore(&guest, snapshot);
+		for (unsigned round = 0; round < 3; round++) {
+			pages_scribble(&guest, 0, 8);
+			guest_reset(&guest, snapshot);
+		}
+		const struct nub_memory_map *scratch = &guest.sandbox->memory.scratch;
+		assert_int_equal(scratch->size, 64 * MIB);
+		assert_int_equal(mincore(scratch->host, scratch->size, resident), 0);
+		for (size_t page = 0; page < sizeof(resident); page++)
+			count += resident[page] & 1;
+		assert_in_range(count, 1, 200);
+		guest_close(&guest);
+		nub_snapshot_free(snapshot);
+	}
+}
+
 static unsigned open_files(void)
 {
 	DIR *folder = opendir("/proc/self/fd");
@@ -234,8 +306,14 @@ static void two_at_once(void **state)
 int main(void)
 {
 	struct CMUnitTest tests[] = {
-		KVM_TEST(many_pages),       KVM_TEST(late_pages),          KVM_TEST(host_writes),
-		KVM_TEST(a_thousand_times), KVM_TEST(in_place_many_times), KVM_TEST(two_at_once),
+		KVM_TEST(many_pages),
+		KVM_TEST(late_pages),
+		KVM_TEST(host_writes),
+		KVM_TEST(a_thousand_times),
+		KVM_TEST(in_place_many_times),
+		KVM_TEST(two_at_once),
+		KVM_TEST(scratch_is_as_in_a_new_one),
+		KVM_TEST(untouched_scratch_stays_so),
 	};
 
 	return run_kvm_tests("dirty", tests);

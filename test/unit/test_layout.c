@@ -264,6 +264,10 @@ static void limit_is_exact(void **state)
 	assert_int_equal(nub_layout_init(&layout, &sizes, &err), -1);
 	assert_int_equal(err.kind, NUB_E_MEMORY_TOO_BIG);
 	assert_non_null(strstr(err.message, "scratch"));
+	/* Nor is a minimum over the limit asked for. */
+	sizes.scratch_size = NUB_MAX_MEMORY_SIZE;
+	assert_int_equal(nub_layout_init(&layout, &sizes, &err), -1);
+	assert_int_equal(err.kind, NUB_E_MEMORY_TOO_BIG);
 	assert_int_equal(nub_layout_set_page_tables(&layout, UINT64_MAX - 0xfff, &err), -1);
 	assert_int_equal(err.kind, NUB_E_MEMORY_TOO_BIG);
 }
@@ -382,7 +386,37 @@ static void regions_that_are_left_out(void **state)
 	nub_region_list_release(&list);
 }
 
-/* R10: a part that does not land where the layout said. */
+/* R10: each part is checked, and named. */
+static void parts_off_their_places(void **state)
+{
+	struct nub_region_options options = { .segments = three_segments, .segment_count = 3 };
+	struct nub_layout_sizes sizes = default_sizes();
+	struct nub_layout layout;
+	struct nub_error err = { 0 };
+	const struct {
+		uint64_t *gpa;
+		const char *name;
+	} parts[] = {
+		{ &layout.code_gpa, "the code " },
+		{ &layout.heap_gpa, "the heap " },
+		{ &layout.guard_gpa, "the guard page " },
+		{ &layout.stack_gpa, "the stack " },
+		{ &layout.data_end_gpa, "the page-table tail " },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		struct nub_region_list list;
+		assert_int_equal(nub_layout_init(&layout, &sizes, &err), 0);
+		*parts[i].gpa += NUB_PAGE_SIZE;
+		assert_int_equal(nub_layout_regions(&layout, &options, &list, &err), -1);
+		assert_int_equal(err.kind, NUB_E_INTERNAL);
+		assert_memory_equal(err.message, parts[i].name, strlen(parts[i].name));
+		nub_region_list_release(&list);
+	}
+}
+
+/* R10: a segment that does not land where the layout said. */
 static void segments_outside_the_layout(void **state)
 {
 	const struct nub_image_segment cases[][2] = {
@@ -524,6 +558,7 @@ int main(void)
 		cmocka_unit_test(image_over_the_limit),
 		cmocka_unit_test(regions_in_order),
 		cmocka_unit_test(regions_that_are_left_out),
+		cmocka_unit_test(parts_off_their_places),
 		cmocka_unit_test(segments_outside_the_layout),
 		cmocka_unit_test(peb_fields),
 		cmocka_unit_test(peb_writes_are_bounded),

@@ -109,6 +109,9 @@ static void expect_names_part_and_addresses(void **state)
 	assert_int_equal(nub_region_expect(&list, "the heap", 0x5000, &err), -1);
 	assert_int_equal(err.kind, NUB_E_INTERNAL);
 	assert_string_equal(err.message, "the heap would start at gpa 0x1000, but the layout says 0x5000");
+	list.next_gpa = 0x6000;
+	assert_int_equal(nub_region_expect(&list, "the heap", 0x5000, &err), -1);
+	assert_string_equal(err.message, "the heap would start at gpa 0x6000, but the layout says 0x5000");
 	nub_region_list_release(&list);
 }
 

@@ -3,20 +3,14 @@
  */
 #include "pages_guest.h"
 
+#include <sys/resource.h>
+
 #include "sandbox/sandbox.h"
 #include "snapshot/snapshot.h"
 
 #define MIB (UINT64_C(1) << 20)
 
 static const enum nub_cow policies[] = { NUB_COW_HOST, NUB_COW_GUEST };
-
-static void open_stopping(struct guest *guest, const char *name, enum nub_cow cow)
-{
-	guest_load(guest, name);
-	guest->config.cow = cow;
-	guest->config.stop_at_checkpoint = true;
-	guest_create(guest);
-}
 
 /* ---- Registers (R31) ---- */
 
@@ -28,7 +22,7 @@ static void registers_survive(void **state)
 		struct nub_snapshot *snapshot, *other = pages_snapshot(policies[i], MIB, 8, 1);
 		struct guest guest;
 
-		open_stopping(&guest, "registers.elf", policies[i]);
+		guest_open_stopping(&guest, "registers.elf", policies[i]);
 		guest_main(&guest, NULL, NUB_OUTCOME_CHECKPOINT);
 		snapshot = guest_snapshot(&guest);
 		assert_string_equal(nub_snapshot_info(snapshot)->next, "resume");
@@ -44,9 +38,12 @@ static void registers_survive(void **state)
 
 		guest_restore(&guest, snapshot);
 		for (unsigned round = 0; round < 3; round++) {
+			/* An abort message that was begun in another life (R34). */
+			guest.sandbox->abort_size = 4;
 			guest_resume(&guest, NUB_OUTCOME_EXITED);
 			assert_int_equal(guest.outcome.exit_code, 0);
 			assert_string_equal(guest.text, "restored\n");
+			assert_int_equal(guest.sandbox->abort_size, 0);
 			guest_reset(&guest, other);
 			assert_int_equal(pages_damaged(&guest, 1), 0);
 			guest_reset(&guest, snapshot);
@@ -65,7 +62,7 @@ static void interrupts_stay_off(void **state)
 	struct guest guest;
 
 	(void)state;
-	open_stopping(&guest, "checkpoint.elf", NUB_COW_HOST);
+	guest_open_stopping(&guest, "checkpoint.elf", NUB_COW_HOST);
 	guest_main(&guest, NULL, NUB_OUTCOME_CHECKPOINT);
 	struct kvm_regs regs = *nub_vcpu_regs(&guest.sandbox->vm);
 	assert_int_equal(regs.rflags & INTERRUPTS, 0);
@@ -82,6 +79,62 @@ static void interrupts_stay_off(void **state)
 	nub_snapshot_free(snapshot);
 }
 
+/* Who has not run yet begins with the x87 and vector state of a new vCPU, whoever was there before. */
+static void a_fresh_guest_has_fresh_vectors(void **state)
+{
+	struct kvm_xsave fresh, found;
+	struct nub_snapshot *snapshot;
+	struct guest guest;
+
+	(void)state;
+	guest_open(&guest, "registers.elf");
+	assert_int_equal(nub_vcpu_get_xsave(&guest.sandbox->vm, &fresh, &guest.err), 0);
+	assert_int_equal(fresh.region[0] & 0xffff, 0x37f);
+	assert_int_equal(fresh.region[6], 0x1f80);
+	snapshot = guest_snapshot(&guest);
+	guest_main(&guest, NULL, NUB_OUTCOME_EXITED);
+	assert_int_equal(nub_vcpu_get_xsave(&guest.sandbox->vm, &found, &guest.err), 0);
+	assert_int_not_equal(found.region[6], 0x1f80);
+	guest_reset(&guest, snapshot);
+	assert_int_equal(nub_vcpu_get_xsave(&guest.sandbox->vm, &found, &guest.err), 0);
+	assert_int_equal(found.region[0] & 0xffff, 0x37f);
+	assert_int_equal(found.region[6], 0x1f80);
+	/* XMM, and the upper halves of YMM. */
+	assert_memory_equal(found.region + 40, fresh.region + 40, 256);
+	assert_memory_equal(found.region + 144, fresh.region + 144, 256);
+	guest_close(&guest);
+	nub_snapshot_free(snapshot);
+}
+
+/* R31: a guest sees the CPU features that its snapshot's saw, and no more. They can't change once a vCPU has run: a reset to
+ * other ones is to a new vCPU. (Not asked of KVM: some hosts answer with their own.) */
+static void features_are_the_snapshots(void **state)
+{
+	struct nub_snapshot *all = pages_snapshot(NUB_COW_HOST, MIB, 8, 1);
+	struct nub_snapshot *fewer = pages_snapshot(NUB_COW_HOST, MIB, 8, 2);
+	struct nub_cpuid *cpuid = &fewer->meta.cpu.cpuid;
+	struct guest guest;
+
+	(void)state;
+	for (unsigned i = 0; i < cpuid->nent; i++)
+		if (cpuid->entries[i].function == 7)
+			cpuid->entries[i].ebx = 1; /* FSGSBASE */
+	assert_memory_not_equal(cpuid, &all->meta.cpu.cpuid, sizeof(*cpuid));
+	guest_restore(&guest, fewer);
+	assert_memory_equal(&guest.sandbox->cpuid, cpuid, sizeof(*cpuid));
+	for (unsigned round = 0; round < 4; round++) {
+		struct nub_snapshot *next = round % 2 ? fewer : all;
+		assert_int_equal(pages_damaged(&guest, round % 2 ? 1 : 2), 0);
+		assert_true(guest.sandbox->vm.sregs_shared);
+		guest_reset(&guest, next);
+		assert_false(guest.sandbox->vm.sregs_shared);
+		assert_memory_equal(&guest.sandbox->cpuid, &next->meta.cpu.cpuid, sizeof(*cpuid));
+	}
+	guest_close(&guest);
+	nub_snapshot_free(all);
+	nub_snapshot_free(fewer);
+}
+
 /* A dozen checkpoints, each left by way of a file; what it prints is as if nothing had happened. */
 static void every_stage(void **state)
 {
@@ -91,7 +144,7 @@ static void every_stage(void **state)
 		struct guest guest;
 		char line[64];
 
-		open_stopping(&guest, "checkpoint.elf", policies[i]);
+		guest_open_stopping(&guest, "checkpoint.elf", policies[i]);
 		guest_main(&guest, NULL, NUB_OUTCOME_CHECKPOINT);
 		for (unsigned step = 0; step < 12; step++) {
 			struct nub_snapshot *stage = guest_snapshot(&guest);
@@ -107,37 +160,6 @@ static void every_stage(void **state)
 			snapshot = stage;
 		}
 		assert_int_equal(guest.outcome.exit_code, 0);
-		guest_close(&guest);
-		nub_snapshot_free(snapshot);
-	}
-}
-
-/* Two roots that share a subtree (R20, R25), at CPL 0. */
-static void several_roots(void **state)
-{
-	(void)state;
-	for (unsigned i = 0; i < 2; i++) {
-		struct nub_snapshot *snapshot, *again;
-		struct guest guest;
-
-		open_stopping(&guest, "two-spaces.elf", policies[i]);
-		guest_main(&guest, NULL, NUB_OUTCOME_CHECKPOINT);
-		snapshot = guest_snapshot(&guest);
-		assert_int_equal(nub_snapshot_info(snapshot)->root_count, 2);
-		guest_close(&guest);
-		guest_restore(&guest, snapshot);
-		/* Saved again before it has run, it still has both. */
-		again = guest_snapshot(&guest);
-		assert_int_equal(nub_snapshot_info(again)->root_count, 2);
-		guest_reset(&guest, again);
-		nub_snapshot_free(snapshot);
-		snapshot = again;
-		for (unsigned round = 0; round < 3; round++) {
-			guest_resume(&guest, NUB_OUTCOME_EXITED);
-			assert_int_equal(guest.outcome.exit_code, 0);
-			assert_non_null(strstr(guest.text, "restored\n"));
-			guest_reset(&guest, snapshot);
-		}
 		guest_close(&guest);
 		nub_snapshot_free(snapshot);
 	}
@@ -190,14 +212,14 @@ static void hash_is_of_contents(void **state)
 	}
 }
 
-static uint64_t shown_generation(struct guest *guest)
+/* A u64 of the metadata at the top of scratch. */
+static uint64_t shown(struct guest *guest, uint64_t offset)
 {
-	uint64_t generation;
+	uint64_t value;
 
-	assert_int_equal(nub_sandbox_read(guest->sandbox, NUB_SCRATCH_TOP_GVA + 1 - NUB_SCRATCH_OFF_GENERATION,
-	                                  &generation, sizeof(generation), &guest->err),
-	                 0);
-	return generation;
+	assert_int_equal(
+	    nub_sandbox_read(guest->sandbox, NUB_SCRATCH_TOP_GVA + 1 - offset, &value, sizeof(value), &guest->err), 0);
+	return value;
 }
 
 /* R27, and a chain that stays the size of its contents: what is restored and saved again is the same image. */
@@ -214,7 +236,7 @@ static void a_chain_of_snapshots(void **state)
 			struct nub_snapshot *next;
 			struct guest guest;
 			guest_restore(&guest, snapshot);
-			assert_int_equal(shown_generation(&guest), step - 1);
+			assert_int_equal(shown(&guest, NUB_SCRATCH_OFF_GENERATION), step - 1);
 			next = guest_snapshot(&guest);
 			assert_int_equal(nub_snapshot_info(next)->generation, step);
 			assert_int_equal(nub_snapshot_info(next)->mapped_size, mapped);
@@ -265,14 +287,16 @@ static void randomness(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 2; i++) {
 		struct nub_snapshot *snapshot = pages_snapshot(policies[i], MIB, 8, 1);
-		uint64_t seeds[4], words[4];
+		uint64_t seeds[4], words[4], first[4]; /* first: what it has before it runs */
 		struct guest guest;
 
 		guest_restore(&guest, snapshot);
 		for (unsigned life = 0; life < 4; life++) {
+			first[life] = shown(&guest, NUB_SCRATCH_OFF_SEED);
 			seeds[life] = pages_u64(&guest, "seed");
 			words[life] = pages_u64(&guest, "random_word");
 			for (unsigned j = 0; j < life; j++) {
+				assert_int_not_equal(first[j], first[life]);
 				assert_int_not_equal(seeds[j], seeds[life]);
 				assert_int_not_equal(words[j], words[life]);
 			}
@@ -332,6 +356,91 @@ static void from_any_state(void **state)
 	}
 }
 
+#ifndef __SANITIZE_ADDRESS__ /* which ends where it can't map memory of its own */
+/* R29: what has half become another guest runs no more, until a reset puts it all right. */
+static void a_reset_that_fails(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct nub_snapshot *first = pages_snapshot(policies[i], MIB, 8, 1);
+		struct nub_snapshot *second = pages_snapshot(policies[i], 3 * MIB, 8, 2);
+		const struct nub_value salt = u64_value(2);
+		struct rlimit limit, none;
+		struct guest guest;
+
+		guest_restore(&guest, first);
+		assert_int_equal(getrlimit(RLIMIT_AS, &limit), 0);
+		none = (struct rlimit){ .rlim_cur = 4096, .rlim_max = limit.rlim_max };
+		assert_int_equal(setrlimit(RLIMIT_AS, &none), 0);
+		const int result = nub_sandbox_reset(guest.sandbox, second, &guest.err);
+		assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
+		assert_int_equal(result, -1);
+		assert_string_equal(nub_error_name(guest.err.kind), "no-memory");
+		guest_refuses(&guest, "damaged", &salt, 1, NUB_E_POISONED);
+		guest_reset(&guest, second);
+		assert_int_equal(pages_damaged(&guest, 2), 0);
+		guest_close(&guest);
+		nub_snapshot_free(first);
+		nub_snapshot_free(second);
+	}
+}
+
+#endif
+
+/* R12, R29: where a guest at CPL 3 has its local APIC, there is no memory. One that has memory there gets a VM without. */
+static void memory_in_the_apics_place(void **state)
+{
+	struct nub_snapshot *small = pages_snapshot(NUB_COW_HOST, MIB, 8, 1);
+	struct nub_snapshot *large = pages_snapshot(NUB_COW_HOST, UINT64_C(4) << 30, 8, 2);
+	struct guest guest;
+
+	(void)state;
+	guest_restore(&guest, small);
+	for (unsigned round = 0; round < 4; round++) {
+		guest_reset(&guest, round % 2 ? small : large);
+		assert_true(round % 2 || !guest.sandbox->vm.local_apic);
+		assert_int_equal(pages_damaged(&guest, round % 2 ? 1 : 2), 0);
+	}
+	guest_close(&guest);
+	nub_snapshot_free(small);
+	nub_snapshot_free(large);
+}
+
+/* R29: rings are of the snapshot's size, also where the host keeps what it takes off them. */
+static void rings_of_another_size(void **state)
+{
+	const uint32_t size = 3 * MIB;
+	uint8_t *bytes = malloc(size);
+	const struct nub_value arg = { .type = NUB_TYPE_BYTES, .bytes = { bytes, size } };
+	const struct nub_value word = { .type = NUB_TYPE_BYTES, .bytes = { bytes, 8 } };
+	struct nub_snapshot *snapshots[2];
+	struct guest guest;
+
+	(void)state;
+	assert_non_null(bytes);
+	memset(bytes, 0xc3, size);
+	for (unsigned i = 0; i < 2; i++) {
+		guest_load(&guest, "echo.elf");
+		guest.config.heap_size = 16 * MIB;
+		guest.config.input_size = guest.config.output_size = i == 0 ? NUB_PAGE_SIZE : 4 * MIB;
+		guest_create(&guest);
+		assert_int_equal(nub_sandbox_initialise(guest.sandbox, &guest.outcome, &guest.err), 0);
+		snapshots[i] = guest_snapshot(&guest);
+		guest_close(&guest);
+	}
+	guest_restore(&guest, snapshots[0]);
+	for (unsigned round = 0; round < 4; round++) {
+		guest_call(&guest, "echo_bytes", round % 2 ? &arg : &word, 1, NUB_OUTCOME_RETURNED);
+		assert_int_equal(guest.outcome.result.bytes.size, round % 2 ? size : 8);
+		assert_memory_equal(guest.outcome.result.bytes.data, bytes, round % 2 ? size : 8);
+		guest_reset(&guest, snapshots[1 - round % 2]);
+	}
+	guest_close(&guest);
+	nub_snapshot_free(snapshots[0]);
+	nub_snapshot_free(snapshots[1]);
+	free(bytes);
+}
+
 /* What has ended can't be frozen, and the sandbox is none the worse for trying. */
 static void refusals(void **state)
 {
@@ -353,10 +462,22 @@ static void refusals(void **state)
 int main(void)
 {
 	struct CMUnitTest tests[] = {
-		KVM_TEST(registers_survive),    KVM_TEST(interrupts_stay_off),  KVM_TEST(every_stage),
-		KVM_TEST(several_roots),        KVM_TEST(hash_is_of_contents),  KVM_TEST(randomness),
-		KVM_TEST(from_any_state),       KVM_TEST(a_chain_of_snapshots), KVM_TEST(refusals),
+		KVM_TEST(registers_survive),
+		KVM_TEST(interrupts_stay_off),
+		KVM_TEST(a_fresh_guest_has_fresh_vectors),
+		KVM_TEST(features_are_the_snapshots),
+		KVM_TEST(every_stage),
+		KVM_TEST(hash_is_of_contents),
+		KVM_TEST(a_chain_of_snapshots),
 		KVM_TEST(zero_pages_are_holes),
+		KVM_TEST(randomness),
+		KVM_TEST(from_any_state),
+#ifndef __SANITIZE_ADDRESS__
+		KVM_TEST(a_reset_that_fails),
+#endif
+		KVM_TEST(memory_in_the_apics_place),
+		KVM_TEST(rings_of_another_size),
+		KVM_TEST(refusals),
 	};
 
 	return run_kvm_tests("restore", tests);

@@ -145,6 +145,21 @@ static uint64_t xcr0_of(struct guest *guest)
 	return xcrs.xcrs[0].value;
 }
 
+static uint64_t lstar_of(struct guest *guest)
+{
+	struct kvm_msr_entry msr = { .index = 0xc0000082 };
+
+	assert_int_equal(nub_vcpu_get_msrs(&guest->sandbox->vm, &msr, 1, &guest->err), 1);
+	return msr.data;
+}
+
+static uint8_t *fault_stack(struct guest *guest)
+{
+	const struct nub_memory_map *scratch = &guest->sandbox->memory.scratch;
+
+	return scratch->host + scratch->size - NUB_SCRATCH_PAGE_FAULT_STACK * NUB_PAGE_SIZE;
+}
+
 /* What is open to code at CPL 0 only: MSRs, debug registers, control registers, tables. XCR0 is changed here, because
  * some hosts know no XSETBV at CPL 0. */
 static void nothing_of_a_kernel_is_left(enum nub_cow cow)
@@ -164,12 +179,17 @@ static void nothing_of_a_kernel_is_left(enum nub_cow cow)
 	for (unsigned i = 0; i < 6; i++) {
 		guest_reset(&guest, kernel);
 		assert_int_equal(xcr0_of(&guest), 7);
+		assert_null(memchr(fault_stack(&guest), 0x5a, NUB_PAGE_SIZE));
 		guest_resume(&guest, NUB_OUTCOME_EXITED);
 		assert_int_equal(guest.outcome.exit_code, 0);
 		assert_int_equal(nub_vcpu_set_xcr0(&guest.sandbox->vm, 3, &guest.err), 0);
+		/* Nor is it the guest itself that leaves something on the monitor's stacks. */
+		memset(fault_stack(&guest), 0x5a, NUB_PAGE_SIZE);
 		if (i % 3 < 2)
 			continue;
 		guest_reset(&guest, user);
+		assert_int_equal(xcr0_of(&guest), 7);
+		assert_int_equal(lstar_of(&guest), 0);
 		assert_int_equal(look(&guest), 0);
 		fill_and_return(&guest);
 	}

@@ -300,6 +300,13 @@ static void a_crash_poisons(void **state)
 		guest_refuses(&guest, "corrupt_call", &way, 1, NUB_E_POISONED);
 		guest_close(&guest);
 	}
+	/* A result of another type than the function's is seen after the run. */
+	const struct nub_value other_type = string_value("reply-other-type");
+	guest_open(&guest, "bad-value.elf");
+	guest_call(&guest, "send", &other_type, 1, NUB_OUTCOME_CRASHED);
+	assert_int_equal(guest.outcome.crash.kind, NUB_CRASH_ABI);
+	guest_refuses(&guest, "send", &other_type, 1, NUB_E_POISONED);
+	guest_close(&guest);
 	guest_open(&guest, "crash.elf");
 	guest_main(&guest, "ud2", NUB_OUTCOME_CRASHED);
 	expect_empty_rings(&guest);

@@ -1,6 +1,10 @@
 /* What a sandbox says of a guest that crashed: kind, vector, address, access, region, symbol; aborts (R34). Real KVM. */
 #include "kvm_guest.h"
 
+#include <fcntl.h>
+
+#include "sandbox/sandbox.h"
+
 /* Crash in this way, in main. */
 static const struct nub_crash *crash(struct guest *guest, const char *way)
 {
@@ -194,20 +198,79 @@ static void abort_text_stays_in_its_call(void **state)
 	static const struct {
 		const char *function, *text;
 		unsigned code;
-	} ends[] = { { "whole", "OK", NUB_ABORT_CODE_ASSERT }, { "nothing", "", 0 } };
+	} ends[] = { { "whole", "OK", NUB_ABORT_CODE_ASSERT },
+		     { "many", "OK", NUB_ABORT_CODE_ASSERT },
+		     { "nothing", "", 0 } };
 
 	(void)state;
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
 		struct guest guest;
 
 		guest_open(&guest, "abort-parts.elf");
 		guest_call(&guest, "begin", NULL, 0, NUB_OUTCOME_RETURNED);
+		/* As a long message before leaves it. */
+		memset(guest.sandbox->abort_bytes, 'x', sizeof(guest.sandbox->abort_bytes));
 		guest_call(&guest, ends[i].function, NULL, 0, NUB_OUTCOME_CRASHED);
 		assert_int_equal(guest.outcome.crash.kind, NUB_CRASH_ABORT);
 		assert_int_equal(guest.outcome.crash.abort_code, ends[i].code);
 		assert_string_equal(guest.outcome.crash.abort_message, ends[i].text);
 		guest_close(&guest);
 	}
+}
+
+/* The guest's core has its memory as it is, the snapshot region and scratch. */
+static void expect_memory_in_core(struct guest *guest)
+{
+	char path[] = "/tmp/nub-core-XXXXXX";
+	const int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	close(fd);
+	if (nub_sandbox_save_core(guest->sandbox, &guest->outcome, NULL, path, &guest->err) != 0)
+		fail_msg("core: %s", guest->err.message);
+	const int core = open(path, O_RDONLY | O_CLOEXEC);
+	unlink(path);
+	struct nub_dump *dump = nub_dump_open(core, "core", NULL, &guest->err);
+	assert_non_null(dump);
+	const struct nub_dump_info *info = nub_dump_info(dump);
+	assert_int_equal(info->region_count, 2);
+	assert_int_equal(info->regions[0].region.type, NUB_REGION_SNAPSHOT);
+	assert_int_equal(info->regions[0].region.gva, NUB_BASE_ADDRESS);
+	assert_int_equal(info->regions[1].region.type, NUB_REGION_SCRATCH);
+	nub_dump_free(dump);
+	close(core);
+}
+
+/* R32: a guest that has paging switched off is limited by nothing but its memory. */
+static void without_paging_a_core_has_the_memory(void **state)
+{
+	struct guest guest;
+
+	(void)state;
+	crash(&guest, "ud2");
+	guest.sandbox->vm.run->s.regs.sregs.cr0 &= ~(UINT64_C(1) << 31);
+	expect_memory_in_core(&guest);
+	guest_close(&guest);
+}
+
+/* R32: nor do three tables that map more than can be told hide the memory, each full of the next, the last of one page. */
+static void with_endless_tables_too(void **state)
+{
+	struct guest guest;
+
+	(void)state;
+	crash(&guest, "ud2");
+	struct nub_sandbox *sandbox = guest.sandbox;
+	const uint64_t gpa = nub_layout_first_free_gpa(&sandbox->plan.layout);
+	for (unsigned i = 0; i < 3 * NUB_PT_ENTRIES; i++) {
+		const uint64_t target = i < 2 * NUB_PT_ENTRIES ? gpa + (i / NUB_PT_ENTRIES + 1) * NUB_PAGE_SIZE
+		                                               : NUB_LARGE_PAGE_SIZE | NUB_PTE_LARGE;
+		const uint64_t entry = target | NUB_PTE_PRESENT;
+		memcpy(nub_memory_at(&sandbox->memory, gpa + 8 * (uint64_t)i, 8), &entry, sizeof(entry));
+	}
+	sandbox->vm.run->s.regs.sregs.cr3 = gpa;
+	expect_memory_in_core(&guest);
+	guest_close(&guest);
 }
 
 static void names(void **state)
@@ -229,6 +292,8 @@ int main(void)
 		KVM_TEST(aborts),
 		KVM_TEST(abort_messages_are_cut),
 		KVM_TEST(abort_text_stays_in_its_call),
+		KVM_TEST(without_paging_a_core_has_the_memory),
+		KVM_TEST(with_endless_tables_too),
 		KVM_TEST(names),
 	};
 

@@ -241,6 +241,41 @@ static void walks_see_it(void **state)
 	guest_close(&guest);
 }
 
+/* R12: what is not writable is so for code at CPL 0, too, whatever it makes of its tables. */
+static void readonly_memory(void **state)
+{
+	static const struct {
+		uint64_t seed, gpa;
+		enum nub_cow cow;
+	} cases[] = {
+		{ 5, NUB_MAP_GPA_BASE, NUB_COW_HOST },
+		{ 5, NUB_MAP_GPA_BASE, NUB_COW_GUEST },
+		{ 6, NUB_BASE_ADDRESS, NUB_COW_GUEST },
+	};
+	const int fd = memfd_create("file", MFD_CLOEXEC);
+	const struct nub_file_map map = { .fd = fd, .size = NUB_PAGE_SIZE, .gva = 0x10000000 };
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, NUB_PAGE_SIZE), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct guest guest;
+
+		guest_load(&guest, "kernel-fails.elf");
+		guest.config.cow = cases[i].cow;
+		guest.config.has_seed = true;
+		guest.config.seed = cases[i].seed;
+		guest.config.maps = &map;
+		guest.config.map_count = 1;
+		guest_create(&guest);
+		guest_main(&guest, NULL, NUB_OUTCOME_CRASHED);
+		assert_string_equal(nub_crash_kind_name(guest.outcome.crash.kind), "no-memory");
+		assert_int_equal(guest.outcome.crash.address, cases[i].gpa);
+		assert_int_equal(guest.outcome.crash.access, NUB_REGION_WRITE);
+		guest_close(&guest);
+	}
+	close(fd);
+}
+
 int main(void)
 {
 	struct CMUnitTest tests[] = {
@@ -251,6 +286,7 @@ int main(void)
 		KVM_TEST(snapshots_have_it),
 		KVM_TEST(resets_have_it),
 		KVM_TEST(walks_see_it),
+		KVM_TEST(readonly_memory),
 	};
 
 	return run_kvm_tests("memslots", tests);

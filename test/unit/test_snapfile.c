@@ -275,6 +275,20 @@ static void test_snapshot_hash(void **state)
 	nub_snapshot_meta_release(&meta);
 }
 
+/* R28: two are one only when all of their bytes are. */
+static void test_hash_equality(void **state)
+{
+	const struct nub_hash hash = { .bytes = { 1, 2, 3 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(hash.bytes); i++) {
+		struct nub_hash other = hash;
+		assert_true(nub_hash_equal(&hash, &other));
+		other.bytes[i] ^= 1;
+		assert_false(nub_hash_equal(&hash, &other));
+	}
+}
+
 static struct nub_hash hash_pages(const uint64_t *offsets, const uint8_t *const *pages, size_t count)
 {
 	struct nub_error err = { 0 };
@@ -404,7 +418,7 @@ int main(void)
 		cmocka_unit_test(test_truncation),    cmocka_unit_test(test_seals),
 		cmocka_unit_test(test_snapshot_hash), cmocka_unit_test(test_memory_hash),
 		cmocka_unit_test(test_check_cpu),     cmocka_unit_test(test_feature_names),
-		cmocka_unit_test(test_newer_version),
+		cmocka_unit_test(test_newer_version), cmocka_unit_test(test_hash_equality),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
