@@ -3,15 +3,17 @@
 #include "freeze/capture.h"
 #include "memory/address_space.h"
 
+/* Where the host copies, a page is writable or it isn't, whatever it was before. Where the guest copies, a page that waits
+ * for its copy is not writable yet. */
 static int map_leaf(struct nub_capture *capture, const struct nub_pt_item *item, struct nub_error *err)
 {
+	const bool host = capture->layout.cow == NUB_COW_HOST;
+	const bool writable = item->leaf.writable || (!host && item->leaf.kind == NUB_MAPPING_COW);
 	struct nub_mapping mapping = item->leaf;
 
 	mapping.gpa = nub_capture_new_gpa(capture, item->leaf.gpa);
-	if (item->leaf.writable || item->leaf.kind == NUB_MAPPING_COW) {
-		mapping.kind = NUB_MAPPING_COW;
-		mapping.writable = capture->layout.cow == NUB_COW_HOST;
-	}
+	mapping.kind = writable ? NUB_MAPPING_COW : NUB_MAPPING_BASIC;
+	mapping.writable = writable && host;
 	return nub_pt_map(&capture->tables, &mapping, err);
 }
 

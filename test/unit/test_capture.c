@@ -214,7 +214,11 @@ static void rights_stay(void **state)
 			.gva = GVA + 3 * PAGE, .gpa = 0x23000, .size = PAGE, .readable = true, .executable = true
 		};
 		assert_int_equal(nub_pt_map(&world.builder, &code, &world.err), 0);
+		/* Where the host copies, a kernel can take the right away again. */
+		map_as(&world, GVA + 4 * PAGE, 0x24000, PAGE, NUB_MAPPING_COW, false);
 		capture(&world);
+		assert_int_equal(leaf_in(&world, 0, GVA + 4 * PAGE).kind, host ? NUB_MAPPING_BASIC : NUB_MAPPING_COW);
+		assert_false(leaf_in(&world, 0, GVA + 4 * PAGE).writable);
 		const struct nub_mapping readonly = leaf_in(&world, 0, GVA), written = leaf_in(&world, 0, GVA + PAGE);
 		const struct nub_mapping cow = leaf_in(&world, 0, GVA + 2 * PAGE);
 		const struct nub_mapping executable = leaf_in(&world, 0, GVA + 3 * PAGE);
