@@ -132,7 +132,7 @@ interrupted() { # SIGNAL
 	json=$(<status)
 	interrupted TERM
 	jq -e 'any(.[]; .name == "run") and .[-1].ph' trace.json
-	xmllint --noout memory.svg
+	python3 -c 'import xml.dom.minidom; xml.dom.minidom.parse("memory.svg")'
 	rm -f out
 	script -qec "'$NUBRUN' run '$SPIN'" /dev/null </dev/null >out 2>&1 &
 	local script=$!
