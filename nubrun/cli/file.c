@@ -49,13 +49,11 @@ int nub_file_open(const char *path, uint64_t limit, enum nub_error_kind too_big,
 	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (*fd < 0 || fstat(*fd, st) != 0) {
 		nub_refuse_errno(err, "%s", path);
-		nub_close_fd(fd);
 		return nub_advise(err, err->sys_errno == EACCES ? "it must be readable by this user"
 		                                                : "check the file's name");
 	}
 	if (!S_ISREG(st->st_mode) || (uint64_t)st->st_size <= limit)
 		return 0;
-	nub_close_fd(fd);
 	return refuse_too_big(path, limit, too_big, err);
 }
 

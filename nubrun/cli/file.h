@@ -8,7 +8,8 @@
 
 #include "nub.h"
 
-/* Open a file to be read, of at most `limit` bytes when it is a regular one. Errors: NOT_FOUND, IO; `too_big`. */
+/* Open a file to be read, of at most `limit` bytes when it is a regular one. *fd is the caller's to close, also after an
+ * error; -1 when it was not opened. Errors: NOT_FOUND, IO; `too_big`. */
 int nub_file_open(const char *path, uint64_t limit, enum nub_error_kind too_big, int *fd, struct stat *st,
                   struct nub_error *err);
 
