@@ -3,7 +3,6 @@
  */
 #include "pages_guest.h"
 
-#include <dirent.h>
 #include <pthread.h>
 
 #include "sandbox/sandbox.h"
@@ -158,18 +157,6 @@ static void untouched_scratch_stays_so(void **state)
 	}
 }
 
-static unsigned open_files(void)
-{
-	DIR *folder = opendir("/proc/self/fd");
-	unsigned count = 0;
-
-	assert_non_null(folder);
-	while (readdir(folder))
-		count++;
-	closedir(folder);
-	return count;
-}
-
 /* Resident memory and mappings, in KiB and pieces. */
 static void memory_use(unsigned long *resident, unsigned *mappings)
 {
@@ -209,12 +196,12 @@ static void a_thousand_times(void **state)
 				guest_reset(&guest, round % 2 ? a : b);
 			assert_int_equal(pages_damaged(&guest, round % 2 ? 0x4000 : 0x5000), round % 5 ? 3 : 0);
 			if (round == 50) {
-				files_before = open_files();
+				files_before = open_descriptors();
 				memory_use(&resident_before, &mappings_before);
 			}
 		}
 		memory_use(&resident_after, &mappings_after);
-		assert_int_equal(open_files(), files_before);
+		assert_int_equal(open_descriptors(), files_before);
 		assert_in_range(mappings_after, 0, mappings_before + 2);
 #ifndef __SANITIZE_ADDRESS__ /* which keeps freed memory for a while */
 		assert_in_range(resident_after, 0, resident_before + 4096);

@@ -3,7 +3,6 @@
  */
 #include "snapshot_guest.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -58,18 +57,6 @@ ssize_t pwrite(int fd, const void *bytes, size_t size, off_t offset)
 int memfd_create(const char *name, unsigned flags)
 {
 	return fails() ? -1 : (int)syscall(SYS_memfd_create, name, flags);
-}
-
-static unsigned descriptors(void)
-{
-	DIR *folder = opendir("/proc/self/fd");
-	unsigned count = 0;
-
-	assert_non_null(folder);
-	while (readdir(folder))
-		count++;
-	closedir(folder);
-	return count;
 }
 
 /* The result of a library call: was it its turn to fail, and did it say so? */
@@ -140,7 +127,7 @@ static bool try_save(struct guest *guest)
 static bool live(struct nub_image *image, const struct nub_config *config, const struct nub_snapshot *first,
                  const struct nub_snapshot *second)
 {
-	const unsigned before = descriptors();
+	const unsigned before = open_descriptors();
 	struct guest guest, thawed;
 
 	calls = 0;
@@ -162,7 +149,7 @@ static bool live(struct nub_image *image, const struct nub_config *config, const
 		try_reset(&thawed, second);
 	}
 	nub_sandbox_free(thawed.sandbox);
-	assert_int_equal(descriptors(), before);
+	assert_int_equal(open_descriptors(), before);
 	return calls >= failing;
 }
 

@@ -1,12 +1,12 @@
 /* Snapshot files that no guest made: opened, and their memory through layers with images of other sizes, very many runs. */
 #include "unit.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "folder.h"
 #include "nub/snapshot.h"
 #include "snapfile_sample.h"
 #include "snapshot/snapshot.h"
@@ -15,30 +15,6 @@
 #define SMALL_END UINT64_C(0x11a000)
 #define LARGE_END UINT64_C(0x124000)
 #define FAR_GPA UINT64_C(0x11f000)
-
-struct folder {
-	char path[64];
-};
-
-static int set_up(void **state)
-{
-	static struct folder folder;
-
-	strcpy(folder.path, "/tmp/nub-layers-XXXXXX");
-	*state = &folder;
-	return mkdtemp(folder.path) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-	const struct folder *folder = *state;
-	DIR *entries = opendir(folder->path);
-
-	for (struct dirent *entry; entries && (entry = readdir(entries));)
-		unlinkat(dirfd(entries), entry->d_name, 0);
-	closedir(entries);
-	return rmdir(folder->path);
-}
 
 /* A file whose image ends there, on `base` if there is one, which is freed; `mark` on each page of its runs. */
 static struct nub_snapshot *make(const struct folder *folder, const char *name, struct nub_snapshot *base, uint64_t end,

@@ -1,37 +1,12 @@
 /* Snapshots that stand on others: what they restore, what they lack, how many there may be. Real KVM. */
 #include "pages_guest.h"
 
-#include <dirent.h>
-
+#include "folder.h"
 #include "snapshot/snapshot.h"
 
 #define MIB (UINT64_C(1) << 20)
 
 static const enum nub_cow policies[] = { NUB_COW_HOST, NUB_COW_GUEST };
-
-struct folder {
-	char path[64];
-};
-
-static int set_up(void **state)
-{
-	static struct folder folder;
-
-	strcpy(folder.path, "/tmp/nub-layers-XXXXXX");
-	*state = &folder;
-	return mkdtemp(folder.path) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-	const struct folder *folder = *state;
-	DIR *entries = opendir(folder->path);
-
-	for (struct dirent *entry; entries && (entry = readdir(entries));)
-		unlinkat(dirfd(entries), entry->d_name, 0);
-	closedir(entries);
-	return rmdir(folder->path);
-}
 
 static void name_in(const struct folder *folder, const char *name, char path[128])
 {

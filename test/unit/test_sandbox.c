@@ -2,27 +2,14 @@
  * once. */
 #include "kvm_guest.h"
 
-#include <dirent.h>
 #include <pthread.h>
-
-static int count_fds(void)
-{
-	DIR *folder = opendir("/proc/self/fd");
-	int count = 0;
-
-	assert_non_null(folder);
-	while (readdir(folder))
-		count++;
-	closedir(folder);
-	return count;
-}
 
 /* Nothing runs, nothing stays. */
 static void creating_and_freeing(void **state)
 {
 	struct guest guest;
 	struct nub_memory_info info;
-	const int fds = count_fds();
+	const int fds = open_descriptors();
 
 	(void)state;
 	guest_load(&guest, "hello.elf");
@@ -38,7 +25,7 @@ static void creating_and_freeing(void **state)
 		assert_int_equal(info.mapped_size, 0);
 		nub_sandbox_free(guest.sandbox);
 		guest.sandbox = NULL;
-		assert_int_equal(count_fds(), fds);
+		assert_int_equal(open_descriptors(), fds);
 	}
 	nub_sandbox_free(NULL);
 	assert_int_equal(guest.text_size, 0);
@@ -48,12 +35,12 @@ static void creating_and_freeing(void **state)
 static void expect_no_sandbox(struct guest *guest, enum nub_error_kind kind)
 {
 	struct nub_error err = { 0 };
-	const int fds = count_fds();
+	const int fds = open_descriptors();
 
 	assert_null(nub_sandbox_create(&guest->config, guest->image, &err));
 	assert_string_equal(nub_error_name(err.kind), nub_error_name(kind));
 	assert_true(err.message[0] != '\0');
-	assert_int_equal(count_fds(), fds);
+	assert_int_equal(open_descriptors(), fds);
 }
 
 /* What can't be is refused by its kind; what was made until then goes away (R2, R5, R11, R14). */
