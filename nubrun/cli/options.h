@@ -25,6 +25,19 @@ struct nub_option {
 		.name = "help", .short_name = 'h', .help = "show this help"                                            \
 	}
 
+/* The same in several tables. */
+#define NUB_OPTION_JSON(type, member)                                                                                  \
+	{                                                                                                              \
+		.name = "json", .offset = offsetof(type, member), .parse = nub_option_flag,                            \
+		.help = "print all of it as one JSON object"                                                           \
+	}
+
+#define NUB_OPTION_LAYER_BASE(type, member)                                                                            \
+	{                                                                                                              \
+		.name = "base", .arg = "FILE", .file = true, .offset = offsetof(type, member),                         \
+		.parse = nub_option_text, .help = "the snapshot that it is a layer on, where that is not beside it"    \
+	}
+
 enum nub_options_result {
 	NUB_OPTIONS_OK,
 	NUB_OPTIONS_HELP, /* --help was given */
