@@ -28,6 +28,12 @@ static inline bool nub_page_up(uint64_t value, uint64_t *rounded)
 	return true;
 }
 
+/* The 2 MiB page that the address lies in. */
+static inline uint64_t nub_large_page_down(uint64_t value)
+{
+	return value & ~(NUB_LARGE_PAGE_SIZE - 1);
+}
+
 /* Does [offset, offset + size) lie in [0, limit)? */
 static inline bool nub_range_in(uint64_t offset, uint64_t size, uint64_t limit)
 {
@@ -40,10 +46,15 @@ static inline bool nub_ranges_overlap(uint64_t a, uint64_t a_size, uint64_t b, u
 	return a_size != 0 && b_size != 0 && a < b + b_size && b < a + a_size;
 }
 
-/* Bits 63 to 47 are all equal. */
+/* The canonical address of 48 bits: bits 63 to 48 are as bit 47. */
+static inline uint64_t nub_sign_extend(uint64_t linear)
+{
+	return (uint64_t)((int64_t)(linear << 16) >> 16);
+}
+
 static inline bool nub_canonical(uint64_t gva)
 {
-	return (uint64_t)((int64_t)(gva << 16) >> 16) == gva;
+	return nub_sign_extend(gva) == gva;
 }
 
 static inline void nub_close_fd(int *fd)

@@ -8,11 +8,8 @@
 
 #include "base/error.h"
 #include "base/util.h"
+#include "memory/pagemap.h"
 #include "snapshot/snapshot.h"
-
-/* Entries of /proc/PID/pagemap (Linux, Documentation/admin-guide/mm/pagemap.rst). */
-#define PAGEMAP_SWAPPED (UINT64_C(1) << 62)
-#define PAGEMAP_PRESENT (UINT64_C(1) << 63)
 
 enum { PART_PAGES = NUB_CORE_PART_SIZE / NUB_PAGE_SIZE };
 
@@ -20,7 +17,7 @@ int nub_core_pages_init(struct nub_core_pages *pages, const struct nub_snapshot 
 {
 	*pages = (struct nub_core_pages){
 		.snapshot = snapshot,
-		.pagemap_fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC),
+		.pagemap_fd = nub_pagemap_open(),
 		.memory_fd = open("/proc/self/mem", O_RDONLY | O_CLOEXEC),
 		.part = malloc(NUB_CORE_PART_SIZE),
 	};
@@ -61,14 +58,12 @@ static void find_touched(const struct nub_core_pages *pages, const uint8_t *host
                          bool touched[PART_PAGES])
 {
 	uint64_t entries[PART_PAGES];
-	const off_t at = (off_t)((uintptr_t)host / NUB_PAGE_SIZE * sizeof(entries[0]));
-	const ssize_t size = (ssize_t)(count * sizeof(entries[0]));
 
 	memset(touched, true, count);
-	if (pages->pagemap_fd < 0 || pread(pages->pagemap_fd, entries, (size_t)size, at) != size)
+	if (pages->pagemap_fd < 0 || !nub_pagemap_read(pages->pagemap_fd, host, entries, count))
 		return;
 	for (size_t i = 0; i < count; i++)
-		touched[i] = entries[i] & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED);
+		touched[i] = nub_pagemap_there(entries[i]);
 }
 
 /* Pages that can't be read, behind the end of a file, are zeros. */

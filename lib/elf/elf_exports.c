@@ -10,13 +10,6 @@
 
 #define MAX_EXPORTS 65536
 
-static bool is_export_section(const struct nub_elf_file *file, const GElf_Shdr *section)
-{
-	static const char expected[] = NUB_EXPORT_SECTION;
-	return nub_range_in(section->sh_name, sizeof(expected), file->names_size) &&
-	       memcmp(file->bytes + file->names_offset + section->sh_name, expected, sizeof(expected)) == 0;
-}
-
 /* The one section of exports: its place in the file, a size of 0 when there is none. */
 static int find_table(const struct nub_elf_file *file, uint64_t *offset, uint64_t *size, struct nub_error *err)
 {
@@ -26,7 +19,7 @@ static int find_table(const struct nub_elf_file *file, uint64_t *offset, uint64_
 		GElf_Shdr section;
 		if (nub_elf_section_header(file, i, &section, err) != 0)
 			return -1;
-		if (!is_export_section(file, &section))
+		if (!nub_elf_section_is(file, &section, NUB_EXPORT_SECTION))
 			continue;
 		if (found)
 			return nub_fail(err, NUB_E_ELF_EXPORTS, 0, "%s: has 2 or more sections %s instead of 1",

@@ -241,6 +241,14 @@ int nub_elf_section_header(const struct nub_elf_file *file, size_t index, GElf_S
 	return section != NULL && gelf_getshdr(section, header) != NULL ? 0 : fail_libelf(file, err);
 }
 
+bool nub_elf_section_is(const struct nub_elf_file *file, const GElf_Shdr *section, const char *name)
+{
+	const size_t size = strlen(name) + 1;
+
+	return nub_range_in(section->sh_name, size, file->names_size) &&
+	       memcmp(file->bytes + file->names_offset + section->sh_name, name, size) == 0;
+}
+
 int nub_elf_in_file(const struct nub_elf_file *file, const char *what, uint64_t offset, uint64_t size,
                     struct nub_error *err)
 {

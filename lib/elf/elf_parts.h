@@ -8,6 +8,7 @@
 #define NUB_ELF_PARTS_H
 
 #include <gelf.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -58,6 +59,9 @@ void nub_elf_close(struct nub_elf_file *file);
 
 int nub_elf_program_header(const struct nub_elf_file *file, size_t index, GElf_Phdr *header, struct nub_error *err);
 int nub_elf_section_header(const struct nub_elf_file *file, size_t index, GElf_Shdr *header, struct nub_error *err);
+
+/* Is that the section's name? Of the file, its bytes and where the names are in them count here. */
+bool nub_elf_section_is(const struct nub_elf_file *file, const GElf_Shdr *section, const char *name);
 
 /* Error: ELF_TRUNCATED, with `what` and the range, unless the file holds [offset, offset + size). */
 int nub_elf_in_file(const struct nub_elf_file *file, const char *what, uint64_t offset, uint64_t size,

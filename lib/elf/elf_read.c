@@ -78,17 +78,10 @@ static void section_at(const struct reading *reading, const Elf64_Ehdr *header, 
 	memcpy(section, reading->bytes + header->e_shoff + index * sizeof(*section), sizeof(*section));
 }
 
-static bool is_export_section(const struct reading *reading, const Elf64_Shdr *names, const Elf64_Shdr *section)
-{
-	return nub_range_in(section->sh_name, sizeof(NUB_EXPORT_SECTION), names->sh_size) &&
-	       memcmp(reading->bytes + names->sh_offset + section->sh_name, NUB_EXPORT_SECTION,
-	              sizeof(NUB_EXPORT_SECTION)) == 0;
-}
-
 /* Sections that are no part of the guest's memory: symbols, debug information, comments. What is, is in a segment too. */
-static bool is_needless(const struct reading *reading, const Elf64_Shdr *names, const Elf64_Shdr *section)
+static bool is_needless(const struct nub_elf_file *file, const Elf64_Shdr *section)
 {
-	return (!(section->sh_flags & SHF_ALLOC) && !is_export_section(reading, names, section)) ||
+	return (!(section->sh_flags & SHF_ALLOC) && !nub_elf_section_is(file, section, NUB_EXPORT_SECTION)) ||
 	       section->sh_type == SHT_NOBITS;
 }
 
@@ -101,10 +94,12 @@ static int need_sections(struct reading *reading, const Elf64_Ehdr *header, stru
 		return need_all(reading, err);
 	if (need(reading, names.sh_offset, names.sh_size, err) < 0)
 		return -1;
+	const struct nub_elf_file file = { .bytes = reading->bytes,
+		                           .names_offset = names.sh_offset,
+		                           .names_size = names.sh_size };
 	for (size_t i = 1; i < header->e_shnum; i++) {
 		section_at(reading, header, i, &section);
-		if (!is_needless(reading, &names, &section) &&
-		    need(reading, section.sh_offset, section.sh_size, err) < 0)
+		if (!is_needless(&file, &section) && need(reading, section.sh_offset, section.sh_size, err) < 0)
 			return -1;
 	}
 	return 0;

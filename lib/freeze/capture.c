@@ -64,7 +64,7 @@ static int add_item(struct walk *walk, const struct nub_pt_item *item, struct nu
 static bool shows_skipped(const struct walk *walk, const struct nub_pt_item *item, uint64_t gva)
 {
 	/* A root that was given twice shows all there is, and at the same place. */
-	const uint64_t size = item->level > 4 ? 0 : NUB_PAGE_SIZE << 9 * (item->level - 1);
+	const uint64_t size = item->level > 4 ? 0 : nub_pt_span(item->level);
 
 	return skipped(walk, gva) || (gva < walk->scratch_gva && walk->scratch_gva - gva < size);
 }
@@ -136,7 +136,7 @@ static const struct nub_captured_page *find(const struct nub_captured_page *page
 
 uint64_t nub_capture_new_gpa(const struct nub_capture *capture, uint64_t old_gpa)
 {
-	const uint64_t large_gpa = old_gpa & ~(NUB_LARGE_PAGE_SIZE - 1);
+	const uint64_t large_gpa = nub_large_page_down(old_gpa);
 	const struct nub_captured_page *page = find(capture->pages, capture->small_count, nub_page_down(old_gpa));
 
 	if (page)
@@ -163,7 +163,7 @@ static int collect_pages(struct walk *walk, struct nub_error *err)
 	for (size_t i = 0; i < walk->count; i++) {
 		const struct nub_mapping *leaf = &walk->items[i].leaf;
 		if (walk->items[i].shared || leaf->size == NUB_LARGE_PAGE_SIZE ||
-		    find(pages, large, leaf->gpa & ~(NUB_LARGE_PAGE_SIZE - 1)))
+		    find(pages, large, nub_large_page_down(leaf->gpa)))
 			continue;
 		pages[large + small++] = (struct nub_captured_page){ .old_gpa = leaf->gpa, .size = NUB_PAGE_SIZE };
 	}

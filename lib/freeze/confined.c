@@ -22,11 +22,6 @@ struct inspection {
 	uint64_t left;         /* so many tables may still be entered: each is in one place only */
 };
 
-static uint64_t span_of(unsigned level)
-{
-	return NUB_PAGE_SIZE << 9 * (level - 1);
-}
-
 /* Scratch is where it belongs, and its rings alone are the guest's. Below it, the guest has memory of the image: not its
  * tables, and nothing where there is no memory. */
 static bool leaf_is_right(const struct nub_layout *layout, uint64_t gva, uint64_t gpa, uint64_t size, bool user)
@@ -46,7 +41,7 @@ static bool leaf_is_right(const struct nub_layout *layout, uint64_t gva, uint64_
 static bool table_is_right(struct inspection *inspection, unsigned level, uint64_t table_gpa, uint64_t base, bool user)
 {
 	const struct nub_layout *layout = inspection->layout;
-	const uint64_t start = table_gpa - layout->page_table_gpa, span = span_of(level);
+	const uint64_t start = table_gpa - layout->page_table_gpa, span = nub_pt_span(level);
 
 	if (table_gpa < layout->page_table_gpa || !nub_range_in(start, NUB_PAGE_SIZE, layout->page_table_size) ||
 	    inspection->left-- == 0)
@@ -59,7 +54,7 @@ static bool table_is_right(struct inspection *inspection, unsigned level, uint64
 		if (!(entry & NUB_PTE_PRESENT))
 			continue;
 		/* Both halves of the canonical addresses: bit 47 is the sign. */
-		const uint64_t gva = (uint64_t)((int64_t)(linear << 16) >> 16), gpa = entry & NUB_PTE_ADDRESS;
+		const uint64_t gva = nub_sign_extend(linear), gpa = entry & NUB_PTE_ADDRESS;
 		const bool for_user = user && (entry & NUB_PTE_USER);
 		const bool leaf = level == 1 || entry & NUB_PTE_LARGE;
 		if (leaf ? !leaf_is_right(layout, gva, gpa & ~(span - 1), span, for_user)

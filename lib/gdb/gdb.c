@@ -9,14 +9,9 @@
 /* What nubrun exits with where the guest has no exit code. */
 enum { EXIT_TIMED_OUT = 124, EXIT_FAILED = 125 };
 
-static struct nub_gdb *of(struct nub_debugger *debugger)
-{
-	return (struct nub_gdb *)debugger;
-}
-
 static int begin(struct nub_debugger *debugger, struct nub_error *err)
 {
-	struct nub_gdb *gdb = of(debugger);
+	struct nub_gdb *gdb = nub_gdb_of(debugger);
 
 	if (!gdb->attached)
 		return 0;
@@ -47,7 +42,7 @@ static void say_exit(struct nub_gdb *gdb, int code)
 /* What is received ends here; what is sent is not touched. */
 static void wake(struct nub_debugger *debugger)
 {
-	shutdown(of(debugger)->fd, SHUT_RD);
+	shutdown(nub_gdb_of(debugger)->fd, SHUT_RD);
 }
 
 /* A client that has not said yet how the guest goes on waits for no packet: its connection ends. */
@@ -59,7 +54,7 @@ static void say_terminated(struct nub_gdb *gdb)
 
 static void ended(struct nub_debugger *debugger, int result, struct nub_outcome *outcome)
 {
-	struct nub_gdb *gdb = of(debugger);
+	struct nub_gdb *gdb = nub_gdb_of(debugger);
 
 	if (!gdb->attached)
 		return;
@@ -86,7 +81,7 @@ static void ended(struct nub_debugger *debugger, int result, struct nub_outcome 
 
 static void release(struct nub_debugger *debugger)
 {
-	struct nub_gdb *gdb = of(debugger);
+	struct nub_gdb *gdb = nub_gdb_of(debugger);
 
 	if (gdb->attached) {
 		say_exit(gdb, 0);

@@ -39,6 +39,11 @@ struct nub_gdb {
 	size_t input_at, input_size;
 };
 
+static inline struct nub_gdb *nub_gdb_of(struct nub_debugger *debugger)
+{
+	return (struct nub_gdb *)debugger;
+}
+
 /* ---- gdb_resume.c: between stopped and running ---- */
 
 /* Take away what is only there while the guest runs; then, with detach, leave the client. */

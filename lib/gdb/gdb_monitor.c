@@ -18,13 +18,7 @@ static int put_region(struct nub_buffer *text, const struct nub_region *region, 
 static int show_regions(const struct nub_sandbox *sandbox, struct nub_buffer *text, struct nub_error *err)
 {
 	const struct nub_plan *plan = &sandbox->plan;
-	const struct nub_region scratch = {
-		.type = NUB_REGION_SCRATCH,
-		.flags = NUB_REGION_READ | NUB_REGION_WRITE,
-		.gpa = nub_layout_scratch_gpa(&plan->layout),
-		.gva = nub_layout_scratch_gva(&plan->layout),
-		.size = plan->layout.scratch_size,
-	};
+	const struct nub_region scratch = nub_layout_scratch_region(&plan->layout);
 
 	for (size_t i = 0; i < plan->regions.count; i++)
 		if (plan->regions.items[i].gva != 0 && put_region(text, &plan->regions.items[i], err) < 0)

@@ -5,13 +5,6 @@
  */
 #include "gdb/gdb.h"
 
-enum { VECTOR_DB = 1, VECTOR_BP = 3, VECTOR_PF = 14, FAULT_FETCH = 16 };
-
-static struct nub_gdb *of(struct nub_debugger *debugger)
-{
-	return (struct nub_gdb *)debugger;
-}
-
 /* Stop when what the last exit was about has been dealt with, and whoever counts exits has counted this one. */
 static void stop_soon(struct nub_gdb *gdb, struct nub_gdb_stop why)
 {
@@ -29,7 +22,7 @@ static struct nub_gdb_stop trap_or_interrupt(const struct nub_gdb *gdb, enum nub
 
 int nub_gdb_interrupted(struct nub_debugger *debugger, struct nub_error *err)
 {
-	struct nub_gdb *gdb = of(debugger);
+	struct nub_gdb *gdb = nub_gdb_of(debugger);
 
 	if (!gdb->attached)
 		return 0;
@@ -78,7 +71,7 @@ static bool step_ends(struct nub_gdb *gdb, uint64_t rip, uint64_t root, struct n
 /* An `out` that was stepped over: whether #DB follows depends on the host, so the step ends here. */
 int nub_gdb_served(struct nub_debugger *debugger, struct nub_error *err)
 {
-	struct nub_gdb *gdb = of(debugger);
+	struct nub_gdb *gdb = nub_gdb_of(debugger);
 	const struct kvm_run *run = gdb->sandbox->vm.run;
 
 	if (gdb->stop_due) {
@@ -126,13 +119,13 @@ static bool is_breakpoint(const struct nub_gdb *gdb, const struct nub_exception_
 {
 	*rip = frame->rip;
 	switch (frame->vector) {
-	case VECTOR_BP:
+	case NUB_VECTOR_BP:
 		/* It is past when it is reported. */
 		--*rip;
 		break;
-	case VECTOR_PF:
+	case NUB_VECTOR_PF:
 		/* gdb puts one on the stack, for functions that it calls to return to; it can't be executed there. */
-		if (!(frame->error_code & FAULT_FETCH) || sregs->cr2 != *rip)
+		if (!(frame->error_code & NUB_FAULT_FETCH) || sregs->cr2 != *rip)
 			return false;
 		break;
 	default:
@@ -144,7 +137,7 @@ static bool is_breakpoint(const struct nub_gdb *gdb, const struct nub_exception_
 /* Where code at CPL 0 is interpreted, int3 is no instruction. */
 bool nub_gdb_stuck(struct nub_debugger *debugger)
 {
-	struct nub_gdb *gdb = of(debugger);
+	struct nub_gdb *gdb = nub_gdb_of(debugger);
 
 	if (!gdb->attached || !nub_gdb_breakpoints_has(&gdb->breakpoints, nub_vcpu_regs(&gdb->sandbox->vm)->rip))
 		return false;
@@ -167,7 +160,7 @@ static struct nub_gdb_stop hardware_stop(const struct nub_gdb_hardware_slot *slo
  * made. Steps end here then, and what is the guest's own is given back to it. */
 int nub_gdb_trapped(struct nub_debugger *debugger, struct nub_error *err)
 {
-	struct nub_gdb *gdb = of(debugger);
+	struct nub_gdb *gdb = nub_gdb_of(debugger);
 	const uint64_t dr6 = gdb->sandbox->vm.run->debug.arch.dr6;
 	const struct nub_gdb_hardware_slot *slot = nub_gdb_hardware_hit(&gdb->hardware, dr6);
 
@@ -190,14 +183,14 @@ int nub_gdb_trapped(struct nub_debugger *debugger, struct nub_error *err)
 int nub_gdb_exception(struct nub_debugger *debugger, struct nub_exception_frame *frame, struct kvm_sregs *sregs,
                       bool *handled, struct nub_error *err)
 {
-	struct nub_gdb *gdb = of(debugger);
+	struct nub_gdb *gdb = nub_gdb_of(debugger);
 	uint64_t rip;
 
 	*handled = false;
 	/* A #DB that was under way when the client left is still nobody else's. */
 	if ((!gdb->attached && !gdb->late_step) || !nub_gdb_frame_valid(gdb, frame))
 		return 0;
-	if (frame->vector == VECTOR_DB && (gdb->stepping || gdb->late_step)) {
+	if (frame->vector == NUB_VECTOR_DB && (gdb->stepping || gdb->late_step)) {
 		*handled = true;
 		return stepped(gdb, frame, sregs, err);
 	}

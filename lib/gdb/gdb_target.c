@@ -13,8 +13,6 @@
 #define RFLAGS_FIXED UINT64_C(2)
 #define RFLAGS_KERNEL UINT64_C(0x3200) /* IF and IOPL, which code at CPL 0 sets */
 
-enum { VECTOR_DE = 0, VECTOR_DB = 1, VECTOR_BP = 3, VECTOR_UD = 6, VECTOR_MF = 16, VECTOR_AC = 17, VECTOR_XM = 19 };
-
 _Static_assert(sizeof(struct kvm_regs) == sizeof(struct nub_registers), "the same registers in the same order");
 
 uint64_t nub_gdb_root(struct nub_gdb *gdb)
@@ -214,16 +212,16 @@ unsigned nub_gdb_crash_signal(const struct nub_crash *crash)
 		return NUB_GDB_SIGILL;
 	}
 	switch (crash->vector) {
-	case VECTOR_DE:
-	case VECTOR_MF:
-	case VECTOR_XM:
+	case NUB_VECTOR_DE:
+	case NUB_VECTOR_MF:
+	case NUB_VECTOR_XM:
 		return NUB_GDB_SIGFPE;
-	case VECTOR_DB:
-	case VECTOR_BP:
+	case NUB_VECTOR_DB:
+	case NUB_VECTOR_BP:
 		return NUB_GDB_SIGTRAP;
-	case VECTOR_UD:
+	case NUB_VECTOR_UD:
 		return NUB_GDB_SIGILL;
-	case VECTOR_AC:
+	case NUB_VECTOR_AC:
 		return NUB_GDB_SIGBUS;
 	default:
 		return NUB_GDB_SIGSEGV;

@@ -106,6 +106,9 @@ uint64_t nub_layout_min_scratch(uint64_t input_size, uint64_t output_size);
 uint64_t nub_layout_scratch_gpa(const struct nub_layout *layout);
 uint64_t nub_layout_scratch_gva(const struct nub_layout *layout);
 
+/* Scratch as one region, of which the guest's part is the rings. */
+struct nub_region nub_layout_scratch_region(const struct nub_layout *layout);
+
 /* Input and output buffer together, rounded up to pages. */
 uint64_t nub_layout_rings_size(const struct nub_layout *layout);
 

@@ -74,3 +74,14 @@ int nub_layout_regions(const struct nub_layout *layout, const struct nub_region_
 		return 0;
 	return nub_region_push(list, NUB_REGION_PAGE_TABLES, NUB_REGION_NONE, 0, layout->page_table_size, err);
 }
+
+struct nub_region nub_layout_scratch_region(const struct nub_layout *layout)
+{
+	return (struct nub_region){
+		.type = NUB_REGION_SCRATCH,
+		.flags = NUB_REGION_READ | NUB_REGION_WRITE,
+		.gpa = nub_layout_scratch_gpa(layout),
+		.gva = nub_layout_scratch_gva(layout),
+		.size = layout->scratch_size,
+	};
+}

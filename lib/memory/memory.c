@@ -77,9 +77,8 @@ void nub_memory_release(struct nub_memory *memory)
 
 void nub_memory_advise_heap(struct nub_memory *memory, const struct nub_layout *layout)
 {
-	const uint64_t mask = NUB_LARGE_PAGE_SIZE - 1;
-	const uint64_t start = (layout->heap_gpa + mask) & ~mask;
-	const uint64_t end = (layout->heap_gpa + layout->heap_size) & ~mask;
+	const uint64_t start = nub_large_page_down(layout->heap_gpa + NUB_LARGE_PAGE_SIZE - 1);
+	const uint64_t end = nub_large_page_down(layout->heap_gpa + layout->heap_size);
 
 	if (start < end)
 		madvise(memory->snapshot.host + (start - NUB_BASE_ADDRESS), end - start, MADV_HUGEPAGE);
@@ -117,30 +116,27 @@ bool nub_memory_from_file(const struct nub_memory *memory, uint64_t gpa)
 }
 
 /* The kernel copies, and says EFAULT where touching would be a signal. Where it may not do that, so be it. */
-static bool copy_from_file(const uint8_t *from, void *to, uint64_t size)
+static bool copy_by_kernel(uint8_t *guest, void *own, uint64_t size, bool store)
 {
-	const struct iovec local = { .iov_base = to, .iov_len = size };
-	const struct iovec remote = { .iov_base = (void *)(uintptr_t)from, .iov_len = size };
-	const ssize_t copied = process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
+	const struct iovec local = { .iov_base = own, .iov_len = size };
+	const struct iovec remote = { .iov_base = guest, .iov_len = size };
+	const ssize_t copied = (store ? process_vm_writev : process_vm_readv)(getpid(), &local, 1, &remote, 1, 0);
 
 	if (copied < 0 && (errno == ENOSYS || errno == EPERM)) {
-		memcpy(to, from, size);
+		memcpy(store ? guest : own, store ? own : guest, size);
 		return true;
 	}
 	return copied == (ssize_t)size;
 }
 
+static bool copy_from_file(const uint8_t *from, void *to, uint64_t size)
+{
+	return copy_by_kernel((uint8_t *)(uintptr_t)from, to, size, false);
+}
+
 static bool store_to_file(uint8_t *to, const void *from, uint64_t size)
 {
-	const struct iovec local = { .iov_base = (void *)(uintptr_t)from, .iov_len = size };
-	const struct iovec remote = { .iov_base = to, .iov_len = size };
-	const ssize_t copied = process_vm_writev(getpid(), &local, 1, &remote, 1, 0);
-
-	if (copied < 0 && (errno == ENOSYS || errno == EPERM)) {
-		memcpy(to, from, size);
-		return true;
-	}
-	return copied == (ssize_t)size;
+	return copy_by_kernel(to, (void *)(uintptr_t)from, size, true);
 }
 
 bool nub_memory_is_there(const uint8_t *host)

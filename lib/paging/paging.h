@@ -7,6 +7,7 @@
 #ifndef NUB_PAGING_H
 #define NUB_PAGING_H
 
+#include "abi/nub_abi.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -28,6 +29,12 @@
 #define NUB_PTE_DEFERRED (UINT64_C(1) << 58)
 
 #define NUB_PT_ENTRIES 512
+
+/* What an entry of a table of this level, 1 to 4, maps. */
+static inline uint64_t nub_pt_span(unsigned level)
+{
+	return NUB_PAGE_SIZE << 9 * (level - 1);
+}
 
 enum nub_mapping_kind {
 	NUB_MAPPING_BASIC,

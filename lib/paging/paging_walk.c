@@ -37,16 +37,6 @@ struct rights {
 	bool writable, user, executable;
 };
 
-static uint64_t span_of(unsigned level)
-{
-	return NUB_PAGE_SIZE << 9 * (level - 1);
-}
-
-static uint64_t sign_extend(uint64_t linear)
-{
-	return (uint64_t)((int64_t)(linear << 16) >> 16);
-}
-
 static struct rights narrow(struct rights above, uint64_t entry)
 {
 	return (struct rights){
@@ -74,12 +64,12 @@ static bool over_table_limit(const struct walk *walk)
 static int visit_leaf(struct walk *walk, unsigned level, uint64_t linear, uint64_t place, uint64_t entry,
                       struct rights rights)
 {
-	uint64_t size = span_of(level);
+	uint64_t size = nub_pt_span(level);
 	struct nub_pt_item item = {
 	    .space = walk->space,
 	    .leaf =
 		{
-		    .gva = sign_extend(linear),
+		    .gva = nub_sign_extend(linear),
 		    .gpa = entry & NUB_PTE_ADDRESS & ~(size - 1),
 		    .size = size,
 		    .kind = (entry & NUB_PTE_AVAILABLE) == NUB_PTE_COW ? NUB_MAPPING_COW : NUB_MAPPING_BASIC,
@@ -106,7 +96,7 @@ static int visit_shared(struct walk *walk, const struct nub_table_owner *owner, 
 	struct nub_pt_item item = {
 		.space = walk->space,
 		.shared = true,
-		.table_gva = sign_extend(linear),
+		.table_gva = nub_sign_extend(linear),
 		.level = level,
 		.table_gpa = table_gpa,
 		.owner_space = owner->space,
@@ -141,7 +131,7 @@ static int enter_table(struct walk *walk, unsigned level, uint64_t base, uint64_
 		return 0;
 	if (walk->entered != NULL) {
 		int seen = nub_table_set_enter(walk->entered, table_gpa, level, rights_bits(rights), walk->space,
-		                               sign_extend(base), &owner, walk->err);
+		                               nub_sign_extend(base), &owner, walk->err);
 
 		if (seen < 0)
 			return -1;
@@ -161,7 +151,7 @@ static int enter_table(struct walk *walk, unsigned level, uint64_t base, uint64_
 /* The entries of one table that cover some of [start, end]. */
 static int walk_table(struct walk *walk, unsigned level, uint64_t base, const uint8_t *table, struct rights rights)
 {
-	uint64_t span = span_of(level);
+	uint64_t span = nub_pt_span(level);
 	uint64_t table_gpa = walk->path[level];
 	uint64_t present = NUB_PTE_PRESENT | (walk->reader->deferred ? NUB_PTE_DEFERRED : 0);
 	uint64_t first = walk->start > base ? (walk->start - base) / span : 0;

@@ -12,8 +12,6 @@
 #include "machine/scratch.h"
 #include "sandbox/sandbox.h"
 
-enum { VECTOR_PF = 14, FAULT_PRESENT = 1, FAULT_WRITE = 2, FAULT_RESERVED = 8 };
-
 /* A write that faults although the page is writable: a stale translation, which the store's INVLPG ends. */
 enum { MAX_SPURIOUS = 8 };
 
@@ -139,12 +137,12 @@ enum nub_step nub_cow_fault(struct nub_sandbox *sandbox, const struct nub_except
                             const struct kvm_sregs *sregs, bool *handled, struct nub_outcome *outcome,
                             struct nub_error *err)
 {
-	const uint64_t cause = FAULT_PRESENT | FAULT_WRITE, gva = sregs->cr2;
+	const uint64_t cause = NUB_FAULT_PRESENT | NUB_FAULT_WRITE, gva = sregs->cr2;
 	const bool user = frame->cs & 3;
 	struct nub_pt_item item;
 
 	*handled = false;
-	if (frame->vector != VECTOR_PF || (frame->error_code & (cause | FAULT_RESERVED)) != cause ||
+	if (frame->vector != NUB_VECTOR_PF || (frame->error_code & (cause | NUB_FAULT_RESERVED)) != cause ||
 	    !find_leaf(sandbox, sregs->cr3, gva, &item) || (user && !item.leaf.user))
 		return NUB_STEP_GO_ON;
 	if (is_spurious(sandbox, &item, gva)) {

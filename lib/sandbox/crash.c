@@ -9,11 +9,6 @@
 #include "machine/monitor.h"
 #include "sandbox/sandbox.h"
 
-enum { VECTOR_GP = 13, VECTOR_PF = 14 };
-
-/* Page-fault error code (SDM vol. 3A, 4.7). */
-enum { FAULT_PRESENT = 1, FAULT_WRITE = 2, FAULT_FETCH = 16 };
-
 static const char *const vector_names[NUB_MONITOR_VECTORS] = {
 	[0] = "#DE",  [1] = "#DB",  [2] = "NMI",  [3] = "#BP",  [4] = "#OF",  [5] = "#BR",  [6] = "#UD",  [7] = "#NM",
 	[8] = "#DF",  [10] = "#TS", [11] = "#NP", [12] = "#SS", [13] = "#GP", [14] = "#PF", [16] = "#MF", [17] = "#AC",
@@ -128,13 +123,7 @@ static size_t read_code(struct nub_sandbox *sandbox, uint64_t cr3, uint64_t rip,
 static void locate(const struct nub_sandbox *sandbox, struct nub_crash *crash)
 {
 	const struct nub_plan *plan = &sandbox->plan;
-	const struct nub_region scratch = {
-		.type = NUB_REGION_SCRATCH,
-		.flags = NUB_REGION_READ | NUB_REGION_WRITE,
-		.gpa = nub_layout_scratch_gpa(&plan->layout),
-		.gva = nub_layout_scratch_gva(&plan->layout),
-		.size = plan->layout.scratch_size,
-	};
+	const struct nub_region scratch = nub_layout_scratch_region(&plan->layout);
 	const struct {
 		const struct nub_region *regions;
 		size_t count;
@@ -156,11 +145,11 @@ static void explain_page_fault(struct nub_sandbox *sandbox, uint64_t cr2, struct
 {
 	crash->has_address = true;
 	crash->address = cr2;
-	crash->page_present = crash->error_code & FAULT_PRESENT;
-	if (crash->error_code & FAULT_FETCH)
+	crash->page_present = crash->error_code & NUB_FAULT_PRESENT;
+	if (crash->error_code & NUB_FAULT_FETCH)
 		crash->access = NUB_REGION_EXECUTE;
 	else
-		crash->access = crash->error_code & FAULT_WRITE ? NUB_REGION_WRITE : NUB_REGION_READ;
+		crash->access = crash->error_code & NUB_FAULT_WRITE ? NUB_REGION_WRITE : NUB_REGION_READ;
 	locate(sandbox, crash);
 }
 
@@ -204,9 +193,9 @@ void nub_crash_exception(struct nub_sandbox *sandbox, const struct nub_exception
 
 	nub_crash_exit(sandbox, NUB_CRASH_EXCEPTION, outcome);
 	take_frame(crash, frame);
-	if (crash->vector == VECTOR_PF)
+	if (crash->vector == NUB_VECTOR_PF)
 		explain_page_fault(sandbox, sregs->cr2, crash);
-	else if (crash->vector == VECTOR_GP)
+	else if (crash->vector == NUB_VECTOR_GP)
 		explain_protection_fault(sandbox, sregs->cr3, crash);
 }
 

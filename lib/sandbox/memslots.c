@@ -19,8 +19,6 @@
 #define FIRST_PART (UINT64_C(32) << 20)
 #define LEAST_PART (UINT64_C(32) << 20)
 
-enum { VECTOR_PF = 14, FAULT_PRESENT = 1, FAULT_RESERVED = 8 };
-
 static bool guest_copies(const struct nub_sandbox *sandbox)
 {
 	return sandbox->plan.layout.cow == NUB_COW_GUEST;
@@ -41,12 +39,7 @@ static int drop(struct nub_sandbox *sandbox, unsigned slot, struct nub_error *er
 
 static uint64_t large_up(uint64_t address)
 {
-	return (address + NUB_LARGE_PAGE_SIZE - 1) & ~(NUB_LARGE_PAGE_SIZE - 1);
-}
-
-static uint64_t large_down(uint64_t address)
-{
-	return address & ~(NUB_LARGE_PAGE_SIZE - 1);
+	return nub_large_page_down(address + NUB_LARGE_PAGE_SIZE - 1);
 }
 
 /* The page directory that covers gva, in its space; false when there is none in the guest's memory. */
@@ -91,7 +84,7 @@ static bool read_entries(const struct nub_sandbox *sandbox, uint64_t gva, uint64
 static void add_leaf(struct nub_deferred *run, struct nub_deferred *longest, uint64_t gva, uint64_t entry)
 {
 	const bool leaf = entry & NUB_PTE_PRESENT && entry & NUB_PTE_LARGE;
-	const uint64_t gpa = large_down(entry & NUB_PTE_ADDRESS);
+	const uint64_t gpa = nub_large_page_down(entry & NUB_PTE_ADDRESS);
 
 	if (!leaf)
 		run->size = 0;
@@ -105,7 +98,7 @@ static void add_leaf(struct nub_deferred *run, struct nub_deferred *longest, uin
 
 static void find_longest(const struct nub_sandbox *sandbox, const struct nub_region *heap, struct nub_deferred *longest)
 {
-	const uint64_t end = large_down(heap->gva + heap->size);
+	const uint64_t end = nub_large_page_down(heap->gva + heap->size);
 	struct nub_deferred run = { 0 };
 	struct entries entries;
 
@@ -178,7 +171,7 @@ int nub_memslots_hide(struct nub_sandbox *sandbox, struct nub_error *err)
 static int grow(struct nub_sandbox *sandbox, uint64_t gva, struct nub_error *err)
 {
 	struct nub_deferred *deferred = &sandbox->deferred;
-	const uint64_t needed = large_down(gva - deferred->gva) + NUB_LARGE_PAGE_SIZE;
+	const uint64_t needed = nub_large_page_down(gva - deferred->gva) + NUB_LARGE_PAGE_SIZE;
 	const uint64_t owned = deferred->gpa - NUB_BASE_ADDRESS;
 	uint64_t size = large_up(needed > owned ? needed : owned);
 
@@ -202,8 +195,9 @@ int nub_memslots_fault(struct nub_sandbox *sandbox, const struct nub_exception_f
 	const struct nub_deferred *deferred = &sandbox->deferred;
 	const uint64_t gva = sregs->cr2;
 
-	*handled = frame->vector == VECTOR_PF && (frame->error_code & (FAULT_PRESENT | FAULT_RESERVED)) == 0 &&
-	           gva >= deferred->gva && gva - deferred->gva < deferred->size;
+	*handled = frame->vector == NUB_VECTOR_PF &&
+	           (frame->error_code & (NUB_FAULT_PRESENT | NUB_FAULT_RESERVED)) == 0 && gva >= deferred->gva &&
+	           gva - deferred->gva < deferred->size;
 	return *handled ? grow(sandbox, gva, err) : 0;
 }
 

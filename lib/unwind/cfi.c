@@ -164,21 +164,13 @@ bool nub_cfi_search(const struct nub_cfi_section *section, uint64_t vaddr, struc
 
 /* ---- Sections ---- */
 
-static bool is_named(const struct nub_elf_file *file, const GElf_Shdr *section, const char *name)
-{
-	const size_t size = strlen(name) + 1;
-
-	return nub_range_in(section->sh_name, size, file->names_size) &&
-	       memcmp(file->bytes + file->names_offset + section->sh_name, name, size) == 0;
-}
-
 static bool find_section(const struct nub_elf_file *file, const char *name, struct nub_cfi_section *found)
 {
 	for (size_t i = 1; i < file->section_count; i++) {
 		GElf_Shdr section;
 		if (nub_elf_section_header(file, i, &section, NULL) != 0)
 			return false;
-		if (!is_named(file, &section, name) || section.sh_type == SHT_NOBITS ||
+		if (!nub_elf_section_is(file, &section, name) || section.sh_type == SHT_NOBITS ||
 		    (section.sh_flags & SHF_COMPRESSED) ||
 		    !nub_range_in(section.sh_offset, section.sh_size, file->size))
 			continue;
