@@ -170,7 +170,8 @@ static void resets_have_it(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 2; i++) {
 		struct nub_snapshot *large = pages_snapshot(policies[i], HEAP, PAGES, 0x5000);
-		struct nub_snapshot *larger = pages_snapshot(policies[i], 2 * HEAP, 10, 0x6000);
+		/* So much larger that what lies behind its heap, the tables, is larger, too. */
+		struct nub_snapshot *larger = pages_snapshot(policies[i], 8 * HEAP, 10, 0x6000);
 		struct nub_snapshot *small = pages_snapshot(policies[i], MIB, 10, 0x7000);
 		struct guest guest;
 
