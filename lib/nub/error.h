@@ -39,6 +39,7 @@ enum nub_error_class {
 	X(KVM_MISSING, "kvm-missing", HOST) /* no /dev/kvm */                                                          \
 	X(KVM_DENIED, "kvm-denied", HOST)   /* no permission */                                                        \
 	X(KVM, "kvm", HOST)                 /* an ioctl failed, or a capability is missing */                          \
+	X(PROCESS, "process", HOST)         /* a system call of the process engine failed, or is missing */            \
 	X(INTERNAL, "internal", HOST)       /* can't happen */                                                         \
 	X(DEBUGGER, "debugger", HOST)       /* the debugger ended the run */                                           \
 	X(INTERRUPTED, "interrupted", HOST) /* a signal ended it */                                                    \
