@@ -18,6 +18,7 @@ struct nub_vm {
 	size_t run_size;
 	bool local_apic;    /* KVM keeps one for the vCPU */
 	sigset_t unblocked; /* signals that may end KVM_RUN */
+	bool over_tcg;      /* the host's CPU is QEMU's (machine/quirks.h) */
 	bool sregs_shared;  /* kvm_run holds the special registers: the vCPU has run */
 };
 

@@ -1,0 +1,17 @@
+/* Where one kind of host does otherwise than another, and what is done about it: each in one place. Pure but for reading
+ * the host's CPUID.
+ */
+#ifndef NUB_QUIRKS_H
+#define NUB_QUIRKS_H
+
+#include <linux/kvm.h>
+#include <stdbool.h>
+
+/* Is the CPU of this host QEMU's emulation of one, TCG? Its SVM looks up the I/O bitmap only in a TSS whose type is 9, which
+ * no loaded one has: a loaded TSS is busy, and of type 11 (SDM vol. 3A, 8.2.2; APM vol. 2, 12.2.2). */
+bool nub_quirk_tcg(void);
+
+/* The special registers as a KVM over TCG needs them: the type of TR is set to 9 where it is 11. KVM gives it back as 11. */
+void nub_quirk_tcg_sregs(struct kvm_sregs *sregs);
+
+#endif
