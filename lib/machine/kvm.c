@@ -319,9 +319,11 @@ uint64_t nub_vcpu_tsc_khz(const struct nub_vm *vm)
 
 int nub_vcpu_run(struct nub_vm *vm, struct nub_error *err)
 {
+	const struct kvm_sregs before = vm->run->s.regs.sregs;
 	const int result = ioctl(vm->vcpu_fd, KVM_RUN, 0);
 
 	vm->sregs_shared = true;
+	vm->registers_lost = result == 0 && nub_quirk_registers_lost(vm->run, &before);
 	if (result == 0)
 		return 0;
 	if (errno == EINTR || errno == EAGAIN)
