@@ -46,6 +46,26 @@ static const struct nub_crash *end_in(struct guest *guest, void (*end)(struct kv
 	return &guest->outcome.crash;
 }
 
+/* An exception that can't be delivered, as VMX tells it, is the guest's crash and no failure of the host. */
+static void undelivered(struct kvm_run *run)
+{
+	run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
+	run->internal.suberror = KVM_INTERNAL_ERROR_DELIVERY_EV;
+	run->internal.ndata = 0;
+}
+
+static void an_exception_that_is_not_delivered(void **state)
+{
+	struct guest guest;
+	const struct nub_crash *crash = end_in(&guest, undelivered);
+
+	(void)state;
+	assert_int_equal(crash->kind, NUB_CRASH_TRIPLE_FAULT);
+	assert_false(crash->registers_lost);
+	assert_int_equal(crash->regs.rip, nub_vcpu_regs(&guest.sandbox->vm)->rip);
+	guest_close(&guest);
+}
+
 /* A triple fault where KVM keeps the registers. */
 static void kept(struct kvm_run *run)
 {
@@ -92,6 +112,7 @@ static void a_triple_fault_that_takes_the_registers(void **state)
 int main(void)
 {
 	struct CMUnitTest tests[] = {
+		KVM_TEST(an_exception_that_is_not_delivered),
 		KVM_TEST(a_triple_fault),
 		KVM_TEST(a_triple_fault_that_takes_the_registers),
 	};
