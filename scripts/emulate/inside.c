@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "wire.h"
 
@@ -109,7 +110,7 @@ static void bring_loopback_up(void)
 /* What outside.c sent to be run; the strings are in `bytes`, freed never: there is one. */
 struct command {
 	char *bytes, *next, *end;
-	long uid, gid, mask, closed, group_count;
+	long seconds, nanoseconds, uid, gid, mask, closed, group_count;
 	gid_t groups[256];
 	char *folder, *host;
 	char **argv, **env;
@@ -151,7 +152,8 @@ static struct command read_command(void)
 		give_up("can't read", "the command");
 	command.next = command.bytes;
 	command.end = command.bytes + head.size;
-	long *const numbers[] = { &command.uid, &command.gid, &command.mask, &command.closed, &command.group_count };
+	long *const numbers[] = { &command.seconds, &command.nanoseconds, &command.uid,        &command.gid,
+		                  &command.mask,    &command.closed,      &command.group_count };
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		*numbers[i] = strtol(next_string(&command), NULL, 10);
 	for (long i = 0; i < command.group_count; i++) {
@@ -360,8 +362,10 @@ int main(void)
 		give_up("can't write to", "the port");
 
 	const struct command command = read_command();
-	if (sethostname(command.host, strlen(command.host)) != 0)
-		give_up("can't set", "the host's name");
+	/* Files have the host's times: what is made later must not seem older. */
+	const struct timespec now = { .tv_sec = command.seconds, .tv_nsec = command.nanoseconds };
+	if (clock_settime(CLOCK_REALTIME, &now) != 0 || sethostname(command.host, strlen(command.host)) != 0)
+		give_up("can't set", "the time and the host's name");
 	start(&running, &command);
 	want_input(&running);
 	const int status = serve(&running);

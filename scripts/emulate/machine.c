@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -33,6 +35,22 @@ static int write_text(const char *path, const char *text)
 	return size < 0 ? -1 : 0;
 }
 
+/* virtiofsd drops its supplementary groups, which can't be done in our user namespace. They are this user's own: let it believe
+ * that they are gone.
+ */
+static int pretend_setgroups(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_setgroups, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
+
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0);
+}
+
 /* virtiofsd needs to chroot, and to be who it is: in a user namespace of its own, where this user is who he is, with all
  * capabilities of the namespace kept over exec. Other users' files are nobody's there, and are opened as this user.
  */
@@ -59,7 +77,7 @@ static int enter_user_namespace(void)
 	for (unsigned long capability = 0; capability <= CAP_LAST_CAP; capability++)
 		if (sets[capability / 32].permitted >> capability % 32 & 1)
 			prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0);
-	return 0;
+	return pretend_setgroups();
 }
 
 /* Start a program in a process group of its own, so that a terminal's signals reach only us. Its descriptors from 3 on are

@@ -84,12 +84,13 @@ static void put_list(FILE *to, char *const list[])
 		put_string(to, list[i]);
 }
 
-/* WIRE_START: who we are, where, and what to run, in the order in which inside.c's read_command takes them. */
+/* WIRE_START: what time it is, who we are, where, and what to run, in the order in which inside.c's read_command takes them. */
 static void start_command(struct run *run, char *const command[], long closed)
 {
 	char *bytes = NULL, host[HOST_NAME_MAX + 1] = "", *const folder = getcwd(NULL, 0);
 	size_t size = 0;
 	gid_t groups[256];
+	struct timespec now;
 	const int count = getgroups(256, groups);
 	const mode_t mask = umask(0);
 	FILE *to = open_memstream(&bytes, &size);
@@ -97,6 +98,9 @@ static void start_command(struct run *run, char *const command[], long closed)
 	if (!to || !folder || gethostname(host, sizeof(host)) != 0 || count < 0)
 		machine_fail(&run->machine, "can't tell the machine what to run: %s", strerror(errno));
 	umask(mask);
+	clock_gettime(CLOCK_REALTIME, &now);
+	put_number(to, now.tv_sec);
+	put_number(to, now.tv_nsec);
 	put_number(to, geteuid());
 	put_number(to, getegid());
 	put_number(to, mask);

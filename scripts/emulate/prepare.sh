@@ -66,8 +66,11 @@ prepare() { # ROOT FOLDER
 	# shellcheck source=scripts/deps.sh
 	. "$root/scripts/deps.sh"
 	deps_install emulate || fail "without QEMU there is no emulated machine"
-	mkdir -p "$folder" 2>/dev/null && [ -w "$folder" ] ||
-		fail "can't write to $folder, where the emulated machine's kernel is kept"
+	if ! { mkdir -p "$folder" && [ -w "$folder" ]; } 2>/dev/null; then
+		# Another user's tree, or one on a disk that is read-only: what was made in it will do.
+		[ ! -e "$folder/svm-shadow.cpio" ] || return 0
+		fail "can't write to $folder, where the emulated machine's kernel is kept; run scripts/with-kvm true as its owner"
+	fi
 	exec 9>"$folder/lock"
 	if ! flock -n 9; then
 		echo "with-kvm: waiting for another with-kvm to make its machine" >&2
