@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/util.h"
+#include "machine/quirks.h"
 
 #define KVM_DEVICE "/dev/kvm"
 
@@ -88,7 +89,7 @@ static bool give_local_apic(struct nub_vm *vm)
 
 int nub_vm_init(struct nub_vm *vm, bool local_apic, struct nub_error *err)
 {
-	*vm = (struct nub_vm){ .kvm_fd = -1, .vm_fd = -1, .vcpu_fd = -1 };
+	*vm = (struct nub_vm){ .kvm_fd = -1, .vm_fd = -1, .vcpu_fd = -1, .over_tcg = nub_quirk_tcg() };
 	vm->kvm_fd = nub_kvm_open(err);
 	if (vm->kvm_fd < 0 || require_capabilities(vm, err) < 0)
 		return -1;
@@ -201,8 +202,10 @@ uint64_t nub_vcpu_tsc_khz(const struct nub_vm *vm)
 
 int nub_vcpu_run(struct nub_vm *vm, struct nub_error *err)
 {
+	const struct kvm_sregs before = vm->run->s.regs.sregs;
 	const int result = ioctl(vm->vcpu_fd, KVM_RUN, 0);
 
+	vm->registers_lost = result == 0 && nub_quirk_registers_lost(vm->run, &before);
 	nub_vcpu_take_regs(vm);
 	if (result == 0)
 		return 0;

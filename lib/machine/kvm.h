@@ -17,10 +17,13 @@ struct nub_vm {
 	int kvm_fd, vm_fd, vcpu_fd; /* -1 when closed */
 	struct kvm_run *run;        /* shared with the kernel; NULL when not mapped */
 	size_t run_size;
-	bool local_apic;           /* KVM keeps one for the vCPU */
-	sigset_t unblocked;        /* signals that may end KVM_RUN */
-	bool sregs_shared;         /* kvm_run holds the special registers: the vCPU has run */
-	struct nub_registers regs; /* general registers as of the last exit, or as they were set since */
+	bool local_apic;    /* KVM keeps one for the vCPU */
+	sigset_t unblocked; /* signals that may end KVM_RUN */
+	bool over_tcg;      /* the host's CPU is QEMU's (machine/quirks.h) */
+	bool sregs_shared;  /* kvm_run holds the special registers: the vCPU has run */
+	/* KVM lost the general registers at the last exit, and kvm_run has the special ones from before it. */
+	bool registers_lost;
+	struct nub_registers regs; /* as of the last exit, or as they were set since */
 };
 
 /* Open /dev/kvm and check its API version. A file descriptor or -1. Errors: KVM_MISSING, KVM_DENIED, KVM. */

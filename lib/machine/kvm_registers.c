@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "machine/kvm.h"
+#include "machine/quirks.h"
 
 int nub_vcpu_set_cpuid(struct nub_vm *vm, const struct nub_cpuid *cpuid, struct nub_error *err)
 {
@@ -102,7 +103,10 @@ int nub_vcpu_set_sregs(struct nub_vm *vm, const struct nub_sregs *sregs, struct 
 		return -1;
 	struct kvm_sregs changed = vm->run->s.regs.sregs;
 	COPY_SREGS(&changed, sregs);
-	if (ioctl(vm->vcpu_fd, KVM_SET_SREGS, &changed) < 0)
+	struct kvm_sregs accepted = changed;
+	if (vm->over_tcg)
+		nub_quirk_tcg_sregs(&accepted);
+	if (ioctl(vm->vcpu_fd, KVM_SET_SREGS, &accepted) < 0)
 		return nub_kvm_fail_ioctl(err, "KVM_SET_SREGS");
 	vm->run->s.regs.sregs = changed;
 	return 0;

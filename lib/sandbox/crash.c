@@ -32,7 +32,9 @@ void nub_crash_exit(struct nub_sandbox *sandbox, enum nub_crash_kind kind, struc
 	outcome->kind = NUB_OUTCOME_CRASHED;
 	outcome->crash.kind = kind;
 	outcome->crash.privilege_level = sandbox->guest->privilege_level;
-	outcome->crash.regs = *nub_vcpu_regs(&sandbox->vm);
+	outcome->crash.registers_lost = sandbox->vm.registers_lost;
+	if (!sandbox->vm.registers_lost)
+		outcome->crash.regs = *nub_vcpu_regs(&sandbox->vm);
 }
 
 void nub_crash_abort(struct nub_sandbox *sandbox, struct nub_outcome *outcome)
