@@ -11,6 +11,7 @@
 
 #include "abi/nub_abi.h"
 #include "memory/plan.h"
+#include "memory/shared.h"
 #include "nub/config.h"
 #include "nub/error.h"
 #include "paging/paging.h"
@@ -21,12 +22,14 @@ struct nub_memory_map {
 	bool from_file;    /* or from several: touching it is a signal, SIGBUS, when one became shorter */
 	void *reservation; /* what munmap gets */
 	size_t reserved;
+	int fd; /* of a mapped file: as in the configuration, borrowed while the sandbox is created */
 };
 
 struct nub_memory {
 	struct nub_memory_map snapshot, scratch;
 	struct nub_memory_map files[NUB_MAX_FILE_MAPPINGS];
 	size_t file_count;
+	struct nub_shared shared; /* on: snapshot region and scratch are a memfd, for the process engine */
 	bool deferred; /* its page tables have entries that count as present though they are not (paging.h) */
 };
 

@@ -186,12 +186,13 @@ static void test_deadline(void **state)
 	assert_int_equal(guest->box.frame.vector, 13);
 }
 
-static struct nub_box *kicked;
+static struct box_guest *kicked;
 
 static void kick(int signal)
 {
 	(void)signal;
-	nub_box_kick(kicked);
+	kicked->kicked = 1;
+	nub_box_wake(&kicked->box);
 }
 
 static void test_kick(void **state)
@@ -203,14 +204,14 @@ static void test_kick(void **state)
 	struct nub_error err = { 0 };
 	timer_t timer;
 
-	kicked = &guest->box;
+	kicked = guest;
 	assert_int_equal(sigaction(SIGUSR2, &action, &before), 0);
 	assert_int_equal(timer_create(CLOCK_MONOTONIC, &event, &timer), 0);
 	timer_settime(timer, 0, &soon, NULL);
 	assert_int_equal(guest_run(guest, "\xeb\xfe", 2, 0), NUB_BOX_INTERRUPTED);
 	/* It stays. */
 	assert_int_equal(nub_box_run(&guest->box, 0, &err), NUB_BOX_INTERRUPTED);
-	guest->box.kicked = 0;
+	guest->kicked = 0;
 	assert_int_equal(GUEST_RUN(guest, "\xe6\x6c"), NUB_BOX_STOPPED);
 	timer_delete(timer);
 	sigaction(SIGUSR2, &before, NULL);
@@ -228,6 +229,8 @@ static void test_killed(void **state)
 		_exit(0);
 	}
 	assert_int_equal(guest_run(guest, "\xeb\xfe", 2, clock_now() + UINT64_C(5000000000)), NUB_BOX_GONE);
+	assert_int_equal(nub_box_killed_by(&guest->box), SIGKILL);
+	assert_false(guest->box.kill_sent);
 	assert_int_equal(waitpid(killer, NULL, 0), killer);
 }
 

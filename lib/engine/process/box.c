@@ -147,9 +147,9 @@ static int queue_signals(struct nub_box *box, struct nub_error *err)
 	                    (uint64_t[6]){ SIG_SETMASK, BOX_ADDRESS(signal_mask), 0, 8 }, err);
 }
 
-int nub_box_init(struct nub_box *box, int memory_fd, struct nub_error *err)
+int nub_box_init(struct nub_box *box, int memory_fd, const volatile sig_atomic_t *kicked, struct nub_error *err)
 {
-	*box = (struct nub_box){ .memory_fd = memory_fd };
+	*box = (struct nub_box){ .memory_fd = memory_fd, .kicked = kicked };
 	box->pages =
 	    mmap(NULL, NUB_BOX_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (box->pages == MAP_FAILED) {
@@ -207,6 +207,15 @@ int nub_box_seal(struct nub_box *box, uint64_t address_space, struct nub_error *
 	return nub_box_first_frame(box, err);
 }
 
+int nub_box_killed_by(const struct nub_box *box)
+{
+	siginfo_t info = { 0 };
+
+	if (waitid(P_PID, (id_t)box->pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0 || info.si_pid == 0)
+		return 0;
+	return info.si_code == CLD_EXITED ? 0 : info.si_status;
+}
+
 void nub_box_release(struct nub_box *box)
 {
 	if (box->pid > 0) {
@@ -214,8 +223,9 @@ void nub_box_release(struct nub_box *box)
 		while (waitpid(box->pid, NULL, __WALL) < 0 && errno == EINTR)
 			;
 	}
-	if (box->pages)
-		munmap(box->pages, NUB_BOX_SIZE);
-	box->pid = 0;
-	box->pages = NULL;
+	uint8_t *pages = box->pages;
+	/* A signal handler may come in between. */
+	*box = (struct nub_box){ .memory_fd = -1 };
+	if (pages)
+		munmap(pages, NUB_BOX_SIZE);
 }

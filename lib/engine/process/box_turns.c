@@ -80,7 +80,7 @@ static void sleep_turn(struct nub_box *box, uint64_t ns)
 	struct nub_box_shared *shared = box->shared;
 
 	__atomic_exchange_n(&shared->host_sleeps, 1, __ATOMIC_SEQ_CST);
-	if (!is_host_turn(box) && !box->kicked)
+	if (!is_host_turn(box) && !*box->kicked)
 		syscall(SYS_futex, &shared->turn, FUTEX_WAIT, NUB_BOX_TURN_BOX, &time, NULL, 0);
 	__atomic_store_n(&shared->host_sleeps, 0, __ATOMIC_SEQ_CST);
 }
@@ -95,7 +95,7 @@ static enum nub_box_event wait_turn(struct nub_box *box, uint64_t deadline_ns, b
 			return NUB_BOX_STOPPED;
 		if (slept && is_gone(box))
 			return NUB_BOX_GONE;
-		if (heed_kicks && box->kicked)
+		if (heed_kicks && *box->kicked)
 			return NUB_BOX_INTERRUPTED;
 		if (deadline_ns != 0) {
 			const uint64_t now = now_ns();
@@ -302,11 +302,10 @@ int nub_box_set_xsave(struct nub_box *box, const uint8_t xsave[NUB_BOX_XSAVE_SIZ
 
 /* ---- The guest runs ---- */
 
-void nub_box_kick(struct nub_box *box)
+void nub_box_wake(const struct nub_box *box)
 {
 	const int before = errno;
 
-	box->kicked = 1;
 	if (box->shared)
 		futex_wake(&box->shared->turn);
 	errno = before;
@@ -315,6 +314,7 @@ void nub_box_kick(struct nub_box *box)
 /* It is no box any more that can be worked with. */
 static enum nub_box_event end(struct nub_box *box)
 {
+	box->kill_sent = true;
 	kill(box->pid, SIGKILL);
 	return NUB_BOX_GONE;
 }
@@ -335,7 +335,7 @@ enum nub_box_event nub_box_run(struct nub_box *box, uint64_t deadline_ns, struct
 		const bool called = box->call_count > 0;
 		bool interrupted = false;
 
-		if (box->kicked || (deadline_ns != 0 && now_ns() >= deadline_ns))
+		if (*box->kicked || (deadline_ns != 0 && now_ns() >= deadline_ns))
 			return NUB_BOX_INTERRUPTED;
 		put_frame(box);
 		box->shared->call_count = box->call_count;
