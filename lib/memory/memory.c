@@ -195,6 +195,15 @@ int nub_memory_copy(const struct nub_memory *memory, uint64_t gpa, void *bytes, 
 	return copy_from_file(host, bytes, size) ? 0 : fail_file_cut(gpa, size, err);
 }
 
+int nub_memory_claim(struct nub_memory *memory, uint64_t gpa, uint64_t size, struct nub_error *err)
+{
+	const uint64_t start = nub_page_down(gpa);
+
+	if (!memory->shared.on || find_map(memory, gpa, size) != &memory->snapshot)
+		return 0;
+	return nub_memory_own(memory, start, nub_page_down(gpa + size + NUB_PAGE_SIZE - 1) - start, err);
+}
+
 int nub_memory_store(struct nub_memory *memory, uint64_t gpa, const void *bytes, uint64_t size, struct nub_error *err)
 {
 	const struct nub_memory_map *map = find_map(memory, gpa, size);
@@ -206,11 +215,8 @@ int nub_memory_store(struct nub_memory *memory, uint64_t gpa, const void *bytes,
 		memcpy(host, bytes, size);
 		return 0;
 	}
-	if (map == &memory->snapshot && memory->shared.on) {
-		const uint64_t start = nub_page_down(gpa);
-		if (nub_memory_own(memory, start, nub_page_down(gpa + size + NUB_PAGE_SIZE - 1) - start, err) < 0)
-			return -1;
-	}
+	if (nub_memory_claim(memory, gpa, size, err) < 0)
+		return -1;
 	return store_to_file(host, bytes, size) ? 0 : fail_file_cut(gpa, size, err);
 }
 

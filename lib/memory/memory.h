@@ -56,6 +56,10 @@ int nub_memory_copy(const struct nub_memory *memory, uint64_t gpa, void *bytes, 
 /* Store [gpa, gpa + size) in the same way. */
 int nub_memory_store(struct nub_memory *memory, uint64_t gpa, const void *bytes, uint64_t size, struct nub_error *err);
 
+/* [gpa, gpa + size), which lies in one region, is to be stored to at its host address: make it the guest's own where another
+ * process has it, too (memory/shared.h). Errors: NO_MEMORY, IO. */
+int nub_memory_claim(struct nub_memory *memory, uint64_t gpa, uint64_t size, struct nub_error *err);
+
 /* Is the page at gpa from a file? */
 bool nub_memory_from_file(const struct nub_memory *memory, uint64_t gpa);
 

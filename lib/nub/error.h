@@ -43,6 +43,7 @@ enum nub_error_class {
 	X(INTERNAL, "internal", HOST)       /* can't happen */                                                         \
 	X(DEBUGGER, "debugger", HOST)       /* the debugger ended the run */                                           \
 	X(INTERRUPTED, "interrupted", HOST) /* a signal ended it */                                                    \
+	X(ENGINE, "engine", INPUT)          /* the guest needs what the engine hasn't */                               \
 	X(NOT_FOUND, "not-found", NOT_FOUND)                                                                           \
 	/* the ELF file's (R15, R16) */                                                                                \
 	X(ELF_MAGIC, "elf-magic", INPUT)             /* not an ELF file */                                             \

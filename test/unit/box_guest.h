@@ -19,7 +19,7 @@ struct box_guest {
 	int fd;
 	uint8_t *code, *data; /* the host's view of the two pages */
 	struct nub_box box;
-	volatile sig_atomic_t kicked;
+	struct nub_box_stops stops;
 };
 
 static inline uint64_t clock_now(void)
@@ -41,7 +41,7 @@ static inline void guest_open(struct box_guest *guest)
 	guest->code = mmap(NULL, GUEST_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, guest->fd, 0);
 	assert_true(guest->code != MAP_FAILED);
 	guest->data = guest->code + 0x1000;
-	if (nub_box_init(&guest->box, guest->fd, &guest->kicked, &err) < 0 ||
+	if (nub_box_init(&guest->box, guest->fd, &guest->stops, &err) < 0 ||
 	    nub_box_map(&guest->box, CODE_GVA, 0x1000, PROT_READ | PROT_EXEC, guest->fd, 0, false, &err) < 0 ||
 	    nub_box_map(&guest->box, DATA_GVA, 0x1000, PROT_READ | PROT_WRITE, guest->fd, 0x1000, false, &err) < 0 ||
 	    nub_box_seal(&guest->box, 8 * GUEST_SIZE, &err) < 0)

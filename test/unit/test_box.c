@@ -191,7 +191,7 @@ static struct box_guest *kicked;
 static void kick(int signal)
 {
 	(void)signal;
-	kicked->kicked = 1;
+	kicked->stops.kicked = 1;
 	nub_box_wake(&kicked->box);
 }
 
@@ -211,10 +211,34 @@ static void test_kick(void **state)
 	assert_int_equal(guest_run(guest, "\xeb\xfe", 2, 0), NUB_BOX_INTERRUPTED);
 	/* It stays. */
 	assert_int_equal(nub_box_run(&guest->box, 0, &err), NUB_BOX_INTERRUPTED);
-	guest->kicked = 0;
+	guest->stops.kicked = 0;
 	assert_int_equal(GUEST_RUN(guest, "\xe6\x6c"), NUB_BOX_STOPPED);
 	timer_delete(timer);
 	sigaction(SIGUSR2, &before, NULL);
+}
+
+/* A signal that is blocked here ends a run, and stays. */
+static void test_pending_signal(void **state)
+{
+	struct box_guest *guest = *state;
+	const struct itimerspec soon = { .it_value.tv_nsec = 30000000 };
+	const struct timespec at_once = { 0 };
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR2 };
+	sigset_t before;
+	timer_t timer;
+
+	sigemptyset(&guest->stops.signals);
+	sigaddset(&guest->stops.signals, SIGUSR2);
+	guest->stops.has_signals = true;
+	sigprocmask(SIG_BLOCK, &guest->stops.signals, &before);
+	assert_int_equal(timer_create(CLOCK_MONOTONIC, &event, &timer), 0);
+	timer_settime(timer, 0, &soon, NULL);
+	assert_int_equal(guest_run(guest, "\xeb\xfe", 2, 0), NUB_BOX_INTERRUPTED);
+	assert_int_equal(guest_run(guest, "\xeb\xfe", 2, 0), NUB_BOX_INTERRUPTED);
+	assert_int_equal(sigtimedwait(&guest->stops.signals, NULL, &at_once), SIGUSR2);
+	assert_int_equal(GUEST_RUN(guest, "\xe6\x6c"), NUB_BOX_STOPPED);
+	timer_delete(timer);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
 static void test_killed(void **state)
@@ -352,6 +376,7 @@ int main(void)
 		WITH_BOX(test_map_later),
 		WITH_BOX(test_deadline),
 		WITH_BOX(test_kick),
+		WITH_BOX(test_pending_signal),
 		WITH_BOX(test_killed),
 		cmocka_unit_test(test_parent_killed),
 		cmocka_unit_test(test_leaves_nothing),

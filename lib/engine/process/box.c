@@ -147,9 +147,9 @@ static int queue_signals(struct nub_box *box, struct nub_error *err)
 	                    (uint64_t[6]){ SIG_SETMASK, BOX_ADDRESS(signal_mask), 0, 8 }, err);
 }
 
-int nub_box_init(struct nub_box *box, int memory_fd, const volatile sig_atomic_t *kicked, struct nub_error *err)
+int nub_box_init(struct nub_box *box, int memory_fd, const struct nub_box_stops *stops, struct nub_error *err)
 {
-	*box = (struct nub_box){ .memory_fd = memory_fd, .kicked = kicked };
+	*box = (struct nub_box){ .memory_fd = memory_fd, .stops = stops };
 	box->pages =
 	    mmap(NULL, NUB_BOX_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (box->pages == MAP_FAILED) {

@@ -25,8 +25,15 @@
 enum nub_box_event {
 	NUB_BOX_ERROR = -1,
 	NUB_BOX_STOPPED,     /* by a signal: box->frame tells */
-	NUB_BOX_INTERRUPTED, /* by *box->kicked, or at the deadline: it stands still, box->frame has its registers */
+	NUB_BOX_INTERRUPTED, /* by its stops, or at the deadline: it stands still, box->frame has its registers */
 	NUB_BOX_GONE, /* it died: killed from outside, or by what the guest did to its own stub, stack or frame */
+};
+
+/* What is to end nub_box_run, or to keep it from beginning. It outlives boxes. */
+struct nub_box_stops {
+	volatile sig_atomic_t kicked;
+	bool has_signals;
+	sigset_t signals; /* blocked in this thread: one that is pending ends a run, and stays pending */
 };
 
 struct nub_box {
@@ -41,17 +48,17 @@ struct nub_box {
 	struct nub_frame frame; /* of the last stop; registers in it may be changed */
 	uint64_t frame_offset;  /* of the frame in `pages` */
 	uint64_t fs_base, gs_base;
-	uint16_t segments[4];                /* ds, es, fs, gs */
-	bool load_segments;                  /* they were changed here */
-	bool kill_sent;                      /* by nubrun, since it could not be stopped otherwise */
-	const volatile sig_atomic_t *kicked; /* another's: nub_box_run is to end, or not to begin */
+	uint16_t segments[4]; /* ds, es, fs, gs */
+	bool load_segments;   /* they were changed here */
+	bool kill_sent;       /* by nubrun, since it could not be stopped otherwise */
+	const struct nub_box_stops *stops;
 };
 
 /* Can this host have boxes? Error: PROCESS, with what is missing. */
 int nub_box_probe(struct nub_error *err);
 
-/* The struct is valid for nub_box_release whatever happens. memory_fd stays the caller's, and so does *kicked. */
-int nub_box_init(struct nub_box *box, int memory_fd, const volatile sig_atomic_t *kicked, struct nub_error *err);
+/* The struct is valid for nub_box_release whatever happens. memory_fd stays the caller's, and so do the stops. */
+int nub_box_init(struct nub_box *box, int memory_fd, const struct nub_box_stops *stops, struct nub_error *err);
 void nub_box_release(struct nub_box *box);
 
 /* Queue mmap(2), mprotect(2), munmap(2) in the box: `private` maps a file copy on write. */
@@ -68,7 +75,7 @@ int nub_box_seal(struct nub_box *box, uint64_t address_space, struct nub_error *
  * none. A box that does not stand still when it must is killed: GONE. */
 enum nub_box_event nub_box_run(struct nub_box *box, uint64_t deadline_ns, struct nub_error *err);
 
-/* *kicked was set: have nub_box_run look at once. For signal handlers, whether there is a box or not. */
+/* `kicked` was set: have nub_box_run look at once. For signal handlers, whether there is a box or not. */
 void nub_box_wake(const struct nub_box *box);
 
 /* The signal that ended a box that is GONE; 0 when it is not known. */

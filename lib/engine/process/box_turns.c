@@ -18,8 +18,8 @@
 #include "engine/process/box_turns.h"
 
 /* While it waits, nubrun looks as often as this whether the box is alive and whether it is to stop: a box that dies wakes
- * nobody, and a kick may come right before the kernel puts nubrun to sleep. */
-#define LOOK_NS 20000000
+ * nobody, nor does a signal that is blocked, and a kick may come right before the kernel puts nubrun to sleep. */
+#define LOOK_NS 5000000
 
 /* So long may a box that was told to stand still compute on. It does not need it, unless nothing runs here for so long, or
  * the guest has blocked its signals. */
@@ -73,6 +73,19 @@ static bool is_gone(const struct nub_box *box)
 	return waitid(P_PID, (id_t)box->pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0 || info.si_pid != 0;
 }
 
+static bool is_to_stop(const struct nub_box *box)
+{
+	const struct nub_box_stops *stops = box->stops;
+	sigset_t pending;
+
+	if (stops->kicked)
+		return true;
+	if (!stops->has_signals || sigpending(&pending) < 0)
+		return false;
+	sigandset(&pending, &pending, &stops->signals);
+	return !sigisemptyset(&pending);
+}
+
 /* Sleep until it may be the host's turn, `ns` at most. */
 static void sleep_turn(struct nub_box *box, uint64_t ns)
 {
@@ -80,13 +93,13 @@ static void sleep_turn(struct nub_box *box, uint64_t ns)
 	struct nub_box_shared *shared = box->shared;
 
 	__atomic_exchange_n(&shared->host_sleeps, 1, __ATOMIC_SEQ_CST);
-	if (!is_host_turn(box) && !*box->kicked)
+	if (!is_host_turn(box) && !box->stops->kicked)
 		syscall(SYS_futex, &shared->turn, FUTEX_WAIT, NUB_BOX_TURN_BOX, &time, NULL, 0);
 	__atomic_store_n(&shared->host_sleeps, 0, __ATOMIC_SEQ_CST);
 }
 
 /* Wait for the host's turn: STOPPED when it has come, GONE, or INTERRUPTED when there is a reason to wait no longer. */
-static enum nub_box_event wait_turn(struct nub_box *box, uint64_t deadline_ns, bool heed_kicks)
+static enum nub_box_event wait_turn(struct nub_box *box, uint64_t deadline_ns, bool heed_stops)
 {
 	for (bool slept = false;; slept = true) {
 		uint64_t ns = LOOK_NS;
@@ -95,7 +108,7 @@ static enum nub_box_event wait_turn(struct nub_box *box, uint64_t deadline_ns, b
 			return NUB_BOX_STOPPED;
 		if (slept && is_gone(box))
 			return NUB_BOX_GONE;
-		if (heed_kicks && *box->kicked)
+		if (heed_stops && is_to_stop(box))
 			return NUB_BOX_INTERRUPTED;
 		if (deadline_ns != 0) {
 			const uint64_t now = now_ns();
@@ -335,7 +348,7 @@ enum nub_box_event nub_box_run(struct nub_box *box, uint64_t deadline_ns, struct
 		const bool called = box->call_count > 0;
 		bool interrupted = false;
 
-		if (*box->kicked || (deadline_ns != 0 && now_ns() >= deadline_ns))
+		if (is_to_stop(box) || (deadline_ns != 0 && now_ns() >= deadline_ns))
 			return NUB_BOX_INTERRUPTED;
 		put_frame(box);
 		box->shared->call_count = box->call_count;
