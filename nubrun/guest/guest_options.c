@@ -32,8 +32,8 @@ int nub_option_map(const struct nub_option *option, const char *value, void *fie
 	return 0;
 }
 
-/* "host" and "guest" count from 1. */
-int nub_option_cow(const struct nub_option *option, const char *value, void *field, struct nub_error *err)
+/* The choices count from 1: 0 is an option that was not given. */
+int nub_option_given_choice(const struct nub_option *option, const char *value, void *field, struct nub_error *err)
 {
 	unsigned choice;
 

@@ -24,7 +24,7 @@ struct nub_guest_options {
 
 int nub_option_init_data(const struct nub_option *option, const char *value, void *field, struct nub_error *err);
 int nub_option_map(const struct nub_option *option, const char *value, void *field, struct nub_error *err);
-int nub_option_cow(const struct nub_option *option, const char *value, void *field, struct nub_error *err);
+int nub_option_given_choice(const struct nub_option *option, const char *value, void *field, struct nub_error *err);
 
 /* Rows of an option table; `type` is the command's struct, `member` its struct nub_guest_options. */
 #define NUB_SIZE_OPTION(type, member, field, text)                                                                     \
@@ -54,7 +54,7 @@ int nub_option_cow(const struct nub_option *option, const char *value, void *fie
 	      .help = "let the guest execute its heap" },                                                              \
 	{                                                                                                              \
 		.name = "cow", .arg = "WHO", .values = "host guest", .offset = offsetof(type, member.cow),             \
-		.parse = nub_option_cow, .help = "who copies pages that are written: host (default) or guest"          \
+		.parse = nub_option_given_choice, .help = "who copies pages that are written: host (default) or guest" \
 	}
 
 struct nub_guest {

@@ -246,6 +246,8 @@ struct json_object *nub_json_status(const struct nub_report *report)
 		add(object, "snapshot", json_object_get(report->snapshot));
 	if (report->saved != NULL)
 		add(object, "saved", json_object_get(report->saved));
+	if (report->engine != NULL)
+		add(object, "engine", json_object_new_string(report->engine));
 	add(object, "time_us", times(report));
 	if (report->calls != 0)
 		add(object, "calls", calls(report));

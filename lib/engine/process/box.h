@@ -29,11 +29,14 @@ enum nub_box_event {
 	NUB_BOX_GONE, /* it died: killed from outside, or by what the guest did to its own stub, stack or frame */
 };
 
+enum { NUB_BOX_MAX_SIGNALS = 8 };
+
 /* What is to end nub_box_run, or to keep it from beginning. It outlives boxes. */
 struct nub_box_stops {
 	volatile sig_atomic_t kicked;
-	bool has_signals;
-	sigset_t signals; /* blocked in this thread: one that is pending ends a run, and stays pending */
+	unsigned signal_count;
+	int signals
+	    [NUB_BOX_MAX_SIGNALS]; /* blocked in this thread: one that is pending ends a run, and stays pending */
 };
 
 struct nub_box {

@@ -25,9 +25,8 @@
  * the guest has blocked its signals. */
 #define PATIENCE_NS UINT64_C(2000000000)
 
-/* Registers that the kernel lets sigreturn set are the guest's; of rflags, what is not CF PF AF ZF SF TF DF OF AC stays as
- * Linux has it. */
-#define GUEST_RFLAGS UINT64_C(0x40dd5)
+/* What sigreturn takes of rflags: CF PF AF ZF SF TF DF OF RF AC. Linux sets the rest. */
+#define GUEST_RFLAGS UINT64_C(0x50dd5)
 #define FIXED_RFLAGS UINT64_C(0x202)
 
 enum { SELECTOR_USER_CODE = 0x33, SELECTOR_USER_DATA = 0x2b };
@@ -80,10 +79,12 @@ static bool is_to_stop(const struct nub_box *box)
 
 	if (stops->kicked)
 		return true;
-	if (!stops->has_signals || sigpending(&pending) < 0)
+	if (stops->signal_count == 0 || sigpending(&pending) < 0)
 		return false;
-	sigandset(&pending, &pending, &stops->signals);
-	return !sigisemptyset(&pending);
+	for (unsigned i = 0; i < stops->signal_count; i++)
+		if (sigismember(&pending, stops->signals[i]) == 1)
+			return true;
+	return false;
 }
 
 /* Sleep until it may be the host's turn, `ns` at most. */

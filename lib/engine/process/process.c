@@ -30,16 +30,18 @@ static int attach(struct nub_engine *engine, const struct nub_engine_guest *gues
 	uint64_t size;
 
 	process->guest = *guest;
+	nub_copies_init(&process->copies, guest->memory, &guest->plan->layout);
 	process->site.size = 0;
 	memset(process->ports, 0, sizeof(process->ports));
 	for (size_t i = 0; i < guest->port_count; i++)
 		if (guest->ports[i] <= NUB_ENGINE_PORT_MAX)
 			process->ports[guest->ports[i]] = true;
 	if (process->has_box)
-		return 0;
+		return nub_process_drop_copies(process, err);
 	if (check_guest(guest, err) < 0 || nub_box_probe(err) < 0)
 		return -1;
 	process->owned_chunks = 0;
+	process->copied_count = 0;
 	process->has_box = true;
 	if (nub_box_init(&process->box, guest->memory->shared.fd, &process->stops, err) < 0 ||
 	    nub_process_map_all(process, &size, err) < 0)
@@ -250,9 +252,13 @@ static int unblock_signal(struct nub_engine *engine, int signal, struct nub_erro
 {
 	struct nub_box_stops *stops = &nub_process_of(engine)->stops;
 
-	(void)err;
-	sigaddset(&stops->signals, signal);
-	stops->has_signals = true;
+	for (unsigned i = 0; i < stops->signal_count; i++)
+		if (stops->signals[i] == signal)
+			return 0;
+	if (stops->signal_count == NUB_BOX_MAX_SIGNALS)
+		return nub_fail(err, NUB_E_INTERNAL, 0, "signal %d: %u others end runs already", signal,
+		                stops->signal_count);
+	stops->signals[stops->signal_count++] = signal;
 	return 0;
 }
 
@@ -272,6 +278,7 @@ static void unkick(struct nub_engine *engine)
 static void release(struct nub_engine *engine)
 {
 	end_box(nub_process_of(engine));
+	free(nub_process_of(engine)->copied);
 	free(engine);
 }
 
@@ -307,7 +314,6 @@ struct nub_engine *nub_process_create(struct nub_error *err)
 		return NULL;
 	}
 	process->engine.ops = &ops;
-	sigemptyset(&process->stops.signals);
 	process->start_ns = nub_clock_ns();
 	process->start_tsc = __rdtsc();
 	return &process->engine;

@@ -6,6 +6,7 @@
 #ifndef NUB_PROCESS_H
 #define NUB_PROCESS_H
 
+#include "engine/copies.h"
 #include "engine/engine.h"
 #include "engine/process/box.h"
 
@@ -26,6 +27,9 @@ struct nub_process {
 	uint64_t start_ns, start_tsc; /* a moment that both clocks tell */
 	uint64_t owned_chunks;        /* of a restored guest's memory, so far */
 	struct nub_port_site site;
+	struct nub_copies copies; /* cow=guest */
+	uint64_t *copied;         /* owned: gvas of the pages that show a copy */
+	size_t copied_count, copied_capacity;
 	bool ports[NUB_ENGINE_PORT_MAX + 1];
 };
 
@@ -33,14 +37,6 @@ static inline struct nub_process *nub_process_of(struct nub_engine *engine)
 {
 	return (struct nub_process *)engine;
 }
-
-/* How dealing with a fault went. */
-enum nub_process_mending {
-	NUB_PROCESS_FAILED = -1,
-	NUB_PROCESS_NOT_MENDED, /* it is the guest's own */
-	NUB_PROCESS_MENDED,
-	NUB_PROCESS_NO_ROOM, /* scratch is full */
-};
 
 /* ---- process_memory.c ---- */
 
@@ -51,11 +47,23 @@ int nub_process_map_all(struct nub_process *process, uint64_t *size, struct nub_
 int nub_process_map_news(struct nub_process *process, struct nub_error *err);
 
 /* The guest wrote to gva, whose leaf lets it. */
-enum nub_process_mending nub_process_write_fault(struct nub_process *process, uint64_t gva,
-                                                 const struct nub_mapping *leaf, struct nub_error *err);
+enum nub_mending nub_process_write_fault(struct nub_process *process, uint64_t gva, const struct nub_mapping *leaf,
+                                         struct nub_error *err);
+
+/* Map the part of a run that is the memfd's, or that is files' while the box isn't sealed; *done is how much that was. */
+int nub_process_map_shared(struct nub_process *process, const struct nub_mapping *part, uint64_t *done,
+                           struct nub_error *err);
 
 /* The leaf that translates gva for the guest; false when there is none. */
 bool nub_process_leaf(struct nub_process *process, uint64_t gva, struct nub_mapping *leaf);
+
+/* ---- process_copies.c: pages that the guest copies into scratch (cow=guest) ---- */
+
+/* The first write to a page that is copied on write. */
+enum nub_mending nub_process_copy_fault(struct nub_process *process, uint64_t gva, struct nub_error *err);
+
+/* The page tables are as they were before any copy: show what they say. */
+int nub_process_drop_copies(struct nub_process *process, struct nub_error *err);
 
 /* ---- process_exits.c ---- */
 

@@ -9,9 +9,9 @@
 #include "cpu/vectors.h"
 #include "engine/process/process.h"
 
-/* What of rflags is the guest's. RF is of the moment of a fault, and IF always as Linux has it. */
-#define GUEST_RFLAGS UINT64_C(0x40dd5)
+/* IF is set, as in every process; under KVM it isn't. */
 #define FIXED_RFLAGS UINT64_C(2)
+#define RFLAGS_RF UINT64_C(0x10000)
 
 /* The page at which old programs call the kernel: the last 8 MiB but one page of it (Linux, arch/x86/entry/vsyscall). */
 #define VSYSCALL_GVA UINT64_C(0xffffffffff600000)
@@ -42,7 +42,7 @@ void nub_process_take_regs(struct nub_process *process)
 		.r14 = frame->r14,
 		.r15 = frame->r15,
 		.rip = frame->rip,
-		.rflags = (frame->rflags & GUEST_RFLAGS) | FIXED_RFLAGS,
+		.rflags = (frame->rflags & NUB_RFLAGS_USER) | FIXED_RFLAGS,
 	};
 }
 
@@ -120,8 +120,12 @@ static bool take_port(struct nub_process *process, struct nub_exit *exit)
 	exit->kind = NUB_EXIT_PORT;
 	exit->port.number = port;
 	exit->port.read = !(site->code[0] & 2);
-	if (!exit->port.read)
-		move(process, regs->rip + site->size);
+	if (exit->port.read)
+		return true;
+	/* It is done, as far as the guest can see: no fault, whose RF the frame has. */
+	move(process, regs->rip + site->size);
+	process->box.frame.rflags &= ~RFLAGS_RF;
+	process->engine.regs.rflags &= ~RFLAGS_RF;
 	return true;
 }
 
@@ -155,11 +159,14 @@ static int take_page_fault(struct nub_process *process, struct nub_exit *exit, s
 	fault(process, exit, NUB_VECTOR_PF, error_code, gva);
 	if (!present || !leaf.user)
 		return 0;
-	if (write && leaf.writable) {
-		const enum nub_process_mending mending = nub_process_write_fault(process, gva, &leaf, err);
-		if (mending == NUB_PROCESS_MENDED)
+	if (write) {
+		const enum nub_mending mending = leaf.writable ? nub_process_write_fault(process, gva, &leaf, err)
+		                                               : nub_process_copy_fault(process, gva, err);
+		if (mending == NUB_MENDING_DONE)
 			exit->kind = NUB_EXIT_MENDED;
-		return mending == NUB_PROCESS_FAILED ? -1 : 0;
+		else if (mending == NUB_MENDING_NO_ROOM)
+			exit->kind = NUB_EXIT_SCRATCH;
+		return mending == NUB_MENDING_FAILED ? -1 : 0;
 	}
 	if (!write && !nub_memory_at(process->guest.memory, leaf.gpa, 1)) {
 		exit->kind = NUB_EXIT_NO_MEMORY;

@@ -93,8 +93,8 @@ static int map_pieces(struct nub_process *process, const struct nub_mapping *par
 }
 
 /* A part of the memfd, or of the pages that aren't yet; *done is how much of `part` that was. */
-static int map_shared(struct nub_process *process, const struct nub_mapping *part, uint64_t *done,
-                      struct nub_error *err)
+int nub_process_map_shared(struct nub_process *process, const struct nub_mapping *part, uint64_t *done,
+                           struct nub_error *err)
 {
 	const struct nub_memory *memory = process->guest.memory;
 	const bool in_snapshot = part->gpa < memory->snapshot.gpa + memory->snapshot.size;
@@ -128,7 +128,7 @@ static int map_part(struct nub_process *process, const struct nub_mapping *part,
 	uint64_t offset;
 
 	if (nub_memory_shared_at(memory, part->gpa, &offset) > 0)
-		return map_shared(process, part, done, err);
+		return nub_process_map_shared(process, part, done, err);
 	*done = NUB_PAGE_SIZE;
 	if (!file)
 		return 0;
@@ -183,7 +183,8 @@ static int map_news_of(struct nub_process *process, const struct nub_mapping *ru
 		part.gpa = news->gpa > run->gpa ? news->gpa : run->gpa;
 		part.gva = run->gva + (part.gpa - run->gpa);
 		part.size = news->gpa + news->size < end ? news->gpa + news->size - part.gpa : end - part.gpa;
-		if (news->gpa < end && news->gpa + news->size > run->gpa && map_shared(process, &part, &done, err) < 0)
+		if (news->gpa < end && news->gpa + news->size > run->gpa &&
+		    nub_process_map_shared(process, &part, &done, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -226,8 +227,8 @@ static int find_chunk(struct nub_process *process, const struct nub_mapping *run
 	return 0;
 }
 
-enum nub_process_mending nub_process_write_fault(struct nub_process *process, uint64_t gva,
-                                                 const struct nub_mapping *leaf, struct nub_error *err)
+enum nub_mending nub_process_write_fault(struct nub_process *process, uint64_t gva, const struct nub_mapping *leaf,
+                                         struct nub_error *err)
 {
 	struct nub_memory *memory = process->guest.memory;
 	const uint64_t gpa = leaf->gpa + nub_page_down(gva - leaf->gva), size = chunk_size(process);
@@ -235,10 +236,10 @@ enum nub_process_mending nub_process_write_fault(struct nub_process *process, ui
 	struct run_walk walk = { .process = process, .visit = find_chunk, .context = &chunk };
 
 	if (gpa - memory->snapshot.gpa >= memory->snapshot.size || nub_memory_is_owned(memory, gpa))
-		return NUB_PROCESS_NOT_MENDED;
+		return NUB_MENDING_NOT;
 	const uint64_t start = gva & ~(size - 1);
 	if (walk_runs(&walk, start, start + size - 1, err) < 0)
-		return NUB_PROCESS_FAILED;
+		return NUB_MENDING_FAILED;
 	/* Leaves are reported whole: a large one may reach over the chunk. */
 	struct nub_mapping run = chunk.run;
 	if (run.gva < start) {
@@ -250,7 +251,7 @@ enum nub_process_mending nub_process_write_fault(struct nub_process *process, ui
 		run.size = start + size - run.gva;
 	process->owned_chunks++;
 	if (nub_memory_own(memory, run.gpa, run.size, err) < 0 || map_news_of(process, &run, NULL, err) < 0)
-		return NUB_PROCESS_FAILED;
+		return NUB_MENDING_FAILED;
 	memory->shared.news_count = 0;
-	return NUB_PROCESS_MENDED;
+	return NUB_MENDING_DONE;
 }
