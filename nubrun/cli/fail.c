@@ -11,6 +11,8 @@ __attribute__((format(printf, 3, 0))) static void set_message(struct nub_error *
 {
 	err->kind = kind;
 	err->sys_errno = 0;
+	err->parameter = NULL;
+	err->suits = 0;
 	err->hint[0] = '\0';
 	vsnprintf(err->message, sizeof(err->message), format, ap);
 }

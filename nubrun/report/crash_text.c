@@ -196,7 +196,7 @@ void nub_crash_sentence(const struct nub_crash *crash, const struct nub_image *i
 		snprintf(out, size, "hlt, which nothing would end, at %s", place);
 		break;
 	case NUB_CRASH_SCRATCH:
-		snprintf(out, size, "%s, at %s", crash->abort_message, place);
+		snprintf(out, size, "%s (--scratch), at %s", crash->abort_message, place);
 		break;
 	case NUB_CRASH_ABI:
 		snprintf(out, size, "the guest broke its ABI: %s", crash->abort_message);

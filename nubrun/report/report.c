@@ -13,6 +13,7 @@
 #include "cli/status_file.h"
 #include "cli/stream.h"
 #include "cli/text.h"
+#include "report/advice.h"
 #include "report/json_status.h"
 #include "report/json_value.h"
 #include "report/print.h"
@@ -28,49 +29,12 @@ int nub_report_check_target(struct nub_report *report, struct nub_error *err)
 	return -1;
 }
 
-/* What helps against errors of the library that come without their cure: their options are the command's to know. */
-static const char *general_hint(enum nub_error_kind kind)
-{
-	switch (kind) {
-	case NUB_E_MAP_ADDRESS:
-		return "give --map a free page-aligned address; 'nubrun inspect --map GUEST' shows what is taken";
-	case NUB_E_MEMORY_TOO_BIG:
-		return "ask for less with --heap, --stack, --scratch, --input, --output or --init-data";
-	case NUB_E_MEMORY_TOO_SMALL:
-		return "ask for more with --scratch, or leave it out for what is needed";
-	case NUB_E_RING_FULL:
-		return "give the guest larger buffers: --input for what it gets, --output for what it sends";
-	case NUB_E_NO_MEMORY:
-		return "free memory on this host, or give the guest less";
-	case NUB_E_ELF_NOTE:
-	case NUB_E_ELF_ENTRY:
-	case NUB_E_ELF_SEGMENT:
-	case NUB_E_ELF_ADDRESS:
-	case NUB_E_ELF_RELOCATION:
-	case NUB_E_ELF_EXPORTS:
-	case NUB_E_ELF_NO_LOAD:
-	case NUB_E_ELF_TYPE:
-		return "link it with the guest runtime and its nub.ld; see nub-guest(7)";
-	case NUB_E_ELF_SIZE:
-		return "give the guest large data with --map, not in its segments";
-	case NUB_E_ELF_CLASS:
-	case NUB_E_ELF_HEADER:
-	case NUB_E_ELF_TRUNCATED:
-		return "the file is damaged: copy or build it again";
-	case NUB_E_ELF_WX:
-		return "link it with separate segments, or add --allow-wx";
-	default:
-		return "";
-	}
-}
-
 int nub_report_error(struct nub_report *report, const struct nub_error *err)
 {
 	report->status = NUB_STATUS_ERROR;
 	report->exit_code = nub_error_exit_code(err->kind);
 	report->error = *err;
-	if (report->error.hint[0] == '\0')
-		snprintf(report->error.hint, sizeof(report->error.hint), "%s", general_hint(err->kind));
+	cmd_advice_add(&report->error);
 	return -1;
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # What a newcomer types: scripts/quickstart, from anywhere, twice, where something is missing; how scripts/check counts; what
-# scripts/check-rooms refuses. But for the first two, the scripts run in a tree of their own, on a PATH where make, apt-get
+# scripts/check-rooms and check-names refuse. But for the first two, the scripts run in a tree of their own, on a PATH where make, apt-get
 # and others are stand-ins.
 
 setup_file() {
@@ -301,4 +301,15 @@ rooms_tree() { # [FILE TEXT]...
 	run "$TREE/scripts/check-rooms" "$TREE/none"
 	[ "$status" -eq 1 ]
 	[[ $output == *"nothing to check" ]]
+}
+
+@test "check-names: a text of the library that names an option, and one that names the command" {
+	rooms_tree lib/left/l.c '/* --this of nubrun is fine */\nconst char *nub_left = "a \\"word\\", and --seed";\n' \
+		lib/right/right.h '#define NUB_TEXT "x" "nubrun run"\n'
+	run "$TREE/scripts/check-names"
+	echo "$output"
+	[ "$status" -eq 1 ]
+	[ "${#lines[@]}" -eq 2 ]
+	[[ $output == *'lib/left/l.c:2 speaks of a command line: "a \"word\", and --seed"'* ]]
+	[[ $output == *'lib/right/right.h:1 speaks of a command line: "nubrun run"'* ]]
 }
