@@ -77,10 +77,10 @@ int nub_command_unknown(const char *name, struct nub_error *err)
 		if (!command->hidden)
 			words[count++] = command->name;
 	const char *nearest = nub_nearest(name, words, count);
-	nub_refuse(err, NUB_E_USAGE, "unknown command '%.200s'", name);
+	nub_fail(err, NUB_E_USAGE, 0, "unknown command '%.200s'", name);
 	if (nearest != NULL)
-		return nub_advise(err, "did you mean 'nubrun %s'? 'nubrun help' lists the commands", nearest);
-	return nub_advise(err, "'nubrun help' lists the commands; to run a guest, 'nubrun run GUEST'");
+		return nub_hint(err, "did you mean 'nubrun %s'? 'nubrun help' lists the commands", nearest);
+	return nub_hint(err, "'nubrun help' lists the commands; to run a guest, 'nubrun run GUEST'");
 }
 
 bool nub_command_options(int *argc, char ***argv, void *fields, struct nub_report *report)
@@ -111,10 +111,10 @@ bool nub_command_operands(int argc, char **argv, int least, int most, struct nub
 	if (argc >= least && argc <= most)
 		return true;
 	if (argc < least)
-		nub_refuse(&err, NUB_E_USAGE, "%s: an operand is missing", command->name);
+		nub_fail(&err, NUB_E_USAGE, 0, "%s: an operand is missing", command->name);
 	else
-		nub_refuse(&err, NUB_E_USAGE, "%s: '%.200s' is one operand too many", command->name, argv[most]);
-	nub_advise(&err, "usage: nubrun %s %s", command->name, command->synopsis);
+		nub_fail(&err, NUB_E_USAGE, 0, "%s: '%.200s' is one operand too many", command->name, argv[most]);
+	nub_hint(&err, "usage: nubrun %s %s", command->name, command->synopsis);
 	nub_report_error(report, &err);
 	return false;
 }

@@ -95,8 +95,8 @@ int nub_cmd_completion(int argc, char **argv, struct nub_report *report)
 	if (!nub_command_options(&argc, &argv, &none, report) || !nub_command_operands(argc, argv, 1, 1, report))
 		return nub_report_end(report);
 	if (strcmp(argv[0], "bash") != 0) {
-		nub_refuse(&err, NUB_E_USAGE, "completion: there is none for '%.200s'", argv[0]);
-		nub_advise(&err, "write 'nubrun completion bash'");
+		nub_fail(&err, NUB_E_USAGE, 0, "completion: there is none for '%.200s'", argv[0]);
+		nub_hint(&err, "write 'nubrun completion bash'");
 	} else {
 		print_bash();
 		nub_print_end(&err);

@@ -28,12 +28,12 @@ static int parse_read(const struct nub_option *option, const char *value, void *
 	const char *colon = strrchr(value, ':');
 
 	if (colon == NULL) {
-		nub_refuse(err, NUB_E_USAGE, "--%s: '%.200s' has no length", option->name, value);
-		return nub_advise(err, "write --%s GVA:LEN, such as 0x401000:64", option->name);
+		nub_fail(err, NUB_E_USAGE, 0, "--%s: '%.200s' has no length", option->name, value);
+		return nub_hint(err, "write --%s GVA:LEN, such as 0x401000:64", option->name);
 	}
 	NUB_AUTO_FREE char *gva = strndup(value, (size_t)(colon - value));
 	if (gva == NULL)
-		return nub_refuse_errno(err, "--%s", option->name);
+		return cmd_fail_errno(err, "--%s", option->name);
 	const bool hexadecimal = strncmp(colon + 1, "0x", 2) == 0;
 	if (nub_parse_number(option->name, gva, &options->gva, err) != 0 ||
 	    (hexadecimal ? nub_parse_number(option->name, colon + 1, &options->size, err)
@@ -42,8 +42,8 @@ static int parse_read(const struct nub_option *option, const char *value, void *
 	options->read = true;
 	if (options->size != 0)
 		return 0;
-	nub_refuse(err, NUB_E_USAGE, "--%s: a length of 0 reads nothing", option->name);
-	return nub_advise(err, "give at least 1 byte");
+	nub_fail(err, NUB_E_USAGE, 0, "--%s: a length of 0 reads nothing", option->name);
+	return nub_hint(err, "give at least 1 byte");
 }
 
 #define FIELD(member) .offset = offsetof(struct dump_options, member)
@@ -80,13 +80,13 @@ static int check(const struct dump_options *options, struct nub_error *err)
 	    options->read + (options->core != NULL) + options->map + (options->svg != NULL) + options->json;
 
 	if (options->raw && !options->read) {
-		nub_refuse(err, NUB_E_USAGE, "--raw: nothing is read");
-		return nub_advise(err, "add --read GVA:LEN");
+		nub_fail(err, NUB_E_USAGE, 0, "--raw: nothing is read");
+		return nub_hint(err, "add --read GVA:LEN");
 	}
 	if (chosen <= 1)
 		return 0;
-	nub_refuse(err, NUB_E_USAGE, "dump: --read, --core, --map, --svg and --json are %d answers at once", chosen);
-	return nub_advise(err, "ask for one of them at a time");
+	nub_fail(err, NUB_E_USAGE, 0, "dump: --read, --core, --map, --svg and --json are %d answers at once", chosen);
+	return nub_hint(err, "ask for one of them at a time");
 }
 
 /* With the guest's file where gdb finds it from anywhere. */
@@ -107,7 +107,7 @@ static int dump(const struct dump_options *options, struct nub_dump_file *file, 
 	if (options->read) {
 		if (nub_dump_print_memory(file->dump, options->gva, options->size, options->raw, err) == 0)
 			return 0;
-		return err->hint[0] != '\0' ? -1 : nub_advise(err, "'nubrun dump %.150s' lists what is mapped", path);
+		return err->hint[0] != '\0' ? -1 : nub_hint(err, "'nubrun dump %.150s' lists what is mapped", path);
 	}
 	if (options->json)
 		return nub_print_json(nub_json_dump(file), err);

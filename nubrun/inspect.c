@@ -38,8 +38,8 @@ const struct nub_option nub_inspect_options[] = {
 /* Options that say nothing about this kind of file are mistakes. */
 static int refuse_option(const char *option, const char *path, const char *kind, struct nub_error *err)
 {
-	nub_refuse(err, NUB_E_USAGE, "--%s: %s is a %s", option, path, kind);
-	return nub_advise(err, "leave it out; 'nubrun help inspect' says what each option is for");
+	nub_fail(err, NUB_E_USAGE, 0, "--%s: %s is a %s", option, path, kind);
+	return nub_hint(err, "leave it out; 'nubrun help inspect' says what each option is for");
 }
 
 static int inspect(const struct nub_inspect_options *options, const char *path, struct nub_error *err)
@@ -61,8 +61,8 @@ static int inspect(const struct nub_inspect_options *options, const char *path, 
 	if (options->diff == NULL)
 		return nub_inspect_snapshot(options, path, err);
 	if (options->map || options->svg != NULL || options->verify || options->base != NULL) {
-		nub_refuse(err, NUB_E_USAGE, "--diff: goes with no other option but --json");
-		return nub_advise(err, "inspect each of the two alone");
+		nub_fail(err, NUB_E_USAGE, 0, "--diff: goes with no other option but --json");
+		return nub_hint(err, "inspect each of the two alone");
 	}
 	return nub_inspect_diff(options, options->diff, path, err);
 }

@@ -11,14 +11,14 @@
 
 static int refuse_no_command(struct nub_error *err)
 {
-	nub_refuse(err, NUB_E_USAGE, "a command is missing");
-	return nub_advise(err, "'nubrun help' lists the commands; to run a guest, 'nubrun run GUEST'");
+	nub_fail(err, NUB_E_USAGE, 0, "a command is missing");
+	return nub_hint(err, "'nubrun help' lists the commands; to run a guest, 'nubrun run GUEST'");
 }
 
 static int refuse_option(const char *option, struct nub_error *err)
 {
-	nub_refuse(err, NUB_E_USAGE, "unknown option '%.200s' before a command", option);
-	return nub_advise(err, "options come after the command: 'nubrun run --heap 64M GUEST'");
+	nub_fail(err, NUB_E_USAGE, 0, "unknown option '%.200s' before a command", option);
+	return nub_hint(err, "options come after the command: 'nubrun run --heap 64M GUEST'");
 }
 
 /* What can stand in place of a command. 0 when it was served; -1 and an error otherwise. */

@@ -13,8 +13,8 @@ static int open_source(struct nub_session *session, const char *path, struct nub
 	if (!nub_is_snapshot(path))
 		return nub_session_open_guest(session, path, err);
 	if (given != NULL) {
-		nub_refuse(err, NUB_E_USAGE, "--%s: %s is a snapshot, whose memory is laid out already", given, path);
-		return nub_advise(err, "leave it out, or start from the guest's ELF file");
+		nub_fail(err, NUB_E_USAGE, 0, "--%s: %s is a snapshot, whose memory is laid out already", given, path);
+		return nub_hint(err, "leave it out, or start from the guest's ELF file");
 	}
 	return nub_session_open_snapshot(session, path, NULL, err);
 }
@@ -25,17 +25,16 @@ static int flatten(struct nub_session *session, const char *path, struct nub_err
 
 	if (session->snapshot != NULL)
 		return nub_save(NULL, session->snapshot, &none, session->options.output, session->report, err);
-	nub_refuse(err, NUB_E_USAGE, "--flatten: %s is no snapshot", path);
-	return nub_advise(err, "name a snapshot that has a base");
+	nub_fail(err, NUB_E_USAGE, 0, "--flatten: %s is no snapshot", path);
+	return nub_hint(err, "name a snapshot that has a base");
 }
 
 static int check_arguments(const struct nub_run_options *options, int argc, char **argv, struct nub_error *err)
 {
 	if (argc == 1 || options->call != NULL || options->until_checkpoint)
 		return 0;
-	nub_refuse(err, NUB_E_USAGE, "snapshot: '%.200s' is an argument, but nothing is run that takes one", argv[1]);
-	return nub_advise(err,
-	                  "main gets its arguments from 'nubrun restore'; or add --until-checkpoint or --call FUNC");
+	nub_fail(err, NUB_E_USAGE, 0, "snapshot: '%.200s' is an argument, but nothing is run that takes one", argv[1]);
+	return nub_hint(err, "main gets its arguments from 'nubrun restore'; or add --until-checkpoint or --call FUNC");
 }
 
 static int save(struct nub_session *session, int argc, char **argv, struct nub_error *err)

@@ -12,8 +12,8 @@
 
 static int refuse_too_big(const char *path, uint64_t limit, enum nub_error_kind kind, struct nub_error *err)
 {
-	nub_refuse(err, kind, "%s: is over the limit of %llu bytes", path, (unsigned long long)limit);
-	return nub_advise(err, "is it the right file? --map gives a guest large files without copying them");
+	nub_fail(err, kind, 0, "%s: is over the limit of %llu bytes", path, (unsigned long long)limit);
+	return nub_hint(err, "is it the right file? --map gives a guest large files without copying them");
 }
 
 /* Append what fd gives until its end. The buffer always has a byte more than the file, so that the end is seen without
@@ -26,13 +26,13 @@ static int read_to_end(int fd, const char *path, uint64_t limit, enum nub_error_
 			capacity *= 2;
 			uint8_t *larger = realloc(*bytes, capacity);
 			if (larger == NULL)
-				return nub_refuse_errno(err, "%s", path);
+				return cmd_fail_errno(err, "%s", path);
 			*bytes = larger;
 		}
 		ssize_t got = read(fd, *bytes + *size, capacity - *size);
 		if (got < 0 && errno != EINTR) {
-			nub_refuse_errno(err, "%s", path);
-			return nub_advise(err, "name a file that can be read");
+			cmd_fail_errno(err, "%s", path);
+			return nub_hint(err, "name a file that can be read");
 		}
 		if (got == 0)
 			return 0;
@@ -48,9 +48,9 @@ int nub_file_open(const char *path, uint64_t limit, enum nub_error_kind too_big,
 {
 	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (*fd < 0 || fstat(*fd, st) != 0) {
-		nub_refuse_errno(err, "%s", path);
-		return nub_advise(err, err->sys_errno == EACCES ? "it must be readable by this user"
-		                                                : "check the file's name");
+		cmd_fail_errno(err, "%s", path);
+		return nub_hint(err, err->sys_errno == EACCES ? "it must be readable by this user"
+		                                              : "check the file's name");
 	}
 	if (!S_ISREG(st->st_mode) || (uint64_t)st->st_size <= limit)
 		return 0;
@@ -65,7 +65,7 @@ int nub_file_read_open(int fd, const struct stat *st, const char *path, uint64_t
 	*size = 0;
 	*bytes = malloc(capacity);
 	if (*bytes == NULL)
-		return nub_refuse_errno(err, "%s", path);
+		return cmd_fail_errno(err, "%s", path);
 	if (read_to_end(fd, path, limit, too_big, bytes, capacity, size, err) == 0)
 		return 0;
 	free(*bytes);

@@ -36,10 +36,10 @@ static int refuse_unknown(const struct nub_option *table, const char *name, size
 		words[count++] = option->name;
 	snprintf(copy, sizeof(copy), "%.*s", (int)length, name);
 	const char *nearest = nub_nearest(copy, words, count);
-	nub_refuse(err, NUB_E_USAGE, "unknown option '--%.*s'", (int)(length > 200 ? 200 : length), name);
+	nub_fail(err, NUB_E_USAGE, 0, "unknown option '--%.*s'", (int)(length > 200 ? 200 : length), name);
 	if (nearest != NULL)
-		return nub_advise(err, "did you mean --%s? --help lists all options", nearest);
-	return nub_advise(err, "--help lists all options; a guest's own come after its file");
+		return nub_hint(err, "did you mean --%s? --help lists all options", nearest);
+	return nub_hint(err, "--help lists all options; a guest's own come after its file");
 }
 
 /* Where the parser stands, and the first error that it found: later ones are dropped. */
@@ -69,12 +69,12 @@ static void apply(struct parser *parser, const struct nub_option *option, const 
 		value = parser->argv[parser->at++];
 	if (option->arg != NULL && value == NULL) {
 		struct nub_error *slot = error_slot(parser, &spare);
-		nub_refuse(slot, NUB_E_USAGE, "option '--%s' needs a value", option->name);
-		nub_advise(slot, "write --%s %s", option->name, option->arg);
+		nub_fail(slot, NUB_E_USAGE, 0, "option '--%s' needs a value", option->name);
+		nub_hint(slot, "write --%s %s", option->name, option->arg);
 	} else if (option->arg == NULL && attached != NULL) {
 		struct nub_error *slot = error_slot(parser, &spare);
-		nub_refuse(slot, NUB_E_USAGE, "option '--%s' takes no value, but got '%s'", option->name, attached);
-		nub_advise(slot, "write --%s alone", option->name);
+		nub_fail(slot, NUB_E_USAGE, 0, "option '--%s' takes no value, but got '%s'", option->name, attached);
+		nub_hint(slot, "write --%s alone", option->name);
 	} else if (option->parse == NULL) {
 		parser->help = true;
 	} else if (option->parse(option, value != NULL ? value : "", (char *)parser->fields + option->offset, &found) !=
@@ -104,8 +104,8 @@ static void parse_short(struct parser *parser, const char *text)
 		const struct nub_option *option = find_short(parser->table, *text);
 		if (option == NULL) {
 			struct nub_error *slot = error_slot(parser, &spare);
-			nub_refuse(slot, NUB_E_USAGE, "unknown option '-%c'", *text);
-			nub_advise(slot, "--help lists all options; a guest's own come after its file");
+			nub_fail(slot, NUB_E_USAGE, 0, "unknown option '-%c'", *text);
+			nub_hint(slot, "--help lists all options; a guest's own come after its file");
 			return;
 		}
 		bool attached = option->arg != NULL && text[1] != '\0';
@@ -157,8 +157,8 @@ int nub_option_count(const struct nub_option *option, const char *value, void *f
 int nub_option_text(const struct nub_option *option, const char *value, void *field, struct nub_error *err)
 {
 	if (value[0] == '\0') {
-		nub_refuse(err, NUB_E_USAGE, "--%s: its value is empty", option->name);
-		return nub_advise(err, "write --%s %s", option->name, option->arg);
+		nub_fail(err, NUB_E_USAGE, 0, "--%s: its value is empty", option->name);
+		return nub_hint(err, "write --%s %s", option->name, option->arg);
 	}
 	*(const char **)field = value;
 	return 0;
@@ -191,7 +191,7 @@ int nub_option_choice(const struct nub_option *option, const char *value, void *
 			*(unsigned *)field = (unsigned)i;
 			return 0;
 		}
-	nub_refuse(err, NUB_E_USAGE, "--%s: '%s' is not one of: %s", option->name, value, option->values);
+	nub_fail(err, NUB_E_USAGE, 0, "--%s: '%s' is not one of: %s", option->name, value, option->values);
 	const char *nearest = nub_nearest(value, words, count);
-	return nub_advise(err, "write --%s %s", option->name, nearest != NULL ? nearest : words[0]);
+	return nub_hint(err, "write --%s %s", option->name, nearest != NULL ? nearest : words[0]);
 }

@@ -19,10 +19,10 @@
 
 static int refuse_write(const char *option, const char *path, struct nub_error *err)
 {
-	nub_refuse_errno(err, "--%s: %s", option, path);
+	cmd_fail_errno(err, "--%s: %s", option, path);
 	/* A missing folder is not a missing guest: the exit code is 125. */
 	err->kind = NUB_E_IO;
-	return nub_advise(err, "%s", WRITE_CURE);
+	return nub_hint(err, "%s", WRITE_CURE);
 }
 
 /* N of /dev/fd/N and its other names; -1 for other paths. Opening such a path anew would lose its offset and O_APPEND. */
@@ -64,7 +64,7 @@ static int write_directly(const char *path, const void *bytes, size_t size)
 static int refuse_replacement(const char *option, struct nub_error *err)
 {
 	nub_error_context(err, "--%s", option);
-	return nub_advise(err, "%s", WRITE_CURE);
+	return nub_hint(err, "%s", WRITE_CURE);
 }
 
 static int replace(const char *option, const char *path, const void *bytes, size_t size, struct nub_error *err)

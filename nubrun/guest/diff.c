@@ -33,7 +33,7 @@ static void *grow(void *items, size_t count, size_t item_size, struct nub_error 
 		return items;
 	void *larger = reallocarray(items, count != 0 ? 2 * count : 1, item_size);
 	if (larger == NULL)
-		nub_refuse_errno(err, "list of differences");
+		cmd_fail_errno(err, "list of differences");
 	return larger;
 }
 
@@ -68,7 +68,7 @@ static int add_symbol(struct nub_diff_part *part, const char *name, uint64_t byt
 	part->symbols = symbols;
 	char *copy = strdup(name);
 	if (copy == NULL)
-		return nub_refuse_errno(err, "list of differences");
+		return cmd_fail_errno(err, "list of differences");
 	part->symbols[part->symbol_count++] = (struct nub_diff_symbol){ copy, bytes };
 	return 0;
 }
@@ -125,7 +125,7 @@ static int make_parts(struct nub_diff *diff, const struct nub_snapshot_info *fir
 
 	diff->parts = calloc(first->region_count + second->region_count + 1, sizeof(*diff->parts));
 	if (diff->parts == NULL)
-		return nub_refuse_errno(err, "list of differences");
+		return cmd_fail_errno(err, "list of differences");
 	while (i < first->region_count || j < second->region_count) {
 		const struct nub_region *a = i < first->region_count ? &first->regions[i] : NULL;
 		const struct nub_region *b = j < second->region_count ? &second->regions[j] : NULL;

@@ -29,12 +29,12 @@ static int read_at(void *context, uint64_t offset, void *bytes, size_t size, str
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
-			return nub_refuse_errno(err, "%s", source->path);
+			return cmd_fail_errno(err, "%s", source->path);
 		if (got == 0) {
-			nub_refuse(err, NUB_E_ELF_TRUNCATED,
-			           "%s: ends at %" PRIu64 " bytes now, before %" PRIu64 ", where it ended at first",
-			           source->path, offset + done, offset + size);
-			return nub_advise(err, "wait until it is written");
+			nub_fail(err, NUB_E_ELF_TRUNCATED, 0,
+			         "%s: ends at %" PRIu64 " bytes now, before %" PRIu64 ", where it ended at first",
+			         source->path, offset + done, offset + size);
+			return nub_hint(err, "wait until it is written");
 		}
 		done += (size_t)got;
 	}
@@ -77,12 +77,12 @@ int nub_guest_file_load(struct nub_guest_file *guest, const char *path, struct n
 	if (nub_file_open(path, GUEST_FILE_LIMIT, NUB_E_ELF_SIZE, &fd, &st, err) != 0)
 		return -1;
 	if (S_ISDIR(st.st_mode)) {
-		nub_refuse(err, NUB_E_ELF_MAGIC, "%s: is a folder, not an ELF file", path);
-		return nub_advise(err, "name a guest that was built with guests/rt, such as hello.elf");
+		nub_fail(err, NUB_E_ELF_MAGIC, 0, "%s: is a folder, not an ELF file", path);
+		return nub_hint(err, "name a guest that was built with guests/rt, such as hello.elf");
 	}
 	failed = (S_ISREG(st.st_mode) ? read_parts : read_whole)(guest, path, fd, &st, err);
 	if (failed != 0 && err->kind == NUB_E_ELF_MAGIC && nub_is_snapshot(path))
-		return nub_advise(err, "it is a snapshot: nubrun restore goes on from it");
+		return nub_hint(err, "it is a snapshot: nubrun restore goes on from it");
 	return failed;
 }
 

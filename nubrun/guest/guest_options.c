@@ -22,9 +22,9 @@ int nub_option_map(const struct nub_option *option, const char *value, void *fie
 	struct nub_guest_options *options = (void *)((char *)field - offsetof(struct nub_guest_options, maps));
 
 	if (options->map_count == NUB_MAX_FILE_MAPPINGS) {
-		nub_refuse(err, NUB_E_MAP_LIMIT, "--%s: file mapping limit reached (%zu of %d)", option->name,
-		           options->map_count, NUB_MAX_FILE_MAPPINGS);
-		return nub_advise(err, "put several files into one");
+		nub_fail(err, NUB_E_MAP_LIMIT, 0, "--%s: file mapping limit reached (%zu of %d)", option->name,
+		         options->map_count, NUB_MAX_FILE_MAPPINGS);
+		return nub_hint(err, "put several files into one");
 	}
 	if (nub_parse_map(option->name, value, &options->maps[options->map_count], err) != 0)
 		return -1;
@@ -75,8 +75,8 @@ static int load_init_data(struct nub_guest *guest, const struct nub_guest_option
 	if (spec->path == NULL)
 		return 0;
 	if ((spec->flags & NUB_REGION_WRITE) != 0 && (spec->flags & NUB_REGION_EXECUTE) != 0 && !options->allow_wx) {
-		nub_refuse(err, NUB_E_USAGE, "--init-data: %s would be writable and executable", spec->path);
-		return nub_advise(err, "leave out w or x, or add --allow-wx");
+		nub_fail(err, NUB_E_USAGE, 0, "--init-data: %s would be writable and executable", spec->path);
+		return nub_hint(err, "leave out w or x, or add --allow-wx");
 	}
 	if (nub_file_read(spec->path, NUB_MAX_MEMORY_SIZE, NUB_E_MEMORY_TOO_BIG, &guest->init_data, &size, err) != 0)
 		return -1;
@@ -92,13 +92,13 @@ static int open_map(struct nub_file_map *map, const struct nub_map_spec *spec, s
 
 	map->fd = open(spec->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (map->fd < 0 || fstat(map->fd, &st) != 0) {
-		nub_refuse_errno(err, "--map: %s", spec->path);
-		return nub_advise(err, "name a file that exists and is readable");
+		cmd_fail_errno(err, "--map: %s", spec->path);
+		return nub_hint(err, "name a file that exists and is readable");
 	}
 	if (!S_ISREG(st.st_mode) || st.st_size == 0) {
-		nub_refuse(err, NUB_E_USAGE, "--map: %s is %s", spec->path,
-		           S_ISREG(st.st_mode) ? "empty" : "not a regular file");
-		return nub_advise(err, "only regular files with at least one byte can be mapped");
+		nub_fail(err, NUB_E_USAGE, 0, "--map: %s is %s", spec->path,
+		         S_ISREG(st.st_mode) ? "empty" : "not a regular file");
+		return nub_hint(err, "only regular files with at least one byte can be mapped");
 	}
 	map->size = (uint64_t)st.st_size;
 	map->gva = spec->gva;

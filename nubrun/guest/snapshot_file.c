@@ -32,14 +32,13 @@ struct nub_snapshot *nub_snapshot_file_open(const char *path, const char *base, 
 		return nub_snapshot_open(STDIN_FILENO, "stdin", base, err);
 	NUB_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0) {
-		nub_refuse_errno(err, "%s", path);
-		nub_advise(err,
-		           err->sys_errno == EACCES ? "it must be readable by this user" : "check the file's name");
+		cmd_fail_errno(err, "%s", path);
+		nub_hint(err, err->sys_errno == EACCES ? "it must be readable by this user" : "check the file's name");
 		return NULL;
 	}
 	struct nub_snapshot *snapshot = nub_snapshot_open(fd, path, base, err);
 	if (snapshot == NULL && err->kind == NUB_E_SNAPSHOT_MAGIC)
-		nub_advise(err, "'nubrun run' starts a guest from its ELF file, 'nubrun snapshot' saves one");
+		nub_hint(err, "'nubrun run' starts a guest from its ELF file, 'nubrun snapshot' saves one");
 	return snapshot;
 }
 

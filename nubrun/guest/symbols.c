@@ -17,10 +17,10 @@ static int read_file(struct nub_symbols *symbols, const char *path, size_t *size
 	struct stat st;
 
 	if (stat(path, &st) != 0)
-		return nub_refuse_errno(err, "%s", path);
+		return cmd_fail_errno(err, "%s", path);
 	/* The path is the snapshot's word: what it names may be a pipe that nobody writes to. */
 	if (!S_ISREG(st.st_mode))
-		return nub_refuse(err, NUB_E_IO, "%s: is no regular file", path);
+		return nub_fail(err, NUB_E_IO, 0, "%s: is no regular file", path);
 	return nub_file_read(path, FILE_LIMIT, NUB_E_ELF_SIZE, &symbols->file, size, err);
 }
 
@@ -38,7 +38,7 @@ static bool try_path(struct nub_symbols *symbols, const struct nub_symbols_key *
 		    memcmp(found->build_id, key->build_id, key->build_id_size) == 0 &&
 		    (symbols->path = strdup(path)) != NULL)
 			return true;
-		nub_refuse(err, NUB_E_ELF_NOTE, "%s: is another file now, its build id is not the guest's", path);
+		nub_fail(err, NUB_E_ELF_NOTE, 0, "%s: is another file now, its build id is not the guest's", path);
 	}
 	nub_image_free(symbols->image);
 	free(symbols->file);
@@ -69,7 +69,7 @@ void nub_symbols_open(struct nub_symbols *symbols, const struct nub_symbols_key 
 
 	*symbols = (struct nub_symbols){ 0 };
 	if (key->build_id_size == 0) {
-		nub_refuse(err, NUB_E_ELF_NOTE, "%s: the guest has no build id to know its file by", key->path);
+		nub_fail(err, NUB_E_ELF_NOTE, 0, "%s: the guest has no build id to know its file by", key->path);
 		return;
 	}
 	if (try_path(symbols, key, key->path, err))

@@ -30,9 +30,9 @@ static void advise(struct nub_error *err)
 	if (err->hint[0] != '\0')
 		return;
 	if (err->kind == NUB_E_CORE_MAGIC || err->kind == NUB_E_SNAPSHOT_MAGIC)
-		nub_advise(err, "name a snapshot ('nubrun snapshot -o') or a core ('nubrun run --core')");
+		nub_hint(err, "name a snapshot ('nubrun snapshot -o') or a core ('nubrun run --core')");
 	else if (err->kind == NUB_E_CORE_TRUNCATED || err->kind == NUB_E_CORE_FIELD)
-		nub_advise(err, "the file is damaged: copy it again, or have the guest fail again with --core");
+		nub_hint(err, "the file is damaged: copy it again, or have the guest fail again with --core");
 }
 
 int nub_dump_file_open(struct nub_dump_file *file, const char *path, const char *base, struct nub_error *err)
@@ -42,8 +42,8 @@ int nub_dump_file_open(struct nub_dump_file *file, const char *path, const char 
 
 	*file = (struct nub_dump_file){ .path = path };
 	if (!from_stdin && opened < 0) {
-		nub_refuse_errno(err, "%s", path);
-		return nub_advise(err, "name a snapshot or a core that is there and can be read");
+		cmd_fail_errno(err, "%s", path);
+		return nub_hint(err, "name a snapshot or a core that is there and can be read");
 	}
 	file->dump = nub_dump_open(from_stdin ? STDIN_FILENO : opened, from_stdin ? "stdin" : path, base, err);
 	if (file->dump == NULL) {

@@ -24,7 +24,7 @@ int nub_dump_picture(const struct nub_dump_file *file, const char *path, struct 
 	char sentence[NUB_ABORT_BUFFER_SIZE + 512];
 
 	if (regions == NULL)
-		return nub_refuse(err, NUB_E_NO_MEMORY, "out of memory for the picture");
+		return nub_fail(err, NUB_E_NO_MEMORY, 0, "out of memory for the picture");
 	/* Of several spaces, the one that was in use: it comes first. */
 	for (size_t i = 0; i < info->region_count; i++)
 		if (info->regions[i].space == 0)

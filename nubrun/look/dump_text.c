@@ -138,7 +138,7 @@ int nub_dump_draw(const struct nub_dump_info *info, struct nub_error *err)
 	NUB_AUTO_FREE struct nub_region *regions = calloc(info->region_count + 1, sizeof(*regions));
 
 	if (regions == NULL)
-		return nub_refuse(err, NUB_E_NO_MEMORY, "out of memory for the map");
+		return nub_fail(err, NUB_E_NO_MEMORY, 0, "out of memory for the map");
 	for (size_t i = 0; i < info->region_count; i++)
 		regions[i] = info->regions[i].region;
 	qsort(regions, info->region_count, sizeof(*regions), compare_gpas);

@@ -124,7 +124,7 @@ static int describe(const struct nub_inspect_options *options, const struct nub_
 	NUB_AUTO_FREE uint64_t *stored = calloc(info->region_count + 1, sizeof(*stored));
 
 	if (stored == NULL)
-		return nub_refuse_errno(err, "%s", path);
+		return cmd_fail_errno(err, "%s", path);
 	if ((options->verify && nub_snapshot_file_verify(snapshot, false, err) != 0) ||
 	    nub_snapshot_stored(snapshot, stored, err) != 0)
 		return -1;

@@ -181,7 +181,7 @@ int nub_picture_write(const struct nub_picture *picture, const char *path, struc
 	NUB_AUTO_FREE char *svg = nub_picture_svg(picture, &size);
 
 	if (svg == NULL)
-		return nub_refuse(err, NUB_E_NO_MEMORY, "out of memory for the picture");
+		return nub_fail(err, NUB_E_NO_MEMORY, 0, "out of memory for the picture");
 	return nub_status_file_write("svg", path, svg, size, err);
 }
 

@@ -23,12 +23,12 @@ int nub_print_end(struct nub_error *err)
 	bool failed = ferror(stdout) != 0;
 
 	if (fflush(stdout) != 0)
-		nub_refuse_errno(err, "stdout");
+		cmd_fail_errno(err, "stdout");
 	else if (failed)
-		nub_refuse(err, NUB_E_IO, "stdout: could not be written");
+		nub_fail(err, NUB_E_IO, 0, "stdout: could not be written");
 	else
 		return 0;
-	return nub_advise(err, "keep stdout open, with room for what is printed");
+	return nub_hint(err, "keep stdout open, with room for what is printed");
 }
 
 int nub_print_json(struct json_object *object, struct nub_error *err)
@@ -38,7 +38,7 @@ int nub_print_json(struct json_object *object, struct nub_error *err)
 
 	json_object_put(object);
 	if (text == NULL)
-		return nub_refuse(err, NUB_E_NO_MEMORY, "out of memory for the answer");
+		return nub_fail(err, NUB_E_NO_MEMORY, 0, "out of memory for the answer");
 	fwrite(text, 1, size, stdout);
 	return nub_print_end(err);
 }

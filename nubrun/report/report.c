@@ -32,7 +32,7 @@ int nub_report_check_target(struct nub_report *report, struct nub_error *err)
 int nub_report_error(struct nub_report *report, const struct nub_error *err)
 {
 	report->status = NUB_STATUS_ERROR;
-	report->exit_code = nub_error_exit_code(err->kind);
+	report->exit_code = cmd_error_exit_code(err->kind);
 	report->error = *err;
 	cmd_advice_add(&report->error);
 	return -1;
@@ -115,7 +115,7 @@ static int write_json(const struct nub_report *report, struct nub_error *err)
 
 	json_object_put(status);
 	if (text == NULL)
-		return nub_refuse(err, NUB_E_NO_MEMORY, "status: out of memory");
+		return nub_fail(err, NUB_E_NO_MEMORY, 0, "status: out of memory");
 	if (report->status_path == NULL) {
 		if (report->stderr_open)
 			nub_write_all(STDERR_FILENO, "\n", 1);
@@ -127,8 +127,8 @@ static int write_json(const struct nub_report *report, struct nub_error *err)
 		return nub_status_file_write("status", report->status_path, text, size, err);
 	if (nub_write_all(STDOUT_FILENO, text, size) == 0)
 		return 0;
-	nub_refuse_errno(err, "stdout");
-	return nub_advise(err, "the status was to go there (--status -); keep stdout open");
+	cmd_fail_errno(err, "stdout");
+	return nub_hint(err, "the status was to go there (--status -); keep stdout open");
 }
 
 static void release(struct nub_report *report)

@@ -14,16 +14,16 @@
 
 static int refuse_function(const struct nub_image_info *info, const char *name, struct nub_error *err)
 {
-	nub_refuse(err, NUB_E_FUNCTION_UNKNOWN, "%s: exports no function '%s'", info->name, name);
+	nub_fail(err, NUB_E_FUNCTION_UNKNOWN, 0, "%s: exports no function '%s'", info->name, name);
 	if (info->function_count == 0)
-		return nub_advise(err, "it exports none at all; leave out --call to run its main");
+		return nub_hint(err, "it exports none at all; leave out --call to run its main");
 	NUB_AUTO_FREE const char **words = calloc(info->function_count, sizeof(*words));
 	for (size_t i = 0; words != NULL && i < info->function_count; i++)
 		words[i] = info->functions[i].name;
 	const char *nearest = words != NULL ? nub_nearest(name, words, info->function_count) : NULL;
 	if (nearest != NULL)
-		return nub_advise(err, "did you mean '%s'? 'nubrun inspect' lists its functions", nearest);
-	return nub_advise(err, "'nubrun inspect' lists its %zu functions", info->function_count);
+		return nub_hint(err, "did you mean '%s'? 'nubrun inspect' lists its functions", nearest);
+	return nub_hint(err, "'nubrun inspect' lists its %zu functions", info->function_count);
 }
 
 static int convert(struct nub_call_request *request, const char *guest, int argc, char **argv, struct nub_error *err)
@@ -33,9 +33,9 @@ static int convert(struct nub_call_request *request, const char *guest, int argc
 
 	if ((unsigned)argc != function->param_count) {
 		nub_prototype(function, prototype, sizeof(prototype));
-		nub_refuse(err, NUB_E_ARGUMENTS, "%s: %s: takes %u arguments, %d are given", guest, function->name,
-		           function->param_count, argc);
-		return nub_advise(err, "it is %s", prototype);
+		nub_fail(err, NUB_E_ARGUMENTS, 0, "%s: %s: takes %u arguments, %d are given", guest, function->name,
+		         function->param_count, argc);
+		return nub_hint(err, "it is %s", prototype);
 	}
 	for (int i = 0; i < argc; i++) {
 		char what[300];
@@ -132,7 +132,7 @@ int nub_call_run(const struct nub_call_request *request, struct nub_sandbox *san
 		return call_once(request, sandbox, outcome, err);
 	uint32_t *times = calloc(request->repeat, sizeof(*times));
 	if (times == NULL)
-		return nub_refuse_errno(err, "--repeat");
+		return cmd_fail_errno(err, "--repeat");
 	int failed = call_many(request, sandbox, times, &done, outcome, err);
 	if (done > 0)
 		note_times(report, times, done);

@@ -53,7 +53,7 @@ int nub_evidence_check(const struct nub_evidence *evidence, struct nub_error *er
 		return 0;
 	NUB_AUTO_FREE char *path = core_path(evidence);
 	if (path == NULL)
-		return nub_refuse_errno(err, "--%s", option);
+		return cmd_fail_errno(err, "--%s", option);
 	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
 		/* A pipe or a device is written to as it is. */
 		if (S_ISDIR(st.st_mode))
@@ -66,11 +66,11 @@ int nub_evidence_check(const struct nub_evidence *evidence, struct nub_error *er
 	} else {
 		errno = err->sys_errno;
 	}
-	nub_refuse_errno(err, "--%s: can't write %s", option, path);
+	cmd_fail_errno(err, "--%s: can't write %s", option, path);
 	/* A missing folder is not a missing guest: the exit code is 125. */
 	err->kind = NUB_E_IO;
-	return nub_advise(err, "name a %s that %s", evidence->file != NULL ? "file in a folder" : "folder",
-	                  "exists and can be written");
+	return nub_hint(err, "name a %s that %s", evidence->file != NULL ? "file in a folder" : "folder",
+	                "exists and can be written");
 }
 
 /* ---- The signal ---- */
@@ -133,7 +133,7 @@ static char *save_core(struct nub_evidence *evidence, struct nub_sandbox *sandbo
 	guest = absolute != NULL ? absolute : guest;
 
 	if (path == NULL)
-		nub_refuse_errno(err, "core");
+		cmd_fail_errno(err, "core");
 	else if (nub_sandbox_save_core(sandbox, outcome, guest, path, err) == 0)
 		return path;
 	free(path);

@@ -20,18 +20,18 @@
 
 static int refuse_address(const char *address, const char *why, struct nub_error *err)
 {
-	nub_refuse(err, NUB_E_USAGE, "--gdb: '%.200s' %s", address, why);
-	return nub_advise(err, "give :PORT, such as :1234, or unix:PATH");
+	nub_fail(err, NUB_E_USAGE, 0, "--gdb: '%.200s' %s", address, why);
+	return nub_hint(err, "give :PORT, such as :1234, or unix:PATH");
 }
 
 static int fail_listen(const char *address, struct nub_error *err)
 {
 	const bool taken = errno == EADDRINUSE;
 
-	nub_refuse_errno(err, "--gdb: %.200s", address);
+	cmd_fail_errno(err, "--gdb: %.200s", address);
 	err->kind = NUB_E_IO;
-	return nub_advise(err, taken ? "give another one; with :0 the system chooses a free port"
-	                             : "give :PORT with a port above 1023, or unix:PATH in a folder of yours");
+	return nub_hint(err, taken ? "give another one; with :0 the system chooses a free port"
+	                           : "give :PORT with a port above 1023, or unix:PATH in a folder of yours");
 }
 
 static int listen_tcp(struct nub_gdb_socket *gdb, const char *address, struct nub_error *err)
@@ -143,12 +143,12 @@ static int wait_for_client(struct nub_gdb_socket *gdb, bool quiet, struct nub_er
 		fprintf(stderr, "nubrun: waits for gdb: target remote %s\n", gdb->name);
 	gdb->client = accept_client(gdb->listening);
 	if (gdb->client < 0 && errno == EINTR) {
-		nub_refuse(err, NUB_E_IO, "nobody had come to %s yet", gdb->name);
+		nub_fail(err, NUB_E_IO, 0, "nobody had come to %s yet", gdb->name);
 		err->sys_errno = EINTR;
 		return -1;
 	}
 	if (gdb->client < 0)
-		return nub_refuse_errno(err, "--gdb: %s", gdb->name);
+		return cmd_fail_errno(err, "--gdb: %s", gdb->name);
 	stop_listening(gdb);
 	/* Packets are small and wait for each other. It fails for Unix sockets, which don't need it. */
 	setsockopt(gdb->client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));

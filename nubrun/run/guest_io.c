@@ -34,8 +34,8 @@ int nub_guest_io_write(struct nub_guest_io *io, int fd, const void *bytes, size_
 		return -1;
 	if (result < 0) {
 		const char *name = fd == STDOUT_FILENO ? "stdout" : "stderr";
-		nub_refuse_errno(err, "%s: can't write what the guest printed", name);
-		return nub_advise(err, "keep %s open, with room for it, or send it to /dev/null", name);
+		cmd_fail_errno(err, "%s: can't write what the guest printed", name);
+		return nub_hint(err, "keep %s open, with room for it, or send it to /dev/null", name);
 	}
 	if (fd == STDOUT_FILENO)
 		io->stdout_open = text[size - 1] != '\n';
@@ -84,7 +84,7 @@ static int log_record(void *context, const struct nub_log_record *record, struct
 	NUB_AUTO_FREE char *line = io->json_log ? log_json(record, ns, &size) : log_text(record, &size);
 
 	if (line == NULL)
-		return nub_refuse(err, NUB_E_NO_MEMORY, "out of memory for a log record");
+		return nub_fail(err, NUB_E_NO_MEMORY, 0, "out of memory for a log record");
 	if (io->stderr_open && nub_guest_io_write(io, STDERR_FILENO, "\n", 1, err) != 0)
 		return -1;
 	return nub_guest_io_write(io, STDERR_FILENO, line, size, err);

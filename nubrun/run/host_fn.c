@@ -28,11 +28,11 @@ static char *arguments_json(const struct nub_value *args, unsigned count, size_t
 static int check_end(const char *name, int wait_status, struct nub_error *err)
 {
 	if (WIFSIGNALED(wait_status))
-		nub_refuse(err, NUB_E_USAGE, "host function '%s': its command was ended by signal %d", name,
-		           WTERMSIG(wait_status));
+		nub_fail(err, NUB_E_USAGE, 0, "host function '%s': its command was ended by signal %d", name,
+		         WTERMSIG(wait_status));
 	else if (WEXITSTATUS(wait_status) != 0)
-		nub_refuse(err, NUB_E_USAGE, "host function '%s': its command ended with exit code %d", name,
-		           WEXITSTATUS(wait_status));
+		nub_fail(err, NUB_E_USAGE, 0, "host function '%s': its command ended with exit code %d", name,
+		         WEXITSTATUS(wait_status));
 	else
 		return 0;
 	return 1;
@@ -57,7 +57,7 @@ static int read_reply(struct nub_guest_io *io, const char *name, struct nub_subp
 	/* The JSON parser looks for a NUL behind the text. */
 	uint8_t *text = realloc(process->output, process->output_size + 1);
 	if (text == NULL)
-		return nub_refuse(err, NUB_E_NO_MEMORY, "host function '%s': out of memory", name);
+		return nub_fail(err, NUB_E_NO_MEMORY, 0, "host function '%s': out of memory", name);
 	process->output = text;
 	text[process->output_size] = '\0';
 	snprintf(what, sizeof(what), "host function '%s': its answer", name);
@@ -80,8 +80,8 @@ static int run_command(const char *name, struct nub_subprocess *process, struct 
 	case NUB_SUBPROCESS_ENDED:
 		return check_end(name, process->wait_status, err);
 	case NUB_SUBPROCESS_TOO_MUCH:
-		nub_refuse(err, NUB_E_USAGE, "host function '%s': its command printed more than %zu bytes", name,
-		           OUTPUT_LIMIT);
+		nub_fail(err, NUB_E_USAGE, 0, "host function '%s': its command printed more than %zu bytes", name,
+		         OUTPUT_LIMIT);
 		return 1;
 	case NUB_SUBPROCESS_GIVEN_UP:
 		/* Without a kind: the library knows which it was. */
@@ -90,7 +90,7 @@ static int run_command(const char *name, struct nub_subprocess *process, struct 
 	case NUB_SUBPROCESS_FAILED:
 		break;
 	}
-	return nub_advise(err, "host function '%s' could not be run", name);
+	return nub_hint(err, "host function '%s' could not be run", name);
 }
 
 int nub_host_fn_call(struct nub_guest_io *io, const char *name, const struct nub_value *args, unsigned arg_count,
@@ -100,13 +100,13 @@ int nub_host_fn_call(struct nub_guest_io *io, const char *name, const struct nub
 	size_t size = 0;
 
 	if (function == NULL) {
-		nub_refuse(err, NUB_E_FUNCTION_UNKNOWN,
-		           "host function '%s' is not offered; --host-fn '%s=COMMAND' would", name, name);
+		nub_fail(err, NUB_E_FUNCTION_UNKNOWN, 0,
+		         "host function '%s' is not offered; --host-fn '%s=COMMAND' would", name, name);
 		return 1;
 	}
 	NUB_AUTO_FREE char *arguments = arguments_json(args, arg_count, &size);
 	if (arguments == NULL)
-		return nub_refuse(err, NUB_E_NO_MEMORY, "host function '%s': out of memory", name);
+		return nub_fail(err, NUB_E_NO_MEMORY, 0, "host function '%s': out of memory", name);
 	struct nub_subprocess process = {
 		.command = function->command,
 		.input = arguments,

@@ -41,7 +41,7 @@ static int note_result(struct nub_session *session, const struct nub_value *valu
 		return 0;
 	NUB_AUTO_FREE char *line = nub_json_text(report->result, false, &size);
 	if (line == NULL)
-		return nub_refuse(err, NUB_E_NO_MEMORY, "out of memory for the result");
+		return nub_fail(err, NUB_E_NO_MEMORY, 0, "out of memory for the result");
 	if (io->stdout_open && nub_guest_io_write(io, STDOUT_FILENO, "\n", 1, err) != 0)
 		return -1;
 	return nub_guest_io_write(io, STDOUT_FILENO, line, size, err);
@@ -84,8 +84,8 @@ static void note_interrupt(struct nub_session *session)
 	struct nub_report *report = session->report;
 	struct nub_error err = { 0 };
 
-	nub_refuse(&err, NUB_E_INTERRUPTED, "%s: interrupted by %s", session->info->name,
-	           nub_signals_name(nub_signals_taken()));
+	nub_fail(&err, NUB_E_INTERRUPTED, 0, "%s: interrupted by %s", session->info->name,
+	         nub_signals_name(nub_signals_taken()));
 	nub_report_error(report, &err);
 	report->crash = nub_json_ended(&session->evidence, "interrupted", err.message);
 }
@@ -127,7 +127,8 @@ int nub_outcome_note(struct nub_session *session, const struct nub_outcome *outc
 		note_interrupt(session);
 		return 0;
 	}
-	return nub_refuse(err, NUB_E_INTERNAL, "the run ended in a state that no run ends in (%d)", (int)outcome->kind);
+	return nub_fail(err, NUB_E_INTERNAL, 0, "the run ended in a state that no run ends in (%d)",
+	                (int)outcome->kind);
 }
 
 bool nub_outcome_can_be_saved(const struct nub_session *session, const struct nub_outcome *outcome,
@@ -141,14 +142,14 @@ bool nub_outcome_can_be_saved(const struct nub_session *session, const struct nu
 	case NUB_OUTCOME_RETURNED:
 		return true;
 	case NUB_OUTCOME_EXITED:
-		nub_refuse(err, NUB_E_STATE, "%s: ended with exit code %d before %s, so there is nothing to save",
-		           session->info->name, outcome->exit_code & 0xff,
-		           options->call != NULL       ? "its function returned"
-		           : options->until_checkpoint ? "it came to a checkpoint"
-		                                       : "it was ready");
-		nub_advise(err, "no file was written; %s",
-		           options->until_checkpoint ? "the guest asks for a snapshot with nub_checkpoint()"
-		                                     : "run it to see what it does");
+		nub_fail(err, NUB_E_STATE, 0, "%s: ended with exit code %d before %s, so there is nothing to save",
+		         session->info->name, outcome->exit_code & 0xff,
+		         options->call != NULL       ? "its function returned"
+		         : options->until_checkpoint ? "it came to a checkpoint"
+		                                     : "it was ready");
+		nub_hint(err, "no file was written; %s",
+		         options->until_checkpoint ? "the guest asks for a snapshot with nub_checkpoint()"
+		                                   : "run it to see what it does");
 		return false;
 	case NUB_OUTCOME_FAILED:
 	case NUB_OUTCOME_CRASHED:

@@ -16,8 +16,8 @@ static int parse_repeat(const struct nub_option *option, const char *value, void
 		return -1;
 	if (*count >= 1 && *count <= MAX_REPEAT)
 		return 0;
-	nub_refuse(err, NUB_E_USAGE, "--%s: %s is not between 1 and %d", option->name, value, MAX_REPEAT);
-	return nub_advise(err, "give a number of calls from 1 to %d", MAX_REPEAT);
+	nub_fail(err, NUB_E_USAGE, 0, "--%s: %s is not between 1 and %d", option->name, value, MAX_REPEAT);
+	return nub_hint(err, "give a number of calls from 1 to %d", MAX_REPEAT);
 }
 
 static int parse_timeout(const struct nub_option *option, const char *value, void *field, struct nub_error *err)
@@ -32,17 +32,17 @@ static int parse_host_fn(const struct nub_option *option, const char *value, voi
 	struct nub_host_fn *added = &options->functions[options->function_count];
 
 	if (options->function_count == NUB_MAX_HOST_FUNCTIONS) {
-		nub_refuse(err, NUB_E_USAGE, "--%s: limit reached (%d of %d)", option->name, NUB_MAX_HOST_FUNCTIONS,
-		           NUB_MAX_HOST_FUNCTIONS);
-		return nub_advise(err, "serve several functions with one command");
+		nub_fail(err, NUB_E_USAGE, 0, "--%s: limit reached (%d of %d)", option->name, NUB_MAX_HOST_FUNCTIONS,
+		         NUB_MAX_HOST_FUNCTIONS);
+		return nub_hint(err, "serve several functions with one command");
 	}
 	if (nub_parse_host_fn(option->name, value, added, err) != 0)
 		return -1;
 	for (size_t i = 0; i < options->function_count; i++)
 		if (strcmp(options->functions[i].name, added->name) == 0) {
-			nub_refuse(err, NUB_E_USAGE, "--%s: '%s' is given twice", option->name, added->name);
+			nub_fail(err, NUB_E_USAGE, 0, "--%s: '%s' is given twice", option->name, added->name);
 			nub_host_fn_release(added);
-			return nub_advise(err, "leave one of them out");
+			return nub_hint(err, "leave one of them out");
 		}
 	options->function_count++;
 	return 0;

@@ -32,18 +32,18 @@ static bool is_special(const char *path)
 
 static int refuse_target(const char *path, struct nub_error *err)
 {
-	nub_refuse_errno(err, "%s", path);
+	cmd_fail_errno(err, "%s", path);
 	err->kind = NUB_E_IO;
-	return nub_advise(err, "name a file that can be written");
+	return nub_hint(err, "name a file that can be written");
 }
 
 static int check_terminal(int fd, const char *path, struct nub_error *err)
 {
 	if (!isatty(fd))
 		return 0;
-	nub_refuse(err, NUB_E_USAGE, "%s: is a terminal, and a snapshot is not text",
-	           is_stdout(path) ? "stdout" : path);
-	return nub_advise(err, "name a file with -o, or pipe it to a program");
+	nub_fail(err, NUB_E_USAGE, 0, "%s: is a terminal, and a snapshot is not text",
+	         is_stdout(path) ? "stdout" : path);
+	return nub_hint(err, "name a file with -o, or pipe it to a program");
 }
 
 static int check_special(const char *path, struct nub_error *err)
@@ -155,8 +155,8 @@ int nub_save(struct nub_sandbox *sandbox, const struct nub_snapshot *flatten,
 		return 0;
 	}
 	if (err->hint[0] == '\0' && err->kind == NUB_E_IO && err->sys_errno != EINTR)
-		nub_advise(err, "%s",
-		           is_stdout(path) ? "keep stdout open, with room for all of it"
-		                           : "nothing was changed there; make room, or name another file");
+		nub_hint(err, "%s",
+		         is_stdout(path) ? "keep stdout open, with room for all of it"
+		                         : "nothing was changed there; make room, or name another file");
 	return -1;
 }

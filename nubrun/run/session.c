@@ -135,8 +135,8 @@ void nub_session_fail(struct nub_session *session, const struct nub_error *err)
 	struct nub_error interrupted = { 0 };
 
 	if (signal != 0 && err->sys_errno == EINTR) {
-		nub_refuse(&interrupted, NUB_E_INTERRUPTED, "interrupted by %s: %.400s", nub_signals_name(signal),
-		           err->message);
+		nub_fail(&interrupted, NUB_E_INTERRUPTED, 0, "interrupted by %s: %.400s", nub_signals_name(signal),
+		         err->message);
 		err = &interrupted;
 	}
 	nub_report_error(session->report, err);

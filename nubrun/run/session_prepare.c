@@ -46,9 +46,9 @@ static int check_host_functions(const struct nub_session *session, const char *p
 		for (size_t j = 0; j < options->function_count; j++)
 			offered |= strcmp(options->functions[j].name, name) == 0;
 		if (!offered) {
-			nub_refuse(err, NUB_E_HOST_FUNCTION, "%s: its guest was offered the host function '%s'", path,
-			           name);
-			return nub_advise(err, "offer it again: --host-fn '%s=COMMAND'", name);
+			nub_fail(err, NUB_E_HOST_FUNCTION, 0, "%s: its guest was offered the host function '%s'", path,
+			         name);
+			return nub_hint(err, "offer it again: --host-fn '%s=COMMAND'", name);
 		}
 	}
 	return 0;
@@ -68,7 +68,7 @@ int nub_session_open_snapshot(struct nub_session *session, const char *path, con
 	report->guest = nub_json_guest(info->guest_path, info->guest);
 	report->snapshot = nub_json_snapshot(path, info);
 	if (info->guest_path[0] != '\0' && (session->program = strdup(info->guest_path)) == NULL)
-		return nub_refuse_errno(err, "%s", path);
+		return cmd_fail_errno(err, "%s", path);
 	return 0;
 }
 
@@ -90,9 +90,9 @@ static int prepare_call(struct nub_session *session, int argc, char **argv, stru
 	const struct nub_run_options *options = &session->options;
 
 	if (nub_session_is_stopped(session)) {
-		nub_refuse(err, NUB_E_STATE,
-		           "%s: is stopped at a checkpoint, no function can be called before its main ends", argv[0]);
-		return nub_advise(err, "restore it without --call: it goes on from there");
+		nub_fail(err, NUB_E_STATE, 0,
+		         "%s: is stopped at a checkpoint, no function can be called before its main ends", argv[0]);
+		return nub_hint(err, "restore it without --call: it goes on from there");
 	}
 	session->request.repeat = options->repeat;
 	session->request.reset = options->reset ? session->snapshot : NULL;
@@ -155,9 +155,9 @@ int nub_session_prepare(struct nub_session *session, int argc, char **argv, stru
 	if (options->call != NULL && prepare_call(session, argc, argv, err) != 0)
 		return -1;
 	if (nub_session_is_stopped(session) && argc > 1) {
-		nub_refuse(err, NUB_E_USAGE, "%s: its main is running already and takes no arguments, '%.200s' is one",
-		           argv[0], argv[1]);
-		return nub_advise(err, "leave the arguments out");
+		nub_fail(err, NUB_E_USAGE, 0, "%s: its main is running already and takes no arguments, '%.200s' is one",
+		         argv[0], argv[1]);
+		return nub_hint(err, "leave the arguments out");
 	}
 	if (options->output != NULL && nub_save_check(options->output, err) != 0)
 		return -1;

@@ -94,13 +94,13 @@ static int start(const char *command, struct channel *channel, pid_t *pid, struc
 	channel->out = out[0];
 	if (!piped || error != 0) {
 		errno = error;
-		nub_refuse_errno(err, "can't start /bin/sh");
+		cmd_fail_errno(err, "can't start /bin/sh");
 		return -1;
 	}
 	channel->pidfd = pidfd_open(*pid, 0);
 	if (channel->pidfd < 0 || fcntl(channel->in, F_SETFL, O_NONBLOCK) != 0 ||
 	    fcntl(channel->out, F_SETFL, O_NONBLOCK) != 0) {
-		nub_refuse_errno(err, "can't watch /bin/sh");
+		cmd_fail_errno(err, "can't watch /bin/sh");
 		kill(-*pid, SIGKILL);
 		waitpid(*pid, NULL, 0);
 		return -1;
@@ -127,7 +127,7 @@ static enum nub_subprocess_result receive_some(struct nub_subprocess *process, s
 		size_t capacity = channel->capacity == 0 ? 16 << 10 : channel->capacity * 2;
 		uint8_t *larger = realloc(process->output, capacity);
 		if (larger == NULL) {
-			nub_refuse_errno(err, "output of a command");
+			cmd_fail_errno(err, "output of a command");
 			return NUB_SUBPROCESS_FAILED;
 		}
 		process->output = larger;
@@ -157,11 +157,11 @@ static enum nub_subprocess_result exchange(struct nub_subprocess *process, struc
 		if (ns == 0)
 			return NUB_SUBPROCESS_GIVEN_UP;
 		if (poll(fds, sizeof(fds) / sizeof(fds[0]), nub_poll_ms(ns)) < 0 && errno != EINTR) {
-			nub_refuse_errno(err, "poll");
+			cmd_fail_errno(err, "poll");
 			return NUB_SUBPROCESS_FAILED;
 		}
 		if (fds[3].revents != 0) {
-			nub_refuse(err, NUB_E_IO, "interrupted by a signal");
+			nub_fail(err, NUB_E_IO, 0, "interrupted by a signal");
 			return NUB_SUBPROCESS_FAILED;
 		}
 		if (fds[0].revents != 0)
@@ -191,7 +191,7 @@ enum nub_subprocess_result nub_subprocess_run(struct nub_subprocess *process, st
 	nub_hold_signals(&held, &before);
 	channel.signals = signalfd(-1, &held, SFD_CLOEXEC);
 	if (channel.signals < 0)
-		nub_refuse_errno(err, "signalfd");
+		cmd_fail_errno(err, "signalfd");
 	else if (start(process->command, &channel, &pid, err) == 0) {
 		result = exchange(process, &channel, err);
 		if (result != NUB_SUBPROCESS_ENDED)

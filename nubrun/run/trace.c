@@ -88,10 +88,10 @@ static void put_name(struct nub_trace_file *trace, const char *what, int track, 
 
 static int refuse_write(const char *path, struct nub_error *err)
 {
-	nub_refuse_errno(err, "--trace: can't write %s", path);
+	cmd_fail_errno(err, "--trace: can't write %s", path);
 	/* A missing folder is not a missing guest: the exit code is 125. */
 	err->kind = NUB_E_IO;
-	return nub_advise(err, "name a file in a folder that exists and can be written, with room for it");
+	return nub_hint(err, "name a file in a folder that exists and can be written, with room for it");
 }
 
 struct nub_trace_file *nub_trace_file_open(const char *path, const char *guest, uint64_t start_ns,
