@@ -35,8 +35,8 @@ lint-cppcheck:
 lint-rooms: $(LIB_OBJS)
 	$(Q)scripts/check-rooms $(B)/obj/lib
 
-lint-names:
-	$(Q)scripts/check-names
+lint-names: $(LIB_OBJS) $(CMD_OBJS) $(RT_OBJS)
+	$(Q)scripts/check-names $(B)
 
 lint-man:
 	$(Q)mandoc -T lint -W warning $(wildcard man/*.[1-9])

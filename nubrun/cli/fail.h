@@ -2,8 +2,8 @@
  *
  *     return nub_fail(err, NUB_E_USAGE, 0, "--repeat: needs --call");
  */
-#ifndef NUBRUN_FAIL_H
-#define NUBRUN_FAIL_H
+#ifndef CMD_FAIL_H
+#define CMD_FAIL_H
 
 #include "base/error.h"
 #include "nub.h"

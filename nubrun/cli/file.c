@@ -43,7 +43,7 @@ static int read_to_end(int fd, const char *path, uint64_t limit, enum nub_error_
 	}
 }
 
-int nub_file_open(const char *path, uint64_t limit, enum nub_error_kind too_big, int *fd, struct stat *st,
+int cmd_file_open(const char *path, uint64_t limit, enum nub_error_kind too_big, int *fd, struct stat *st,
                   struct nub_error *err)
 {
 	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -57,7 +57,7 @@ int nub_file_open(const char *path, uint64_t limit, enum nub_error_kind too_big,
 	return refuse_too_big(path, limit, too_big, err);
 }
 
-int nub_file_read_open(int fd, const struct stat *st, const char *path, uint64_t limit, enum nub_error_kind too_big,
+int cmd_file_read_open(int fd, const struct stat *st, const char *path, uint64_t limit, enum nub_error_kind too_big,
                        uint8_t **bytes, size_t *size, struct nub_error *err)
 {
 	const size_t capacity = S_ISREG(st->st_mode) ? (size_t)st->st_size + 1 : 64 << 10;
@@ -73,7 +73,7 @@ int nub_file_read_open(int fd, const struct stat *st, const char *path, uint64_t
 	return -1;
 }
 
-int nub_file_read(const char *path, uint64_t limit, enum nub_error_kind too_big, uint8_t **bytes, size_t *size,
+int cmd_file_read(const char *path, uint64_t limit, enum nub_error_kind too_big, uint8_t **bytes, size_t *size,
                   struct nub_error *err)
 {
 	NUB_AUTO_CLOSE int fd = -1;
@@ -81,7 +81,7 @@ int nub_file_read(const char *path, uint64_t limit, enum nub_error_kind too_big,
 
 	*bytes = NULL;
 	*size = 0;
-	if (nub_file_open(path, limit, too_big, &fd, &st, err) != 0)
+	if (cmd_file_open(path, limit, too_big, &fd, &st, err) != 0)
 		return -1;
-	return nub_file_read_open(fd, &st, path, limit, too_big, bytes, size, err);
+	return cmd_file_read_open(fd, &st, path, limit, too_big, bytes, size, err);
 }

@@ -40,7 +40,7 @@ static int refuse_number(const char *option, const char *text, enum nub_error_ki
 	return nub_hint(err, "%s", cure);
 }
 
-int nub_parse_number(const char *option, const char *text, uint64_t *number, struct nub_error *err)
+int cmd_parse_number(const char *option, const char *text, uint64_t *number, struct nub_error *err)
 {
 	const char *cure = "give a whole number from 0 to 18446744073709551615, decimal or hexadecimal (0x...)";
 	const char *end;
@@ -74,7 +74,7 @@ static int size_shift(const char *suffix)
 	return (int)(letter - letters + 1) * 10;
 }
 
-int nub_parse_size(const char *option, const char *text, uint64_t *size, struct nub_error *err)
+int cmd_parse_size(const char *option, const char *text, uint64_t *size, struct nub_error *err)
 {
 	static const char cure[] = "give a whole number of bytes, or of K, M or G (KiB, MiB, GiB), such as 64M";
 	const char *end;
@@ -115,7 +115,7 @@ static uint64_t time_unit(const char *name)
 	return 0;
 }
 
-int nub_parse_duration(const char *option, const char *text, uint64_t *ns, struct nub_error *err)
+int cmd_parse_duration(const char *option, const char *text, uint64_t *ns, struct nub_error *err)
 {
 	static const char cure[] = "give a decimal number and us, ms, s, m or h, such as 500ms; seconds without a unit";
 	uint64_t whole = 0, fraction = 0, scale = 1;
@@ -169,7 +169,7 @@ static const char *find_address(const char *text, uint64_t *gva, const char **en
 	return NULL;
 }
 
-int nub_parse_map(const char *option, const char *text, struct nub_map_spec *spec, struct nub_error *err)
+int cmd_parse_map(const char *option, const char *text, struct cmd_map_spec *spec, struct nub_error *err)
 {
 	const char *end = NULL;
 	enum scan scan = SCAN_NONE;
@@ -190,23 +190,23 @@ int nub_parse_map(const char *option, const char *text, struct nub_map_spec *spe
 	const char *slash = strrchr(spec->path, '/');
 	spec->label = strdup(*end == ':' ? end + 1 : slash != NULL ? slash + 1 : spec->path);
 	if (spec->label == NULL) {
-		nub_map_spec_release(spec);
+		cmd_map_spec_release(spec);
 		return cmd_fail_errno(err, "--%s", option);
 	}
 	size_t length = strlen(spec->label);
 	if (length <= NUB_FILE_MAPPING_LABEL_MAX)
 		return 0;
-	nub_map_spec_release(spec);
+	cmd_map_spec_release(spec);
 	nub_fail(err, NUB_E_MAP_LABEL, 0, "--%s: '%s': the label has %zu bytes, the limit is %d", option, text, length,
 	         NUB_FILE_MAPPING_LABEL_MAX);
 	return nub_hint(err, "give a shorter one: FILE@ADDRESS:LABEL");
 }
 
-void nub_map_spec_release(struct nub_map_spec *spec)
+void cmd_map_spec_release(struct cmd_map_spec *spec)
 {
 	free(spec->path);
 	free(spec->label);
-	*spec = (struct nub_map_spec){ 0 };
+	*spec = (struct cmd_map_spec){ 0 };
 }
 
 /* Is text one to three different letters out of "rwx"? */
@@ -225,7 +225,7 @@ static bool scan_flags(const char *text, unsigned *flags)
 	return *flags != 0;
 }
 
-int nub_parse_init_data(const char *option, const char *text, struct nub_init_data_spec *spec, struct nub_error *err)
+int cmd_parse_init_data(const char *option, const char *text, struct cmd_init_data_spec *spec, struct nub_error *err)
 {
 	const char *colon = strrchr(text, ':');
 	unsigned flags = NUB_REGION_READ;
@@ -244,19 +244,19 @@ int nub_parse_init_data(const char *option, const char *text, struct nub_init_da
 		         colon + 1);
 		return nub_hint(err, "write r, rw, rx or rwx behind the ':'");
 	}
-	nub_init_data_spec_release(spec);
+	cmd_init_data_spec_release(spec);
 	spec->path = strndup(text, length);
 	spec->flags = flags;
 	return spec->path == NULL ? cmd_fail_errno(err, "--%s", option) : 0;
 }
 
-void nub_init_data_spec_release(struct nub_init_data_spec *spec)
+void cmd_init_data_spec_release(struct cmd_init_data_spec *spec)
 {
 	free(spec->path);
-	*spec = (struct nub_init_data_spec){ 0 };
+	*spec = (struct cmd_init_data_spec){ 0 };
 }
 
-int nub_parse_host_fn(const char *option, const char *text, struct nub_host_fn *fn, struct nub_error *err)
+int cmd_parse_host_fn(const char *option, const char *text, struct cmd_host_fn *fn, struct nub_error *err)
 {
 	const char *equals = strchr(text, '=');
 
@@ -277,13 +277,13 @@ int nub_parse_host_fn(const char *option, const char *text, struct nub_host_fn *
 	fn->command = strdup(equals + 1);
 	if (fn->name != NULL && fn->command != NULL)
 		return 0;
-	nub_host_fn_release(fn);
+	cmd_host_fn_release(fn);
 	return cmd_fail_errno(err, "--%s", option);
 }
 
-void nub_host_fn_release(struct nub_host_fn *fn)
+void cmd_host_fn_release(struct cmd_host_fn *fn)
 {
 	free(fn->name);
 	free(fn->command);
-	*fn = (struct nub_host_fn){ 0 };
+	*fn = (struct cmd_host_fn){ 0 };
 }

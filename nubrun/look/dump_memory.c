@@ -56,7 +56,7 @@ static void put_rows(uint64_t gva, const uint8_t *bytes, size_t size)
 	}
 }
 
-int nub_dump_print_memory(struct nub_dump *dump, uint64_t gva, uint64_t size, bool raw, struct nub_error *err)
+int cmd_dump_print_memory(struct nub_dump *dump, uint64_t gva, uint64_t size, bool raw, struct nub_error *err)
 {
 	/* Parts would hide that their sum wraps. */
 	if (gva + (size - 1) < gva)
@@ -65,5 +65,5 @@ int nub_dump_print_memory(struct nub_dump *dump, uint64_t gva, uint64_t size, bo
 	if (for_each_part(dump, gva, size, NULL, err) != 0 ||
 	    for_each_part(dump, gva, size, raw ? put_raw : put_rows, err) != 0)
 		return -1;
-	return nub_print_end(err);
+	return cmd_print_end(err);
 }

@@ -1,6 +1,6 @@
 /* What helps against an error of the library, said with the command's options: the library knows only its parameters. */
-#ifndef NUBRUN_ADVICE_H
-#define NUBRUN_ADVICE_H
+#ifndef CMD_ADVICE_H
+#define CMD_ADVICE_H
 
 #include "nub.h"
 

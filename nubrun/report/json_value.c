@@ -214,10 +214,10 @@ static int bytes_value(struct json_object *json, const char *what, struct nub_va
 		return refuse_type(json, NUB_TYPE_BYTES, what, err);
 	size_t length = (size_t)json_object_get_string_len(text);
 	size_t size, bad;
-	uint8_t *bytes = malloc(nub_base64_decoded_max(length));
+	uint8_t *bytes = malloc(cmd_base64_decoded_max(length));
 	if (bytes == NULL)
 		return nub_fail(err, NUB_E_NO_MEMORY, 0, "%s: out of memory for %zu bytes of base64", what, length);
-	if (!nub_base64_decode(json_object_get_string(text), length, bytes, &size, &bad)) {
+	if (!cmd_base64_decode(json_object_get_string(text), length, bytes, &size, &bad)) {
 		free(bytes);
 		nub_fail(err, NUB_E_ARGUMENTS, 0, "%s: not base64 at character %zu of %zu", what, bad + 1, length);
 		return nub_hint(err, "use the standard alphabet, with padding, as base64 -w0 writes it");
@@ -253,7 +253,7 @@ static int convert(struct json_object *json, const char *text, enum nub_type typ
 	return nub_fail(err, NUB_E_INTERNAL, 0, "%s: there is no type %d", what, (int)type);
 }
 
-int nub_json_read_value(const char *text, size_t size, enum nub_type type, const char *what, struct nub_value *value,
+int cmd_json_read_value(const char *text, size_t size, enum nub_type type, const char *what, struct nub_value *value,
                         struct nub_error *err)
 {
 	err->kind = NUB_E_NONE;
@@ -265,7 +265,7 @@ int nub_json_read_value(const char *text, size_t size, enum nub_type type, const
 	return failed;
 }
 
-void nub_json_value_release(struct nub_value *value)
+void cmd_json_value_release(struct nub_value *value)
 {
 	if (value->type == NUB_TYPE_STRING || value->type == NUB_TYPE_BYTES)
 		free((void *)(uintptr_t)value->bytes.data);

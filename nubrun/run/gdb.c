@@ -34,7 +34,7 @@ static int fail_listen(const char *address, struct nub_error *err)
 	                           : "give :PORT with a port above 1023, or unix:PATH in a folder of yours");
 }
 
-static int listen_tcp(struct nub_gdb_socket *gdb, const char *address, struct nub_error *err)
+static int listen_tcp(struct cmd_gdb_socket *gdb, const char *address, struct nub_error *err)
 {
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
 	socklen_t size = sizeof(at);
@@ -66,7 +66,7 @@ static void remove_stale(const struct sockaddr_un *at)
 		unlink(at->sun_path);
 }
 
-static int listen_unix(struct nub_gdb_socket *gdb, const char *address, const char *path, struct nub_error *err)
+static int listen_unix(struct cmd_gdb_socket *gdb, const char *address, const char *path, struct nub_error *err)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 
@@ -90,7 +90,7 @@ static int listen_unix(struct nub_gdb_socket *gdb, const char *address, const ch
 	return 0;
 }
 
-int nub_gdb_listen(struct nub_gdb_socket *gdb, const char *address, struct nub_error *err)
+int cmd_gdb_listen(struct cmd_gdb_socket *gdb, const char *address, struct nub_error *err)
 {
 	static const char prefix[] = "unix:";
 
@@ -102,7 +102,7 @@ int nub_gdb_listen(struct nub_gdb_socket *gdb, const char *address, struct nub_e
 }
 
 /* There is one client: the address is free again as soon as it has come. */
-static void stop_listening(struct nub_gdb_socket *gdb)
+static void stop_listening(struct cmd_gdb_socket *gdb)
 {
 	nub_close_fd(&gdb->listening);
 	gdb->listening = -1;
@@ -118,11 +118,11 @@ static int accept_client(int listening)
 	sigset_t held, before;
 	int client = -1;
 
-	nub_hold_signals(&held, &before);
+	cmd_hold_signals(&held, &before);
 	while (client < 0) {
 		fd.revents = 0;
 		errno = EINTR;
-		if (nub_signals_taken() != 0 || (ppoll(&fd, 1, NULL, &before) < 0 && errno != EINTR))
+		if (cmd_signals_taken() != 0 || (ppoll(&fd, 1, NULL, &before) < 0 && errno != EINTR))
 			break;
 		if (fd.revents != 0)
 			client = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
@@ -135,7 +135,7 @@ static int accept_client(int listening)
 	return client;
 }
 
-static int wait_for_client(struct nub_gdb_socket *gdb, bool quiet, struct nub_error *err)
+static int wait_for_client(struct cmd_gdb_socket *gdb, bool quiet, struct nub_error *err)
 {
 	const int on = 1;
 
@@ -155,8 +155,8 @@ static int wait_for_client(struct nub_gdb_socket *gdb, bool quiet, struct nub_er
 	return 0;
 }
 
-int nub_gdb_attach(struct nub_gdb_socket *gdb, struct nub_sandbox *sandbox, const char *guest_path,
-                   const struct nub_host_fn *functions, size_t function_count, bool quiet, struct nub_error *err)
+int cmd_gdb_attach(struct cmd_gdb_socket *gdb, struct nub_sandbox *sandbox, const char *guest_path,
+                   const struct cmd_host_fn *functions, size_t function_count, bool quiet, struct nub_error *err)
 {
 	const struct nub_snapshot_options snapshot = {
 		.guest_path = guest_path,
@@ -171,7 +171,7 @@ int nub_gdb_attach(struct nub_gdb_socket *gdb, struct nub_sandbox *sandbox, cons
 	return nub_sandbox_attach_debugger(sandbox, gdb->client, &snapshot, err);
 }
 
-void nub_gdb_close(struct nub_gdb_socket *gdb)
+void cmd_gdb_close(struct cmd_gdb_socket *gdb)
 {
 	stop_listening(gdb);
 	nub_close_fd(&gdb->client);

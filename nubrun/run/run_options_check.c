@@ -5,7 +5,7 @@
 #include "run/run_options.h"
 
 /* Of all three commands. */
-static int check_common(const struct nub_run_options *options, struct nub_error *err)
+static int check_common(const struct cmd_run_options *options, struct nub_error *err)
 {
 	if (options->repeat != 0 && options->call == NULL) {
 		nub_fail(err, NUB_E_USAGE, 0, "--repeat: there is no function to call");
@@ -33,7 +33,7 @@ static int check_common(const struct nub_run_options *options, struct nub_error 
 }
 
 /* --snapshot-on-exit needs something that can go on. */
-static int check_on_exit(const struct nub_run_options *options, struct nub_error *err)
+static int check_on_exit(const struct cmd_run_options *options, struct nub_error *err)
 {
 	if (options->output == NULL || options->call != NULL || options->until_checkpoint)
 		return 0;
@@ -41,12 +41,12 @@ static int check_on_exit(const struct nub_run_options *options, struct nub_error
 	return nub_hint(err, "add --until-checkpoint, or --call FUNC to save what a call leaves");
 }
 
-int nub_run_options_check(const struct nub_run_options *options, struct nub_error *err)
+int cmd_run_options_check(const struct cmd_run_options *options, struct nub_error *err)
 {
 	return check_common(options, err) != 0 ? -1 : check_on_exit(options, err);
 }
 
-int nub_restore_options_check(const struct nub_run_options *options, struct nub_error *err)
+int cmd_restore_options_check(const struct cmd_run_options *options, struct nub_error *err)
 {
 	if (check_common(options, err) != 0)
 		return -1;
@@ -57,7 +57,7 @@ int nub_restore_options_check(const struct nub_run_options *options, struct nub_
 	return check_on_exit(options, err);
 }
 
-int nub_snapshot_options_check(const struct nub_run_options *options, struct nub_error *err)
+int cmd_snapshot_options_check(const struct cmd_run_options *options, struct nub_error *err)
 {
 	if (options->output == NULL) {
 		nub_fail(err, NUB_E_USAGE, 0, "snapshot: where to save it is missing");
