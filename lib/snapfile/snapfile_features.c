@@ -40,9 +40,9 @@ int nub_snapshot_check_cpu(const struct nub_snapshot_meta *meta, const struct nu
 		const struct kvm_cpuid_entry2 *here = find_leaf(host, shown->function, shown->index);
 		if (!here) {
 			nub_fail(err, NUB_E_SNAPSHOT_CPU, 0,
-			         "this nubrun shows guests no CPUID leaf 0x%x, index %u, the snapshot's guest has one",
+			         "this libnub shows guests no CPUID leaf 0x%x, index %u, the snapshot's guest has one",
 			         shown->function, shown->index);
-			return nub_hint(err, "restore it with the version of nubrun that took it");
+			return nub_hint(err, "restore it with the version that took it");
 		}
 		for (enum nub_cpuid_register reg = NUB_CPUID_EAX; reg < NUB_CPUID_REGISTERS; reg++) {
 			const uint32_t missing = leaf_register(shown, reg) & ~leaf_register(here, reg);
