@@ -5,13 +5,13 @@
 #include "base/util.h"
 #include "core/core_write.h"
 #include "core/crash_regions.h"
-#include "sandbox/cpu_state.h"
+#include "machine/kvm_state.h"
 #include "sandbox/sandbox.h"
 
 #define CR0_PAGING (UINT64_C(1) << 31)
 
 /* Page tables that map nothing, or no end of it, are evidence, too: then the core has the memory as it is. */
-static int find_regions(struct nub_sandbox *sandbox, const struct kvm_sregs *sregs, struct nub_crash_region **regions,
+static int find_regions(struct nub_sandbox *sandbox, const struct nub_sregs *sregs, struct nub_crash_region **regions,
                         size_t *count, struct nub_error *err)
 {
 	const uint64_t roots[] = { sregs->cr3 };
@@ -81,9 +81,9 @@ int nub_sandbox_save_core(struct nub_sandbox *sandbox, const struct nub_outcome 
                           const char *path, struct nub_error *err)
 {
 	NUB_AUTO_FREE struct nub_core *core = calloc(1, sizeof(*core));
-	NUB_AUTO_FREE struct nub_cpu_state *cpu = calloc(1, sizeof(*cpu));
+	NUB_AUTO_FREE struct nub_cpu *cpu = calloc(1, sizeof(*cpu));
 	NUB_AUTO_FREE struct nub_crash_region *regions = NULL;
-	struct kvm_sregs sregs;
+	struct nub_sregs sregs;
 	size_t count;
 
 	if (!core || !cpu)

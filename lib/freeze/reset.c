@@ -25,7 +25,7 @@ static bool needs_new_vm(struct nub_sandbox *sandbox, const struct nub_snapshot 
 {
 	return sandbox->state == NUB_STATE_POISONED || !confined(sandbox) || snapshot->guest.privilege_level == 0 ||
 	       (sandbox->vm.local_apic && !nub_sandbox_may_have_apic(&snapshot->guest, &snapshot->meta.layout)) ||
-	       memcmp(&sandbox->cpuid, &snapshot->meta.cpu.cpuid, sizeof(sandbox->cpuid)) != 0;
+	       !nub_cpuid_equal(&sandbox->cpuid, &snapshot->meta.cpu.cpuid);
 }
 
 /* To other memory. */

@@ -7,8 +7,8 @@
 #include "base/error.h"
 #include "base/util.h"
 #include "freeze/restore.h"
+#include "machine/kvm_state.h"
 #include "machine/scratch.h"
-#include "sandbox/cpu_state.h"
 #include "snapshot/snapshot.h"
 
 #define RFLAGS_IF (UINT64_C(1) << 9)
@@ -88,28 +88,21 @@ int nub_restore_take_memory(struct nub_sandbox *sandbox, const struct nub_snapsh
 	return nub_restore_fill_scratch(sandbox, err);
 }
 
-static bool same_sregs(const struct kvm_sregs *a, const struct kvm_sregs *b)
-{
-	/* Every field but what KVM keeps for itself; none of the structs has holes that matter. */
-	return memcmp(a, b, offsetof(struct kvm_sregs, interrupt_bitmap)) == 0;
-}
-
 /* Special registers, then what the next entry does not overwrite. Setting sregs is dear and rarely needed: a guest at
  * CPL 3 can change the bases of FS and GS in them. */
 static int load_cpu(struct nub_sandbox *sandbox, struct nub_error *err)
 {
 	const struct nub_snapshot_meta *meta = &sandbox->snapshot->meta;
 	const unsigned level = meta->privilege_level;
-	struct kvm_sregs current, sregs;
+	struct nub_sregs current, sregs;
 
 	if (nub_vcpu_get_sregs(&sandbox->vm, &current, err) < 0)
 		return -1;
-	sregs = current;
 	if (meta->next == NUB_NEXT_INITIALISE)
-		nub_cpu_set_sregs(&sregs, &sandbox->cpu_tables, level);
+		nub_cpu_initial_sregs(&sregs, &sandbox->cpu_tables, level);
 	else
-		nub_snapshot_restore_sregs(meta, &sandbox->cpu_tables, &sregs);
-	if (!same_sregs(&current, &sregs) && nub_vcpu_set_sregs(&sandbox->vm, &sregs, err) < 0)
+		nub_cpu_resumed_sregs(&sregs, &meta->cpu.sregs, &sandbox->cpu_tables, level);
+	if (!nub_sregs_equal(&current, &sregs) && nub_vcpu_set_sregs(&sandbox->vm, &sregs, err) < 0)
 		return -1;
 	if (meta->next == NUB_NEXT_INITIALISE)
 		return nub_cpu_load_initial(&sandbox->vm, err);
@@ -121,7 +114,7 @@ static int load_cpu(struct nub_sandbox *sandbox, struct nub_error *err)
  * that don't count as this process's, from whose count it knows when to look for written pages (snapshot/dirty.h). */
 static void set_regs(struct nub_sandbox *sandbox)
 {
-	struct kvm_regs regs = sandbox->snapshot->meta.cpu.regs;
+	struct nub_registers regs = sandbox->snapshot->meta.cpu.regs;
 
 	if (sandbox->guest->privilege_level == 3)
 		regs.rflags &= ~RFLAGS_IF;
@@ -153,7 +146,7 @@ static void set_state(struct nub_sandbox *sandbox)
 int nub_restore_start(struct nub_sandbox *sandbox, struct nub_error *err)
 {
 	const struct nub_snapshot *snapshot = sandbox->snapshot;
-	const struct kvm_regs *regs = &snapshot->meta.cpu.regs;
+	const struct nub_registers *regs = &snapshot->meta.cpu.regs;
 	struct nub_error reason = { 0 };
 
 	if (load_cpu(sandbox, err) < 0 || nub_memslots_hide(sandbox, err) < 0)
@@ -174,7 +167,7 @@ int nub_restore_check_cpu(struct nub_sandbox *sandbox, const struct nub_snapshot
 	struct nub_cpuid host;
 
 	nub_cpu_fill_cpuid(&host);
-	if (nub_snapshot_check_cpu(&snapshot->meta, &host, err) < 0)
+	if (nub_cpu_check_features(&snapshot->meta.cpu.cpuid, snapshot->meta.cpu.xcr0, &host, err) < 0)
 		return nub_error_context(err, "%s", snapshot->name);
 	sandbox->cpuid = snapshot->meta.cpu.cpuid;
 	return 0;

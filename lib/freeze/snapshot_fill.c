@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "freeze/snapshot_writer.h"
-#include "sandbox/cpu_state.h"
+#include "machine/kvm_state.h"
 #include "snapshot/snapshot.h"
 
 static int fill_regions(struct nub_snapshot_writer *writer, struct nub_error *err)

@@ -20,7 +20,7 @@ static int find_roots(struct nub_snapshot_writer *writer, uint64_t roots[NUB_SNA
                       struct nub_error *err)
 {
 	struct nub_sandbox *sandbox = writer->sandbox;
-	struct kvm_sregs sregs;
+	struct nub_sregs sregs;
 
 	if (nub_vcpu_get_sregs(&sandbox->vm, &sregs, err) < 0)
 		return -1;

@@ -76,7 +76,7 @@ int nub_gdb_stop_now(struct nub_gdb *gdb, const struct nub_gdb_stop *why, struct
 
 int nub_gdb_interrupted(struct nub_debugger *debugger, struct nub_error *err);
 int nub_gdb_served(struct nub_debugger *debugger, struct nub_error *err);
-int nub_gdb_exception(struct nub_debugger *debugger, struct nub_exception_frame *frame, struct kvm_sregs *sregs,
+int nub_gdb_exception(struct nub_debugger *debugger, struct nub_exception_frame *frame, struct nub_sregs *sregs,
                       bool *handled, struct nub_error *err);
 bool nub_gdb_stuck(struct nub_debugger *debugger);
 int nub_gdb_trapped(struct nub_debugger *debugger, struct nub_error *err);
@@ -108,7 +108,7 @@ bool nub_gdb_frame_valid(const struct nub_gdb *gdb, const struct nub_exception_f
 
 /* The monitor told of a fault, by a valid frame: put the vCPU back to where the guest was, with rip and TF as given, as if
  * the monitor had returned. Error: KVM. */
-int nub_gdb_leave_monitor(struct nub_gdb *gdb, const struct nub_exception_frame *frame, struct kvm_sregs *sregs,
+int nub_gdb_leave_monitor(struct nub_gdb *gdb, const struct nub_exception_frame *frame, struct nub_sregs *sregs,
                           uint64_t rip, bool tf, struct nub_error *err);
 
 /* Does the vCPU stand in the monitor's code? */

@@ -3,6 +3,7 @@
  * The guest always stops at a place of its own: when the monitor reported a breakpoint or a step, the vCPU is put back
  * into the guest first. Where the instruction of a step is an `out` to the host, the host ends the step itself.
  */
+#include "cpu/vectors.h"
 #include "gdb/gdb.h"
 
 /* Stop when what the last exit was about has been dealt with, and whoever counts exits has counted this one. */
@@ -95,7 +96,7 @@ int nub_gdb_served(struct nub_debugger *debugger, struct nub_error *err)
 }
 
 /* #DB: the step is done, unless it goes on within its range of addresses. */
-static int stepped(struct nub_gdb *gdb, const struct nub_exception_frame *frame, struct kvm_sregs *sregs,
+static int stepped(struct nub_gdb *gdb, const struct nub_exception_frame *frame, struct nub_sregs *sregs,
                    struct nub_error *err)
 {
 	struct nub_gdb_stop why;
@@ -115,7 +116,7 @@ static int stepped(struct nub_gdb *gdb, const struct nub_exception_frame *frame,
 
 /* Did the guest come to one of our int3s, and where? */
 static bool is_breakpoint(const struct nub_gdb *gdb, const struct nub_exception_frame *frame,
-                          const struct kvm_sregs *sregs, uint64_t *rip)
+                          const struct nub_sregs *sregs, uint64_t *rip)
 {
 	*rip = frame->rip;
 	switch (frame->vector) {
@@ -180,7 +181,7 @@ int nub_gdb_trapped(struct nub_debugger *debugger, struct nub_error *err)
 	return 0;
 }
 
-int nub_gdb_exception(struct nub_debugger *debugger, struct nub_exception_frame *frame, struct kvm_sregs *sregs,
+int nub_gdb_exception(struct nub_debugger *debugger, struct nub_exception_frame *frame, struct nub_sregs *sregs,
                       bool *handled, struct nub_error *err)
 {
 	struct nub_gdb *gdb = nub_gdb_of(debugger);

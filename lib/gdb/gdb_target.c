@@ -3,95 +3,71 @@
 
 #include "base/error.h"
 #include "base/util.h"
+#include "cpu/vectors.h"
 #include "gdb/gdb.h"
 #include "gdb/gdb_memory.h"
 #include "gdb/gdb_monitor.h"
 #include "gdb/gdb_probe.h"
-#include "machine/cpu.h"
+
 #include "paging/paging.h"
 
 #define RFLAGS_FIXED UINT64_C(2)
 #define RFLAGS_KERNEL UINT64_C(0x3200) /* IF and IOPL, which code at CPL 0 sets */
 
-_Static_assert(sizeof(struct kvm_regs) == sizeof(struct nub_registers), "the same registers in the same order");
-
 uint64_t nub_gdb_root(struct nub_gdb *gdb)
 {
-	struct kvm_sregs sregs;
+	struct nub_sregs sregs;
 
 	return nub_vcpu_get_sregs(&gdb->sandbox->vm, &sregs, NULL) < 0 ? 0 : sregs.cr3;
 }
 
-static void take_segments(const struct kvm_sregs *sregs, struct nub_gdb_cpu *cpu)
-{
-	const struct kvm_segment *const segments[NUB_GDB_SEGMENTS] = {
-		[NUB_GDB_CS] = &sregs->cs, [NUB_GDB_SS] = &sregs->ss, [NUB_GDB_DS] = &sregs->ds,
-		[NUB_GDB_ES] = &sregs->es, [NUB_GDB_FS] = &sregs->fs, [NUB_GDB_GS] = &sregs->gs,
-	};
-
-	for (unsigned i = 0; i < NUB_GDB_SEGMENTS; i++)
-		cpu->segments[i] = segments[i]->selector;
-	cpu->fs_base = sregs->fs.base;
-	cpu->gs_base = sregs->gs.base;
-}
-
 /* After an exception the vCPU is the monitor's; the crash has the guest's registers, and tells whose code it was. */
-static void take_crash(const struct nub_crash *crash, struct nub_gdb_cpu *cpu)
+static void take_crash(const struct nub_crash *crash, struct nub_cpu *cpu)
 {
 	cpu->regs = crash->regs;
 	if (!crash->has_vector)
 		return;
-	cpu->segments[NUB_GDB_CS] = crash->privilege_level == 3 ? NUB_SELECTOR_USER_CODE : NUB_SELECTOR_KERNEL_CODE;
-	cpu->segments[NUB_GDB_SS] = crash->privilege_level == 3 ? NUB_SELECTOR_USER_DATA : NUB_SELECTOR_KERNEL_DATA;
+	cpu->sregs.cs.selector = crash->privilege_level == 3 ? NUB_SELECTOR_USER_CODE : NUB_SELECTOR_KERNEL_CODE;
+	cpu->sregs.ss.selector = crash->privilege_level == 3 ? NUB_SELECTOR_USER_DATA : NUB_SELECTOR_KERNEL_DATA;
 }
 
-static bool read_cpu(void *context, struct nub_gdb_cpu *cpu)
+static bool read_cpu(void *context, struct nub_cpu *cpu)
 {
 	struct nub_gdb *gdb = context;
 	struct nub_vm *vm = &gdb->sandbox->vm;
-	struct kvm_sregs sregs;
-	struct kvm_xsave xsave;
-
 	memset(cpu, 0, sizeof(*cpu));
-	if (nub_vcpu_get_sregs(vm, &sregs, NULL) < 0 || nub_vcpu_get_xsave(vm, &xsave, NULL) < 0)
+	if (nub_vcpu_get_sregs(vm, &cpu->sregs, NULL) < 0 || nub_vcpu_get_xsave(vm, cpu->xsave, NULL) < 0)
 		return false;
-	memcpy(&cpu->regs, nub_vcpu_regs(vm), sizeof(cpu->regs));
-	take_segments(&sregs, cpu);
-	memcpy(cpu->xsave, xsave.region, sizeof(cpu->xsave));
+	cpu->regs = *nub_vcpu_regs(vm);
 	if (gdb->crash)
 		take_crash(gdb->crash, cpu);
 	return true;
 }
 
-static bool write_bases(struct nub_vm *vm, const struct nub_gdb_cpu *cpu)
+static bool write_bases(struct nub_vm *vm, const struct nub_cpu *cpu)
 {
-	struct kvm_sregs sregs;
+	struct nub_sregs sregs;
 
 	if (nub_vcpu_get_sregs(vm, &sregs, NULL) < 0)
 		return false;
-	if (sregs.fs.base == cpu->fs_base && sregs.gs.base == cpu->gs_base)
+	if (sregs.fs.base == cpu->sregs.fs.base && sregs.gs.base == cpu->sregs.gs.base)
 		return true;
-	sregs.fs.base = cpu->fs_base;
-	sregs.gs.base = cpu->gs_base;
+	sregs.fs.base = cpu->sregs.fs.base;
+	sregs.gs.base = cpu->sregs.gs.base;
 	return nub_vcpu_set_sregs(vm, &sregs, NULL) == 0;
 }
 
-static bool write_cpu(void *context, const struct nub_gdb_cpu *cpu)
+static bool write_cpu(void *context, const struct nub_cpu *cpu)
 {
 	struct nub_gdb *gdb = context;
 	struct nub_vm *vm = &gdb->sandbox->vm;
-	struct kvm_xsave xsave;
-	struct kvm_regs regs;
+	uint8_t xsave[NUB_XSAVE_SIZE];
 
-	if (gdb->crash || nub_vcpu_get_xsave(vm, &xsave, NULL) < 0 || !write_bases(vm, cpu))
+	if (gdb->crash || nub_vcpu_get_xsave(vm, xsave, NULL) < 0 || !write_bases(vm, cpu))
 		return false;
-	if (memcmp(xsave.region, cpu->xsave, sizeof(cpu->xsave)) != 0) {
-		memcpy(xsave.region, cpu->xsave, sizeof(cpu->xsave));
-		if (nub_vcpu_set_xsave(vm, &xsave, NULL) < 0)
-			return false;
-	}
-	memcpy(&regs, &cpu->regs, sizeof(regs));
-	nub_vcpu_set_regs(vm, &regs);
+	if (memcmp(xsave, cpu->xsave, sizeof(xsave)) != 0 && nub_vcpu_set_xsave(vm, cpu->xsave, NULL) < 0)
+		return false;
+	nub_vcpu_set_regs(vm, &cpu->regs);
 	return true;
 }
 
@@ -238,23 +214,23 @@ bool nub_gdb_frame_valid(const struct nub_gdb *gdb, const struct nub_exception_f
 	       nub_canonical(frame->rip);
 }
 
-int nub_gdb_leave_monitor(struct nub_gdb *gdb, const struct nub_exception_frame *frame, struct kvm_sregs *sregs,
+int nub_gdb_leave_monitor(struct nub_gdb *gdb, const struct nub_exception_frame *frame, struct nub_sregs *sregs,
                           uint64_t rip, bool tf, struct nub_error *err)
 {
 	struct nub_sandbox *sandbox = gdb->sandbox;
 	const unsigned level = frame->cs & 3;
-	struct kvm_sregs of_guest = *sregs;
+	struct nub_sregs of_guest = *sregs;
 
 	/* The `out` first: some KVMs have yet to step over it. */
 	if (nub_vcpu_complete_io(&sandbox->vm, err) < 0)
 		return -1;
 	const uint64_t kept = (NUB_GDB_RFLAGS & ~NUB_GDB_RFLAGS_TF) | (level == 0 ? RFLAGS_KERNEL : 0);
-	struct kvm_regs regs = *nub_vcpu_regs(&sandbox->vm);
+	struct nub_registers regs = *nub_vcpu_regs(&sandbox->vm);
 	regs.rip = rip;
 	regs.rsp = frame->rsp;
 	regs.rflags = (frame->rflags & kept) | RFLAGS_FIXED | (tf ? NUB_GDB_RFLAGS_TF : 0);
 	nub_vcpu_set_regs(&sandbox->vm, &regs);
-	nub_cpu_set_sregs(&of_guest, &sandbox->cpu_tables, level);
+	nub_cpu_initial_sregs(&of_guest, &sandbox->cpu_tables, level);
 	sregs->cs = of_guest.cs;
 	sregs->ss = of_guest.ss;
 	return nub_vcpu_set_sregs(&sandbox->vm, sregs, err);
@@ -290,7 +266,7 @@ bool nub_gdb_tf(const struct nub_gdb *gdb)
 
 void nub_gdb_set_tf(struct nub_gdb *gdb, bool tf)
 {
-	struct kvm_regs regs = *nub_vcpu_regs(&gdb->sandbox->vm);
+	struct nub_registers regs = *nub_vcpu_regs(&gdb->sandbox->vm);
 
 	regs.rflags = (regs.rflags & ~NUB_GDB_RFLAGS_TF) | (tf ? NUB_GDB_RFLAGS_TF : 0);
 	nub_vcpu_set_regs(&gdb->sandbox->vm, &regs);

@@ -8,8 +8,8 @@
 
 #include <stdint.h>
 
+#include "cpu/cpu.h"
 #include "layout/layout.h"
-#include "machine/cpu.h"
 
 /* The two rings, empty. */
 void nub_scratch_reset_rings(const struct nub_layout *layout, uint8_t *scratch);

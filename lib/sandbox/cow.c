@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/util.h"
+#include "cpu/vectors.h"
 #include "machine/scratch.h"
 #include "sandbox/sandbox.h"
 
@@ -134,7 +135,7 @@ static bool is_spurious(struct nub_sandbox *sandbox, const struct nub_pt_item *i
 }
 
 enum nub_step nub_cow_fault(struct nub_sandbox *sandbox, const struct nub_exception_frame *frame,
-                            const struct kvm_sregs *sregs, bool *handled, struct nub_outcome *outcome,
+                            const struct nub_sregs *sregs, bool *handled, struct nub_outcome *outcome,
                             struct nub_error *err)
 {
 	const uint64_t cause = NUB_FAULT_PRESENT | NUB_FAULT_WRITE, gva = sregs->cr2;

@@ -6,19 +6,8 @@
 
 #include "base/error.h"
 #include "base/util.h"
-#include "machine/monitor.h"
+#include "cpu/vectors.h"
 #include "sandbox/sandbox.h"
-
-static const char *const vector_names[NUB_MONITOR_VECTORS] = {
-	[0] = "#DE",  [1] = "#DB",  [2] = "NMI",  [3] = "#BP",  [4] = "#OF",  [5] = "#BR",  [6] = "#UD",  [7] = "#NM",
-	[8] = "#DF",  [10] = "#TS", [11] = "#NP", [12] = "#SS", [13] = "#GP", [14] = "#PF", [16] = "#MF", [17] = "#AC",
-	[18] = "#MC", [19] = "#XM", [20] = "#VE", [21] = "#CP", [28] = "#HV", [29] = "#VC", [30] = "#SX",
-};
-
-const char *nub_vector_name(unsigned vector)
-{
-	return vector < NUB_MONITOR_VECTORS ? vector_names[vector] : NULL;
-}
 
 const char *nub_crash_kind_name(enum nub_crash_kind kind)
 {
@@ -37,14 +26,6 @@ const char *nub_crash_kind_name(enum nub_crash_kind kind)
 	return (size_t)kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "unknown";
 }
 
-static void copy_registers(const struct kvm_regs *from, struct nub_registers *to)
-{
-	/* Both are 18 u64s in the kernel's order (asm/kvm.h, struct kvm_regs). */
-	_Static_assert(sizeof(*from) == sizeof(*to), "struct nub_registers follows struct kvm_regs");
-	_Static_assert(offsetof(struct kvm_regs, rflags) == offsetof(struct nub_registers, rflags), "the same order");
-	memcpy(to, from, sizeof(*to));
-}
-
 void nub_crash_exit(struct nub_sandbox *sandbox, enum nub_crash_kind kind, struct nub_outcome *outcome)
 {
 	memset(&outcome->crash, 0, sizeof(outcome->crash));
@@ -53,7 +34,7 @@ void nub_crash_exit(struct nub_sandbox *sandbox, enum nub_crash_kind kind, struc
 	outcome->crash.privilege_level = sandbox->guest->privilege_level;
 	outcome->crash.registers_lost = sandbox->vm.registers_lost;
 	if (!sandbox->vm.registers_lost)
-		copy_registers(nub_vcpu_regs(&sandbox->vm), &outcome->crash.regs);
+		outcome->crash.regs = *nub_vcpu_regs(&sandbox->vm);
 }
 
 void nub_crash_abort(struct nub_sandbox *sandbox, struct nub_outcome *outcome)
@@ -165,7 +146,7 @@ static void explain_protection_fault(struct nub_sandbox *sandbox, uint64_t cr3, 
 		crash->kind = NUB_CRASH_BAD_PORT;
 }
 
-int nub_exception_read(struct nub_sandbox *sandbox, struct nub_exception_frame *frame, struct kvm_sregs *sregs,
+int nub_exception_read(struct nub_sandbox *sandbox, struct nub_exception_frame *frame, struct nub_sregs *sregs,
                        struct nub_error *err)
 {
 	if (nub_vcpu_get_sregs(&sandbox->vm, sregs, err) < 0)
@@ -189,7 +170,7 @@ static void take_frame(struct nub_crash *crash, const struct nub_exception_frame
 }
 
 void nub_crash_exception(struct nub_sandbox *sandbox, const struct nub_exception_frame *frame,
-                         const struct kvm_sregs *sregs, struct nub_outcome *outcome)
+                         const struct nub_sregs *sregs, struct nub_outcome *outcome)
 {
 	struct nub_crash *crash = &outcome->crash;
 

@@ -12,7 +12,7 @@
 #include "nub/error.h"
 #include "nub/outcome.h"
 
-struct kvm_sregs;
+struct nub_sregs;
 struct nub_debugger;
 
 struct nub_debugger_hooks {
@@ -27,7 +27,7 @@ struct nub_debugger_hooks {
 
 	/* The guest faulted, and it is not for copy on write. With *handled it goes on as the registers are then; else it
 	 * has crashed, and the frame is what will be told of it. */
-	int (*exception)(struct nub_debugger *debugger, struct nub_exception_frame *frame, struct kvm_sregs *sregs,
+	int (*exception)(struct nub_debugger *debugger, struct nub_exception_frame *frame, struct nub_sregs *sregs,
 	                 bool *handled, struct nub_error *err);
 
 	/* KVM can't run the instruction at rip. Is it the debugger's, so that the guest is to go on? Else it has crashed. */

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/util.h"
+#include "cpu/vectors.h"
 #include "sandbox/sandbox.h"
 
 /* What a heap has from the start, and the least that is worth a slot of its own. */
@@ -190,7 +191,7 @@ static int grow(struct nub_sandbox *sandbox, uint64_t gva, struct nub_error *err
 }
 
 int nub_memslots_fault(struct nub_sandbox *sandbox, const struct nub_exception_frame *frame,
-                       const struct kvm_sregs *sregs, bool *handled, struct nub_error *err)
+                       const struct nub_sregs *sregs, bool *handled, struct nub_error *err)
 {
 	const struct nub_deferred *deferred = &sandbox->deferred;
 	const uint64_t gva = sregs->cr2;

@@ -85,7 +85,7 @@ static int find_gvas(struct nub_sandbox *sandbox, struct page_list *list, struct
 	struct page_walk walk = { list, sandbox->snapshot != NULL, &sandbox->memory.scratch };
 	const struct nub_pt_reader reader = nub_memory_reader(&sandbox->memory);
 	struct nub_error endless = { 0 };
-	struct kvm_sregs sregs;
+	struct nub_sregs sregs;
 
 	if (nub_vcpu_get_sregs(&sandbox->vm, &sregs, err) < 0)
 		return -1;

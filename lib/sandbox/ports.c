@@ -10,11 +10,11 @@
 #include "call/value.h"
 #include "sandbox/sandbox.h"
 
-typedef enum nub_step (*port_handler)(struct nub_sandbox *sandbox, const struct kvm_regs *regs,
+typedef enum nub_step (*port_handler)(struct nub_sandbox *sandbox, const struct nub_registers *regs,
                                       struct nub_outcome *outcome, struct nub_error *err);
 
-static enum nub_step serve_log(struct nub_sandbox *sandbox, const struct kvm_regs *regs, struct nub_outcome *outcome,
-                               struct nub_error *err)
+static enum nub_step serve_log(struct nub_sandbox *sandbox, const struct nub_registers *regs,
+                               struct nub_outcome *outcome, struct nub_error *err)
 {
 	const struct nub_host_ops *ops = &sandbox->config.ops;
 	struct nub_log_text log;
@@ -30,8 +30,8 @@ static enum nub_step serve_log(struct nub_sandbox *sandbox, const struct kvm_reg
 	return sandbox->callback_failed ? NUB_STEP_FAILED : NUB_STEP_GO_ON;
 }
 
-static enum nub_step serve_print(struct nub_sandbox *sandbox, const struct kvm_regs *regs, struct nub_outcome *outcome,
-                                 struct nub_error *err)
+static enum nub_step serve_print(struct nub_sandbox *sandbox, const struct nub_registers *regs,
+                                 struct nub_outcome *outcome, struct nub_error *err)
 {
 	const struct nub_host_ops *ops = &sandbox->config.ops;
 	const uint32_t stream = (uint32_t)regs->rax;
@@ -49,8 +49,8 @@ static enum nub_step serve_print(struct nub_sandbox *sandbox, const struct kvm_r
 	return sandbox->callback_failed ? NUB_STEP_FAILED : NUB_STEP_GO_ON;
 }
 
-static enum nub_step serve_call(struct nub_sandbox *sandbox, const struct kvm_regs *regs, struct nub_outcome *outcome,
-                                struct nub_error *err)
+static enum nub_step serve_call(struct nub_sandbox *sandbox, const struct nub_registers *regs,
+                                struct nub_outcome *outcome, struct nub_error *err)
 {
 	(void)regs;
 	(void)outcome;
@@ -58,8 +58,8 @@ static enum nub_step serve_call(struct nub_sandbox *sandbox, const struct kvm_re
 }
 
 /* Up to 3 bytes of code and text an exit, so that a guest whose rings are broken can still say why it aborts (R34). */
-static enum nub_step serve_abort(struct nub_sandbox *sandbox, const struct kvm_regs *regs, struct nub_outcome *outcome,
-                                 struct nub_error *err)
+static enum nub_step serve_abort(struct nub_sandbox *sandbox, const struct nub_registers *regs,
+                                 struct nub_outcome *outcome, struct nub_error *err)
 {
 	const uint32_t data = (uint32_t)regs->rax;
 	const unsigned count = data & 0xff;
@@ -75,8 +75,8 @@ static enum nub_step serve_abort(struct nub_sandbox *sandbox, const struct kvm_r
 	return NUB_STEP_GO_ON;
 }
 
-static enum nub_step serve_trace(struct nub_sandbox *sandbox, const struct kvm_regs *regs, struct nub_outcome *outcome,
-                                 struct nub_error *err)
+static enum nub_step serve_trace(struct nub_sandbox *sandbox, const struct nub_registers *regs,
+                                 struct nub_outcome *outcome, struct nub_error *err)
 {
 	uint64_t size;
 
@@ -114,8 +114,8 @@ static int take_reply(struct nub_sandbox *sandbox, struct nub_outcome *outcome, 
 	return 0;
 }
 
-static enum nub_step serve_halt(struct nub_sandbox *sandbox, const struct kvm_regs *regs, struct nub_outcome *outcome,
-                                struct nub_error *err)
+static enum nub_step serve_halt(struct nub_sandbox *sandbox, const struct nub_registers *regs,
+                                struct nub_outcome *outcome, struct nub_error *err)
 {
 	const uint32_t reason = (uint32_t)regs->rax;
 
@@ -136,7 +136,7 @@ static enum nub_step serve_halt(struct nub_sandbox *sandbox, const struct kvm_re
 	return nub_fail(err, NUB_E_PROTOCOL, 0, "halt: reason %" PRIu32 " makes no sense here", reason);
 }
 
-bool nub_checkpoint_stands_at(struct nub_sandbox *sandbox, const struct kvm_regs *regs)
+bool nub_checkpoint_stands_at(struct nub_sandbox *sandbox, const struct nub_registers *regs)
 {
 	enum { OUT_IMMEDIATE = 0xe6, OUT_DX = 0xee };
 	uint8_t code[2];
@@ -148,7 +148,7 @@ bool nub_checkpoint_stands_at(struct nub_sandbox *sandbox, const struct kvm_regs
 }
 
 /* rdi = gva of an array of u64, rsi = how many. They are read here, once. */
-int nub_checkpoint_take_roots(struct nub_sandbox *sandbox, const struct kvm_regs *regs, struct nub_error *err)
+int nub_checkpoint_take_roots(struct nub_sandbox *sandbox, const struct nub_registers *regs, struct nub_error *err)
 {
 	sandbox->root_count = 0;
 	if (sandbox->guest->privilege_level != 0 || regs->rsi == 0)
@@ -163,10 +163,10 @@ int nub_checkpoint_take_roots(struct nub_sandbox *sandbox, const struct kvm_regs
 	return 0;
 }
 
-static enum nub_step serve_checkpoint(struct nub_sandbox *sandbox, const struct kvm_regs *regs,
+static enum nub_step serve_checkpoint(struct nub_sandbox *sandbox, const struct nub_registers *regs,
                                       struct nub_outcome *outcome, struct nub_error *err)
 {
-	struct kvm_regs answer = *regs;
+	struct nub_registers answer = *regs;
 
 	if (sandbox->config.stop_at_checkpoint) {
 		outcome->kind = NUB_OUTCOME_CHECKPOINT;
@@ -179,11 +179,11 @@ static enum nub_step serve_checkpoint(struct nub_sandbox *sandbox, const struct 
 	return NUB_STEP_GO_ON;
 }
 
-static enum nub_step serve_exception(struct nub_sandbox *sandbox, const struct kvm_regs *regs,
+static enum nub_step serve_exception(struct nub_sandbox *sandbox, const struct nub_registers *regs,
                                      struct nub_outcome *outcome, struct nub_error *err)
 {
 	struct nub_exception_frame frame;
-	struct kvm_sregs sregs;
+	struct nub_sregs sregs;
 	bool handled = false;
 
 	(void)regs;

@@ -18,7 +18,7 @@ static int enter_at(struct nub_sandbox *sandbox, uint64_t gva, struct nub_error 
 
 	if (sandbox->state != NUB_STATE_FRESH && nub_sandbox_random(sandbox, &seed, sizeof(seed), err) < 0)
 		return -1;
-	const struct kvm_regs regs = {
+	const struct nub_registers regs = {
 		.rip = gva,
 		.rsp = sandbox->stack_top_gva,
 		.rflags = 2,
@@ -228,7 +228,7 @@ int nub_sandbox_resume(struct nub_sandbox *sandbox, struct nub_outcome *outcome,
 		return nub_fail(err, NUB_E_STATE, 0,
 		                "%s: is not stopped at a checkpoint, there is nothing to go on with",
 		                sandbox->guest->name);
-	struct kvm_regs regs = *nub_vcpu_regs(&sandbox->vm);
+	struct nub_registers regs = *nub_vcpu_regs(&sandbox->vm);
 	memset(outcome, 0, sizeof(*outcome));
 	sandbox->goal = NUB_GOAL_RESUME;
 	sandbox->abort_size = 0;

@@ -84,21 +84,20 @@ int nub_sandbox_build_vm(struct nub_sandbox *sandbox, struct nub_error *err)
 	struct nub_vm *vm = &sandbox->vm;
 
 	if (nub_vm_init(vm, nub_sandbox_may_have_apic(sandbox->guest, &sandbox->plan.layout), err) < 0 ||
-	    nub_memslots_set(sandbox, err) < 0 ||
-	    nub_vcpu_set_cpuid(vm, sandbox->cpuid.entries, sandbox->cpuid.nent, err) < 0)
+	    nub_memslots_set(sandbox, err) < 0 || nub_vcpu_set_cpuid(vm, &sandbox->cpuid, err) < 0)
 		return -1;
 	return nub_vcpu_set_xcr0(vm, NUB_XCR0, err);
 }
 
 static int start_vcpu(struct nub_sandbox *sandbox, struct nub_error *err)
 {
-	struct kvm_sregs sregs;
+	struct nub_sregs sregs;
 
 	nub_cpu_fill_cpuid(&sandbox->cpuid);
 	if (nub_cpu_check_host(&sandbox->cpuid, err) < 0 || nub_sandbox_build_vm(sandbox, err) < 0 ||
-	    nub_memslots_hide(sandbox, err) < 0 || nub_vcpu_get_sregs(&sandbox->vm, &sregs, err) < 0)
+	    nub_memslots_hide(sandbox, err) < 0)
 		return -1;
-	nub_cpu_set_sregs(&sregs, &sandbox->cpu_tables, sandbox->guest->privilege_level);
+	nub_cpu_initial_sregs(&sregs, &sandbox->cpu_tables, sandbox->guest->privilege_level);
 	return nub_vcpu_set_sregs(&sandbox->vm, &sregs, err);
 }
 
@@ -161,7 +160,7 @@ void nub_sandbox_memory_info(const struct nub_sandbox *sandbox, struct nub_memor
 
 int nub_sandbox_read(struct nub_sandbox *sandbox, uint64_t gva, void *bytes, size_t size, struct nub_error *err)
 {
-	struct kvm_sregs sregs;
+	struct nub_sregs sregs;
 
 	if (nub_vcpu_get_sregs(&sandbox->vm, &sregs, err) < 0)
 		return -1;

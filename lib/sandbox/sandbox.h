@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "base/buffer.h"
-#include "machine/cpu.h"
+#include "cpu/cpu.h"
 #include "machine/kvm.h"
 #include "machine/monitor.h"
 #include "memory/memory.h"
@@ -140,10 +140,10 @@ enum nub_step nub_port_serve(struct nub_sandbox *sandbox, uint16_t port, bool *k
 
 /* With these registers, does the guest stand right behind the `out` of a checkpoint, so that rax is to be its answer? A
  * debugger may have saved it anywhere else, where all registers are its own. */
-bool nub_checkpoint_stands_at(struct nub_sandbox *sandbox, const struct kvm_regs *regs);
+bool nub_checkpoint_stands_at(struct nub_sandbox *sandbox, const struct nub_registers *regs);
 
 /* A guest at CPL 0 that is at a checkpoint, with these registers, names its page-table roots. No others have any. */
-int nub_checkpoint_take_roots(struct nub_sandbox *sandbox, const struct kvm_regs *regs, struct nub_error *err);
+int nub_checkpoint_take_roots(struct nub_sandbox *sandbox, const struct nub_registers *regs, struct nub_error *err);
 
 /* The name of a port's exits, as in struct nub_exit_counts; NULL when the ABI has no such port. */
 const char *nub_port_name(uint16_t port);
@@ -176,7 +176,7 @@ int nub_sandbox_random(struct nub_sandbox *sandbox, void *bytes, size_t size, st
 /* The guest faulted. When it was the first write to a page that is copied on write, give it a copy and go on: GO_ON.
  * STOP when scratch has no page left, with the outcome filled. *handled is false for any other fault. */
 enum nub_step nub_cow_fault(struct nub_sandbox *sandbox, const struct nub_exception_frame *frame,
-                            const struct kvm_sregs *sregs, bool *handled, struct nub_outcome *outcome,
+                            const struct nub_sregs *sregs, bool *handled, struct nub_outcome *outcome,
                             struct nub_error *err);
 
 /* ---- memslots.c: what the VM shows of the memory, and memory that waits for its first touch ---- */
@@ -192,16 +192,16 @@ int nub_memslots_hide(struct nub_sandbox *sandbox, struct nub_error *err);
 
 /* The guest faulted. When it touched what waits, it gets it: *handled is true then. */
 int nub_memslots_fault(struct nub_sandbox *sandbox, const struct nub_exception_frame *frame,
-                       const struct kvm_sregs *sregs, bool *handled, struct nub_error *err);
+                       const struct nub_sregs *sregs, bool *handled, struct nub_error *err);
 
 /* ---- crash.c: what went wrong in the guest ---- */
 
 /* The frame that the monitor left, and the special registers; then the crash that follows, or that of an exit that ends
  * the run. All fill outcome->crash. */
-int nub_exception_read(struct nub_sandbox *sandbox, struct nub_exception_frame *frame, struct kvm_sregs *sregs,
+int nub_exception_read(struct nub_sandbox *sandbox, struct nub_exception_frame *frame, struct nub_sregs *sregs,
                        struct nub_error *err);
 void nub_crash_exception(struct nub_sandbox *sandbox, const struct nub_exception_frame *frame,
-                         const struct kvm_sregs *sregs, struct nub_outcome *outcome);
+                         const struct nub_sregs *sregs, struct nub_outcome *outcome);
 void nub_crash_scratch(struct nub_sandbox *sandbox, const struct nub_exception_frame *frame, uint64_t address,
                        struct nub_outcome *outcome);
 void nub_crash_exit(struct nub_sandbox *sandbox, enum nub_crash_kind kind, struct nub_outcome *outcome);

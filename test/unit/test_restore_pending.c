@@ -27,7 +27,7 @@ static struct nub_snapshot *snapshot_at_halt(enum nub_cow cow)
 	guest_create(&guest);
 	guest_main(&guest, NULL, NUB_OUTCOME_CHECKPOINT);
 	assert_int_equal(nub_vcpu_complete_io(&guest.sandbox->vm, &guest.err), 0);
-	struct kvm_regs regs = *nub_vcpu_regs(&guest.sandbox->vm);
+	struct nub_registers regs = *nub_vcpu_regs(&guest.sandbox->vm);
 	regs.rip = nub_image_info(guest.image)->entry + PROBE_HALT;
 	regs.rax = 0;
 	regs.rdi = EXIT_CODE;

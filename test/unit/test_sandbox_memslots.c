@@ -93,7 +93,7 @@ static void all_of_it(void **state)
 static void other_faults_are_crashes(void **state)
 {
 	struct nub_exception_frame frame = { .vector = 14, .error_code = 4 };
-	struct kvm_sregs sregs = { 0 };
+	struct nub_sregs sregs = { 0 };
 	struct guest guest;
 	bool handled;
 
