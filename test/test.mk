@@ -39,7 +39,7 @@ GUEST_FLAGS_known-registers = -mavx -mfsgsbase
 GUEST_FLAGS_wx = $(if $(shell ld --help | grep no-warn-rwx-segments),-Wl$(comma)--no-warn-rwx-segments)
 comma = ,
 # leak is entered by code of its own; leak-kernel runs at CPL 0, where some hosts know general registers only.
-GUEST_FLAGS_leak = -Wl,--wrap=nub_rt_dispatch
+GUEST_FLAGS_leak = -Wl,--wrap=rt_dispatch
 GUEST_FLAGS_leak-kernel = -mgeneral-regs-only
 
 # Many run guests, which they find beside themselves.

@@ -205,7 +205,7 @@ int nub_dump_save_core(struct nub_dump *dump, const char *guest_path, const char
 {
 	if (dump->info.is_core) {
 		nub_fail(err, NUB_E_STATE, 0, "%s: is a core already", dump->name);
-		return nub_hint(err, "copy it, with 'cp --sparse=always'");
+		return nub_hint(err, "copy the file; its holes may stay holes");
 	}
 	if (guest_path && strlen(guest_path) < sizeof(dump->core.guest_path))
 		strcpy(dump->core.guest_path, guest_path);

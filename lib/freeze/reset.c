@@ -7,7 +7,7 @@
 #include "freeze/restore.h"
 #include "snapshot/snapshot.h"
 
-/* Could what ran here reach no more than code at CPL 3 can? The tables of an ELF file's guest are nubrun's own. */
+/* Could what ran here reach no more than code at CPL 3 can? The tables of an ELF file's guest are the library's own. */
 static bool confined(struct nub_sandbox *sandbox)
 {
 	if (!sandbox->confined_known) {

@@ -97,7 +97,7 @@ static int fill_base(struct nub_snapshot_writer *writer, struct nub_error *err)
 	if (meta->depth > NUB_SNAPSHOT_MAX_LAYERS) {
 		nub_fail(err, NUB_E_SNAPSHOT_LAYERS, 0, "%s: already stands on %" PRIu32 " layers, the limit is %u",
 		         base->name, base->meta.depth, NUB_SNAPSHOT_MAX_LAYERS);
-		return nub_hint(err, "make one file of them first: nubrun snapshot --flatten");
+		return nub_parameter(err, "base", 0);
 	}
 	return 0;
 }

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-/* What nubrun exits with where the guest has no exit code. */
+/* What gdb is told where the guest has no exit code. */
 enum { EXIT_TIMED_OUT = 124, EXIT_FAILED = 125 };
 
 static int begin(struct nub_debugger *debugger, struct nub_error *err)

@@ -77,7 +77,7 @@ static int save_snapshot(struct nub_sandbox *sandbox, const struct nub_snapshot_
 	sandbox->state = state;
 	if (result < 0)
 		return nub_gdb_put(text, err, "%.400s\n", reason.message);
-	return nub_gdb_put(text, err, "saved; 'nubrun restore' goes on from here\n");
+	return nub_gdb_put(text, err, "saved; it goes on from here when it is restored\n");
 }
 
 static int show_help(struct nub_buffer *text, struct nub_error *err)

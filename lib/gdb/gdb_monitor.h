@@ -1,4 +1,4 @@
-/* gdb's `monitor` command: what nubrun knows and gdb does not ask for. */
+/* gdb's `monitor` command: what the library knows and gdb does not ask for. */
 #ifndef NUB_GDB_MONITOR_H
 #define NUB_GDB_MONITOR_H
 

@@ -15,7 +15,7 @@
  *                 | input buffer                       |          user
  *    scratch base +------------------------------------+   top - size + 1
  *                 :                                    :
- *     0xb_ffff_ffff                                        wherever --map says
+ *     0xb_ffff_ffff                                        wherever they are asked for
  *                 | mapped files                       |
  *     0x4_0000_0000
  *                 :                                    :

@@ -59,12 +59,12 @@ int nub_layout_add_file_mapping(const struct nub_layout *layout, uint8_t *image,
 	if (peb.file_mappings.size >= NUB_MAX_FILE_MAPPINGS) {
 		nub_fail(err, NUB_E_MAP_LIMIT, 0, "file mapping limit reached (%" PRIu64 " of %d)",
 		         peb.file_mappings.size, NUB_MAX_FILE_MAPPINGS);
-		return nub_hint(err, "give at most %d --map options", NUB_MAX_FILE_MAPPINGS);
+		return nub_parameter(err, "maps", 0);
 	}
 	if (label_size > NUB_FILE_MAPPING_LABEL_MAX) {
-		nub_fail(err, NUB_E_MAP_LABEL, 0, "--map label '%s' has %zu bytes, at most %d fit", label, label_size,
-		         NUB_FILE_MAPPING_LABEL_MAX);
-		return nub_hint(err, "give a shorter LABEL: --map FILE@GVA:LABEL");
+		nub_fail(err, NUB_E_MAP_LABEL, 0, "mapped file '%s': its label has %zu bytes, at most %d fit", label,
+		         label_size, NUB_FILE_MAPPING_LABEL_MAX);
+		return nub_parameter(err, "label", 0);
 	}
 	memcpy(mapping.label, label, label_size);
 	entry = locate(image, size, mapping_gpa(layout, peb.file_mappings.size), sizeof(mapping), err);

@@ -18,10 +18,8 @@ static int reserve(struct nub_memory_map *map, uint64_t gpa, uint64_t size, int 
 	const uint64_t slack = size >= NUB_LARGE_PAGE_SIZE ? NUB_LARGE_PAGE_SIZE : 0;
 	void *start = mmap(NULL, size + slack, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	if (start == MAP_FAILED) {
-		nub_fail_errno(err, NUB_E_NO_MEMORY, "guest memory: %" PRIu64 " bytes", size);
-		return nub_hint(err, "ask for less (--heap, --scratch), or raise the limit (ulimit -v)");
-	}
+	if (start == MAP_FAILED)
+		return nub_fail_errno(err, NUB_E_NO_MEMORY, "guest memory: %" PRIu64 " bytes", size);
 	const uint64_t shift = slack ? (gpa - (uintptr_t)start) & (NUB_LARGE_PAGE_SIZE - 1) : 0;
 	*map = (struct nub_memory_map){ .host = (uint8_t *)start + shift,
 		                        .gpa = gpa,
@@ -35,7 +33,7 @@ static int map_file(struct nub_memory_map *map, const struct nub_region *region,
                     struct nub_error *err)
 {
 	if (reserve(map, region->gpa, region->size, PROT_NONE, err) < 0)
-		return -1;
+		return nub_parameter(err, "maps", 0);
 	if (mmap(map->host, region->size, PROT_READ, MAP_PRIVATE | MAP_FIXED, file->fd, 0) == MAP_FAILED)
 		return nub_fail_errno(err, NUB_E_IO, "mapped file '%s'", file->label ? file->label : "");
 	map->from_file = true;
@@ -68,9 +66,14 @@ int nub_memory_init(struct nub_memory *memory, const struct nub_plan *plan, cons
 	const int protection = PROT_READ | PROT_WRITE;
 
 	memset(memory, 0, sizeof(*memory));
-	if (reserve(&memory->snapshot, NUB_BASE_ADDRESS, layout->snapshot_size, protection, err) < 0 ||
-	    reserve(&memory->scratch, nub_layout_scratch_gpa(layout), layout->scratch_size, protection, err) < 0)
-		return -1;
+	if (reserve(&memory->snapshot, NUB_BASE_ADDRESS, layout->snapshot_size, protection, err) < 0)
+		return nub_parameter(err, "heap_size", 0);
+	if (reserve(&memory->scratch, nub_layout_scratch_gpa(layout), layout->scratch_size, protection, err) < 0)
+		return nub_parameter(err, "scratch_size", 0);
+	/* Most of scratch is never touched; where huge pages come unasked, each that is would be cleared whole, also at
+	 * every reset. */
+	if (memory->scratch.size >= NUB_LARGE_PAGE_SIZE)
+		madvise(memory->scratch.host, memory->scratch.size, MADV_NOHUGEPAGE);
 	if (config->engine == NUB_ENGINE_PROCESS && share_all(memory, err) < 0)
 		return -1;
 	for (size_t i = 0; i < plan->map_count; i++) {

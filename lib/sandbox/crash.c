@@ -196,7 +196,7 @@ void nub_crash_scratch(struct nub_sandbox *sandbox, const struct nub_exit *exit)
 	crash->page_present = true;
 	locate(sandbox, crash);
 	snprintf(crash->abort_message, sizeof(crash->abort_message),
-	         "scratch is full: its %" PRIu64
-	         " bytes hold no further copy of a page that the guest writes; --scratch %" PRIu64 " is enough for all",
+	         "scratch is full: its %" PRIu64 " bytes hold no further copy of a page that the guest writes; %" PRIu64
+	         " are enough for all",
 	         sandbox->plan.layout.scratch_size, scratch_for_all(sandbox));
 }

@@ -217,7 +217,7 @@ static int run(struct nub_sandbox *sandbox, enum nub_sandbox_goal goal, struct n
 	if (sandbox->request.size > 0 && nub_sandbox_push_request(sandbox, &reason) < 0) {
 		if (reason.kind == NUB_E_RING_CORRUPT)
 			return end_in_crash(sandbox, &reason, outcome, err);
-		nub_hint(&reason, "give a larger ring with --input");
+		nub_parameter(&reason, "input_size", 0);
 		if (err)
 			*err = reason;
 		return -1;
@@ -293,10 +293,8 @@ static int check_arguments(const struct nub_sandbox *sandbox, const char *name, 
 	const struct nub_function *function = nub_function_find(sandbox->guest, name);
 	char params[NUB_MAX_PARAMS * 8];
 
-	if (!function) {
-		nub_fail(err, NUB_E_FUNCTION_UNKNOWN, 0, "%s: exports no function '%s'", guest, name);
-		return nub_hint(err, "nubrun inspect lists what it exports");
-	}
+	if (!function)
+		return nub_fail(err, NUB_E_FUNCTION_UNKNOWN, 0, "%s: exports no function '%s'", guest, name);
 	describe_params(function, params, sizeof(params));
 	if (arg_count != function->param_count)
 		return nub_fail(err, NUB_E_ARGUMENTS, 0, "%s: %s(%s) takes %u arguments, got %u", guest, name, params,

@@ -175,7 +175,7 @@ static int copy_back(const struct nub_dirty *dirty, const struct nub_snapshot *s
 			continue;
 		nub_fail(err, NUB_E_IO, 0, "%s: was cut while a guest ran from it: its written pages are gone",
 		         snapshot->name);
-		return nub_hint(err, "replace snapshots by renaming a new file over them, as nubrun snapshot does");
+		return nub_hint(err, "replace snapshots by renaming a new file over them");
 	}
 	return 0;
 }

@@ -145,7 +145,7 @@ static int open_base(struct nub_snapshot *snapshot, const char *given, struct nu
 	if (!given && meta->base_name[0] == '\0') {
 		nub_fail(err, NUB_E_SNAPSHOT_BASE, 0, "%s: is a layer, and its base's name was not kept",
 		         snapshot->name);
-		return nub_hint(err, "name the base with --base");
+		return nub_parameter(err, "base_path", 0);
 	}
 	NUB_AUTO_FREE char *path = base_path_of(snapshot, given);
 	if (!path)
@@ -153,7 +153,7 @@ static int open_base(struct nub_snapshot *snapshot, const char *given, struct nu
 	NUB_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0) {
 		nub_fail_errno(err, NUB_E_SNAPSHOT_BASE, "%s: its base '%s'", snapshot->name, path);
-		return nub_hint(err, "put the base beside it, or name it with --base");
+		return nub_parameter(err, "base_path", 0);
 	}
 	snapshot->base = open_layer(fd, path, NULL, meta->depth, err);
 	if (!snapshot->base)
@@ -163,7 +163,7 @@ static int open_base(struct nub_snapshot *snapshot, const char *given, struct nu
 		         "%s: '%s' is not the snapshot that it was made on: hash %02x%02x…, needs %02x%02x…",
 		         snapshot->name, path, snapshot->base->meta.hash.bytes[0], snapshot->base->meta.hash.bytes[1],
 		         meta->base_hash.bytes[0], meta->base_hash.bytes[1]);
-		return nub_hint(err, "name the right one with --base");
+		return nub_parameter(err, "base_path", 0);
 	}
 	return 0;
 }

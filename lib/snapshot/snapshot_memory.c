@@ -77,9 +77,8 @@ static int map_part(void *context, const struct nub_snapshot *snapshot, uint64_t
 	nub_fail_errno(err, NUB_E_NO_MEMORY, "%s: mapping of %" PRIu64 " bytes", snapshot->name, size);
 	if (!too_many)
 		return -1;
-	return nub_hint(err,
-	                "a layer takes a mapping for each run of pages: make one file of them all (nubrun snapshot "
-	                "--flatten), or allow more (sysctl vm.max_map_count)");
+	return nub_hint(err, "a layer takes a mapping for each run of pages: flatten it into one file, or allow more "
+	                     "(sysctl vm.max_map_count)");
 }
 
 int nub_snapshot_map(const struct nub_snapshot *snapshot, uint64_t gpa, uint64_t size, uint8_t *at, int protection,
@@ -190,7 +189,7 @@ int nub_snapshot_unchanged(const struct nub_snapshot *snapshot, struct nub_error
 		nub_fail(err, NUB_E_IO, 0,
 		         "%s: was written to while a guest ran from it (%lld bytes, %lld when it was opened)",
 		         snapshot->name, (long long)now.st_size, (long long)then->st_size);
-		return nub_hint(err, "replace snapshots by renaming a new file over them, as nubrun snapshot does");
+		return nub_hint(err, "replace snapshots by renaming a new file over them");
 	}
 	return snapshot->base ? nub_snapshot_unchanged(snapshot->base, err) : 0;
 }

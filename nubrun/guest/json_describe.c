@@ -15,15 +15,15 @@ static struct json_object *segments(const struct nub_image_info *info)
 	for (size_t i = 0; i < info->segment_count; i++) {
 		const struct nub_image_segment *segment = &info->segments[i];
 		struct json_object *object = json_object_new_object();
-		json_object_object_add(object, "gva", nub_json_hex(segment->gva));
+		json_object_object_add(object, "gva", cmd_json_hex(segment->gva));
 		json_object_object_add(object, "size", json_object_new_uint64(segment->size));
-		json_object_object_add(object, "flags", json_object_new_string(nub_flags_short(segment->flags)));
+		json_object_object_add(object, "flags", json_object_new_string(cmd_flags_short(segment->flags)));
 		json_object_array_add(array, object);
 	}
 	return array;
 }
 
-struct json_object *nub_json_functions(const struct nub_image_info *info)
+struct json_object *cmd_json_functions(const struct nub_image_info *info)
 {
 	struct json_object *array = json_object_new_array();
 
@@ -33,31 +33,31 @@ struct json_object *nub_json_functions(const struct nub_image_info *info)
 		char prototype[256];
 		for (unsigned j = 0; j < function->param_count; j++)
 			json_object_array_add(params, json_object_new_string(nub_type_name(function->params[j])));
-		nub_prototype(function, prototype, sizeof(prototype));
-		json_object_object_add(object, "name", nub_json_cstring(function->name));
+		cmd_prototype(function, prototype, sizeof(prototype));
+		json_object_object_add(object, "name", cmd_json_cstring(function->name));
 		json_object_object_add(object, "params", params);
 		json_object_object_add(object, "result", json_object_new_string(nub_type_name(function->result)));
-		json_object_object_add(object, "prototype", nub_json_cstring(prototype));
+		json_object_object_add(object, "prototype", cmd_json_cstring(prototype));
 		json_object_array_add(array, object);
 	}
 	return array;
 }
 
-struct json_object *nub_json_image(const char *path, const struct nub_image *image, const struct nub_region *regions,
+struct json_object *cmd_json_image(const char *path, const struct nub_image *image, const struct nub_region *regions,
                                    size_t region_count)
 {
 	const struct nub_image_info *info = nub_image_info(image);
 	struct json_object *object = json_object_new_object(), *memory = json_object_new_array();
 
 	for (size_t i = 0; i < region_count; i++)
-		json_object_array_add(memory, nub_json_region(&regions[i]));
+		json_object_array_add(memory, cmd_json_region(&regions[i]));
 	json_object_object_add(object, "schema", json_object_new_int(1));
 	json_object_object_add(object, "version", json_object_new_string(NUB_VERSION));
 	json_object_object_add(object, "kind", json_object_new_string("guest"));
-	json_object_object_add(object, "guest", nub_json_guest(path, info));
+	json_object_object_add(object, "guest", cmd_json_guest(path, info));
 	json_object_object_add(object, "image_size", json_object_new_uint64(info->image_size));
 	json_object_object_add(object, "segments", segments(info));
-	json_object_object_add(object, "functions", nub_json_functions(info));
+	json_object_object_add(object, "functions", cmd_json_functions(info));
 	json_object_object_add(object, "memory", memory);
 	return object;
 }
@@ -85,7 +85,7 @@ static struct json_object *measured(double number)
 	return json_object_new_double_s(number, text);
 }
 
-struct json_object *nub_json_host(const struct nub_host_info *info, const struct nub_error *error)
+struct json_object *cmd_json_host(const struct nub_host_info *info, const struct nub_error *error)
 {
 	struct json_object *object = json_object_new_object();
 
@@ -93,11 +93,11 @@ struct json_object *nub_json_host(const struct nub_host_info *info, const struct
 	json_object_object_add(object, "version", json_object_new_string(NUB_VERSION));
 	json_object_object_add(object, "usable", json_object_new_boolean(error == NULL));
 	if (error != NULL) {
-		json_object_object_add(object, "error", nub_json_error(error));
+		json_object_object_add(object, "error", cmd_json_error(error));
 		return object;
 	}
-	json_object_object_add(object, "kernel", nub_json_cstring(info->kernel));
-	json_object_object_add(object, "module", info->module[0] != '\0' ? nub_json_cstring(info->module) : NULL);
+	json_object_object_add(object, "kernel", cmd_json_cstring(info->kernel));
+	json_object_object_add(object, "module", info->module[0] != '\0' ? cmd_json_cstring(info->module) : NULL);
 	json_object_object_add(object, "api_version", json_object_new_int(info->api_version));
 	json_object_object_add(object, "capabilities", capabilities(info));
 	struct json_object *cpl0 = json_object_new_object();

@@ -15,12 +15,12 @@ static void add_count(struct json_object *object, const char *name, uint64_t cou
 	add(object, name, json_object_new_uint64(count));
 }
 
-struct json_object *nub_json_snapshot(const char *path, const struct nub_snapshot_info *info)
+struct json_object *cmd_json_snapshot(const char *path, const struct nub_snapshot_info *info)
 {
 	struct json_object *object = json_object_new_object();
 
-	add(object, "path", nub_json_cstring(path));
-	add(object, "hash", nub_json_digits(info->hash, sizeof(info->hash)));
+	add(object, "path", cmd_json_cstring(path));
+	add(object, "hash", cmd_json_digits(info->hash, sizeof(info->hash)));
 	add_count(object, "generation", info->generation);
 	add(object, "next", json_object_new_string(info->next));
 	add(object, "cow", json_object_new_string(info->cow == NUB_COW_HOST ? "host" : "guest"));
@@ -30,19 +30,19 @@ struct json_object *nub_json_snapshot(const char *path, const struct nub_snapsho
 	add_count(object, "layers", info->depth + 1);
 	if (info->depth != 0) {
 		struct json_object *base = json_object_new_object();
-		add(base, "name", nub_json_cstring(info->base_name));
-		add(base, "hash", nub_json_digits(info->base_hash, sizeof(info->base_hash)));
+		add(base, "name", cmd_json_cstring(info->base_name));
+		add(base, "hash", cmd_json_digits(info->base_hash, sizeof(info->base_hash)));
 		add(object, "base", base);
 	}
 	return object;
 }
 
-struct json_object *nub_json_saved(const char *path, const struct nub_snapshot_written *written)
+struct json_object *cmd_json_saved(const char *path, const struct nub_snapshot_written *written)
 {
 	struct json_object *object = json_object_new_object();
 
-	add(object, "path", nub_json_cstring(path));
-	add(object, "hash", nub_json_digits(written->hash, sizeof(written->hash)));
+	add(object, "path", cmd_json_cstring(path));
+	add(object, "hash", cmd_json_digits(written->hash, sizeof(written->hash)));
 	add_count(object, "generation", written->generation);
 	add(object, "next", json_object_new_string(written->next));
 	add_count(object, "mapped_size", written->mapped_size);
@@ -67,11 +67,11 @@ static struct json_object *words(const char *const *list, size_t count)
 	struct json_object *array = json_object_new_array();
 
 	for (size_t i = 0; i < count; i++)
-		json_object_array_add(array, nub_json_cstring(list[i]));
+		json_object_array_add(array, cmd_json_cstring(list[i]));
 	return array;
 }
 
-struct json_object *nub_json_snapshot_answer(const char *path, const struct nub_snapshot *snapshot,
+struct json_object *cmd_json_snapshot_answer(const char *path, const struct nub_snapshot *snapshot,
                                              const uint64_t *stored, bool verified)
 {
 	const struct nub_snapshot_info *info = nub_snapshot_info(snapshot);
@@ -80,31 +80,31 @@ struct json_object *nub_json_snapshot_answer(const char *path, const struct nub_
 	const size_t feature_count = nub_snapshot_cpu_features(snapshot, features, NUB_SNAPSHOT_MAX_FEATURES);
 
 	for (size_t i = 0; i < info->region_count; i++) {
-		struct json_object *region = nub_json_region(&info->regions[i]);
+		struct json_object *region = cmd_json_region(&info->regions[i]);
 		add_count(region, "stored", stored[i]);
 		json_object_array_add(regions, region);
 	}
-	add(object, "snapshot", nub_json_snapshot(path, info));
-	add(object, "guest", nub_json_guest(info->guest_path, info->guest));
+	add(object, "snapshot", cmd_json_snapshot(path, info));
+	add(object, "guest", cmd_json_guest(info->guest_path, info->guest));
 	if (verified)
 		add(object, "verified", json_object_new_boolean(true));
 	add_count(object, "page_tables", info->page_table_size);
 	add_count(object, "scratch", info->scratch_size);
 	add_count(object, "spaces", info->root_count);
-	add(object, "functions", nub_json_functions(info->guest));
+	add(object, "functions", cmd_json_functions(info->guest));
 	add(object, "host_functions", words(info->host_functions, info->host_function_count));
 	add(object, "cpu_features", words(features, feature_count));
 	add(object, "memory", regions);
 	return object;
 }
 
-static struct json_object *ranges_json(const struct nub_diff_part *part)
+static struct json_object *ranges_json(const struct cmd_diff_part *part)
 {
 	struct json_object *array = json_object_new_array();
 
 	for (size_t i = 0; i < part->range_count; i++) {
 		struct json_object *range = json_object_new_object();
-		add(range, "gva", nub_json_hex(part->ranges[i].gva));
+		add(range, "gva", cmd_json_hex(part->ranges[i].gva));
 		add_count(range, "pages", part->ranges[i].pages);
 		add_count(range, "bytes", part->ranges[i].bytes);
 		json_object_array_add(array, range);
@@ -112,24 +112,24 @@ static struct json_object *ranges_json(const struct nub_diff_part *part)
 	return array;
 }
 
-static struct json_object *symbols_json(const struct nub_diff_part *part)
+static struct json_object *symbols_json(const struct cmd_diff_part *part)
 {
 	struct json_object *array = json_object_new_array();
 
 	for (size_t i = 0; i < part->symbol_count; i++) {
 		struct json_object *symbol = json_object_new_object();
-		add(symbol, "name", nub_json_cstring(part->symbols[i].name));
+		add(symbol, "name", cmd_json_cstring(part->symbols[i].name));
 		add_count(symbol, "bytes", part->symbols[i].bytes);
 		json_object_array_add(array, symbol);
 	}
 	return array;
 }
 
-static struct json_object *part_json(const struct nub_diff_part *part)
+static struct json_object *part_json(const struct cmd_diff_part *part)
 {
 	struct json_object *object = json_object_new_object();
 
-	add(object, "region", part->region != NULL ? nub_json_region(part->region) : NULL);
+	add(object, "region", part->region != NULL ? cmd_json_region(part->region) : NULL);
 	add_count(object, "pages", part->pages);
 	add_count(object, "bytes", part->bytes);
 	add_count(object, "only_first", part->only_first);
@@ -139,12 +139,12 @@ static struct json_object *part_json(const struct nub_diff_part *part)
 	return object;
 }
 
-struct json_object *nub_json_diff(const char *first, const char *second, const struct nub_diff *diff)
+struct json_object *cmd_json_diff(const char *first, const char *second, const struct cmd_diff *diff)
 {
 	struct json_object *object = answer("diff"), *parts = json_object_new_array();
 
-	add(object, "first", nub_json_cstring(first));
-	add(object, "second", nub_json_cstring(second));
+	add(object, "first", cmd_json_cstring(first));
+	add(object, "second", cmd_json_cstring(second));
 	add_count(object, "pages", diff->pages);
 	add_count(object, "bytes", diff->bytes);
 	for (size_t i = 0; i < diff->part_count; i++)

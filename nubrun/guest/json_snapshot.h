@@ -1,6 +1,6 @@
 /* Snapshots as JSON: in the status, and as the answers of `inspect`. Members: nubrun(1). */
-#ifndef NUBRUN_JSON_SNAPSHOT_H
-#define NUBRUN_JSON_SNAPSHOT_H
+#ifndef CMD_JSON_SNAPSHOT_H
+#define CMD_JSON_SNAPSHOT_H
 
 #include <json-c/json.h>
 
@@ -8,13 +8,13 @@
 #include "nub.h"
 
 /* Members `snapshot` and `saved` of the status. */
-struct json_object *nub_json_snapshot(const char *path, const struct nub_snapshot_info *info);
-struct json_object *nub_json_saved(const char *path, const struct nub_snapshot_written *written);
+struct json_object *cmd_json_snapshot(const char *path, const struct nub_snapshot_info *info);
+struct json_object *cmd_json_saved(const char *path, const struct nub_snapshot_written *written);
 
 /* All about a snapshot; stored[0..info->region_count) bytes of its regions are. */
-struct json_object *nub_json_snapshot_answer(const char *path, const struct nub_snapshot *snapshot,
+struct json_object *cmd_json_snapshot_answer(const char *path, const struct nub_snapshot *snapshot,
                                              const uint64_t *stored, bool verified);
 
-struct json_object *nub_json_diff(const char *first, const char *second, const struct nub_diff *diff);
+struct json_object *cmd_json_diff(const char *first, const char *second, const struct cmd_diff *diff);
 
 #endif

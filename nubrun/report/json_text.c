@@ -10,10 +10,10 @@
 #include "report/base64.h"
 #include "report/json_value.h"
 
-struct json_object *nub_json_string(const void *text, size_t size)
+struct json_object *cmd_json_string(const void *text, size_t size)
 {
 	size_t clean_size;
-	char *clean = nub_utf8_repair(text, size, &clean_size);
+	char *clean = cmd_utf8_repair(text, size, &clean_size);
 	struct json_object *json =
 	    clean != NULL && clean_size <= INT32_MAX ? json_object_new_string_len(clean, (int)clean_size) : NULL;
 
@@ -21,12 +21,12 @@ struct json_object *nub_json_string(const void *text, size_t size)
 	return json;
 }
 
-struct json_object *nub_json_cstring(const char *text)
+struct json_object *cmd_json_cstring(const char *text)
 {
-	return nub_json_string(text, strlen(text));
+	return cmd_json_string(text, strlen(text));
 }
 
-struct json_object *nub_json_digits(const uint8_t *bytes, size_t size)
+struct json_object *cmd_json_digits(const uint8_t *bytes, size_t size)
 {
 	char text[129] = "";
 
@@ -35,7 +35,7 @@ struct json_object *nub_json_digits(const uint8_t *bytes, size_t size)
 	return json_object_new_string(text);
 }
 
-struct json_object *nub_json_hex(uint64_t number)
+struct json_object *cmd_json_hex(uint64_t number)
 {
 	char text[20];
 
@@ -68,7 +68,7 @@ static struct json_object *json_float(double number, bool is_f32)
 
 static struct json_object *json_bytes(const uint8_t *bytes, size_t size)
 {
-	char *text = nub_base64_encode(bytes, size);
+	char *text = cmd_base64_encode(bytes, size);
 	struct json_object *object = json_object_new_object();
 
 	json_object_object_add(object, "base64", text != NULL ? json_object_new_string(text) : NULL);
@@ -76,7 +76,7 @@ static struct json_object *json_bytes(const uint8_t *bytes, size_t size)
 	return object;
 }
 
-struct json_object *nub_json_from_value(const struct nub_value *value)
+struct json_object *cmd_json_from_value(const struct nub_value *value)
 {
 	switch (value->type) {
 	case NUB_TYPE_VOID:
@@ -96,7 +96,7 @@ struct json_object *nub_json_from_value(const struct nub_value *value)
 	case NUB_TYPE_BOOL:
 		return json_object_new_boolean(value->boolean);
 	case NUB_TYPE_STRING:
-		return nub_json_string(value->bytes.data, value->bytes.size);
+		return cmd_json_string(value->bytes.data, value->bytes.size);
 	case NUB_TYPE_BYTES:
 		return json_bytes(value->bytes.data, value->bytes.size);
 	}
@@ -111,7 +111,7 @@ static size_t control_length(const char *text)
 	return first == 0x7f ? 1 : first == 0xc2 && second >= 0x80 && second < 0xa0 ? 2 : 0;
 }
 
-char *nub_json_text(struct json_object *json, bool indented, size_t *size)
+char *cmd_json_text(struct json_object *json, bool indented, size_t *size)
 {
 	int flags = JSON_C_TO_STRING_NOSLASHESCAPE |
 	            (indented ? JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED : JSON_C_TO_STRING_PLAIN);

@@ -32,19 +32,19 @@ static size_t find_foreign(const char *text, size_t size)
 static struct json_object *parse(const char *text, size_t size, const char *what, struct nub_error *err)
 {
 	if (size > INT32_MAX - 1) {
-		nub_refuse(err, NUB_E_ARGUMENTS, "%s: %zu bytes of JSON, the limit is %d", what, size, INT32_MAX - 1);
+		nub_fail(err, NUB_E_ARGUMENTS, 0, "%s: %zu bytes of JSON, the limit is %d", what, size, INT32_MAX - 1);
 		return NULL;
 	}
 	size_t foreign = find_foreign(text, size);
 	if (foreign < size) {
-		nub_refuse(err, NUB_E_ARGUMENTS, "%s: not JSON at character %zu: %s", what, foreign + 1,
-		           text[foreign] == '/' ? "unexpected character" : "control character in a string");
-		nub_advise(err, "write one JSON value, control characters as \\n or \\u0001");
+		nub_fail(err, NUB_E_ARGUMENTS, 0, "%s: not JSON at character %zu: %s", what, foreign + 1,
+		         text[foreign] == '/' ? "unexpected character" : "control character in a string");
+		nub_hint(err, "write one JSON value, control characters as \\n or \\u0001");
 		return NULL;
 	}
 	struct json_tokener *tokener = json_tokener_new_ex(MAX_DEPTH);
 	if (tokener == NULL) {
-		nub_refuse(err, NUB_E_NO_MEMORY, "%s: out of memory", what);
+		nub_fail(err, NUB_E_NO_MEMORY, 0, "%s: out of memory", what);
 		return NULL;
 	}
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
@@ -60,13 +60,13 @@ static struct json_object *parse(const char *text, size_t size, const char *what
 	json_object_put(json);
 	bool number = strchr("-0123456789", text[strspn(text, " \t\r\n")]) != NULL;
 	bool ended = end >= size && size > 0;
-	nub_refuse(err, NUB_E_ARGUMENTS, "%s: not JSON at character %zu: %s", what, end < size ? end + 1 : size + 1,
-	           size == 0                       ? "it is empty"
-	           : ended && number               ? "malformed number"
-	           : ended                         ? "it ends too early"
-	           : error == json_tokener_success ? "there is more than one value"
-	                                           : json_tokener_error_desc(error));
-	nub_advise(err, "write one JSON value, strings with their double quotes: '\"text\"'");
+	nub_fail(err, NUB_E_ARGUMENTS, 0, "%s: not JSON at character %zu: %s", what, end < size ? end + 1 : size + 1,
+	         size == 0                       ? "it is empty"
+	         : ended && number               ? "malformed number"
+	         : ended                         ? "it ends too early"
+	         : error == json_tokener_success ? "there is more than one value"
+	                                         : json_tokener_error_desc(error));
+	nub_hint(err, "write one JSON value, strings with their double quotes: '\"text\"'");
 	return NULL;
 }
 
@@ -89,9 +89,9 @@ static int refuse_type(struct json_object *json, enum nub_type type, const char 
 		[NUB_TYPE_BYTES] = "write {\"base64\": \"...\"}",
 	};
 
-	nub_refuse(err, NUB_E_ARGUMENTS, "%s: %.64s%s is not %s %s", what, text, strlen(text) > 64 ? "..." : "",
-	           strchr("ifu", name[0]) != NULL && type != NUB_TYPE_U32 && type != NUB_TYPE_U64 ? "an" : "a", name);
-	return nub_advise(err, "%s", cures[type]);
+	nub_fail(err, NUB_E_ARGUMENTS, 0, "%s: %.64s%s is not %s %s", what, text, strlen(text) > 64 ? "..." : "",
+	         strchr("ifu", name[0]) != NULL && type != NUB_TYPE_U32 && type != NUB_TYPE_U64 ? "an" : "a", name);
+	return nub_hint(err, "%s", cures[type]);
 }
 
 static int refuse_range(const char *text, enum nub_type type, const char *what, struct nub_error *err)
@@ -106,9 +106,9 @@ static int refuse_range(const char *text, enum nub_type type, const char *what, 
 	};
 
 	size_t length = strspn(text, "+-.0123456789eE");
-	nub_refuse(err, NUB_E_ARGUMENTS, "%s: %.*s%s is out of range for %s", what, (int)(length > 64 ? 64 : length),
-	           text, length > 64 ? "..." : "", nub_type_name(type));
-	return nub_advise(err, "%s holds %s", nub_type_name(type), ranges[type]);
+	nub_fail(err, NUB_E_ARGUMENTS, 0, "%s: %.*s%s is out of range for %s", what, (int)(length > 64 ? 64 : length),
+	         text, length > 64 ? "..." : "", nub_type_name(type));
+	return nub_hint(err, "%s holds %s", nub_type_name(type), ranges[type]);
 }
 
 /* json-c has checked that `text` begins with a number, but would saturate what does not fit 64 bits. */
@@ -193,12 +193,12 @@ static int string_value(struct json_object *json, const char *what, struct nub_v
 	size_t size = (size_t)json_object_get_string_len(json);
 	const char *text = json_object_get_string(json);
 	if (memchr(text, '\0', size) != NULL) {
-		nub_refuse(err, NUB_E_ARGUMENTS, "%s: the string contains \\u0000", what);
-		return nub_advise(err, "strings of guests end at NUL; declare the parameter as bytes");
+		nub_fail(err, NUB_E_ARGUMENTS, 0, "%s: the string contains \\u0000", what);
+		return nub_hint(err, "strings of guests end at NUL; declare the parameter as bytes");
 	}
 	uint8_t *copy = malloc(size + 1);
 	if (copy == NULL)
-		return nub_refuse(err, NUB_E_NO_MEMORY, "%s: out of memory for %zu bytes", what, size);
+		return nub_fail(err, NUB_E_NO_MEMORY, 0, "%s: out of memory for %zu bytes", what, size);
 	memcpy(copy, text, size + 1);
 	value->bytes.data = copy;
 	value->bytes.size = (uint32_t)size;
@@ -214,13 +214,13 @@ static int bytes_value(struct json_object *json, const char *what, struct nub_va
 		return refuse_type(json, NUB_TYPE_BYTES, what, err);
 	size_t length = (size_t)json_object_get_string_len(text);
 	size_t size, bad;
-	uint8_t *bytes = malloc(nub_base64_decoded_max(length));
+	uint8_t *bytes = malloc(cmd_base64_decoded_max(length));
 	if (bytes == NULL)
-		return nub_refuse(err, NUB_E_NO_MEMORY, "%s: out of memory for %zu bytes of base64", what, length);
-	if (!nub_base64_decode(json_object_get_string(text), length, bytes, &size, &bad)) {
+		return nub_fail(err, NUB_E_NO_MEMORY, 0, "%s: out of memory for %zu bytes of base64", what, length);
+	if (!cmd_base64_decode(json_object_get_string(text), length, bytes, &size, &bad)) {
 		free(bytes);
-		nub_refuse(err, NUB_E_ARGUMENTS, "%s: not base64 at character %zu of %zu", what, bad + 1, length);
-		return nub_advise(err, "use the standard alphabet, with padding, as base64 -w0 writes it");
+		nub_fail(err, NUB_E_ARGUMENTS, 0, "%s: not base64 at character %zu of %zu", what, bad + 1, length);
+		return nub_hint(err, "use the standard alphabet, with padding, as base64 -w0 writes it");
 	}
 	value->bytes.data = bytes;
 	value->bytes.size = (uint32_t)size;
@@ -250,10 +250,10 @@ static int convert(struct json_object *json, const char *text, enum nub_type typ
 	case NUB_TYPE_BYTES:
 		return bytes_value(json, what, value, err);
 	}
-	return nub_refuse(err, NUB_E_INTERNAL, "%s: there is no type %d", what, (int)type);
+	return nub_fail(err, NUB_E_INTERNAL, 0, "%s: there is no type %d", what, (int)type);
 }
 
-int nub_json_read_value(const char *text, size_t size, enum nub_type type, const char *what, struct nub_value *value,
+int cmd_json_read_value(const char *text, size_t size, enum nub_type type, const char *what, struct nub_value *value,
                         struct nub_error *err)
 {
 	err->kind = NUB_E_NONE;
@@ -265,7 +265,7 @@ int nub_json_read_value(const char *text, size_t size, enum nub_type type, const
 	return failed;
 }
 
-void nub_json_value_release(struct nub_value *value)
+void cmd_json_value_release(struct nub_value *value)
 {
 	if (value->type == NUB_TYPE_STRING || value->type == NUB_TYPE_BYTES)
 		free((void *)(uintptr_t)value->bytes.data);

@@ -4,17 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/fail.h"
+#include "base/error.h"
 
 static const char *const names[] = { [NUB_ENGINE_KVM] = "kvm", [NUB_ENGINE_PROCESS] = "process" };
 enum { ENGINES = sizeof(names) / sizeof(names[0]) };
 
-const char *nub_engine_name(enum nub_engine_kind kind)
+const char *cmd_engine_name(enum nub_engine_kind kind)
 {
 	return names[kind];
 }
 
-int nub_engine_choose(unsigned option, enum nub_engine_kind *kind, struct nub_error *err)
+int cmd_engine_choose(unsigned option, enum nub_engine_kind *kind, struct nub_error *err)
 {
 	const char *wanted = getenv("NUBRUN_ENGINE");
 
@@ -26,6 +26,6 @@ int nub_engine_choose(unsigned option, enum nub_engine_kind *kind, struct nub_er
 			*kind = (enum nub_engine_kind)i;
 			return 0;
 		}
-	nub_refuse(err, NUB_E_USAGE, "NUBRUN_ENGINE: '%.200s' is not one of: kvm process", wanted);
-	return nub_advise(err, "set it to process, or unset it");
+	nub_fail(err, NUB_E_USAGE, 0, "NUBRUN_ENGINE: '%.200s' is not one of: kvm process", wanted);
+	return nub_hint(err, "set it to process, or unset it");
 }

@@ -19,17 +19,17 @@ static void assert_becomes(enum nub_type type, const char *text, const char *exp
 	struct nub_value value;
 	size_t size;
 
-	if (nub_json_read_value(text, strlen(text), type, "it", &value, &err) != 0)
+	if (cmd_json_read_value(text, strlen(text), type, "it", &value, &err) != 0)
 		fail_msg("%s", err.message);
 	assert_int_equal(value.type, type);
-	struct json_object *json = nub_json_from_value(&value);
-	char *written = nub_json_text(json, false, &size);
+	struct json_object *json = cmd_json_from_value(&value);
+	char *written = cmd_json_text(json, false, &size);
 	assert_int_equal(written[size - 1], '\n');
 	written[size - 1] = '\0';
 	assert_string_equal(written, expected);
 	free(written);
 	json_object_put(json);
-	nub_json_value_release(&value);
+	cmd_json_value_release(&value);
 }
 
 static void assert_same(enum nub_type type, const char *text)
@@ -42,7 +42,7 @@ static void assert_refused(enum nub_type type, const char *text, const char *mes
 	struct nub_error err = { 0 };
 	struct nub_value value;
 
-	assert_int_equal(nub_json_read_value(text, strlen(text), type, "it", &value, &err), -1);
+	assert_int_equal(cmd_json_read_value(text, strlen(text), type, "it", &value, &err), -1);
 	assert_int_equal(err.kind, NUB_E_ARGUMENTS);
 	if (strncmp(err.message, message, strlen(message)) != 0)
 		fail_msg("'%s' gives '%s', not '%s'", text, err.message, message);
@@ -153,7 +153,7 @@ static void test_embedded_nul(void **state)
 	struct nub_value value;
 
 	(void)state;
-	assert_int_equal(nub_json_read_value("5\0x", 3, NUB_TYPE_I64, "it", &value, &err), -1);
+	assert_int_equal(cmd_json_read_value("5\0x", 3, NUB_TYPE_I64, "it", &value, &err), -1);
 	assert_int_equal(err.kind, NUB_E_ARGUMENTS);
 }
 
@@ -176,10 +176,10 @@ static void test_base64(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++) {
 		const char *plain = vectors[i].bytes;
-		char *text = nub_base64_encode((const uint8_t *)plain, strlen(plain));
+		char *text = cmd_base64_encode((const uint8_t *)plain, strlen(plain));
 		assert_string_equal(text, vectors[i].text);
-		assert_true(nub_base64_decoded_max(strlen(text)) >= strlen(plain));
-		assert_true(nub_base64_decode(text, strlen(text), bytes, &size, &bad));
+		assert_true(cmd_base64_decoded_max(strlen(text)) >= strlen(plain));
+		assert_true(cmd_base64_decode(text, strlen(text), bytes, &size, &bad));
 		assert_int_equal(size, strlen(plain));
 		assert_memory_equal(bytes, plain, size);
 		free(text);
@@ -187,13 +187,13 @@ static void test_base64(void **state)
 	static const char *const refused[] = { "Z",    "Zg",   "Zg=",   "Zg===",  "=",    "====",    "Zh==",
 		                               "Zm9=", "Z===", "Zm 9v", "Zm9v\n", "Zm9_", "Zg==Zg==" };
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
-		assert_false(nub_base64_decode(refused[i], strlen(refused[i]), bytes, &size, &bad));
+		assert_false(cmd_base64_decode(refused[i], strlen(refused[i]), bytes, &size, &bad));
 }
 
 static void assert_repaired(const char *text, const char *expected)
 {
 	size_t size;
-	char *clean = nub_utf8_repair(text, strlen(text), &size);
+	char *clean = cmd_utf8_repair(text, strlen(text), &size);
 
 	assert_string_equal(clean, expected);
 	assert_int_equal(size, strlen(expected));
@@ -222,7 +222,7 @@ static void test_utf8(void **state)
 static void test_printable(void **state)
 {
 	static const char text[] = "a\tb\nc\x1b[31m\x7f\xc2\x9b\0d\xff";
-	char *shown = nub_text_printable(text, sizeof(text) - 1);
+	char *shown = cmd_text_printable(text, sizeof(text) - 1);
 
 	(void)state;
 	assert_string_equal(shown, "a\\tb\\nc\\x1b[31m\\x7f\\u009b\\x00d\xef\xbf\xbd");
@@ -234,13 +234,13 @@ static void test_nearest(void **state)
 	static const char *const words[] = { "heap", "stack", "scratch", "executable-heap" };
 
 	(void)state;
-	assert_string_equal(nub_nearest("haep", words, 4), "heap");
-	assert_string_equal(nub_nearest("stak", words, 4), "stack");
-	assert_string_equal(nub_nearest("executible-heap", words, 4), "executable-heap");
-	assert_null(nub_nearest("timeout", words, 4));
-	assert_null(nub_nearest("heap", words, 0));
+	assert_string_equal(cmd_nearest("haep", words, 4), "heap");
+	assert_string_equal(cmd_nearest("stak", words, 4), "stack");
+	assert_string_equal(cmd_nearest("executible-heap", words, 4), "executable-heap");
+	assert_null(cmd_nearest("timeout", words, 4));
+	assert_null(cmd_nearest("heap", words, 0));
 	assert_null(
-	    nub_nearest("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", words, 4));
+	    cmd_nearest("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", words, 4));
 }
 
 int main(void)
