@@ -42,8 +42,10 @@ static int map_file(struct nub_memory_map *map, const struct nub_region *region,
 }
 
 /* Let the memory that was reserved be the memfd's from `offset` on. */
-static int share(struct nub_memory *memory, const struct nub_memory_map *map, uint64_t offset, struct nub_error *err)
+static int share(struct nub_memory *memory, struct nub_memory_map *map, uint64_t offset, struct nub_error *err)
 {
+	map->shared = &memory->shared;
+	map->shared_offset = offset;
 	if (mmap(map->host, map->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE,
 	         memory->shared.fd, (off_t)offset) == MAP_FAILED)
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "guest memory: %" PRIu64 " bytes", map->size);
@@ -52,7 +54,7 @@ static int share(struct nub_memory *memory, const struct nub_memory_map *map, ui
 
 static int share_all(struct nub_memory *memory, struct nub_error *err)
 {
-	const struct nub_memory_map *snapshot = &memory->snapshot, *scratch = &memory->scratch;
+	struct nub_memory_map *snapshot = &memory->snapshot, *scratch = &memory->scratch;
 
 	if (nub_shared_create(memory, snapshot->size + scratch->size, err) < 0 || share(memory, snapshot, 0, err) < 0)
 		return -1;

@@ -75,15 +75,24 @@ static void set_bits(struct nub_shared *shared, uint64_t page, uint64_t count, b
 	}
 }
 
+bool nub_shared_is_owned(const struct nub_shared *shared, uint64_t offset)
+{
+	return bit(shared, offset / NUB_PAGE_SIZE);
+}
+
 bool nub_memory_is_owned(const struct nub_memory *memory, uint64_t gpa)
 {
-	return bit(&memory->shared, (gpa - memory->snapshot.gpa) / NUB_PAGE_SIZE);
+	return nub_shared_is_owned(&memory->shared, gpa - memory->snapshot.gpa);
 }
 
 uint64_t nub_memory_same_owner(const struct nub_memory *memory, uint64_t gpa, uint64_t size)
 {
-	const struct nub_shared *shared = &memory->shared;
-	const uint64_t first = (gpa - memory->snapshot.gpa) / NUB_PAGE_SIZE, end = first + size / NUB_PAGE_SIZE;
+	return nub_shared_same_owner(&memory->shared, gpa - memory->snapshot.gpa, size);
+}
+
+uint64_t nub_shared_same_owner(const struct nub_shared *shared, uint64_t offset, uint64_t size)
+{
+	const uint64_t first = offset / NUB_PAGE_SIZE, end = first + size / NUB_PAGE_SIZE;
 	const bool owned = bit(shared, first);
 	uint64_t page = first;
 
@@ -180,6 +189,7 @@ static int own_run(struct nub_memory *memory, uint64_t gpa, uint64_t size, struc
 		return nub_hint(err, "allow more mappings (sysctl vm.max_map_count)");
 	}
 	set_bits(&memory->shared, at / NUB_PAGE_SIZE, size / NUB_PAGE_SIZE, true);
+	memory->shared.owned_pages += size / NUB_PAGE_SIZE;
 	return add_news(&memory->shared, gpa, size, err);
 }
 
