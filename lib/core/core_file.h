@@ -40,6 +40,7 @@ enum {
 	NUB_CORE_HAS_REGION = 8,
 	NUB_CORE_HAS_CRASH = 16,
 	NUB_CORE_PORT_READ = 32,
+	NUB_CORE_REGISTERS_LOST = 64,
 };
 
 /* A part of the guest's ELF file in its memory. */
@@ -53,7 +54,7 @@ struct nub_core_mapping {
 struct nub_core {
 	enum nub_core_reason reason;
 	bool has_crash;
-	struct nub_crash crash; /* its registers are always there */
+	struct nub_crash crash; /* its registers are always there, unless they are lost */
 	uint64_t cr2, cr3;
 	uint64_t image_base, entry;
 	uint64_t generation;

@@ -227,7 +227,8 @@ static void put_crash(struct nub_writer *writer, const struct nub_core *core)
 	    writer, 4,
 	    (crash->has_vector ? NUB_CORE_HAS_VECTOR : 0) | (crash->has_address ? NUB_CORE_HAS_ADDRESS : 0) |
 		(crash->page_present ? NUB_CORE_PAGE_PRESENT : 0) | (crash->has_region ? NUB_CORE_HAS_REGION : 0) |
-		(core->has_crash ? NUB_CORE_HAS_CRASH : 0) | (crash->port_read ? NUB_CORE_PORT_READ : 0));
+		(core->has_crash ? NUB_CORE_HAS_CRASH : 0) | (crash->port_read ? NUB_CORE_PORT_READ : 0) |
+		(crash->registers_lost ? NUB_CORE_REGISTERS_LOST : 0));
 	nub_writer_uint(writer, 4, crash->kind);
 	nub_writer_uint(writer, 4, crash->vector);
 	nub_writer_uint(writer, 8, crash->error_code);

@@ -92,6 +92,10 @@ int nub_sandbox_reset(struct nub_sandbox *sandbox, const struct nub_snapshot *sn
 		return -1;
 	/* Until it is all done, the sandbox is neither what it was nor what it shall be. */
 	sandbox->state = NUB_STATE_POISONED;
+	/* An `out` that ended the last run may still wait to be stepped over: KVM would do that at the next entry, if the
+	 * snapshot happens to go on from the same instruction. */
+	if (!new_vm && nub_vcpu_complete_io(&sandbox->vm, err) < 0)
+		return -1;
 	if (same)
 		result = put_back(sandbox, snapshot, new_vm, err);
 	else

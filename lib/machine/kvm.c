@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/util.h"
+#include "machine/quirks.h"
 
 #define KVM_DEVICE "/dev/kvm"
 
@@ -88,7 +89,7 @@ static bool give_local_apic(struct nub_vm *vm)
 
 int nub_vm_init(struct nub_vm *vm, bool local_apic, struct nub_error *err)
 {
-	*vm = (struct nub_vm){ .kvm_fd = -1, .vm_fd = -1, .vcpu_fd = -1 };
+	*vm = (struct nub_vm){ .kvm_fd = -1, .vm_fd = -1, .vcpu_fd = -1, .over_tcg = nub_quirk_tcg() };
 	vm->kvm_fd = nub_kvm_open(err);
 	if (vm->kvm_fd < 0 || require_capabilities(vm, err) < 0)
 		return -1;
@@ -182,7 +183,11 @@ int nub_vcpu_get_sregs(struct nub_vm *vm, struct kvm_sregs *sregs, struct nub_er
 
 int nub_vcpu_set_sregs(struct nub_vm *vm, const struct kvm_sregs *sregs, struct nub_error *err)
 {
-	if (ioctl(vm->vcpu_fd, KVM_SET_SREGS, sregs) < 0)
+	struct kvm_sregs accepted = *sregs;
+
+	if (vm->over_tcg)
+		nub_quirk_tcg_sregs(&accepted);
+	if (ioctl(vm->vcpu_fd, KVM_SET_SREGS, &accepted) < 0)
 		return fail_ioctl(err, "KVM_SET_SREGS");
 	vm->run->s.regs.sregs = *sregs;
 	return 0;
@@ -314,9 +319,11 @@ uint64_t nub_vcpu_tsc_khz(const struct nub_vm *vm)
 
 int nub_vcpu_run(struct nub_vm *vm, struct nub_error *err)
 {
+	const struct kvm_sregs before = vm->run->s.regs.sregs;
 	const int result = ioctl(vm->vcpu_fd, KVM_RUN, 0);
 
 	vm->sregs_shared = true;
+	vm->registers_lost = result == 0 && nub_quirk_registers_lost(vm->run, &before);
 	if (result == 0)
 		return 0;
 	if (errno == EINTR || errno == EAGAIN)

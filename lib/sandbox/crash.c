@@ -51,7 +51,9 @@ void nub_crash_exit(struct nub_sandbox *sandbox, enum nub_crash_kind kind, struc
 	outcome->kind = NUB_OUTCOME_CRASHED;
 	outcome->crash.kind = kind;
 	outcome->crash.privilege_level = sandbox->guest->privilege_level;
-	copy_registers(nub_vcpu_regs(&sandbox->vm), &outcome->crash.regs);
+	outcome->crash.registers_lost = sandbox->vm.registers_lost;
+	if (!sandbox->vm.registers_lost)
+		copy_registers(nub_vcpu_regs(&sandbox->vm), &outcome->crash.regs);
 }
 
 void nub_crash_abort(struct nub_sandbox *sandbox, struct nub_outcome *outcome)

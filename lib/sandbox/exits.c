@@ -58,6 +58,12 @@ enum nub_step nub_exit_serve(struct nub_sandbox *sandbox, struct nub_outcome *ou
 	case KVM_EXIT_INTERNAL_ERROR:
 		if (run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION)
 			return serve_stuck(sandbox, outcome);
+		/* An exception of a guest at CPL 0 that can't be delivered: no memory is where its stack, its IDT or
+		 * its page tables should be. Other CPUs and KVMs end that in a triple fault. */
+		if (run->internal.suberror == KVM_INTERNAL_ERROR_DELIVERY_EV) {
+			nub_crash_exit(sandbox, NUB_CRASH_TRIPLE_FAULT, outcome);
+			return NUB_STEP_STOP;
+		}
 		return nub_fail(err, NUB_E_KVM, 0, "KVM_RUN: internal error %u", run->internal.suberror);
 	case KVM_EXIT_FAIL_ENTRY:
 		return nub_fail(err, NUB_E_KVM, 0, "KVM_RUN: the CPU refused the guest's state, reason 0x%llx",
