@@ -12,15 +12,16 @@
 #include "base/util.h"
 #include "host/probe_guest.h"
 #include "machine/kvm.h"
+#include "machine/quirks.h"
 #include "nub.h"
 
 /* Interpreted code takes some hundred times longer than native code: any bound between does. */
 #define INTERPRETED_NS_PER_INSTRUCTION 50.0
 
-/* A run's start takes some hundred microseconds, and now this, now that: what is measured must take many times what the
- * shortest of a few runs still varies by. So the guest does more of it until it does. */
+/* A run's start takes some hundred microseconds, and now this, now that: what is measured must take many times as long, in
+ * the shortest of a few runs. So the guest does more of it until it does. */
 #define ENOUGH_NS 2e6
-enum { RUNS = 5, FIRST_COUNT = 500, LAST_COUNT = 1 << 28, GROWTH = 8 };
+enum { ENOUGH_STARTS = 4, RUNS = 5, FIRST_COUNT = 500, LAST_COUNT = 1 << 28, GROWTH = 8 };
 
 static double now_ns(void)
 {
@@ -48,36 +49,36 @@ static int run_probe(const struct nub_image *image, double *ns, struct nub_error
 	return result;
 }
 
-static int shortest_run(unsigned privilege_level, uint32_t spins, uint32_t round_trips, double *ns,
-                        struct nub_error *err)
+static int run_once(unsigned privilege_level, uint32_t spins, uint32_t round_trips, double *shortest,
+                    struct nub_error *err)
 {
 	uint8_t file[NUB_PROBE_GUEST_SIZE];
 	struct nub_image *image = nub_probe_guest(file, privilege_level, spins, round_trips, err);
-	int result = image ? 0 : -1;
+	double ns;
 
-	*ns = INFINITY;
-	for (unsigned i = 0; i < RUNS && result == 0; i++) {
-		double this;
-		result = run_probe(image, &this, err);
-		*ns = result == 0 && this < *ns ? this : *ns;
-	}
+	if (!image)
+		return -1;
+	const int result = run_probe(image, &ns, err);
 	nub_image_free(image);
+	if (result == 0 && ns < *shortest)
+		*shortest = ns;
 	return result;
 }
 
 /* What one turn or one round trip takes: the time of a run less that of one that does nothing, the guest's start included
- * in both. */
+ * in both. They take turns, so that what slows one slows the other. */
 static int measure_one(unsigned privilege_level, bool round_trips, double *ns, struct nub_error *err)
 {
-	double idle, busy;
+	double idle = INFINITY;
 
-	if (shortest_run(privilege_level, 0, 0, &idle, err) < 0)
-		return -1;
 	for (uint32_t count = FIRST_COUNT;; count *= GROWTH) {
-		if (shortest_run(privilege_level, round_trips ? 0 : count, round_trips ? count : 0, &busy, err) < 0)
-			return -1;
+		double busy = INFINITY;
+		for (unsigned i = 0; i < RUNS; i++)
+			if (run_once(privilege_level, 0, 0, &idle, err) < 0 ||
+			    run_once(privilege_level, round_trips ? 0 : count, round_trips ? count : 0, &busy, err) < 0)
+				return -1;
 		*ns = busy > idle ? (busy - idle) / count : 0;
-		if (busy - idle >= ENOUGH_NS || count > LAST_COUNT / GROWTH)
+		if ((busy - idle > ENOUGH_NS && busy > ENOUGH_STARTS * idle) || count > LAST_COUNT / GROWTH)
 			return 0;
 	}
 }
@@ -120,6 +121,17 @@ static void find_module(struct nub_host_info *info)
 	}
 }
 
+/* TCG says it in CPUID; Bochs' CPU says that it is a real one, but its firmware who made it. */
+static void find_emulator(struct nub_host_info *info)
+{
+	char vendor[32];
+
+	if (nub_quirk_tcg())
+		snprintf(info->emulator, sizeof(info->emulator), "QEMU TCG");
+	else if (first_line("/sys/class/dmi/id/bios_vendor", vendor, sizeof(vendor)) && strcmp(vendor, "Bochs") == 0)
+		snprintf(info->emulator, sizeof(info->emulator), "Bochs");
+}
+
 static bool has_extension(int kvm, int number)
 {
 	return ioctl(kvm, KVM_CHECK_EXTENSION, number) > 0;
@@ -152,6 +164,7 @@ int nub_host_probe(struct nub_host_info *info, struct nub_error *err)
 	if (uname(&name) == 0)
 		snprintf(info->kernel, sizeof(info->kernel), "%.127s", name.release);
 	find_module(info);
+	find_emulator(info);
 	NUB_AUTO_CLOSE int kvm = nub_kvm_open(err);
 	if (kvm < 0)
 		return -1;
