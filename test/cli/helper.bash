@@ -10,6 +10,13 @@ TEST_TOOLS=${GUESTS%/guests}/test
 # script(1) hands its command to $SHELL, or to sh where that is not set: the tests quote for bash.
 export SHELL=$BASH
 
+# jq starts in 20 ms, and in ten times that on an emulated machine; gojq, the same language, in 2.
+if command -v gojq >/dev/null; then
+	jq() {
+		gojq "$@"
+	}
+fi
+
 # Run a command: $status, $output and $lines (its stdout), $stderr and $stderr_lines, $json (the last line of stderr, which is
 # where the status is). Unlike bats' run, it finds nothing strange in exit code 127.
 capture() { # COMMAND...

@@ -3,6 +3,7 @@
 #define UNIT_H
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,6 +34,14 @@ static inline int open_descriptors(void)
 		count++;
 	closedir(folder);
 	return count;
+}
+
+/* A file with no name, in $TMPDIR or /tmp: not every file system makes one. */
+static inline int temporary_file(void)
+{
+	const char *folder = getenv("TMPDIR");
+
+	return open(folder && *folder ? folder : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 }
 
 #endif
