@@ -18,7 +18,7 @@ test   g++            command  g++
 test   clang          command  clang
 test   libcmocka-dev  module   cmocka
 test   bats           command  bats
-test   jq             command  jq
+test   gojq           command  gojq
 test   gdb            command  gdb
 test   elfutils       command  eu-readelf
 test   binutils       command  readelf

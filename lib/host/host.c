@@ -12,6 +12,7 @@
 #include "base/util.h"
 #include "host/probe_guest.h"
 #include "machine/kvm.h"
+#include "machine/quirks.h"
 #include "nub.h"
 
 /* Interpreted code takes some hundred times longer than native code: any bound between does. */
@@ -120,6 +121,17 @@ static void find_module(struct nub_host_info *info)
 	}
 }
 
+/* TCG says it in CPUID; Bochs' CPU says that it is a real one, but its firmware who made it. */
+static void find_emulator(struct nub_host_info *info)
+{
+	char vendor[32];
+
+	if (nub_quirk_tcg())
+		snprintf(info->emulator, sizeof(info->emulator), "QEMU TCG");
+	else if (first_line("/sys/class/dmi/id/bios_vendor", vendor, sizeof(vendor)) && strcmp(vendor, "Bochs") == 0)
+		snprintf(info->emulator, sizeof(info->emulator), "Bochs");
+}
+
 static bool has_extension(int kvm, int number)
 {
 	return ioctl(kvm, KVM_CHECK_EXTENSION, number) > 0;
@@ -152,6 +164,7 @@ int nub_host_probe(struct nub_host_info *info, struct nub_error *err)
 	if (uname(&name) == 0)
 		snprintf(info->kernel, sizeof(info->kernel), "%.127s", name.release);
 	find_module(info);
+	find_emulator(info);
 	NUB_AUTO_CLOSE int kvm = nub_kvm_open(err);
 	if (kvm < 0)
 		return -1;

@@ -98,6 +98,7 @@ struct json_object *cmd_json_host(const struct nub_host_info *info, const struct
 	}
 	json_object_object_add(object, "kernel", cmd_json_cstring(info->kernel));
 	json_object_object_add(object, "module", info->module[0] != '\0' ? cmd_json_cstring(info->module) : NULL);
+	json_object_object_add(object, "emulator", info->emulator[0] != '\0' ? cmd_json_cstring(info->emulator) : NULL);
 	json_object_object_add(object, "api_version", json_object_new_int(info->api_version));
 	json_object_object_add(object, "capabilities", capabilities(info));
 	struct json_object *cpl0 = json_object_new_object();
