@@ -45,7 +45,7 @@ endif
 ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -Ilib -Inubrun $(WARNINGS) $(CFLAGS) $(HARDENING) $(SANFLAGS) $(DEP_CFLAGS)
 LINK_STATIC = $(if $(filter 1,$(STATIC)),-static)
 
-LIB_OBJS = $(patsubst %,$(B)/obj/%.o,$(wildcard lib/*/*.c lib/*/*.S))
+LIB_OBJS = $(patsubst %,$(B)/obj/%.o,$(wildcard lib/*/*.c lib/*/*/*.c lib/*/*/*.S))
 CMD_OBJS = $(patsubst %,$(B)/obj/%.o,$(wildcard nubrun/*.c nubrun/*/*.c))
 
 ## all: the command, the library, the guest runtime, the sample guests (the default)

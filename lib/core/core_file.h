@@ -11,7 +11,6 @@
 #ifndef NUB_CORE_FILE_H
 #define NUB_CORE_FILE_H
 
-#include <linux/kvm.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

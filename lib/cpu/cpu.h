@@ -24,6 +24,10 @@ enum {
 	NUB_GDT_SIZE = 0x38,
 };
 
+/* RFLAGS (SDM vol. 1, 3.4.3): what code at CPL 3 has of them, status flags, TF, DF, NT, RF, AC, ID; and TF. */
+#define NUB_RFLAGS_USER UINT64_C(0x254dd5)
+#define NUB_RFLAGS_TF UINT64_C(0x100)
+
 /* x87, SSE, AVX. Wider state stays off: snapshots are then the same size everywhere. */
 #define NUB_XCR0 UINT64_C(7)
 

@@ -179,7 +179,7 @@ static bool set_flags(struct nub_cpu *cpu, const uint8_t *in)
 	uint32_t value;
 
 	memcpy(&value, in, sizeof(value));
-	cpu->regs.rflags = (cpu->regs.rflags & ~NUB_GDB_RFLAGS) | (value & NUB_GDB_RFLAGS);
+	cpu->regs.rflags = (cpu->regs.rflags & ~NUB_RFLAGS_USER) | (value & NUB_RFLAGS_USER);
 	return true;
 }
 

@@ -22,11 +22,6 @@ enum {
 	NUB_GDB_REGISTER_MAX = 16, /* bytes of the largest */
 };
 
-#define NUB_GDB_RFLAGS_TF UINT64_C(0x100)
-
-/* What of RFLAGS a debugger may set: status flags, TF, DF, NT, RF, AC, ID. */
-#define NUB_GDB_RFLAGS UINT64_C(0x254dd5)
-
 /* Bytes of register `number`; 0 when there is none. */
 size_t nub_gdb_register_size(unsigned number);
 

@@ -11,64 +11,37 @@
 
 #include "paging/paging.h"
 
-#define RFLAGS_FIXED UINT64_C(2)
-#define RFLAGS_KERNEL UINT64_C(0x3200) /* IF and IOPL, which code at CPL 0 sets */
-
 uint64_t nub_gdb_root(struct nub_gdb *gdb)
 {
 	struct nub_sregs sregs;
 
-	return nub_vcpu_get_sregs(&gdb->sandbox->vm, &sregs, NULL) < 0 ? 0 : sregs.cr3;
-}
-
-/* After an exception the vCPU is the monitor's; the crash has the guest's registers, and tells whose code it was. */
-static void take_crash(const struct nub_crash *crash, struct nub_cpu *cpu)
-{
-	cpu->regs = crash->regs;
-	if (!crash->has_vector)
-		return;
-	cpu->sregs.cs.selector = crash->privilege_level == 3 ? NUB_SELECTOR_USER_CODE : NUB_SELECTOR_KERNEL_CODE;
-	cpu->sregs.ss.selector = crash->privilege_level == 3 ? NUB_SELECTOR_USER_DATA : NUB_SELECTOR_KERNEL_DATA;
+	return nub_engine_sregs(gdb->sandbox->engine, &sregs, NULL) < 0 ? 0 : sregs.cr3;
 }
 
 static bool read_cpu(void *context, struct nub_cpu *cpu)
 {
 	struct nub_gdb *gdb = context;
-	struct nub_vm *vm = &gdb->sandbox->vm;
+	struct nub_engine *engine = gdb->sandbox->engine;
+
 	memset(cpu, 0, sizeof(*cpu));
-	if (nub_vcpu_get_sregs(vm, &cpu->sregs, NULL) < 0 || nub_vcpu_get_xsave(vm, cpu->xsave, NULL) < 0)
+	if (nub_engine_sregs(engine, &cpu->sregs, NULL) < 0 || nub_engine_xsave(engine, cpu->xsave, NULL) < 0)
 		return false;
-	cpu->regs = *nub_vcpu_regs(vm);
-	if (gdb->crash)
-		take_crash(gdb->crash, cpu);
+	cpu->regs = gdb->crash ? gdb->crash->regs : engine->regs;
 	return true;
-}
-
-static bool write_bases(struct nub_vm *vm, const struct nub_cpu *cpu)
-{
-	struct nub_sregs sregs;
-
-	if (nub_vcpu_get_sregs(vm, &sregs, NULL) < 0)
-		return false;
-	if (sregs.fs.base == cpu->sregs.fs.base && sregs.gs.base == cpu->sregs.gs.base)
-		return true;
-	sregs.fs.base = cpu->sregs.fs.base;
-	sregs.gs.base = cpu->sregs.gs.base;
-	return nub_vcpu_set_sregs(vm, &sregs, NULL) == 0;
 }
 
 static bool write_cpu(void *context, const struct nub_cpu *cpu)
 {
 	struct nub_gdb *gdb = context;
-	struct nub_vm *vm = &gdb->sandbox->vm;
+	struct nub_engine *engine = gdb->sandbox->engine;
 	uint8_t xsave[NUB_XSAVE_SIZE];
 
-	if (gdb->crash || nub_vcpu_get_xsave(vm, xsave, NULL) < 0 || !write_bases(vm, cpu))
+	if (gdb->crash || nub_engine_xsave(engine, xsave, NULL) < 0 ||
+	    nub_engine_set_bases(engine, cpu->sregs.fs.base, cpu->sregs.gs.base, NULL) < 0)
 		return false;
-	if (memcmp(xsave, cpu->xsave, sizeof(xsave)) != 0 && nub_vcpu_set_xsave(vm, cpu->xsave, NULL) < 0)
+	if (memcmp(xsave, cpu->xsave, sizeof(xsave)) != 0 && nub_engine_set_xsave(engine, cpu->xsave, NULL) < 0)
 		return false;
-	nub_vcpu_set_regs(vm, &cpu->regs);
-	return true;
+	return nub_engine_set_regs(engine, &cpu->regs, NULL) == 0;
 }
 
 static size_t read_memory(void *context, uint64_t gva, uint8_t *bytes, size_t size)
@@ -204,70 +177,17 @@ unsigned nub_gdb_crash_signal(const struct nub_crash *crash)
 	}
 }
 
-/* ---- The monitor and TF ---- */
-
-bool nub_gdb_frame_valid(const struct nub_gdb *gdb, const struct nub_exception_frame *frame)
-{
-	const unsigned level = gdb->sandbox->guest->privilege_level;
-
-	return frame->cs == (level == 3 ? NUB_SELECTOR_USER_CODE : NUB_SELECTOR_KERNEL_CODE) &&
-	       nub_canonical(frame->rip);
-}
-
-int nub_gdb_leave_monitor(struct nub_gdb *gdb, const struct nub_exception_frame *frame, struct nub_sregs *sregs,
-                          uint64_t rip, bool tf, struct nub_error *err)
-{
-	struct nub_sandbox *sandbox = gdb->sandbox;
-	const unsigned level = frame->cs & 3;
-	struct nub_sregs of_guest = *sregs;
-
-	/* The `out` first: some KVMs have yet to step over it. */
-	if (nub_vcpu_complete_io(&sandbox->vm, err) < 0)
-		return -1;
-	const uint64_t kept = (NUB_GDB_RFLAGS & ~NUB_GDB_RFLAGS_TF) | (level == 0 ? RFLAGS_KERNEL : 0);
-	struct nub_registers regs = *nub_vcpu_regs(&sandbox->vm);
-	regs.rip = rip;
-	regs.rsp = frame->rsp;
-	regs.rflags = (frame->rflags & kept) | RFLAGS_FIXED | (tf ? NUB_GDB_RFLAGS_TF : 0);
-	nub_vcpu_set_regs(&sandbox->vm, &regs);
-	nub_cpu_initial_sregs(&of_guest, &sandbox->cpu_tables, level);
-	sregs->cs = of_guest.cs;
-	sregs->ss = of_guest.ss;
-	return nub_vcpu_set_sregs(&sandbox->vm, sregs, err);
-}
-
-bool nub_gdb_in_monitor(struct nub_gdb *gdb)
-{
-	return nub_page_down(nub_vcpu_regs(&gdb->sandbox->vm)->rip) ==
-	       nub_layout_scratch_page_gva(NUB_SCRATCH_PAGE_MONITOR);
-}
-
-/* The CPU pushes a frame at the top of the vector's stack, so it is known where, however far the monitor has come. */
-void nub_gdb_frame_tf(struct nub_gdb *gdb, bool tf)
-{
-	const uint64_t rsp = nub_vcpu_regs(&gdb->sandbox->vm)->rsp;
-	const uint64_t page = nub_page_down(rsp - 1);
-	const bool shared = page == nub_layout_scratch_page_gva(NUB_SCRATCH_PAGE_METADATA);
-	const uint64_t top = page + NUB_PAGE_SIZE - (shared ? NUB_SCRATCH_OFF_EXCEPTION_STACK : 0);
-	const uint64_t at = top - (sizeof(struct nub_exception_frame) - offsetof(struct nub_exception_frame, rflags));
-	uint64_t rflags;
-
-	if (nub_gdb_memory_read(&gdb->sandbox->memory, nub_gdb_root(gdb), at, (uint8_t *)&rflags, sizeof(rflags)) !=
-	    sizeof(rflags))
-		return;
-	rflags = (rflags & ~NUB_GDB_RFLAGS_TF) | (tf ? NUB_GDB_RFLAGS_TF : 0);
-	nub_gdb_memory_write(&gdb->sandbox->memory, nub_gdb_root(gdb), at, (const uint8_t *)&rflags, sizeof(rflags));
-}
+/* ---- TF ---- */
 
 bool nub_gdb_tf(const struct nub_gdb *gdb)
 {
-	return nub_vcpu_regs(&gdb->sandbox->vm)->rflags & NUB_GDB_RFLAGS_TF;
+	return gdb->sandbox->engine->regs.rflags & NUB_RFLAGS_TF;
 }
 
-void nub_gdb_set_tf(struct nub_gdb *gdb, bool tf)
+int nub_gdb_set_tf(struct nub_gdb *gdb, bool tf, struct nub_error *err)
 {
-	struct nub_registers regs = *nub_vcpu_regs(&gdb->sandbox->vm);
+	struct nub_registers regs = gdb->sandbox->engine->regs;
 
-	regs.rflags = (regs.rflags & ~NUB_GDB_RFLAGS_TF) | (tf ? NUB_GDB_RFLAGS_TF : 0);
-	nub_vcpu_set_regs(&gdb->sandbox->vm, &regs);
+	regs.rflags = (regs.rflags & ~NUB_RFLAGS_TF) | (tf ? NUB_RFLAGS_TF : 0);
+	return nub_engine_set_regs(gdb->sandbox->engine, &regs, err);
 }

@@ -1,10 +1,10 @@
-/* What is done about the ways of some hosts (machine/quirks.h), tried with a KVM that has them. Needs no real one. */
+/* What is done about the ways of some hosts (engine/kvm/quirks.h), tried with a KVM that has them. Needs no real one. */
 #include "unit.h"
 
 #include <sys/ioctl.h>
 
-#include "machine/kvm.h"
-#include "machine/quirks.h"
+#include "engine/kvm/kvm.h"
+#include "engine/kvm/quirks.h"
 
 enum { TSS_AVAILABLE = 9, TSS_BUSY = 11 };
 

@@ -5,7 +5,7 @@
 
 #include "snapshot_guest.h"
 
-#include "sandbox/sandbox.h"
+#include "kvm_inside.h"
 #include "snapshot/snapshot.h"
 
 static const enum nub_cow policies[] = { NUB_COW_HOST, NUB_COW_GUEST };
@@ -17,9 +17,9 @@ static void set_cr3_flags(struct guest *guest)
 	struct nub_sandbox *sandbox = guest->sandbox;
 	struct nub_sregs sregs;
 
-	assert_int_equal(nub_vcpu_get_sregs(&sandbox->vm, &sregs, &guest->err), 0);
+	assert_int_equal(nub_vcpu_get_sregs(&kvm_of(sandbox)->vm, &sregs, &guest->err), 0);
 	sregs.cr3 |= flags;
-	assert_int_equal(nub_vcpu_set_sregs(&sandbox->vm, &sregs, &guest->err), 0);
+	assert_int_equal(nub_vcpu_set_sregs(&kvm_of(sandbox)->vm, &sregs, &guest->err), 0);
 	for (unsigned i = 0; i < sandbox->root_count; i++)
 		sandbox->roots[i] |= flags;
 }
@@ -75,7 +75,7 @@ static void the_first_root_is_entered(void **state)
 			snapshot->meta.roots[0] = snapshot->meta.roots[1];
 			snapshot->meta.roots[1] = first;
 			guest_restore(&guest, snapshot);
-			assert_int_equal(nub_vcpu_get_sregs(&guest.sandbox->vm, &sregs, &guest.err), 0);
+			assert_int_equal(nub_vcpu_get_sregs(&kvm_of(guest.sandbox)->vm, &sregs, &guest.err), 0);
 			assert_int_equal(sregs.cr3, snapshot->meta.roots[0]);
 			guest_close(&guest);
 		}
@@ -112,7 +112,7 @@ static void registers_of_a_kernel_survive(void **state)
 
 		guest_open_stopping(&guest, "two-spaces.elf", policies[i]);
 		guest_main(&guest, NULL, NUB_OUTCOME_CHECKPOINT);
-		struct nub_vm *vm = &guest.sandbox->vm;
+		struct nub_vm *vm = &kvm_of(guest.sandbox)->vm;
 		assert_in_range(nub_vcpu_set_msrs(vm, msrs, COUNT, &guest.err), 1, COUNT);
 		assert_int_equal(nub_vcpu_set_debugregs(vm, &debugregs, &guest.err), 0);
 		memcpy(before, msrs, sizeof(before));
@@ -122,7 +122,7 @@ static void registers_of_a_kernel_survive(void **state)
 		snapshot = guest_snapshot(&guest);
 		guest_close(&guest);
 		guest_restore(&guest, snapshot);
-		vm = &guest.sandbox->vm;
+		vm = &kvm_of(guest.sandbox)->vm;
 		assert_int_equal(nub_vcpu_get_msrs(vm, after, COUNT, &guest.err), known);
 		for (int msr = 0; msr < known; msr++)
 			if (after[msr].value != before[msr].value || before[msr].value == 0)

@@ -19,7 +19,7 @@ struct nub_vm {
 	size_t run_size;
 	bool local_apic;    /* KVM keeps one for the vCPU */
 	sigset_t unblocked; /* signals that may end KVM_RUN */
-	bool over_tcg;      /* the host's CPU is QEMU's (machine/quirks.h) */
+	bool over_tcg;      /* the host's CPU is QEMU's (engine/kvm/quirks.h) */
 	bool sregs_shared;  /* kvm_run holds the special registers: the vCPU has run */
 	/* KVM lost the general registers at the last exit, and kvm_run has the special ones from before it. */
 	bool registers_lost;

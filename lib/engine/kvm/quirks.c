@@ -1,5 +1,5 @@
 /* What is special about some hosts. */
-#include "machine/quirks.h"
+#include "engine/kvm/quirks.h"
 
 #include <cpuid.h>
 #include <stdint.h>

@@ -2,7 +2,7 @@
 #ifndef NUB_KVM_STATE_H
 #define NUB_KVM_STATE_H
 
-#include "machine/kvm.h"
+#include "engine/kvm/kvm.h"
 
 /* Read it all. The vCPU has no I/O pending (nub_vcpu_complete_io). CPUID is not read: the sandbox knows it. */
 int nub_cpu_save(struct nub_vm *vm, unsigned privilege_level, struct nub_cpu *state, struct nub_error *err);

@@ -3,8 +3,8 @@
 #include <sys/ioctl.h>
 
 #include "base/error.h"
-#include "machine/kvm.h"
-#include "machine/quirks.h"
+#include "engine/kvm/kvm.h"
+#include "engine/kvm/quirks.h"
 
 int nub_vcpu_set_cpuid(struct nub_vm *vm, const struct nub_cpuid *cpuid, struct nub_error *err)
 {

@@ -1,5 +1,5 @@
 /* The vCPU's state through KVM's ioctls: first what others depend on, then the rest. */
-#include "machine/kvm_state.h"
+#include "engine/kvm/kvm_state.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* The KVM ioctls: open, create, map memory, run. */
-#include "machine/kvm.h"
+#include "engine/kvm/kvm.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 #include "base/util.h"
-#include "machine/quirks.h"
+#include "engine/kvm/quirks.h"
 
 #define KVM_DEVICE "/dev/kvm"
 
