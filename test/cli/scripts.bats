@@ -219,6 +219,17 @@ check_tree() { # UNIT-TAP BATS-TAP [FUZZ-STATUS]
 	[ "${lines[-1]}" = "3 passed, 1 failed" ]
 }
 
+@test "check: a file that a test leaves in the tree fails the whole" {
+	make_tree
+	stand_in left <<<"mkdir -p '$TREE/build' && touch '$TREE/build/log' '$TREE/restored'"
+	sed -i 's/^run_docs() {$/&\n\tleft/' "$TREE/scripts/check"
+	CI='' PATH=$BIN run "$TREE/scripts/check" docs
+	echo "$output"
+	[ "$status" -eq 1 ]
+	[[ $output == *"FAIL  left in the tree: ./restored"* ]]
+	[[ $output != *build/log* ]]
+}
+
 @test "check: skips are counted and named; for want of KVM they fail where it is required" {
 	check_tree '1..2\nok 1 - a\nnot ok 2 # SKIP b\n' '1..2\nok 1 c\nok 2 d # skip no access to /dev/kvm\n'
 	[ "$status" -eq 0 ]
