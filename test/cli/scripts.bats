@@ -219,6 +219,17 @@ check_tree() { # UNIT-TAP BATS-TAP [FUZZ-STATUS]
 	[ "${lines[-1]}" = "3 passed, 1 failed" ]
 }
 
+@test "check: a file that a test leaves in the tree fails the whole" {
+	make_tree
+	stand_in left <<<"mkdir -p '$TREE/build' && touch '$TREE/build/log' '$TREE/restored'"
+	sed -i 's/^run_docs() {$/&\n\tleft/' "$TREE/scripts/check"
+	CI='' PATH=$BIN run "$TREE/scripts/check" docs
+	echo "$output"
+	[ "$status" -eq 1 ]
+	[[ $output == *"FAIL  left in the tree: ./restored"* ]]
+	[[ $output != *build/log* ]]
+}
+
 @test "check: skips are counted and named; for want of KVM they fail where it is required" {
 	check_tree '1..2\nok 1 - a\nnot ok 2 # SKIP b\n' '1..2\nok 1 c\nok 2 d # skip no access to /dev/kvm\n'
 	[ "$status" -eq 0 ]
@@ -246,7 +257,7 @@ check_tree() { # UNIT-TAP BATS-TAP [FUZZ-STATUS]
 # A library of two rooms, `left` and `right`, in this order, with these files too.
 rooms_tree() { # [FILE TEXT]...
 	local file
-	mkdir -p "$TREE"/{nubrun,lib/left,lib/right,objects/left,objects/right}
+	mkdir -p "$TREE"/{nubrun,test,lib/left,lib/right,objects/left,objects/right}
 	cp -r "$ROOT/scripts" "$TREE"
 	printf '%s\n' '| room | what is in it |' '| --- | --- |' '| `left` | a |' '| `right` | b |' '' >"$TREE/README.md"
 	echo 'int nub_right(void);' >"$TREE/lib/nub.h"
@@ -286,6 +297,16 @@ rooms_tree() { # [FILE TEXT]...
 	[ "$status" -eq 1 ]
 	[ "${lines[0]}" = 'lib/right/s.c includes "near.h", which names no room' ]
 	[ "${lines[1]}" = 'nubrun/main.c includes "right/near.h": nub.h is the way in' ]
+}
+
+@test "check-rooms: the JSON library outside its room" {
+	mkdir -p "$TREE"/nubrun/{json,run} "$TREE/test"
+	rooms_tree nubrun/json/j.c '#include <cjson/cJSON.h>\n' nubrun/run/r.c '#include <json-c/json.h>\n' \
+		test/t.c '#include <cJSON.h>\n'
+	[ "$status" -eq 1 ]
+	[ "${#lines[@]}" -eq 2 ]
+	[ "${lines[0]}" = 'nubrun/run/r.c includes <json-c/json.h>: json/json.h is the way in' ]
+	[ "${lines[1]}" = 'test/t.c includes <cJSON.h>: json/json.h is the way in' ]
 }
 
 @test "check-rooms: two files of one name, a folder that the README lacks, and nothing to look at" {
