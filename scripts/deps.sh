@@ -116,6 +116,11 @@ tool_pinned() { # TOOL
 	done <<<"${LINT_VERSIONS#?}"
 }
 
+# Can guests run here? (Without the first two, root's shell would make a file of that name.)
+kvm_usable() {
+	[ -r /dev/kvm ] && [ -w /dev/kvm ] && (exec 3<>/dev/kvm) 2>/dev/null
+}
+
 # Libraries come without archives on many systems other than Debian; nubrun is linked dynamically there.
 deps_static() {
 	local name

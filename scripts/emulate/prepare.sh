@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What an emulated machine is made of: the emulator (installed), Debian's kernel and a few modules (unpacked, never
-# installed), outside and inside (built), an initramfs. Sourced by with-kvm. What is there is not asked for again.
+# installed), outside and inside (built), an initramfs. Sourced by with-kvm, after deps.sh. What is there is not asked for again.
 
 # In the order in which they can be inserted.
 MODULES='virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_console fuse virtiofs irqbypass
@@ -63,8 +63,6 @@ make_initramfs() { # FOLDER NAME LAST-MODULE [PARAMETER]
 # Everything, in a folder that is locked meanwhile: several may want it at once.
 prepare() { # ROOT FOLDER
 	local root=$1 folder=$2 log
-	# shellcheck source=scripts/deps.sh
-	. "$root/scripts/deps.sh"
 	deps_install emulate || fail "without QEMU there is no emulated machine"
 	if ! { mkdir -p "$folder" && [ -w "$folder" ]; } 2>/dev/null; then
 		# Another user's tree, or one on a disk that is read-only: what was made in it will do.
