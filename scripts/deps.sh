@@ -30,6 +30,12 @@ emulate  cpio                command  cpio
 emulate  gcc                 command  gcc
 emulate  libc6-dev           archive  libc.a
 emulate  make                command  make
+bochs  bochs            command  bochs
+bochs  bochsbios        file     /usr/share/bochs/BIOS-bochs-latest
+bochs  vgabios          file     /usr/share/vgabios/vgabios.bin
+bochs  isolinux         file     /usr/lib/ISOLINUX/isolinux.bin
+bochs  syslinux-common  file     /usr/lib/syslinux/modules/bios/ldlinux.c32
+bochs  xorriso          command  xorriso
 lint   clang-format   command  clang-format
 lint   clang-tidy     command  clang-tidy
 lint   cppcheck       command  cppcheck
