@@ -56,9 +56,19 @@ refused() { # EXIT-CODE ERROR-CODE MESSAGE-PATTERN
 		[ -n "$(field '.error.hint // ""')" ]
 }
 
-# So many seconds, or whatever they are, times NUBRUN_TEST_SLOWNESS: for limits that no test waits for when all is well.
+# How much slower than a usual host this one may be, which whoever knows says in NUBRUN_TEST_SLOWNESS: limits of time, and
+# pauses in which something is to happen, are as many times longer.
+SLOWNESS=${NUBRUN_TEST_SLOWNESS:-1}
+
 slow() { # NUMBER
-	echo $(($1 * ${NUBRUN_TEST_SLOWNESS:-1}))
+	echo $(($1 * SLOWNESS))
+}
+
+pause() { # SECONDS
+	local i
+	for ((i = 0; i < SLOWNESS; i++)); do
+		sleep "$1"
+	done
 }
 
 # Without KVM: skip loudly; fail where it must be there.

@@ -14,6 +14,15 @@
 
 #include <cmocka.h>
 
+/* How much slower than a usual host this one may be, which whoever knows says in NUBRUN_TEST_SLOWNESS: limits of time are as
+ * many times longer. */
+static inline uint64_t slow(uint64_t number)
+{
+	const char *factor = getenv("NUBRUN_TEST_SLOWNESS");
+
+	return factor && *factor ? number * strtoull(factor, NULL, 10) : number;
+}
+
 /* How many file descriptors this process has, and a few entries of the folder that tells: for comparing two counts. */
 static inline int open_descriptors(void)
 {
