@@ -1,5 +1,5 @@
-/* DESIGN 4, cow=guest: scratch that runs out, an allocator's word that lies, large leaves, and faults that are not copies'.
- * Real KVM.
+/* Copy on write by the monitor (cow=guest): scratch that runs out, an allocator's word that lies, large leaves, and faults
+ * that are not copies'. Real KVM.
  */
 #include "pages_guest.h"
 
