@@ -107,7 +107,7 @@ struct nub_sandbox *nub_sandbox_create(const struct nub_config *config, const st
 	sandbox->guest = nub_image_info(image);
 	sandbox->config = *config;
 	nub_dirty_init(&sandbox->dirty);
-	sandbox->engine = nub_kvm_create(err);
+	sandbox->engine = nub_engine_create(config->engine, err);
 	if (!sandbox->engine || build_memory(sandbox, image, err) < 0 || start_cpu(sandbox, err) < 0) {
 		nub_sandbox_free(sandbox);
 		return NULL;
