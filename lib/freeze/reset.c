@@ -56,7 +56,7 @@ static int put_back_pages(struct nub_sandbox *sandbox, const struct nub_snapshot
 	if (!confined(sandbox))
 		nub_dirty_forget(&sandbox->dirty);
 	if (nub_dirty_put_back(&sandbox->dirty, &sandbox->machine.memory, snapshot, fixed, err) < 0 ||
-	    nub_restore_copy_tables(sandbox, err) < 0)
+	    nub_restore_copy_tables(sandbox, err) < 0 || nub_place_scratch(sandbox, err) < 0)
 		return -1;
 	return nub_personality_begin(sandbox->personality, err);
 }

@@ -18,6 +18,7 @@ static int take_plan(struct nub_sandbox *sandbox, const struct nub_snapshot *sna
 	nub_plan_release(plan);
 	memset(plan, 0, sizeof(*plan));
 	plan->layout = meta->layout;
+	plan->layout.engine = sandbox->machine.config.engine;
 	plan->regions.items = calloc(meta->region_count + 1, sizeof(*plan->regions.items));
 	if (!plan->regions.items)
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "list of %" PRIu32 " regions", meta->region_count);
@@ -40,6 +41,16 @@ static void take_identity(struct nub_sandbox *sandbox, const struct nub_snapshot
 	sandbox->machine.config.cow = meta->layout.cow;
 }
 
+/* The offset in the file is the gpa (nub-snapshot(5)). */
+static int show_part(void *context, const struct nub_snapshot *file, uint64_t gpa, uint64_t size, struct nub_error *err)
+{
+	const struct nub_memory_piece piece = { .gpa = gpa, .size = size, .fd = file->fd, .offset = gpa };
+
+	if (nub_memory_show_file(context, &piece, err) < 0)
+		return nub_error_context(err, "%s", file->name);
+	return 0;
+}
+
 static int map_memory(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err)
 {
 	const struct nub_layout *layout = &sandbox->machine.plan.layout;
@@ -48,6 +59,8 @@ static int map_memory(struct nub_sandbox *sandbox, const struct nub_snapshot *sn
 	if (nub_memory_init(memory, &sandbox->machine.plan, &sandbox->machine.config, err) < 0)
 		return -1;
 	memory->snapshot.from_file = true;
+	if (memory->shared.on)
+		return nub_snapshot_parts(snapshot, NUB_BASE_ADDRESS, layout->snapshot_size, show_part, memory, err);
 	return nub_snapshot_map(snapshot, NUB_BASE_ADDRESS, layout->snapshot_size, memory->snapshot.host,
 	                        PROT_READ | PROT_WRITE, err);
 }
@@ -70,7 +83,7 @@ int nub_restore_take_memory(struct nub_sandbox *sandbox, const struct nub_snapsh
 {
 	take_identity(sandbox, snapshot);
 	if (take_plan(sandbox, snapshot, err) < 0 || map_memory(sandbox, snapshot, err) < 0 ||
-	    nub_restore_copy_tables(sandbox, err) < 0)
+	    nub_restore_copy_tables(sandbox, err) < 0 || nub_place_scratch(sandbox, err) < 0)
 		return -1;
 	return nub_personality_begin(sandbox->personality, err);
 }

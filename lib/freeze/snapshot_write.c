@@ -99,7 +99,7 @@ static int save_state(struct nub_snapshot_writer *writer, struct nub_error *err)
 static int write_snapshot(struct nub_snapshot_writer *writer, int fd, struct nub_error *err)
 {
 	struct nub_sandbox *sandbox = writer->sandbox;
-	struct nub_snapshot_patch patches[NUB_SNAPSHOT_MAX_ROOTS];
+	struct nub_snapshot_patch patches[NUB_SNAPSHOT_MAX_ROOTS + NUB_PLACE_PATCHES];
 	uint64_t roots[NUB_SNAPSHOT_MAX_ROOTS] = { 0 };
 	unsigned root_count;
 
@@ -108,7 +108,8 @@ static int write_snapshot(struct nub_snapshot_writer *writer, int fd, struct nub
 	                     sandbox->machine.guest->privilege_level, roots, root_count, err) < 0 ||
 	    nub_snapshot_fill_meta(writer, err) < 0)
 		return -1;
-	const unsigned patch_count = find_patches(writer, roots, patches);
+	unsigned patch_count = find_patches(writer, roots, patches);
+	patch_count += nub_place_patches(writer, roots[0], patches + patch_count);
 	NUB_AUTO_FREE uint8_t *copies = malloc(NUB_PAGE_SIZE * (patch_count + 1));
 	if (!copies)
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "snapshot: patched pages");

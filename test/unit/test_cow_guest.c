@@ -1,5 +1,5 @@
-/* DESIGN 4, cow=guest: scratch that runs out, an allocator's word that lies, large leaves, and faults that are not copies'.
- * Real KVM.
+/* Copy on write by the monitor (cow=guest): scratch that runs out, an allocator's word that lies, large leaves, and faults
+ * that are not copies'. Real KVM.
  */
 #include "pages_guest.h"
 
@@ -111,12 +111,12 @@ static void the_allocators_word_is_not_believed(void **state)
 
 	memcpy(before, code, sizeof(before));
 	for (uint32_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		const uint64_t given = kvm_of(guest.sandbox)->next_free_gpa;
+		const uint64_t given = kvm_of(guest.sandbox)->copies.next_free_gpa;
 		memcpy(allocator, &words[i], sizeof(words[i]));
 		pages_scribble(&guest, i, 1);
 		assert_int_equal(pages_damaged(&guest, 7), i + 1);
-		assert_in_range(kvm_of(guest.sandbox)->next_free_gpa, given + NUB_PAGE_SIZE, end);
-		assert_int_equal(kvm_of(guest.sandbox)->next_free_gpa % NUB_PAGE_SIZE, 0);
+		assert_in_range(kvm_of(guest.sandbox)->copies.next_free_gpa, given + NUB_PAGE_SIZE, end);
+		assert_int_equal(kvm_of(guest.sandbox)->copies.next_free_gpa % NUB_PAGE_SIZE, 0);
 		assert_memory_equal(before, code, sizeof(before));
 	}
 	/* No page is left, says the guest: then it gets none. */

@@ -176,8 +176,8 @@ static void memory_use(unsigned long *resident, unsigned *mappings)
 	fclose(maps);
 }
 
-/* Back and forth between two snapshots that map other pages at the same addresses (KVM-NOTES: who may change a page
- * table), a thousand times. */
+/* Back and forth between two snapshots that map other pages at the same addresses (a KVM that shadows page tables sees no
+ * store of the host's to them), a thousand times. */
 static void a_thousand_times(void **state)
 {
 	unsigned long resident_before = 0, resident_after;

@@ -170,7 +170,7 @@ static void every_stage(void **state)
 static struct nub_snapshot *seeded_snapshot(enum nub_cow cow, uint64_t salt, uint64_t seed, const char *path)
 {
 	const struct nub_snapshot_options options = { .guest_path = path };
-	const int fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	const int fd = temporary_file();
 	struct nub_snapshot *snapshot;
 	struct guest guest;
 
@@ -445,7 +445,7 @@ static void rings_of_another_size(void **state)
 static void refusals(void **state)
 {
 	const struct nub_snapshot_options options = { 0 };
-	const int fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	const int fd = temporary_file();
 	struct guest guest;
 
 	(void)state;

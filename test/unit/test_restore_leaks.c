@@ -51,7 +51,7 @@ static void fill_and_crash(struct guest *guest)
 /* In time or not, the run is cut off in the middle. */
 static void fill_and_time_out(struct guest *guest)
 {
-	guest->sandbox->machine.config.timeout_ns = 60 * MS;
+	guest->sandbox->machine.config.timeout_ns = slow(60 * MS);
 	guest_call(guest, "fill_and_spin", NULL, 0, NUB_OUTCOME_TIMED_OUT);
 	guest->sandbox->machine.config.timeout_ns = 0;
 }
