@@ -2,10 +2,10 @@
 #ifndef CMD_DUMP_H
 #define CMD_DUMP_H
 
-#include <json-c/json.h>
-
 #include "guest/symbols.h"
 #include "nub.h"
+
+struct cmd_json;
 
 struct cmd_dump_file {
 	const char *path;
@@ -31,7 +31,7 @@ int cmd_dump_draw(const struct nub_dump_info *info, struct nub_error *err);
 int cmd_dump_picture(const struct cmd_dump_file *file, const char *path, struct nub_error *err);
 
 /* All of it. */
-struct json_object *cmd_json_dump(const struct cmd_dump_file *file);
+struct cmd_json *cmd_json_dump(const struct cmd_dump_file *file);
 
 /* Write [gva, gva + size) to stdout: as it is, or as hexadecimal and characters. All of it is there, or nothing is
  * written. Errors: those of nub_dump_read, IO. */

@@ -8,7 +8,7 @@
 
 #include "base/util.h"
 #include "cli/fail.h"
-#include "report/json_value.h"
+#include "json/json.h"
 
 bool cmd_wants_colour(int fd)
 {
@@ -31,12 +31,12 @@ int cmd_print_end(struct nub_error *err)
 	return nub_hint(err, "keep stdout open, with room for what is printed");
 }
 
-int cmd_print_json(struct json_object *object, struct nub_error *err)
+int cmd_print_json(struct cmd_json *object, struct nub_error *err)
 {
 	size_t size;
 	NUB_AUTO_FREE char *text = cmd_json_text(object, true, &size);
 
-	json_object_put(object);
+	cmd_json_free(object);
 	if (text == NULL)
 		return nub_fail(err, NUB_E_NO_MEMORY, 0, "out of memory for the answer");
 	fwrite(text, 1, size, stdout);

@@ -6,7 +6,7 @@
 
 #include "nub.h"
 
-struct json_object;
+struct cmd_json;
 
 /* Is `fd` a terminal that shows colours, to someone who wants them (NO_COLOR, TERM=dumb)? */
 bool cmd_wants_colour(int fd);
@@ -15,6 +15,6 @@ bool cmd_wants_colour(int fd);
 int cmd_print_end(struct nub_error *err);
 
 /* Print a JSON object for people and programs, and let go of it. */
-int cmd_print_json(struct json_object *object, struct nub_error *err);
+int cmd_print_json(struct cmd_json *object, struct nub_error *err);
 
 #endif

@@ -15,8 +15,8 @@
 #include "cli/text.h"
 #include "report/advice.h"
 #include "report/json_status.h"
-#include "report/json_value.h"
 #include "report/print.h"
+#include "json/json.h"
 
 int cmd_report_check_target(struct cmd_report *report, struct nub_error *err)
 {
@@ -109,11 +109,11 @@ static int write_for_people(const struct cmd_report *report)
 
 static int write_json(const struct cmd_report *report, struct nub_error *err)
 {
-	struct json_object *status = cmd_json_status(report);
+	struct cmd_json *status = cmd_json_status(report);
 	size_t size = 0;
 	NUB_AUTO_FREE char *text = cmd_json_text(status, false, &size);
 
-	json_object_put(status);
+	cmd_json_free(status);
 	if (text == NULL)
 		return nub_fail(err, NUB_E_NO_MEMORY, 0, "status: out of memory");
 	if (report->status_path == NULL) {
@@ -133,12 +133,12 @@ static int write_json(const struct cmd_report *report, struct nub_error *err)
 
 static void release(struct cmd_report *report)
 {
-	json_object_put(report->guest);
-	json_object_put(report->result);
-	json_object_put(report->crash);
-	json_object_put(report->cores);
-	json_object_put(report->snapshot);
-	json_object_put(report->saved);
+	cmd_json_free(report->guest);
+	cmd_json_free(report->result);
+	cmd_json_free(report->crash);
+	cmd_json_free(report->cores);
+	cmd_json_free(report->snapshot);
+	cmd_json_free(report->saved);
 	free(report->sentence);
 	report->guest = report->result = report->crash = report->cores = report->snapshot = report->saved = NULL;
 	report->sentence = NULL;

@@ -8,7 +8,7 @@
 
 #include "nub.h"
 
-struct json_object;
+struct cmd_json;
 
 enum cmd_status {
 	CMD_STATUS_OK,
@@ -32,11 +32,11 @@ struct cmd_report {
 	const char *engine;                            /* that runs the guest; NULL: nothing runs */
 	bool checkpoint;                               /* the guest is stopped at one */
 	/* Owned; NULL where they do not apply. */
-	struct json_object *guest, *crash;
-	struct json_object *cores;            /* that were written on request */
-	struct json_object *snapshot, *saved; /* where the guest came from, and went to */
+	struct cmd_json *guest, *crash;
+	struct cmd_json *cores;            /* that were written on request */
+	struct cmd_json *snapshot, *saved; /* where the guest came from, and went to */
 	bool has_result;
-	struct json_object *result; /* owned; NULL is the JSON null */
+	struct cmd_json *result; /* owned; NULL is the JSON null */
 
 	const char *status_path; /* --status; NULL: stderr */
 	bool only_errors;        /* an answer on stdout is enough: no status when all went well */

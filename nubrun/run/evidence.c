@@ -14,7 +14,7 @@
 #include "cli/fail.h"
 #include "cli/text.h"
 #include "report/json_status.h"
-#include "report/json_value.h"
+#include "json/json.h"
 
 /* For the signal's handler, which gets no context. */
 static struct nub_sandbox *volatile listener;
@@ -150,8 +150,8 @@ static char *take_request(struct cmd_evidence *evidence, struct nub_sandbox *san
 	if (path != NULL) {
 		evidence->request_count++;
 		if (evidence->requested == NULL)
-			evidence->requested = json_object_new_array();
-		json_object_array_add(evidence->requested, cmd_json_cstring(path));
+			evidence->requested = cmd_json_array();
+		cmd_json_append(evidence->requested, cmd_json_cstring(path));
 	}
 	const char *text = path != NULL ? path : err.message;
 	NUB_AUTO_FREE char *clean = cmd_text_printable(text, strlen(text));
@@ -177,17 +177,17 @@ char *cmd_evidence_take(struct cmd_evidence *evidence, struct nub_sandbox *sandb
 
 void cmd_evidence_log(struct cmd_evidence *evidence, const struct nub_log_record *record, uint64_t ns)
 {
-	struct json_object **place = &evidence->records[evidence->record_count++ % CMD_EVIDENCE_RECORDS];
+	struct cmd_json **place = &evidence->records[evidence->record_count++ % CMD_EVIDENCE_RECORDS];
 
-	json_object_put(*place);
+	cmd_json_free(*place);
 	*place = cmd_json_log(record, ns);
 }
 
 void cmd_evidence_release(struct cmd_evidence *evidence)
 {
 	for (size_t i = 0; i < CMD_EVIDENCE_RECORDS; i++)
-		json_object_put(evidence->records[i]);
-	json_object_put(evidence->requested);
+		cmd_json_free(evidence->records[i]);
+	cmd_json_free(evidence->requested);
 	cmd_symbols_release(&evidence->symbols);
 	free(evidence->core);
 }

@@ -12,7 +12,7 @@
 #define CMD_EVIDENCE_FRAMES 64
 #define CMD_EVIDENCE_RECORDS 8
 
-struct json_object;
+struct cmd_json;
 
 struct cmd_evidence {
 	/* The caller's: */
@@ -29,11 +29,11 @@ struct cmd_evidence {
 	struct nub_registers regs;
 	struct nub_frame frames[CMD_EVIDENCE_FRAMES];
 	size_t frame_count;
-	char *core;                    /* owned; the path, when one was written */
-	struct nub_error error;        /* why none was */
-	struct json_object *requested; /* owned: paths of the cores that were asked for by signal; NULL: none */
+	char *core;                 /* owned; the path, when one was written */
+	struct nub_error error;     /* why none was */
+	struct cmd_json *requested; /* owned: paths of the cores that were asked for by signal; NULL: none */
 	unsigned request_count;
-	struct json_object *records[CMD_EVIDENCE_RECORDS]; /* owned: the last ones, from record_count on round */
+	struct cmd_json *records[CMD_EVIDENCE_RECORDS]; /* owned: the last ones, from record_count on round */
 	size_t record_count;
 };
 

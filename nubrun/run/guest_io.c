@@ -14,6 +14,7 @@
 #include "report/json_status.h"
 #include "report/json_value.h"
 #include "report/report.h"
+#include "json/json.h"
 
 uint64_t cmd_guest_io_remaining(void *context)
 {
@@ -68,10 +69,10 @@ static char *log_text(const struct nub_log_record *record, size_t *size)
 
 static char *log_json(const struct nub_log_record *record, uint64_t ns, size_t *size)
 {
-	struct json_object *object = cmd_json_log(record, ns);
+	struct cmd_json *object = cmd_json_log(record, ns);
 	char *line = cmd_json_text(object, false, size);
 
-	json_object_put(object);
+	cmd_json_free(object);
 	return line;
 }
 

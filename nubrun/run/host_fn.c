@@ -9,18 +9,19 @@
 #include "report/json_value.h"
 #include "run/guest_io.h"
 #include "run/subprocess.h"
+#include "json/json.h"
 
 #define OUTPUT_LIMIT ((size_t)16 << 20)
 
 /* The arguments as the command gets them; malloc'd. */
 static char *arguments_json(const struct nub_value *args, unsigned count, size_t *size)
 {
-	struct json_object *array = json_object_new_array_ext((int)count);
+	struct cmd_json *array = cmd_json_array();
 
 	for (unsigned i = 0; i < count; i++)
-		json_object_array_add(array, cmd_json_from_value(&args[i]));
+		cmd_json_append(array, cmd_json_from_value(&args[i]));
 	char *text = cmd_json_text(array, false, size);
-	json_object_put(array);
+	cmd_json_free(array);
 	return text;
 }
 

@@ -13,6 +13,7 @@
 #include "report/json_status.h"
 #include "report/json_value.h"
 #include "run/json_evidence.h"
+#include "json/json.h"
 
 static void note_crash(struct cmd_session *session, const struct nub_crash *crash)
 {
