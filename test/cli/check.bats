@@ -8,7 +8,7 @@ load helper
 	nub check
 	[ "$status" -eq 0 ]
 	[ "$stderr" = "" ]
-	[[ ${lines[-1]} == "This host can run guests." ]]
+	[[ $output == *$'\nThis host can run guests in virtual machines.\n'* ]]
 	[[ $output == *"supervisor code       "@(native|emulated)* ]]
 	nub check --json
 	[ "$status" -eq 0 ]
@@ -49,7 +49,7 @@ in_dev_without_kvm() { # COMMAND...
 @test "check: without /dev/kvm, 125 and the cure, as text, JSON and status" {
 	in_dev_without_kvm "$NUBRUN" check
 	refused 125 kvm-missing '*/dev/kvm*'
-	[[ ${lines[0]} == "This host can't run guests: "*"/dev/kvm"* ]]
+	[[ ${lines[0]} == "This host can't run guests in virtual machines: "*"/dev/kvm"* ]]
 	[[ $output == *"To do: "* ]]
 	in_dev_without_kvm "$NUBRUN" check --json
 	refused 125 kvm-missing '*'

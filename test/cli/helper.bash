@@ -71,10 +71,17 @@ pause() { # SECONDS
 	done
 }
 
-# Without KVM: skip loudly; fail where it must be there.
+# Guests are run by KVM, or by what NUBRUN_ENGINE says. Without KVM: skip loudly; fail where it must be there.
 needs_kvm() {
+	[ "${NUBRUN_ENGINE-}" != process ] || return 0
 	if ! { [ -r /dev/kvm ] && [ -w /dev/kvm ]; }; then
 		[ "${NUBRUN_REQUIRE_KVM-}" != 1 ] || return 1
 		skip "no access to /dev/kvm"
 	fi
+}
+
+# What only the kvm engine can do: guests at CPL 0, and memory of guests that no limit on file sizes is for.
+only_kvm() {
+	export NUBRUN_ENGINE=kvm
+	needs_kvm
 }
