@@ -54,8 +54,11 @@ in_dev_without_kvm() { # COMMAND...
 	in_dev_without_kvm "$NUBRUN" check --json
 	refused 125 kvm-missing '*'
 	[ "$(jq '.usable == false and .error.code == "kvm-missing" and (.error.hint | length) > 10' <<<"$output")" = true ]
-	in_dev_without_kvm "$NUBRUN" run "$GUESTS/hello.elf"
+	in_dev_without_kvm "$NUBRUN" run --engine kvm "$GUESTS/hello.elf"
 	refused 125 kvm-missing '*/dev/kvm*'
+	[[ $(field .error.hint) == *"hardware boundary"*"--engine process" ]]
+	in_dev_without_kvm "$NUBRUN" run --engine process "$GUESTS/hello.elf"
+	ended 0 ok
 }
 
 @test "check: a /dev/kvm that is not permitted or is something else is told apart" {

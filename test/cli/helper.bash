@@ -17,6 +17,11 @@ if command -v gojq >/dev/null; then
 	}
 fi
 
+# Where there is no KVM, the process engine runs the guests, unless KVM must be there.
+if [ -z "${NUBRUN_ENGINE-}" ] && [ "${NUBRUN_REQUIRE_KVM-}" != 1 ] && ! { [ -r /dev/kvm ] && [ -w /dev/kvm ]; }; then
+	export NUBRUN_ENGINE=process
+fi
+
 # Run a command: $status, $output and $lines (its stdout), $stderr and $stderr_lines, $json (the last line of stderr, which is
 # where the status is). Unlike bats' run, it finds nothing strange in exit code 127.
 capture() { # COMMAND...
