@@ -8,6 +8,7 @@
 #include "base/util.h"
 #include "freeze/restore.h"
 #include "freeze/snapshot_writer.h"
+#include "snapshot/snapshot.h"
 
 /* Addresses in the PEB that are in scratch: of the input and the output ring. */
 static const uint64_t peb_offsets[NUB_PLACE_PATCHES] = { offsetof(struct nub_peb, input.gva),
@@ -43,13 +44,14 @@ unsigned nub_place_patches(const struct nub_snapshot_writer *writer, uint64_t ro
                            struct nub_snapshot_patch *patches)
 {
 	struct nub_sandbox *sandbox = writer->sandbox;
-	const struct nub_layout *layout = &sandbox->plan.layout;
+	const struct nub_layout *layout = &sandbox->machine.plan.layout;
 	const uint64_t from = nub_layout_scratch_end_gva(layout), to = stored_end(layout);
 	unsigned count = 0;
 
 	for (unsigned i = 0; from != to && i < NUB_PLACE_PATCHES; i++) {
 		uint64_t gpa, address;
-		if (!read_address(&sandbox->memory, root_gpa, sandbox->peb_gva + peb_offsets[i], &gpa, &address))
+		if (!read_address(&sandbox->machine.memory, root_gpa, writer->state.peb_gva + peb_offsets[i], &gpa,
+		                  &address))
 			continue;
 		const uint64_t place = nub_capture_new_gpa(&writer->capture, gpa);
 		const uint64_t value = moved(layout, address, from, to);
@@ -62,13 +64,13 @@ unsigned nub_place_patches(const struct nub_snapshot_writer *writer, uint64_t ro
 /* The entry of the root table that maps gva. */
 static uint64_t root_entry(const struct nub_sandbox *sandbox, uint64_t gva)
 {
-	return (sandbox->root_gpa & NUB_PTE_ADDRESS) + (gva >> 39 & (NUB_PT_ENTRIES - 1)) * sizeof(uint64_t);
+	return (sandbox->machine.root_gpa & NUB_PTE_ADDRESS) + (gva >> 39 & (NUB_PT_ENTRIES - 1)) * sizeof(uint64_t);
 }
 
 static int move_entry(struct nub_sandbox *sandbox, uint64_t from, uint64_t to, struct nub_error *err)
 {
 	const uint64_t old_gpa = root_entry(sandbox, from - 1), new_gpa = root_entry(sandbox, to - 1), nothing = 0;
-	struct nub_memory *memory = &sandbox->memory;
+	struct nub_memory *memory = &sandbox->machine.memory;
 	uint64_t entry, taken;
 
 	if (nub_memory_copy(memory, old_gpa, &entry, sizeof(entry), err) < 0 ||
@@ -78,7 +80,7 @@ static int move_entry(struct nub_sandbox *sandbox, uint64_t from, uint64_t to, s
 		nub_fail(err, NUB_E_ENGINE, 0,
 		         "%s: the guest has memory in the 512 GiB below 0x%" PRIx64
 		         ", which the process engine keeps for itself",
-		         sandbox->guest->name, to);
+		         sandbox->machine.guest->name, to);
 		return nub_hint(err, "restore it with the kvm engine");
 	}
 	if (nub_memory_store(memory, new_gpa, &entry, sizeof(entry), err) < 0)
@@ -88,20 +90,20 @@ static int move_entry(struct nub_sandbox *sandbox, uint64_t from, uint64_t to, s
 
 int nub_place_scratch(struct nub_sandbox *sandbox, struct nub_error *err)
 {
-	const struct nub_layout *layout = &sandbox->plan.layout;
+	const struct nub_layout *layout = &sandbox->machine.plan.layout;
 	const uint64_t from = stored_end(layout), to = nub_layout_scratch_end_gva(layout);
 
-	if (from == to || sandbox->guest->privilege_level == 0)
+	if (from == to || sandbox->machine.guest->privilege_level == 0)
 		return 0;
 	if (move_entry(sandbox, from, to, err) < 0)
 		return -1;
 	for (unsigned i = 0; i < NUB_PLACE_PATCHES; i++) {
 		uint64_t gpa, address;
-		if (!read_address(&sandbox->memory, sandbox->root_gpa, sandbox->peb_gva + peb_offsets[i], &gpa,
-		                  &address))
+		if (!read_address(&sandbox->machine.memory, sandbox->machine.root_gpa,
+		                  sandbox->snapshot->meta.peb_gva + peb_offsets[i], &gpa, &address))
 			continue;
 		const uint64_t value = moved(layout, address, from, to);
-		if (value != 0 && nub_memory_store(&sandbox->memory, gpa, &value, sizeof(value), err) < 0)
+		if (value != 0 && nub_memory_store(&sandbox->machine.memory, gpa, &value, sizeof(value), err) < 0)
 			return -1;
 	}
 	return 0;

@@ -30,6 +30,7 @@ struct nub_snapshot_writer {
 	const struct nub_snapshot_options *options;
 	struct nub_capture capture;
 	struct nub_snapshot_meta meta;
+	struct nub_personality_state state;
 	struct nub_extent *extents; /* owned; ascending */
 	size_t extent_count, extent_capacity;
 	uint8_t *patched; /* owned: copies of the pages that have patches */

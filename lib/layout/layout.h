@@ -142,10 +142,4 @@ struct nub_region_options {
 int nub_layout_regions(const struct nub_layout *layout, const struct nub_region_options *options,
                        struct nub_region_list *list, struct nub_error *err);
 
-/* Write the PEB (R13) for this layout into image[0..size), which backs gpa NUB_BASE_ADDRESS and up; then the mapped
- * files, in order (R14). Errors: INTERNAL, naming offset and length, when it does not fit; MAP_LIMIT, MAP_LABEL. */
-int nub_layout_write_peb(const struct nub_layout *layout, uint8_t *image, uint64_t size, struct nub_error *err);
-int nub_layout_add_file_mapping(const struct nub_layout *layout, uint8_t *image, uint64_t size, uint64_t gva,
-                                uint64_t bytes, const char *label, struct nub_error *err);
-
 #endif
