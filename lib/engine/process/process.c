@@ -189,7 +189,6 @@ static int save(struct nub_engine *engine, struct nub_cpu *cpu, struct nub_error
 	if (get_sregs(engine, &cpu->sregs, err) < 0)
 		return -1;
 	/* Of no meaning where it is restored. */
-	cpu->sregs.cr3 = 0;
 	memset(&cpu->sregs.tr, 0, sizeof(cpu->sregs.tr));
 	cpu->sregs.gdt.limit = cpu->sregs.idt.limit = 0;
 	return get_xsave(engine, cpu->xsave, err);
