@@ -242,7 +242,8 @@ static const uint8_t *read_table(void *context, uint64_t gpa)
 	const struct nub_memory_map *map = find_map(context, gpa, NUB_PAGE_SIZE);
 	uint64_t entry;
 
-	if (!map || (may_be_cut(map, gpa, NUB_PAGE_SIZE) && !copy_from_file(map->host + (gpa - map->gpa), &entry, sizeof(entry))))
+	if (!map || (may_be_cut(map, gpa, NUB_PAGE_SIZE) &&
+	             !copy_from_file(map->host + (gpa - map->gpa), &entry, sizeof(entry))))
 		return NULL;
 	return map->host + (gpa - map->gpa);
 }

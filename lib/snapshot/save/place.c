@@ -88,7 +88,8 @@ static int move_entry(struct nub_sandbox *sandbox, uint64_t from, uint64_t to, s
 		return nub_hint(err, "restore it with the kvm engine");
 	}
 	/* They are read often, and what is the guest's own needs no care. */
-	if (tables <= TABLES_MAX && nub_memory_claim(memory, sandbox->machine.plan.layout.page_table_gpa, tables, err) < 0)
+	if (tables <= TABLES_MAX &&
+	    nub_memory_claim(memory, sandbox->machine.plan.layout.page_table_gpa, tables, err) < 0)
 		return -1;
 	if (nub_memory_store(memory, new_gpa, &entry, sizeof(entry), err) < 0)
 		return -1;
