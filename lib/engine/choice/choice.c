@@ -1,4 +1,4 @@
-/* Which engines there are. */
+/* The engine that a configuration asks for. */
 #include "engine/engines.h"
 
 struct nub_engine *nub_engine_create(enum nub_engine_kind kind, struct nub_error *err)
