@@ -157,7 +157,7 @@ all_joined() { # JSON-FILE
 }
 
 @test "core: a guest out of time leaves one, and the status says where it was" {
-	nub run --timeout 100ms --core core "$GUESTS/spin.elf"
+	nub run --timeout "$(slow 100)ms" --core core "$GUESTS/spin.elf"
 	ended 124 timeout
 	[ "$(field .crash.kind)" = timeout ]
 	[[ $(field .crash.symbol) == main* ]]
