@@ -35,7 +35,7 @@ static int add_map(struct page_list *list, int pagemap_fd, const struct nub_memo
 	for (uint64_t offset = 0; offset < map->size;) {
 		const uint64_t left = (map->size - offset + NUB_PAGE_SIZE - 1) / NUB_PAGE_SIZE;
 		const size_t count = left < 512 ? left : 512;
-		if (!nub_pagemap_read(pagemap_fd, map->host + offset, entries, count))
+		if (!nub_pagemap_read_map(pagemap_fd, map, offset, entries, count))
 			return nub_fail_errno(err, NUB_E_IO, "/proc/self/pagemap");
 		for (size_t i = 0; i < count; i++, offset += NUB_PAGE_SIZE)
 			if (nub_pagemap_there(entries[i]) &&

@@ -49,12 +49,12 @@ static int attach(struct nub_engine *engine, const struct nub_engine_guest *gues
 	return nub_box_seal(&process->box, size, err);
 }
 
-/* A box that is sealed can't map another snapshot's file. */
+/* A box that is sealed can't map another snapshot's file: for that, detach ends it. */
 static bool fits(const struct nub_engine *engine, const struct nub_engine_guest *guest)
 {
 	(void)engine;
 	(void)guest;
-	return false;
+	return true;
 }
 
 static void end_box(struct nub_process *process)
@@ -133,6 +133,7 @@ static int start(struct nub_engine *engine, const struct nub_cpu *cpu, struct nu
 
 	nub_cpu_initial_sregs(&sregs, &none, 3);
 	nub_cpu_initial_xsave(xsave);
+	process->cr2 = cpu ? cpu->sregs.cr2 : 0;
 	load_segments(process, cpu ? &cpu->sregs : &sregs);
 	if (cpu)
 		set_regs(engine, &cpu->regs, err);
@@ -155,6 +156,7 @@ static int get_sregs(struct nub_engine *engine, struct nub_sregs *sregs, struct 
 
 	(void)err;
 	nub_cpu_initial_sregs(sregs, &tables, 3);
+	sregs->cr2 = process->cr2;
 	show_segment(&sregs->ds, box->segments[DS], 0);
 	show_segment(&sregs->es, box->segments[ES], 0);
 	show_segment(&sregs->fs, box->segments[FS], box->fs_base);
@@ -188,9 +190,6 @@ static int save(struct nub_engine *engine, struct nub_cpu *cpu, struct nub_error
 	cpu->xsave_size = NUB_XSAVE_SIZE;
 	if (get_sregs(engine, &cpu->sregs, err) < 0)
 		return -1;
-	/* Of no meaning where it is restored. */
-	memset(&cpu->sregs.tr, 0, sizeof(cpu->sregs.tr));
-	cpu->sregs.gdt.limit = cpu->sregs.idt.limit = 0;
 	return get_xsave(engine, cpu->xsave, err);
 }
 

@@ -248,7 +248,11 @@ int nub_process_run(struct nub_engine *engine, struct nub_exit *exit, struct nub
 	switch (event) {
 	case NUB_BOX_STOPPED:
 		nub_process_take_regs(process);
-		return explain(process, exit, err);
+		if (explain(process, exit, err) < 0)
+			return -1;
+		if (exit->kind == NUB_EXIT_FAULT && exit->fault.vector == NUB_VECTOR_PF)
+			process->cr2 = exit->fault.address;
+		return 0;
 	case NUB_BOX_INTERRUPTED:
 		nub_process_take_regs(process);
 		exit->kind = NUB_EXIT_INTERRUPTED;
