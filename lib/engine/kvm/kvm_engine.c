@@ -93,7 +93,7 @@ static int load_sregs(struct nub_kvm *kvm, const struct nub_cpu *cpu, struct nub
 
 /* Code at CPL 3 can't let interrupts through, but a file may say that it did. With them on, and a local APIC, KVM may have a
  * thread of the kernel fetch pages that the guest waits for: page faults that don't count as this process's, from whose
- * count it is known when to look for written pages (snapshot/dirty.h). */
+ * count it is known when to look for written pages (snapshot/file/dirty.h). */
 static void load_regs(struct nub_kvm *kvm, const struct nub_cpu *cpu)
 {
 	kvm->engine.regs = cpu->regs;
