@@ -51,6 +51,10 @@ int nub_memory_init(struct nub_memory *memory, const struct nub_plan *plan, cons
 		return nub_parameter(err, "heap_size", 0);
 	if (reserve(&memory->scratch, nub_layout_scratch_gpa(layout), layout->scratch_size, protection, err) < 0)
 		return nub_parameter(err, "scratch_size", 0);
+	/* Most of scratch is never touched; where huge pages come unasked, each that is would be cleared whole, also at
+	 * every reset. */
+	if (memory->scratch.size >= NUB_LARGE_PAGE_SIZE)
+		madvise(memory->scratch.host, memory->scratch.size, MADV_NOHUGEPAGE);
 	for (size_t i = 0; i < plan->map_count; i++) {
 		memory->file_count = i + 1;
 		if (map_file(&memory->files[i], &plan->maps[i], &config->maps[i], err) < 0)

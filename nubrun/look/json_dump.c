@@ -52,7 +52,7 @@ struct cmd_json *cmd_json_dump(const struct cmd_dump_file *file)
 		cmd_crash_sentence(&info->crash, image, sentence, sizeof(sentence));
 		cmd_json_add(object, "crash", cmd_json_crash(&info->crash, image, sentence));
 	}
-	cmd_json_add(object, "registers", cmd_json_registers(&info->crash.regs));
+	cmd_json_add(object, "registers", info->crash.registers_lost ? NULL : cmd_json_registers(&info->crash.regs));
 	cmd_json_add(object, "backtrace", cmd_json_backtrace(image, frames, frame_count));
 	cmd_json_add(object, "regions", regions(info));
 	return object;

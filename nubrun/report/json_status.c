@@ -145,13 +145,14 @@ struct cmd_json *cmd_json_crash(const struct nub_crash *crash, const struct nub_
 		cmd_json_add(detail, "message", cmd_json_cstring(crash->abort_message));
 		cmd_json_add(object, "abort", detail);
 	}
-	cmd_json_add(object, "rip", cmd_json_hex(crash->regs.rip));
+	cmd_json_add(object, "rip", crash->registers_lost ? NULL : cmd_json_hex(crash->regs.rip));
 	cmd_crash_place(crash, image, place, sizeof(place));
 	/* Without a symbol the place is the address again. */
-	if (image != NULL && nub_image_symbol(image, crash->regs.rip, &(uint64_t){ 0 }) != NULL)
+	if (!crash->registers_lost && image != NULL &&
+	    nub_image_symbol(image, crash->regs.rip, &(uint64_t){ 0 }) != NULL)
 		cmd_json_add(object, "symbol", cmd_json_cstring(place));
 	add_count(object, "privilege_level", crash->privilege_level);
-	cmd_json_add(object, "registers", cmd_json_registers(&crash->regs));
+	cmd_json_add(object, "registers", crash->registers_lost ? NULL : cmd_json_registers(&crash->regs));
 	return object;
 }
 

@@ -133,7 +133,7 @@ void cmd_trace_file_phase(struct cmd_trace_file *trace, const char *name, uint64
 		put(trace, new_slice(trace, "phase", name, TRACK_NUBRUN, begin_ns, end_ns));
 }
 
-void cmd_trace_file_exit(struct cmd_trace_file *trace, const struct nub_exit *exit)
+void cmd_trace_file_exit(struct cmd_trace_file *trace, const struct nub_exit_report *exit)
 {
 	char name[NUB_NAME_MAX + 8];
 
@@ -231,7 +231,7 @@ int cmd_trace_file_close(struct cmd_trace_file *trace, struct nub_error *err)
 	return result;
 }
 
-void cmd_exit_line(const struct nub_exit *exit, char *out, size_t size)
+void cmd_exit_line(const struct nub_exit_report *exit, char *out, size_t size)
 {
 	char port[24] = "", bytes[40] = "";
 

@@ -139,7 +139,7 @@ static void fill_state(void)
 
 	/* 3 bytes of an abort message that never ends. */
 	__asm__ volatile("outb %b0, %w1" : : "a"((uint32_t)word << 8 | 3), "d"((uint16_t)NUB_PORT_ABORT) : "memory");
-	__asm__ volatile("movl $0x2b, %%eax\n\t" /* the GDT's user data */
+	__asm__ volatile("movl $0x29, %%eax\n\t" /* the GDT's user data, with an RPL of its own */
 	                 "movl %%eax, %%es\n\t"
 	                 "movl %%eax, %%fs\n\t"
 	                 "movl %%eax, %%gs\n\t"
