@@ -46,7 +46,7 @@ static void on_ending(int signal)
 	if (taken == 0) {
 		taken = signal;
 		taken_ns = cmd_now_ns();
-		if (running != NULL)
+		if (running)
 			nub_sandbox_stop(running);
 	} else if (cmd_now_ns() - taken_ns > SAME_TIME) {
 		cmd_signals_die(signal);
@@ -80,7 +80,7 @@ void cmd_signals_drop(void)
 void cmd_signals_stop(struct nub_sandbox *sandbox)
 {
 	running = sandbox;
-	if (sandbox != NULL && taken != 0)
+	if (sandbox && taken != 0)
 		nub_sandbox_stop(sandbox);
 }
 
