@@ -1,0 +1,28 @@
+/* The row of families, and the table of calls that it makes. */
+#include "base/error.h"
+#include "personality/linux/call.h"
+
+const struct nub_linux_family *const nub_linux_families[] = {
+	NULL,
+};
+
+static int add_call(struct nub_linux *linux, const struct nub_linux_call *call, struct nub_error *err)
+{
+	if (call->number >= NUB_LINUX_MAX_CALL)
+		return nub_fail(err, NUB_E_INTERNAL, 0, "system call %s has number %u, the table ends at %d",
+		                call->name, call->number, NUB_LINUX_MAX_CALL);
+	if (linux->calls[call->number])
+		return nub_fail(err, NUB_E_INTERNAL, 0, "system call %u is served twice, as %s and as %s", call->number,
+		                linux->calls[call->number]->name, call->name);
+	linux->calls[call->number] = call;
+	return 0;
+}
+
+int nub_linux_table_fill(struct nub_linux *linux, struct nub_error *err)
+{
+	for (size_t i = 0; nub_linux_families[i]; i++)
+		for (size_t j = 0; j < nub_linux_families[i]->call_count; j++)
+			if (add_call(linux, &nub_linux_families[i]->calls[j], err) < 0)
+				return -1;
+	return 0;
+}
