@@ -60,7 +60,21 @@ $(B)/obj/%.c.o: %.c Makefile
 $(B)/obj/lib/%.S.o: lib/%.S Makefile
 	$(call say,AS,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -Ilib -MMD -MP -c -o $@ $<
+	$(Q)$(CC) -Ilib -DNUB_VDSO='"$(VDSO).so"' -MMD -MP -c -o $@ $<
+
+# The vdso of Linux guests is a shared object of its own, which the library holds as bytes.
+VDSO = $(B)/obj/lib/personality/linux/vdso/vdso
+$(VDSO).c.o: lib/personality/linux/vdso/vdso.c Makefile
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(GUEST_CC) -std=gnu17 -Ilib $(WARNINGS) -O2 -fPIC -fvisibility=hidden -ffreestanding -fno-stack-protector \
+		-fcf-protection=none -fasynchronous-unwind-tables -mno-sse -MMD -MP -c -o $@ $<
+
+$(VDSO).so: $(VDSO).c.o lib/personality/linux/vdso/vdso.lds
+	$(Q)$(GUEST_CC) -shared -nostdlib -Wl,-T,lib/personality/linux/vdso/vdso.lds,-soname=linux-vdso.so.1,--hash-style=both \
+		-Wl,--build-id=sha1,--eh-frame-hdr,-Bsymbolic,-z,max-page-size=4096,-z,noexecstack,--no-undefined -o $@ $<
+
+$(B)/obj/lib/personality/linux/vdso_image.S.o: $(VDSO).so
 
 $(B)/libnub.a: $(LIB_OBJS)
 	$(call say,AR,$@)
