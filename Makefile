@@ -33,7 +33,7 @@ PACKAGES = libelf libxxhash json-c
 .DEFAULT_GOAL := all
 
 # Only targets that compile against them ask for the packages.
-ifneq ($(filter-out help clean uninstall check check-sanitize lint-format lint-man lint-shell,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out help clean uninstall emulate check check-sanitize lint-format lint-man lint-shell,$(or $(MAKECMDGOALS),all)),)
 need = $(if $(shell $(PKG_CONFIG) --exists $(1) && echo yes),,$(error $(1) is missing: $(2); scripts/quickstart installs it))
 $(call need,libelf,nubrun reads guests with it (Debian: libelf-dev))
 $(call need,libxxhash,snapshots are sealed with it (Debian: libxxhash-dev))
@@ -46,7 +46,7 @@ endif
 ALL_CFLAGS = -std=gnu17 -Ulinux -D_GNU_SOURCE -Ilib -Inubrun $(WARNINGS) $(CFLAGS) $(HARDENING) $(SANFLAGS) $(DEP_CFLAGS)
 LINK_STATIC = $(if $(filter 1,$(STATIC)),-static)
 
-LIB_OBJS = $(patsubst %,$(B)/obj/%.o,$(wildcard lib/*/*.c lib/*/*.S lib/*/*/*.c lib/*/*/*.S))
+LIB_OBJS = $(patsubst %,$(B)/obj/%.o,$(wildcard lib/*/*.c lib/*/*/*.c lib/*/*/*.S))
 CMD_OBJS = $(patsubst %,$(B)/obj/%.o,$(wildcard nubrun/*.c nubrun/*/*.c))
 
 ## all: the command, the library, the guest runtime, the sample guests (the default)
@@ -92,6 +92,7 @@ include guests/guests.mk
 include test/bench/bench.mk
 include test/test.mk
 include test/lint.mk
+include scripts/emulate/emulate.mk
 
 ## install: command, library, guest runtime, manual pages and completion, below DESTDIR and PREFIX
 install: all

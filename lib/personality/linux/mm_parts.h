@@ -10,7 +10,7 @@
 #include "personality/linux/mm.h"
 #include "personality/linux/page_map.h"
 #include "personality/linux/page_pool.h"
-#include "personality/linux/vdso_data.h"
+#include "personality/linux/vdso/vdso_data.h"
 
 #define NUB_LINUX_GVA_START UINT64_C(0x10000)
 #define NUB_LINUX_GVA_END UINT64_C(0x7ffffffff000)

@@ -9,7 +9,7 @@
 #include "base/util.h"
 #include "personality/linux/mm_parts.h"
 #include "personality/linux/start_parts.h"
-#include "personality/linux/vdso_data.h"
+#include "personality/linux/vdso/vdso_data.h"
 
 _Static_assert(sizeof(struct nub_vdso_data) <= NUB_PAGE_SIZE, "vdso.lds gives the parameters one page");
 

@@ -3,7 +3,7 @@
 #define NUB_LINUX_VDSO_PAGE_H
 
 #include "personality/linux/linux.h"
-#include "personality/linux/vdso_data.h"
+#include "personality/linux/vdso/vdso_data.h"
 
 /* Bring the parameters up to date if they are old: before the vCPU is entered. The next pair of clock and time-stamp counter,
  * and a rate that is measured over a second and more. */

@@ -8,7 +8,7 @@
 #include <sys/time.h>
 #include <time.h>
 
-#include "personality/linux/vdso_data.h"
+#include "personality/linux/vdso/vdso_data.h"
 
 /* The linker script puts it in the page before the image. */
 extern const volatile struct nub_vdso_data nub_vdso_page __attribute__((visibility("hidden")));

@@ -9,7 +9,7 @@
  * the patch, and kept short: some hosts interpret CPL 0 code.
  */
 #include "abi/nub_abi.h"
-#include "machine/monitor.h"
+#include "engine/kvm/monitor.h"
 
 	.section .rodata.nub_monitor, "a"
 	.balign 16

@@ -1,5 +1,5 @@
-/* The initial state of a guest's CPU: segment and control registers, CPUID. */
-#include "machine/cpu.h"
+/* The CPUID that guests are shown. */
+#include "cpu/cpu.h"
 
 #include <cpuid.h>
 #include <string.h>
@@ -8,70 +8,6 @@
 #endif
 
 #include "base/error.h"
-
-#define CR0_PE (UINT64_C(1) << 0)
-#define CR0_MP (UINT64_C(1) << 1)
-#define CR0_ET (UINT64_C(1) << 4)
-#define CR0_NE (UINT64_C(1) << 5)
-#define CR0_WP (UINT64_C(1) << 16)
-#define CR0_AM (UINT64_C(1) << 18)
-#define CR0_PG (UINT64_C(1) << 31)
-
-#define CR4_PAE (UINT64_C(1) << 5)
-#define CR4_OSFXSR (UINT64_C(1) << 9)
-#define CR4_OSXMMEXCPT (UINT64_C(1) << 10)
-#define CR4_FSGSBASE (UINT64_C(1) << 16)
-#define CR4_OSXSAVE (UINT64_C(1) << 18)
-
-#define EFER_LME (UINT64_C(1) << 8)
-#define EFER_LMA (UINT64_C(1) << 10)
-#define EFER_NXE (UINT64_C(1) << 11)
-
-/* Types of segment descriptors (SDM vol. 3A, 3.4.5.1 and 3.5). */
-enum { TYPE_DATA = 3, TYPE_CODE = 11, TYPE_TSS_BUSY = 11 };
-
-static struct kvm_segment flat_segment(uint16_t selector, uint8_t type)
-{
-	const bool code = type == TYPE_CODE;
-
-	return (struct kvm_segment){
-		.selector = selector,
-		.limit = 0xffffffff,
-		.type = type,
-		.present = 1,
-		.dpl = selector & 3,
-		.s = 1,
-		.l = code,
-		.db = !code,
-		.g = 1,
-	};
-}
-
-void nub_cpu_set_sregs(struct kvm_sregs *sregs, const struct nub_cpu_tables *tables, unsigned privilege_level)
-{
-	const bool user = privilege_level == 3;
-	const struct kvm_segment data =
-	    flat_segment(user ? NUB_SELECTOR_USER_DATA : NUB_SELECTOR_KERNEL_DATA, TYPE_DATA);
-
-	sregs->cs = flat_segment(user ? NUB_SELECTOR_USER_CODE : NUB_SELECTOR_KERNEL_CODE, TYPE_CODE);
-	sregs->ss = sregs->ds = sregs->es = sregs->fs = sregs->gs = data;
-	sregs->ldt = (struct kvm_segment){ .unusable = 1 };
-	sregs->tr = (struct kvm_segment){
-		.selector = NUB_SELECTOR_TSS,
-		.base = tables->tss,
-		.limit = tables->tss_limit,
-		.type = TYPE_TSS_BUSY,
-		.present = 1,
-	};
-	sregs->gdt = (struct kvm_dtable){ .base = tables->gdt, .limit = NUB_GDT_SIZE - 1 };
-	sregs->idt = (struct kvm_dtable){ .base = tables->idt, .limit = tables->idt_limit };
-	sregs->cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG;
-	sregs->cr2 = 0;
-	sregs->cr3 = tables->cr3;
-	sregs->cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE | CR4_OSXSAVE;
-	sregs->cr8 = 0;
-	sregs->efer = EFER_LME | EFER_LMA | EFER_NXE;
-}
 
 /* Registers of one CPUID leaf. */
 enum { EAX, EBX, ECX, EDX };
@@ -95,21 +31,21 @@ static const uint32_t leaf_7_edx = 1u << 4 /* FSRM */;
 static const uint32_t leaf_80000001_ecx = 1u << 0 /* LAHF64 */ | 1u << 5 /* LZCNT */ | 1u << 8 /* PREFETCHW */;
 static const uint32_t leaf_80000001_edx = 1u << 20 /* NX */ | 1u << 26 /* 1 GiB pages */ | 1u << 29 /* long mode */;
 
-static struct kvm_cpuid_entry2 *add_leaf(struct nub_cpuid *cpuid, uint32_t function, uint32_t index, bool indexed)
+static struct nub_cpuid_leaf *add_leaf(struct nub_cpuid *cpuid, uint32_t function, uint32_t index, bool indexed)
 {
-	struct kvm_cpuid_entry2 *entry = &cpuid->entries[cpuid->nent++];
+	struct nub_cpuid_leaf *entry = &cpuid->entries[cpuid->count++];
 
-	*entry = (struct kvm_cpuid_entry2){
+	*entry = (struct nub_cpuid_leaf){
 		.function = function,
 		.index = index,
-		.flags = indexed ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX : 0,
+		.flags = indexed ? NUB_CPUID_INDEXED : 0,
 	};
 	return entry;
 }
 
 /* What the C library keeps of the host's CPUID since the process began: where the host is a VM itself, asking again takes
  * microseconds a leaf. False when it keeps none of this leaf. */
-static bool known_leaf(struct kvm_cpuid_entry2 *entry)
+static bool known_leaf(struct nub_cpuid_leaf *entry)
 {
 #ifdef _SYS_PLATFORM_X86_H
 	unsigned leaf;
@@ -142,20 +78,22 @@ static bool known_leaf(struct kvm_cpuid_entry2 *entry)
 #endif
 }
 
-static struct kvm_cpuid_entry2 *add_host_leaf(struct nub_cpuid *cpuid, uint32_t function, bool indexed)
+static struct nub_cpuid_leaf *add_host_leaf(struct nub_cpuid *cpuid, uint32_t function, bool indexed)
 {
-	struct kvm_cpuid_entry2 *entry = add_leaf(cpuid, function, 0, indexed);
+	struct nub_cpuid_leaf *entry = add_leaf(cpuid, function, 0, indexed);
 
 	if (!known_leaf(entry))
 		__cpuid_count(function, 0, entry->eax, entry->ebx, entry->ecx, entry->edx);
 	return entry;
 }
 
+/* KVM's own list of supported features is not asked for: it takes longer than the rest of a VM's start, and some KVMs leave out
+ * features that guests at CPL 3 do have. */
 void nub_cpu_fill_cpuid(struct nub_cpuid *cpuid)
 {
 	/* XSAVE area: 512 bytes legacy, 64 header, then AVX's 256 at 576 (SDM vol. 1, 13.4). */
 	enum { XSAVE_AVX_SIZE = 256, XSAVE_AVX_OFFSET = 576, XSAVE_SIZE = XSAVE_AVX_OFFSET + XSAVE_AVX_SIZE };
-	struct kvm_cpuid_entry2 *leaf;
+	struct nub_cpuid_leaf *leaf;
 
 	memset(cpuid, 0, sizeof(*cpuid));
 	leaf = add_host_leaf(cpuid, 0, false); /* vendor */
@@ -188,8 +126,8 @@ void nub_cpu_fill_cpuid(struct nub_cpuid *cpuid)
 
 static uint32_t leaf_register(const struct nub_cpuid *cpuid, uint32_t function, unsigned reg)
 {
-	for (unsigned i = 0; i < cpuid->nent; i++) {
-		const struct kvm_cpuid_entry2 *entry = &cpuid->entries[i];
+	for (unsigned i = 0; i < cpuid->count; i++) {
+		const struct nub_cpuid_leaf *entry = &cpuid->entries[i];
 		if (entry->function == function)
 			return reg == EAX ? entry->eax : reg == EBX ? entry->ebx : reg == ECX ? entry->ecx : entry->edx;
 	}
@@ -214,4 +152,20 @@ int nub_cpu_check_host(const struct nub_cpuid *cpuid, struct nub_error *err)
 			return nub_fail(err, NUB_E_KVM, 0, "this CPU has no %s, which guests are promised",
 			                needed[i].name);
 	return 0;
+}
+
+static bool leaf_equal(const struct nub_cpuid_leaf *a, const struct nub_cpuid_leaf *b)
+{
+	return a->function == b->function && a->index == b->index && a->flags == b->flags && a->eax == b->eax &&
+	       a->ebx == b->ebx && a->ecx == b->ecx && a->edx == b->edx;
+}
+
+bool nub_cpuid_equal(const struct nub_cpuid *a, const struct nub_cpuid *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (uint32_t i = 0; i < a->count && i < NUB_CPUID_ENTRIES; i++)
+		if (!leaf_equal(&a->entries[i], &b->entries[i]))
+			return false;
+	return true;
 }

@@ -1,6 +1,6 @@
-/* Do the values of a snapshot's metadata make sense? General, segment and control registers.
+/* Can these registers have been a guest's? General, segment and control registers.
  *
- * A guest at CPL 3 can't have changed most of it: it must be as nub_cpu_set_sregs sets it up, so that no file starts
+ * A guest at CPL 3 can't have changed most of it: it must be as nub_cpu_initial_sregs sets it up, so that no file starts
  * code at CPL 0, or opens a way there, for what it calls a guest at CPL 3. A guest at CPL 0 may have changed all of it;
  * there the checks keep to what long mode needs and KVM takes.
  */
@@ -8,8 +8,9 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/field.h"
 #include "base/util.h"
-#include "snapfile/snapfile_parts.h"
+#include "cpu/cpu.h"
 
 /* RFLAGS (SDM vol. 1, 3.4.3): bit 1 is always set. */
 #define RFLAGS_FIXED UINT64_C(0x2)
@@ -27,13 +28,12 @@
 
 /* ---- General registers ---- */
 
-int nub_snapshot_check_regs(const struct nub_snapshot_meta *meta, struct nub_error *err)
+static int check_regs(const struct nub_registers *regs, unsigned privilege_level, bool resumed, struct nub_error *err)
 {
-	static const struct kvm_regs none;
-	const struct kvm_regs *regs = &meta->cpu.regs;
-	const bool user = meta->privilege_level == 3;
+	static const struct nub_registers none;
+	const bool user = privilege_level == 3;
 
-	if (meta->next != NUB_NEXT_RESUME) {
+	if (!resumed) {
 		if (memcmp(regs, &none, sizeof(none)) != 0)
 			return nub_fail(err, NUB_E_SNAPSHOT_FIELD, 0,
 			                "cpu.regs are not all 0, they must be unless next.action is 2 (resume)");
@@ -46,20 +46,20 @@ int nub_snapshot_check_regs(const struct nub_snapshot_meta *meta, struct nub_err
 	if ((regs->rflags & ~allowed) || !(regs->rflags & RFLAGS_FIXED))
 		return nub_field_fail(err, "cpu.rflags", regs->rflags,
 		                      "of the bits 0x%" PRIx64 " with bit 1, for a guest at CPL %u", allowed,
-		                      meta->privilege_level);
+		                      privilege_level);
 	return 0;
 }
 
 /* ---- Segments ---- */
 
-static int segment_fail(const char *name, const struct kvm_segment *segment, const char *member, uint64_t value,
+static int segment_fail(const char *name, const struct nub_segment *segment, const char *member, uint64_t value,
                         const char *allowed, struct nub_error *err)
 {
 	return nub_fail(err, NUB_E_SNAPSHOT_FIELD, 0, "%s.%s is 0x%" PRIx64 " (selector 0x%x), it must be %s", name,
 	                member, value, segment->selector, allowed);
 }
 
-static int check_segment(const char *name, const struct kvm_segment *segment, struct nub_error *err)
+static int check_segment(const char *name, const struct nub_segment *segment, struct nub_error *err)
 {
 	const struct {
 		const char *member;
@@ -88,21 +88,14 @@ static int check_segment(const char *name, const struct kvm_segment *segment, st
 	return 0;
 }
 
-static bool same_segment(const struct kvm_segment *a, const struct kvm_segment *b)
-{
-	return a->base == b->base && a->limit == b->limit && a->selector == b->selector && a->type == b->type &&
-	       a->present == b->present && a->dpl == b->dpl && a->db == b->db && a->s == b->s && a->l == b->l &&
-	       a->g == b->g && a->avl == b->avl && a->unusable == b->unusable;
-}
-
 /* What code at CPL 3 can load into DS, ES, FS and GS from the host's GDT: nothing, its data or its code segment. Only
  * FS and GS have a base, by wrfsbase and wrgsbase. */
-static int check_user_segment(const char *name, const struct kvm_segment *segment, const struct kvm_sregs *sregs,
-                              const struct kvm_sregs *initial, struct nub_error *err)
+static int check_user_segment(const char *name, const struct nub_segment *segment, const struct nub_sregs *sregs,
+                              const struct nub_sregs *initial, struct nub_error *err)
 {
 	const bool based = segment == &sregs->fs || segment == &sregs->gs;
 	const uint16_t descriptor = segment->selector & ~3u;
-	struct kvm_segment expected = initial->ds;
+	struct nub_segment expected = initial->ds;
 
 	if (!based && segment->base != 0)
 		return segment_fail(name, segment, "base", segment->base, "0, for a guest at CPL 3", err);
@@ -113,19 +106,18 @@ static int check_user_segment(const char *name, const struct kvm_segment *segmen
 	expected.selector = descriptor | (segment->selector & 3);
 	expected.base = segment->base;
 	if ((descriptor == (NUB_SELECTOR_USER_CODE & ~3) || descriptor == (NUB_SELECTOR_USER_DATA & ~3)) &&
-	    same_segment(segment, &expected))
+	    nub_segment_equal(segment, &expected))
 		return 0;
 	return segment_fail(name, segment, "dpl", segment->dpl,
 	                    "3, with the rest of a flat user segment, for a guest at CPL 3", err);
 }
 
-static int check_user_sregs(const struct kvm_sregs *sregs, struct nub_error *err)
+static int check_user_sregs(const struct nub_sregs *sregs, struct nub_error *err)
 {
 	static const struct nub_cpu_tables no_tables;
-	static const struct kvm_segment no_segment;
-	static const struct kvm_dtable no_table;
-	struct kvm_sregs initial = { 0 };
-	nub_cpu_set_sregs(&initial, &no_tables, 3);
+	static const struct nub_segment no_segment;
+	struct nub_sregs initial;
+	nub_cpu_initial_sregs(&initial, &no_tables, 3);
 	const struct {
 		const char *name;
 		uint64_t value, expected;
@@ -136,10 +128,10 @@ static int check_user_sregs(const struct kvm_sregs *sregs, struct nub_error *err
 		{ "cpu.efer", sregs->efer, initial.efer },
 	};
 
-	if (!same_segment(&sregs->cs, &initial.cs))
+	if (!nub_segment_equal(&sregs->cs, &initial.cs))
 		return segment_fail("cpu.cs", &sregs->cs, "dpl", sregs->cs.dpl,
 		                    "3, with the rest of the user code segment, for a guest at CPL 3", err);
-	if (!same_segment(&sregs->ss, &initial.ss))
+	if (!nub_segment_equal(&sregs->ss, &initial.ss))
 		return segment_fail("cpu.ss", &sregs->ss, "dpl", sregs->ss.dpl,
 		                    "3, with the rest of the user data segment, for a guest at CPL 3", err);
 	if (check_user_segment("cpu.ds", &sregs->ds, sregs, &initial, err) < 0 ||
@@ -151,11 +143,10 @@ static int check_user_sregs(const struct kvm_sregs *sregs, struct nub_error *err
 		if (registers[i].value != registers[i].expected)
 			return nub_field_fail(err, registers[i].name, registers[i].value,
 			                      "0x%" PRIx64 " for a guest at CPL 3", registers[i].expected);
-	if (!same_segment(&sregs->tr, &no_segment) || !same_segment(&sregs->ldt, &no_segment))
+	if (!nub_segment_equal(&sregs->tr, &no_segment) || !nub_segment_equal(&sregs->ldt, &no_segment))
 		return nub_fail(err, NUB_E_SNAPSHOT_FIELD, 0,
 		                "cpu.tr or cpu.ldt is not all 0, it must be for a guest at CPL 3");
-	if (memcmp(&sregs->gdt, &no_table, sizeof(no_table)) != 0 ||
-	    memcmp(&sregs->idt, &no_table, sizeof(no_table)) != 0)
+	if (sregs->gdt.base != 0 || sregs->gdt.limit != 0 || sregs->idt.base != 0 || sregs->idt.limit != 0)
 		return nub_fail(err, NUB_E_SNAPSHOT_FIELD, 0,
 		                "cpu.gdt or cpu.idt is not all 0, it must be for a guest at CPL 3");
 	return 0;
@@ -168,9 +159,9 @@ static int check_bits(const char *name, uint64_t value, uint64_t required, uint6
 	return nub_field_fail(err, name, value, "of the bits 0x%" PRIx64 " with all of 0x%" PRIx64, allowed, required);
 }
 
-static int check_kernel_sregs(const struct kvm_sregs *sregs, struct nub_error *err)
+static int check_kernel_sregs(const struct nub_sregs *sregs, struct nub_error *err)
 {
-	const struct kvm_segment *cs = &sregs->cs;
+	const struct nub_segment *cs = &sregs->cs;
 
 	if (cs->unusable || !cs->present || !cs->s || !(cs->type & 8) || (cs->l && cs->db))
 		return segment_fail("cpu.cs", cs, "type", cs->type, "that of a usable code segment", err);
@@ -185,14 +176,20 @@ static int check_kernel_sregs(const struct kvm_sregs *sregs, struct nub_error *e
 	return check_bits("cpu.efer", sregs->efer, EFER_REQUIRED, EFER_ALLOWED, err);
 }
 
-int nub_snapshot_check_sregs(const struct nub_snapshot_meta *meta, struct nub_error *err)
+static int check_sregs(const struct nub_sregs *sregs, unsigned privilege_level, struct nub_error *err)
 {
-	const struct kvm_sregs *sregs = &meta->cpu.sregs;
-
 	if (check_segment("cpu.cs", &sregs->cs, err) < 0 || check_segment("cpu.ds", &sregs->ds, err) < 0 ||
 	    check_segment("cpu.es", &sregs->es, err) < 0 || check_segment("cpu.fs", &sregs->fs, err) < 0 ||
 	    check_segment("cpu.gs", &sregs->gs, err) < 0 || check_segment("cpu.ss", &sregs->ss, err) < 0 ||
 	    check_segment("cpu.tr", &sregs->tr, err) < 0 || check_segment("cpu.ldt", &sregs->ldt, err) < 0)
 		return -1;
-	return meta->privilege_level == 3 ? check_user_sregs(sregs, err) : check_kernel_sregs(sregs, err);
+	return privilege_level == 3 ? check_user_sregs(sregs, err) : check_kernel_sregs(sregs, err);
+}
+
+int nub_cpu_check(const struct nub_cpu *cpu, unsigned privilege_level, bool resumed, struct nub_error *err)
+{
+	if (check_regs(&cpu->regs, privilege_level, resumed, err) < 0 ||
+	    check_sregs(&cpu->sregs, privilege_level, err) < 0)
+		return -1;
+	return nub_cpu_check_rest(cpu, privilege_level, err);
 }

@@ -1,5 +1,5 @@
 /* CPUID feature bits by name (SDM vol. 2A, CPUID; vol. 1, 13.2 for leaf 0xd; APM vol. 3, appendix D and E). */
-#include "machine/cpu_features.h"
+#include "cpu/cpu_features.h"
 
 #include <stddef.h>
 

@@ -1,10 +1,11 @@
-/* Errors about a field of a snapshot: its name, its value, what it must be. */
+/* Putting errors about fields together. */
+#include "base/field.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "base/error.h"
-#include "snapfile/snapfile_parts.h"
 
 int nub_field_fail(struct nub_error *err, const char *field, uint64_t value, const char *allowed, ...)
 {

@@ -1,12 +1,11 @@
-/* Do the values of a snapshot's metadata make sense? Debug registers, XSAVE, MSRs, and the CPUID that was shown. */
+/* Can they have been a guest's? Debug registers, XSAVE, MSRs, and the CPUID that was shown. */
 #include <inttypes.h>
 
 #include "base/error.h"
+#include "base/field.h"
 #include "base/util.h"
-#include "snapfile/snapfile_parts.h"
+#include "cpu/cpu.h"
 
-/* The XSAVE area (SDM vol. 1, 13.4). */
-enum { XSAVE_MXCSR = 24, XSAVE_SOFTWARE = 464, XSAVE_STATE_BV = 512, XSAVE_COMP_BV = 520, XSAVE_END_HEADER = 576 };
 #define MXCSR_ALLOWED UINT64_C(0xffff)
 
 #define DR7_FIXED UINT64_C(0x400)
@@ -14,15 +13,13 @@ enum { XSAVE_MXCSR = 24, XSAVE_SOFTWARE = 464, XSAVE_STATE_BV = 512, XSAVE_COMP_
 /* ---- Debug registers ---- */
 
 /* A guest at CPL 3 can't set breakpoints. */
-static int check_debugregs(const struct nub_snapshot_meta *meta, struct nub_error *err)
+static int check_debugregs(const struct nub_debugregs *debugregs, unsigned privilege_level, struct nub_error *err)
 {
-	const struct kvm_debugregs *debugregs = &meta->cpu.debugregs;
-
 	if (debugregs->dr6 > UINT32_MAX)
 		return nub_field_fail(err, "cpu.dr6", debugregs->dr6, "at most 0xffffffff");
 	if (debugregs->dr7 > UINT32_MAX)
 		return nub_field_fail(err, "cpu.dr7", debugregs->dr7, "at most 0xffffffff");
-	if (meta->privilege_level == 3 && (debugregs->dr7 & ~DR7_FIXED))
+	if (privilege_level == 3 && (debugregs->dr7 & ~DR7_FIXED))
 		return nub_field_fail(err, "cpu.dr7", debugregs->dr7, "0 or 0x400 for a guest at CPL 3");
 	return 0;
 }
@@ -47,21 +44,22 @@ static int check_zeros(const uint8_t *xsave, unsigned start, unsigned end, struc
 }
 
 /* The CPU itself would fault on it, and KVM refuse it with no more than EINVAL. */
-static int check_xsave(const struct nub_cpu_state *cpu, struct nub_error *err)
+static int check_xsave(const struct nub_cpu *cpu, struct nub_error *err)
 {
-	const uint64_t mxcsr = load(cpu->xsave + XSAVE_MXCSR, 4), state_bv = load(cpu->xsave + XSAVE_STATE_BV, 8);
+	const uint64_t mxcsr = load(cpu->xsave + NUB_XSAVE_MXCSR, 4),
+		       state_bv = load(cpu->xsave + NUB_XSAVE_STATE_BV, 8);
 
 	if (cpu->xcr0 != NUB_XCR0)
 		return nub_field_fail(err, "cpu.xcr0", cpu->xcr0, "0x%" PRIx64, NUB_XCR0);
-	if (cpu->xsave_size != NUB_SNAPSHOT_XSAVE_SIZE)
-		return nub_field_fail(err, "cpu.xsave_size", cpu->xsave_size, "0x%x", NUB_SNAPSHOT_XSAVE_SIZE);
+	if (cpu->xsave_size != NUB_XSAVE_SIZE)
+		return nub_field_fail(err, "cpu.xsave_size", cpu->xsave_size, "0x%x", NUB_XSAVE_SIZE);
 	if (mxcsr & ~MXCSR_ALLOWED)
 		return nub_field_fail(err, "cpu.xsave MXCSR", mxcsr, "of the bits 0x%" PRIx64, MXCSR_ALLOWED);
 	if (state_bv & ~cpu->xcr0)
 		return nub_field_fail(err, "cpu.xsave XSTATE_BV", state_bv, "within xcr0, 0x%" PRIx64, cpu->xcr0);
-	if (check_zeros(cpu->xsave, XSAVE_SOFTWARE, XSAVE_STATE_BV, err) < 0)
+	if (check_zeros(cpu->xsave, NUB_XSAVE_SOFTWARE, NUB_XSAVE_STATE_BV, err) < 0)
 		return -1;
-	return check_zeros(cpu->xsave, XSAVE_COMP_BV, XSAVE_END_HEADER, err);
+	return check_zeros(cpu->xsave, NUB_XSAVE_COMP_BV, NUB_XSAVE_END_HEADER, err);
 }
 
 /* ---- Model-specific registers ---- */
@@ -111,58 +109,54 @@ static bool valid_pat(uint64_t value)
 	return true;
 }
 
-static int check_msr(const struct nub_snapshot_meta *meta, uint32_t i, struct nub_error *err)
+static int check_msr(const struct nub_cpu *cpu, unsigned privilege_level, uint32_t i, struct nub_error *err)
 {
-	const struct kvm_msr_entry *entry = &meta->cpu.msrs[i];
+	const struct nub_msr *entry = &cpu->msrs[i];
 	const struct msr *msr = find_msr(entry->index);
 
 	if (!msr)
 		return nub_item_fail(err, "cpu.msrs", i, "index", entry->index,
 		                     "an MSR that snapshots keep (nub-snapshot(5))");
 	for (uint32_t j = 0; j < i; j++)
-		if (meta->cpu.msrs[j].index == entry->index)
+		if (cpu->msrs[j].index == entry->index)
 			return nub_item_fail(err, "cpu.msrs", i, "index", entry->index, "another than those before it");
-	if (msr->entry && meta->privilege_level == 3 && entry->data != 0)
-		return nub_item_fail(err, "cpu.msrs", i, "value", entry->data, "0 for a guest at CPL 3");
-	if (msr->kind == MSR_ADDRESS && !nub_canonical(entry->data))
-		return nub_item_fail(err, "cpu.msrs", i, "value", entry->data, "canonical");
-	if (msr->kind == MSR_32_BITS && entry->data > UINT32_MAX)
-		return nub_item_fail(err, "cpu.msrs", i, "value", entry->data, "at most 0xffffffff");
-	if (msr->kind == MSR_PAT && !valid_pat(entry->data))
-		return nub_item_fail(err, "cpu.msrs", i, "value", entry->data, "8 memory types: 0, 1, 4, 5, 6 or 7");
+	if (msr->entry && privilege_level == 3 && entry->value != 0)
+		return nub_item_fail(err, "cpu.msrs", i, "value", entry->value, "0 for a guest at CPL 3");
+	if (msr->kind == MSR_ADDRESS && !nub_canonical(entry->value))
+		return nub_item_fail(err, "cpu.msrs", i, "value", entry->value, "canonical");
+	if (msr->kind == MSR_32_BITS && entry->value > UINT32_MAX)
+		return nub_item_fail(err, "cpu.msrs", i, "value", entry->value, "at most 0xffffffff");
+	if (msr->kind == MSR_PAT && !valid_pat(entry->value))
+		return nub_item_fail(err, "cpu.msrs", i, "value", entry->value, "8 memory types: 0, 1, 4, 5, 6 or 7");
 	return 0;
 }
 
-int nub_snapshot_check_cpu_rest(const struct nub_snapshot_meta *meta, struct nub_error *err)
+int nub_cpu_check_rest(const struct nub_cpu *cpu, unsigned privilege_level, struct nub_error *err)
 {
-	const struct nub_cpu_state *cpu = &meta->cpu;
-
-	if (check_debugregs(meta, err) < 0 || check_xsave(cpu, err) < 0)
+	if (check_debugregs(&cpu->debugregs, privilege_level, err) < 0 || check_xsave(cpu, err) < 0)
 		return -1;
-	if (cpu->msr_count > NUB_SNAPSHOT_MAX_MSRS)
-		return nub_field_fail(err, "cpu.msr_count", cpu->msr_count, "at most 0x%x", NUB_SNAPSHOT_MAX_MSRS);
+	if (cpu->msr_count > NUB_CPU_MAX_MSRS)
+		return nub_field_fail(err, "cpu.msr_count", cpu->msr_count, "at most 0x%x", NUB_CPU_MAX_MSRS);
 	for (uint32_t i = 0; i < cpu->msr_count; i++)
-		if (check_msr(meta, i, err) < 0)
+		if (check_msr(cpu, privilege_level, i, err) < 0)
 			return -1;
 	return 0;
 }
 
 /* ---- CPUID ---- */
 
-int nub_snapshot_check_cpuid(const struct nub_cpuid *cpuid, struct nub_error *err)
+int nub_cpu_check_cpuid(const struct nub_cpuid *cpuid, struct nub_error *err)
 {
-	const struct nub_cpuid *table = cpuid;
-
-	if (table->nent == 0 || table->nent > NUB_CPUID_ENTRIES)
-		return nub_field_fail(err, "cpuid.count", table->nent, "1 to 0x%x", NUB_CPUID_ENTRIES);
-	for (uint32_t i = 0; i < table->nent; i++) {
-		const struct kvm_cpuid_entry2 *entry = &table->entries[i];
-		if (entry->flags > KVM_CPUID_FLAG_SIGNIFCANT_INDEX)
+	if (cpuid->count == 0 || cpuid->count > NUB_CPUID_ENTRIES)
+		return nub_field_fail(err, "cpuid.count", cpuid->count, "1 to 0x%x", NUB_CPUID_ENTRIES);
+	for (uint32_t i = 0; i < cpuid->count; i++) {
+		const struct nub_cpuid_leaf *entry = &cpuid->entries[i];
+		if (entry->flags > NUB_CPUID_INDEXED)
 			return nub_item_fail(err, "cpuid", i, "flags", entry->flags, "0 or 1");
 		if (entry->flags == 0 && entry->index != 0)
 			return nub_item_fail(err, "cpuid", i, "index", entry->index, "0 where it does not matter");
 		for (uint32_t j = 0; j < i; j++)
-			if (table->entries[j].function == entry->function && table->entries[j].index == entry->index)
+			if (cpuid->entries[j].function == entry->function && cpuid->entries[j].index == entry->index)
 				return nub_item_fail(err, "cpuid", i, "function", entry->function,
 				                     "another than those before it");
 	}

@@ -1,5 +1,5 @@
-/* The KVM ioctls: open, create, map memory, set registers, run. */
-#include "machine/kvm.h"
+/* The KVM ioctls: open, create, map memory, run. */
+#include "engine/kvm/kvm.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,10 +12,11 @@
 
 #include "base/error.h"
 #include "base/util.h"
+#include "engine/kvm/quirks.h"
 
 #define KVM_DEVICE "/dev/kvm"
 
-static int fail_ioctl(struct nub_error *err, const char *name)
+int nub_kvm_fail_ioctl(struct nub_error *err, const char *name)
 {
 	return nub_fail_errno(err, NUB_E_KVM, "%s", name);
 }
@@ -88,7 +89,7 @@ static bool give_local_apic(struct nub_vm *vm)
 
 int nub_vm_init(struct nub_vm *vm, bool local_apic, struct nub_error *err)
 {
-	*vm = (struct nub_vm){ .kvm_fd = -1, .vm_fd = -1, .vcpu_fd = -1 };
+	*vm = (struct nub_vm){ .kvm_fd = -1, .vm_fd = -1, .vcpu_fd = -1, .over_tcg = nub_quirk_tcg() };
 	vm->kvm_fd = nub_kvm_open(err);
 	if (vm->kvm_fd < 0 || require_capabilities(vm, err) < 0)
 		return -1;
@@ -97,14 +98,14 @@ int nub_vm_init(struct nub_vm *vm, bool local_apic, struct nub_error *err)
 		vm->vm_fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, 0);
 	} while (vm->vm_fd < 0 && errno == EINTR);
 	if (vm->vm_fd < 0)
-		return fail_ioctl(err, "KVM_CREATE_VM");
+		return nub_kvm_fail_ioctl(err, "KVM_CREATE_VM");
 	vm->local_apic = local_apic && give_local_apic(vm);
 	vm->vcpu_fd = ioctl(vm->vm_fd, KVM_CREATE_VCPU, 0);
 	if (vm->vcpu_fd < 0)
-		return fail_ioctl(err, "KVM_CREATE_VCPU");
+		return nub_kvm_fail_ioctl(err, "KVM_CREATE_VCPU");
 	int size = ioctl(vm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
 	if (size < 0)
-		return fail_ioctl(err, "KVM_GET_VCPU_MMAP_SIZE");
+		return nub_kvm_fail_ioctl(err, "KVM_GET_VCPU_MMAP_SIZE");
 	if (size < (int)sizeof(struct kvm_run))
 		return nub_fail(err, NUB_E_KVM, 0, "KVM_GET_VCPU_MMAP_SIZE: %d bytes, at least %zu are needed", size,
 		                sizeof(struct kvm_run));
@@ -149,121 +150,6 @@ int nub_vm_set_memory(struct nub_vm *vm, unsigned slot, uint64_t gpa, uint64_t s
 	return 0;
 }
 
-int nub_vcpu_set_cpuid(struct nub_vm *vm, const struct kvm_cpuid_entry2 *entries, unsigned count, struct nub_error *err)
-{
-	union {
-		struct kvm_cpuid2 head;
-		uint8_t bytes[sizeof(struct kvm_cpuid2) + 16 * sizeof(struct kvm_cpuid_entry2)];
-	} argument = { .head = { .nent = count } };
-
-	if (count > 16)
-		return nub_fail(err, NUB_E_INTERNAL, 0, "CPUID: %u entries, at most 16", count);
-	memcpy(argument.bytes + sizeof(argument.head), entries, count * sizeof(*entries));
-	return ioctl(vm->vcpu_fd, KVM_SET_CPUID2, &argument) < 0 ? fail_ioctl(err, "KVM_SET_CPUID2") : 0;
-}
-
-int nub_vcpu_set_xcr0(struct nub_vm *vm, uint64_t xcr0, struct nub_error *err)
-{
-	struct kvm_xcrs xcrs = { .nr_xcrs = 1, .xcrs = { { .xcr = 0, .value = xcr0 } } };
-
-	if (ioctl(vm->vcpu_fd, KVM_SET_XCRS, &xcrs) < 0)
-		return nub_fail_errno(err, NUB_E_KVM, "KVM_SET_XCRS: XCR0 = 0x%llx", (unsigned long long)xcr0);
-	return 0;
-}
-
-int nub_vcpu_get_sregs(struct nub_vm *vm, struct kvm_sregs *sregs, struct nub_error *err)
-{
-	if (vm->sregs_shared) {
-		*sregs = vm->run->s.regs.sregs;
-		return 0;
-	}
-	return ioctl(vm->vcpu_fd, KVM_GET_SREGS, sregs) < 0 ? fail_ioctl(err, "KVM_GET_SREGS") : 0;
-}
-
-int nub_vcpu_set_sregs(struct nub_vm *vm, const struct kvm_sregs *sregs, struct nub_error *err)
-{
-	if (ioctl(vm->vcpu_fd, KVM_SET_SREGS, sregs) < 0)
-		return fail_ioctl(err, "KVM_SET_SREGS");
-	vm->run->s.regs.sregs = *sregs;
-	return 0;
-}
-
-int nub_vcpu_get_xsave(struct nub_vm *vm, struct kvm_xsave *xsave, struct nub_error *err)
-{
-	return ioctl(vm->vcpu_fd, KVM_GET_XSAVE, xsave) < 0 ? fail_ioctl(err, "KVM_GET_XSAVE") : 0;
-}
-
-int nub_vcpu_set_xsave(struct nub_vm *vm, const struct kvm_xsave *xsave, struct nub_error *err)
-{
-	return ioctl(vm->vcpu_fd, KVM_SET_XSAVE, xsave) < 0 ? fail_ioctl(err, "KVM_SET_XSAVE") : 0;
-}
-
-int nub_vcpu_get_debugregs(struct nub_vm *vm, struct kvm_debugregs *debugregs, struct nub_error *err)
-{
-	return ioctl(vm->vcpu_fd, KVM_GET_DEBUGREGS, debugregs) < 0 ? fail_ioctl(err, "KVM_GET_DEBUGREGS") : 0;
-}
-
-int nub_vcpu_set_debugregs(struct nub_vm *vm, const struct kvm_debugregs *debugregs, struct nub_error *err)
-{
-	return ioctl(vm->vcpu_fd, KVM_SET_DEBUGREGS, debugregs) < 0 ? fail_ioctl(err, "KVM_SET_DEBUGREGS") : 0;
-}
-
-int nub_vcpu_set_guest_debug(struct nub_vm *vm, const uint64_t registers[8], bool inject, struct nub_error *err)
-{
-	struct kvm_guest_debug debug = { 0 };
-
-	_Static_assert(sizeof(debug.arch.debugreg) == 8 * sizeof(uint64_t), "DR0 to DR7");
-	if (registers) {
-		debug.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_HW_BP | (inject ? KVM_GUESTDBG_INJECT_DB : 0);
-		memcpy(debug.arch.debugreg, registers, sizeof(debug.arch.debugreg));
-	}
-	return ioctl(vm->vcpu_fd, KVM_SET_GUEST_DEBUG, &debug) < 0 ? fail_ioctl(err, "KVM_SET_GUEST_DEBUG") : 0;
-}
-
-/* One MSR an ioctl: KVM stops at the first that it does not know, and the rest must not be lost with it. */
-static int one_msr(struct nub_vm *vm, unsigned long request, struct kvm_msr_entry *msr)
-{
-	union {
-		struct kvm_msrs head;
-		uint8_t bytes[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
-	} argument = { .head = { .nmsrs = 1 } };
-
-	argument.head.entries[0] = *msr;
-	const int done = ioctl(vm->vcpu_fd, request, &argument);
-	if (done == 1)
-		*msr = argument.head.entries[0];
-	return done;
-}
-
-int nub_vcpu_get_msrs(struct nub_vm *vm, struct kvm_msr_entry *msrs, unsigned count, struct nub_error *err)
-{
-	int known = 0;
-
-	for (unsigned i = 0; i < count; i++) {
-		struct kvm_msr_entry msr = msrs[i];
-		const int done = one_msr(vm, KVM_GET_MSRS, &msr);
-		if (done < 0)
-			return nub_fail_errno(err, NUB_E_KVM, "KVM_GET_MSRS: MSR 0x%x", msr.index);
-		if (done == 1)
-			msrs[known++] = msr;
-	}
-	return known;
-}
-
-int nub_vcpu_set_msrs(struct nub_vm *vm, const struct kvm_msr_entry *msrs, unsigned count, struct nub_error *err)
-{
-	int known = 0;
-
-	for (unsigned i = 0; i < count; i++) {
-		struct kvm_msr_entry msr = msrs[i];
-		const int done = one_msr(vm, KVM_SET_MSRS, &msr);
-		if (done < 0)
-			return nub_fail_errno(err, NUB_E_KVM, "KVM_SET_MSRS: MSR 0x%x", msr.index);
-		known += done;
-	}
-	return known;
-}
-
 int nub_vcpu_complete_io(struct nub_vm *vm, struct nub_error *err)
 {
 	const uint32_t exit_reason = vm->run->exit_reason;
@@ -273,8 +159,9 @@ int nub_vcpu_complete_io(struct nub_vm *vm, struct nub_error *err)
 	const uint32_t unexpected = vm->run->exit_reason;
 	vm->run->immediate_exit = 0;
 	vm->run->exit_reason = exit_reason;
+	nub_vcpu_take_regs(vm);
 	if (result < 0)
-		return errno == EINTR ? 0 : fail_ioctl(err, "KVM_RUN with immediate_exit");
+		return errno == EINTR ? 0 : nub_kvm_fail_ioctl(err, "KVM_RUN with immediate_exit");
 	return nub_fail(err, NUB_E_KVM, 0, "KVM_RUN with immediate_exit: exit reason %u, none was expected",
 	                unexpected);
 }
@@ -294,7 +181,8 @@ int nub_vcpu_unblock_signal(struct nub_vm *vm, int signal, struct nub_error *err
 		if (sigismember(&vm->unblocked, i) == 1)
 			sigdelset(&mask, i);
 	memcpy(argument.bytes + offsetof(struct kvm_signal_mask, sigset), &mask, 8);
-	return ioctl(vm->vcpu_fd, KVM_SET_SIGNAL_MASK, &argument) < 0 ? fail_ioctl(err, "KVM_SET_SIGNAL_MASK") : 0;
+	return ioctl(vm->vcpu_fd, KVM_SET_SIGNAL_MASK, &argument) < 0 ? nub_kvm_fail_ioctl(err, "KVM_SET_SIGNAL_MASK")
+	                                                              : 0;
 }
 
 void nub_vcpu_kick(struct nub_vm *vm)
@@ -314,9 +202,11 @@ uint64_t nub_vcpu_tsc_khz(const struct nub_vm *vm)
 
 int nub_vcpu_run(struct nub_vm *vm, struct nub_error *err)
 {
+	const struct kvm_sregs before = vm->run->s.regs.sregs;
 	const int result = ioctl(vm->vcpu_fd, KVM_RUN, 0);
 
-	vm->sregs_shared = true;
+	vm->registers_lost = result == 0 && nub_quirk_registers_lost(vm->run, &before);
+	nub_vcpu_take_regs(vm);
 	if (result == 0)
 		return 0;
 	if (errno == EINTR || errno == EAGAIN)
@@ -325,16 +215,5 @@ int nub_vcpu_run(struct nub_vm *vm, struct nub_error *err)
 		nub_fail_errno(err, NUB_E_KVM, "KVM_RUN: the memory behind the guest is gone");
 		return nub_hint(err, "was a mapped file truncated, or is the host out of memory?");
 	}
-	return fail_ioctl(err, "KVM_RUN");
-}
-
-const struct kvm_regs *nub_vcpu_regs(const struct nub_vm *vm)
-{
-	return &vm->run->s.regs.regs;
-}
-
-void nub_vcpu_set_regs(struct nub_vm *vm, const struct kvm_regs *regs)
-{
-	vm->run->s.regs.regs = *regs;
-	vm->run->kvm_dirty_regs |= KVM_SYNC_X86_REGS;
+	return nub_kvm_fail_ioctl(err, "KVM_RUN");
 }

@@ -1,12 +1,12 @@
-/* The host's part of scratch: rings, GDT, IDT, TSS, monitor, metadata. */
-#include "machine/scratch.h"
+/* GDT, IDT, TSS and the monitor in scratch. */
+#include "engine/kvm/cpu_tables.h"
 
 #include <string.h>
 
-#include "call/ring.h"
-#include "machine/monitor.h"
+#include "engine/engine.h"
+#include "engine/kvm/monitor.h"
 
-/* A 64-bit TSS (SDM vol. 3A, 8.7) and its I/O bitmap, as far as the ABI's ports reach. The byte after the bitmap must be
+/* A 64-bit TSS (SDM vol. 3A, 8.7) and its I/O bitmap, as far as ports may be opened. The byte after the bitmap must be
  * all ones; ports beyond it are closed because they lie outside the segment. */
 struct tss {
 	uint32_t reserved0;
@@ -16,7 +16,7 @@ struct tss {
 	uint64_t reserved2;
 	uint16_t reserved3;
 	uint16_t iomap_base;
-	uint8_t iomap[NUB_PORT_MAX / 8 + 1];
+	uint8_t iomap[NUB_ENGINE_PORT_MAX / 8 + 1];
 	uint8_t iomap_end;
 } __attribute__((packed));
 _Static_assert(offsetof(struct tss, iomap) == 104, "SDM vol. 3A, figure 8-11");
@@ -46,27 +46,6 @@ _Static_assert(sizeof(struct cpu_page) <= NUB_PAGE_SIZE - NUB_MONITOR_PATCH_SIZE
 _Static_assert((uint64_t)NUB_MONITOR_PATCH_DISP ==
                    NUB_SCRATCH_TOP_GVA + 1 - (NUB_SCRATCH_PAGE_CPU_TABLES - 1) * NUB_PAGE_SIZE - NUB_MONITOR_PATCH_SIZE,
                "monitor.S finds the patch where it is written");
-
-static const uint8_t open_ports[] = {
-	NUB_PORT_LOG, NUB_PORT_CALL, NUB_PORT_ABORT, NUB_PORT_PRINT, NUB_PORT_TRACE, NUB_PORT_HALT, NUB_PORT_CHECKPOINT,
-};
-
-uint8_t *nub_scratch_input(const struct nub_layout *layout, uint8_t *scratch)
-{
-	(void)layout;
-	return scratch;
-}
-
-uint8_t *nub_scratch_output(const struct nub_layout *layout, uint8_t *scratch)
-{
-	return scratch + layout->input_size;
-}
-
-void nub_scratch_reset_rings(const struct nub_layout *layout, uint8_t *scratch)
-{
-	nub_ring_reset(nub_scratch_input(layout, scratch), layout->input_size);
-	nub_ring_reset(nub_scratch_output(layout, scratch), layout->output_size);
-}
 
 static uint8_t *scratch_page(const struct nub_layout *layout, uint8_t *scratch, unsigned page)
 {
@@ -124,7 +103,7 @@ static uint64_t exception_stack_top(void)
 	return NUB_SCRATCH_TOP_GVA + 1 - NUB_SCRATCH_OFF_EXCEPTION_STACK;
 }
 
-static void fill_tss(struct tss *tss)
+static void fill_tss(struct tss *tss, const uint8_t *ports, size_t port_count)
 {
 	const uint64_t fault = nub_layout_scratch_page_gva(NUB_SCRATCH_PAGE_FAULT_STACK) + NUB_PAGE_SIZE;
 	const uint64_t double_fault = nub_layout_scratch_page_gva(NUB_SCRATCH_PAGE_DOUBLE_FAULT_STACK) + NUB_PAGE_SIZE;
@@ -136,11 +115,13 @@ static void fill_tss(struct tss *tss)
 	tss->iomap_base = offsetof(struct tss, iomap);
 	memset(tss->iomap, 0xff, sizeof(tss->iomap));
 	tss->iomap_end = 0xff;
-	for (size_t i = 0; i < sizeof(open_ports); i++)
-		tss->iomap[open_ports[i] / 8] &= (uint8_t) ~(1u << open_ports[i] % 8);
+	for (size_t i = 0; i < port_count; i++)
+		if (ports[i] <= NUB_ENGINE_PORT_MAX)
+			tss->iomap[ports[i] / 8] &= (uint8_t) ~(1u << ports[i] % 8);
 }
 
-void nub_scratch_write_cpu(const struct nub_layout *layout, uint8_t *scratch, struct nub_cpu_tables *tables)
+void nub_cpu_tables_write(const struct nub_layout *layout, uint8_t *scratch, const uint8_t *ports, size_t port_count,
+                          struct nub_cpu_tables *tables)
 {
 	const uint64_t page_gva = nub_layout_scratch_page_gva(NUB_SCRATCH_PAGE_CPU_TABLES);
 	const uint64_t monitor_gva = nub_layout_scratch_page_gva(NUB_SCRATCH_PAGE_MONITOR);
@@ -148,7 +129,7 @@ void nub_scratch_write_cpu(const struct nub_layout *layout, uint8_t *scratch, st
 
 	fill_gdt(page.gdt, page_gva + offsetof(struct cpu_page, tss));
 	fill_idt(page.idt, monitor_gva);
-	fill_tss(&page.tss);
+	fill_tss(&page.tss, ports, port_count);
 	memcpy(scratch_page(layout, scratch, NUB_SCRATCH_PAGE_CPU_TABLES), &page, sizeof(page));
 	memcpy(scratch_page(layout, scratch, NUB_SCRATCH_PAGE_MONITOR), nub_monitor_start,
 	       (uintptr_t)nub_monitor_end - (uintptr_t)nub_monitor_start);
@@ -162,42 +143,12 @@ void nub_scratch_write_cpu(const struct nub_layout *layout, uint8_t *scratch, st
 	};
 }
 
-void nub_scratch_set_patch(const struct nub_layout *layout, uint8_t *scratch, uint64_t entry_gva, uint64_t value,
-                           uint64_t gva)
+void nub_cpu_tables_set_patch(const struct nub_layout *layout, uint8_t *scratch, uint64_t entry_gva, uint64_t value,
+                              uint64_t gva)
 {
 	const uint64_t patch[] = { entry_gva, value, gva };
 	_Static_assert(sizeof(patch) == NUB_MONITOR_PATCH_SIZE, "monitor.h");
 
 	memcpy(scratch_page(layout, scratch, NUB_SCRATCH_PAGE_CPU_TABLES) + NUB_PAGE_SIZE - NUB_MONITOR_PATCH_SIZE,
 	       patch, sizeof(patch));
-}
-
-uint64_t nub_scratch_allocator(const struct nub_layout *layout, const uint8_t *scratch)
-{
-	uint64_t gpa;
-
-	memcpy(&gpa, scratch + layout->scratch_size - NUB_SCRATCH_OFF_ALLOCATOR, sizeof(gpa));
-	return gpa;
-}
-
-void nub_scratch_set_allocator(const struct nub_layout *layout, uint8_t *scratch, uint64_t gpa)
-{
-	memcpy(scratch + layout->scratch_size - NUB_SCRATCH_OFF_ALLOCATOR, &gpa, sizeof(gpa));
-}
-
-void nub_scratch_write_metadata(const struct nub_layout *layout, uint8_t *scratch, uint64_t generation, uint64_t seed)
-{
-	const struct {
-		unsigned offset;
-		uint64_t value;
-	} items[] = {
-		{ NUB_SCRATCH_OFF_SIZE, layout->scratch_size },
-		{ NUB_SCRATCH_OFF_ALLOCATOR, nub_layout_first_free_gpa(layout) },
-		{ NUB_SCRATCH_OFF_PAGE_TABLES, layout->page_table_gpa },
-		{ NUB_SCRATCH_OFF_GENERATION, generation },
-		{ NUB_SCRATCH_OFF_SEED, seed },
-	};
-
-	for (size_t i = 0; i < sizeof(items) / sizeof(items[0]); i++)
-		memcpy(scratch + layout->scratch_size - items[i].offset, &items[i].value, sizeof(uint64_t));
 }

@@ -2,18 +2,18 @@
 #include <stdio.h>
 
 #include "base/error.h"
-#include "machine/cpu_features.h"
-#include "snapfile/snapfile_parts.h"
+#include "cpu/cpu.h"
+#include "cpu/cpu_features.h"
 
-static const struct kvm_cpuid_entry2 *find_leaf(const struct nub_cpuid *cpuid, uint32_t function, uint32_t index)
+static const struct nub_cpuid_leaf *find_leaf(const struct nub_cpuid *cpuid, uint32_t function, uint32_t index)
 {
-	for (uint32_t i = 0; i < cpuid->nent && i < NUB_CPUID_ENTRIES; i++)
+	for (uint32_t i = 0; i < cpuid->count && i < NUB_CPUID_ENTRIES; i++)
 		if (cpuid->entries[i].function == function && cpuid->entries[i].index == index)
 			return &cpuid->entries[i];
 	return NULL;
 }
 
-static uint32_t leaf_register(const struct kvm_cpuid_entry2 *leaf, enum nub_cpuid_register reg)
+static uint32_t leaf_register(const struct nub_cpuid_leaf *leaf, enum nub_cpuid_register reg)
 {
 	const uint32_t values[NUB_CPUID_REGISTERS] = { leaf->eax, leaf->ebx, leaf->ecx, leaf->edx };
 
@@ -31,13 +31,12 @@ static int fail_missing(uint32_t function, enum nub_cpuid_register reg, unsigned
 	return nub_hint(err, "restore it on a CPU that has it, or take the snapshot again on this one");
 }
 
-int nub_snapshot_check_cpu(const struct nub_snapshot_meta *meta, const struct nub_cpuid *host, struct nub_error *err)
+int nub_cpu_check_features(const struct nub_cpuid *cpuid, uint64_t xcr0, const struct nub_cpuid *host,
+                           struct nub_error *err)
 {
-	const struct nub_cpuid *table = &meta->cpu.cpuid;
-
-	for (uint32_t i = 0; i < table->nent; i++) {
-		const struct kvm_cpuid_entry2 *shown = &table->entries[i];
-		const struct kvm_cpuid_entry2 *here = find_leaf(host, shown->function, shown->index);
+	for (uint32_t i = 0; i < cpuid->count; i++) {
+		const struct nub_cpuid_leaf *shown = &cpuid->entries[i];
+		const struct nub_cpuid_leaf *here = find_leaf(host, shown->function, shown->index);
 		if (!here) {
 			nub_fail(err, NUB_E_SNAPSHOT_CPU, 0,
 			         "this nubrun shows guests no CPUID leaf 0x%x, index %u, the snapshot's guest has one",
@@ -50,7 +49,7 @@ int nub_snapshot_check_cpu(const struct nub_snapshot_meta *meta, const struct nu
 				return fail_missing(shown->function, reg, (unsigned)__builtin_ctz(missing), err);
 		}
 	}
-	const struct kvm_cpuid_entry2 *state = find_leaf(host, 0xd, 0);
-	const uint64_t missing = meta->cpu.xcr0 & ~(uint64_t)(state ? state->eax : 0);
+	const struct nub_cpuid_leaf *state = find_leaf(host, 0xd, 0);
+	const uint64_t missing = xcr0 & ~(uint64_t)(state ? state->eax : 0);
 	return missing == 0 ? 0 : fail_missing(0xd, NUB_CPUID_EAX, (unsigned)__builtin_ctzll(missing), err);
 }
