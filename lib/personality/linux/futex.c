@@ -5,15 +5,14 @@
 #include <time.h>
 
 #include "personality/linux/clocks.h"
-#include "personality/linux/signal_frame.h"
 #include "personality/linux/threads.h"
 
-/* The futex word: aligned, and a program's address. */
+/* The futex word: aligned, and not of the half of the addresses that is Linux's. */
 static int64_t make_key(uint64_t gva, uint64_t op, struct nub_linux_futex_key *key)
 {
 	if (gva % sizeof(uint32_t) != 0)
 		return -EINVAL;
-	if (gva >= NUB_LINUX_ADDRESS_LIMIT)
+	if (gva >> 63)
 		return -EFAULT;
 	*key = (struct nub_linux_futex_key){ .gva = gva, .shared = !(op & FUTEX_PRIVATE_FLAG) };
 	return 0;
@@ -30,15 +29,26 @@ static int64_t make_reachable_key(struct nub_linux *linux, uint64_t gva, uint64_
 	return nub_linux_read(linux, gva, &word, sizeof(word));
 }
 
-/* FUTEX_WAIT has how long, FUTEX_WAIT_BITSET until when. */
+/* FUTEX_WAIT has how long, FUTEX_WAIT_BITSET until when. state[0] keeps until when in CLOCK_REALTIME, which may be set
+ * meanwhile. */
 static void set_deadline(struct nub_linux *linux, struct nub_linux_wait *wait, uint64_t op, uint64_t ns)
 {
-	const int clock = op & FUTEX_CLOCK_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC;
-
 	if ((op & FUTEX_CMD_MASK) == FUTEX_WAIT)
-		nub_linux_wait_until(wait, nub_linux_add_ns(nub_linux_monotonic(linux), ns));
-	else
-		nub_linux_wait_until(wait, nub_linux_monotonic_at(linux, clock, ns));
+		ns = nub_linux_add_ns(nub_linux_monotonic(linux), ns);
+	if (op & FUTEX_CLOCK_REALTIME) {
+		wait->state[0] = ns;
+		ns = nub_linux_monotonic_at(linux, CLOCK_REALTIME, ns);
+	}
+	nub_linux_wait_until(wait, ns);
+}
+
+static bool is_over(struct nub_linux *linux, struct nub_linux_wait *wait)
+{
+	if (!nub_linux_wait_is_over(linux, wait))
+		return false;
+	if (wait->state[0] != 0)
+		nub_linux_wait_until(wait, nub_linux_monotonic_at(linux, CLOCK_REALTIME, wait->state[0]));
+	return nub_linux_wait_is_over(linux, wait);
 }
 
 static int64_t begin_wait(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6],
@@ -80,7 +90,7 @@ static int64_t serve_wait(struct nub_linux *linux, struct nub_linux_thread *thre
 	} else if (!futex->queued) {
 		return 0;
 	}
-	if (nub_linux_wait_is_over(linux, &thread->wait)) {
+	if (is_over(linux, &thread->wait)) {
 		futex->queued = false;
 		return -ETIMEDOUT;
 	}
