@@ -5,6 +5,7 @@
 
 #include <asm/unistd_64.h>
 #include <elf.h>
+#include <errno.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
