@@ -29,6 +29,7 @@
 #include "nub/image.h"
 #include "nub/outcome.h"
 #include "nub/region.h"
+#include "nub/program.h"
 #include "nub/sandbox.h"
 #include "nub/snapshot.h"
 #include "nub/value.h"

@@ -38,27 +38,13 @@
 #include <sys/uio.h>
 
 #include "nub/error.h"
+#include "nub/program.h"
 #include "personality/linux/machine.h"
 #include "personality/linux/wait.h"
 
 struct nub_linux_call;
 
-/* What a program may touch of the host, and what it gets of its own. Borrowed while the struct nub_linux lives. */
-enum nub_linux_grant_kind {
-	NUB_LINUX_GRANT_ROOT,  /* host: a directory, the guest's / */
-	NUB_LINUX_GRANT_DIR,   /* host: a directory */
-	NUB_LINUX_GRANT_FILE,  /* host: a file */
-	NUB_LINUX_GRANT_TMPFS, /* in memory, `size` bytes at most */
-};
-
-struct nub_linux_grant {
-	enum nub_linux_grant_kind kind;
-	const char *host;  /* NULL for TMPFS */
-	const char *guest; /* absolute path in the guest */
-	bool writable;
-	uint64_t size;
-};
-
+/* What a program is started with. Borrowed while the struct nub_linux lives. */
 struct nub_linux_config {
 	const char *const *argv; /* NULL-terminated, as for execve */
 	const char *const *envp;
