@@ -94,6 +94,9 @@ struct nub_linux_family {
 
 /* ---- table.c ---- */
 
+/* Each defined by its own files, which table.c alone refers to. */
+extern const struct nub_linux_family nub_linux_memory_family;
+
 extern const struct nub_linux_family *const nub_linux_families[]; /* ends with NULL */
 
 /* Fill linux->calls from the families. Error: INTERNAL, when two serve one number. */

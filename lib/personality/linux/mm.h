@@ -1,7 +1,7 @@
 /* The memory of a Linux program: what is where (areas), and the pages behind it.
  *
  * Two limits: the machine's memory bounds what is resident, while address space is free: an area costs nothing until it is
- * touched. Pages come when they are first touched, several at a time and as 2 MiB where that fits, from a list of free pages of
+ * touched. (Only a private writable mapping that is larger than all memory is refused, as Linux's default does.) Pages come when they are first touched, several at a time and as 2 MiB where that fits, from a list of free pages of
  * the machine's memory. A page belongs to one guest address: there is one process, so what is shared and anonymous is as
  * private. Pages of files are read through a backing, and are the guest's own copies then; shared mappings of files are
  * read-only, unless the backing can take writes back.
@@ -14,13 +14,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/cursor.h"
 #include "personality/linux/linux.h"
 
 /* What can be mapped of an open file. Counted: `references` is 1 at first, nub_linux_backing_drop frees by the ops. */
 struct nub_linux_backing_ops {
-	/* Bytes [offset, offset + size) of the file as they are now, zeros after its end. 0, or -errno (a SIGBUS then).
-	 * *inside is false when `offset` lies at or after the page that holds the file's end: touching it is a SIGBUS, too. */
-	int64_t (*read)(struct nub_linux_backing *backing, uint64_t offset, void *bytes, size_t size, bool *inside);
+	/* Bytes [offset, offset + size) of the file as they are now: how many there are before its end (then less than size), or
+	 * -errno. Touching a page that has none is a SIGBUS. */
+	int64_t (*read)(struct nub_linux_backing *backing, uint64_t offset, void *bytes, size_t size);
 	/* Take back what was written into a shared mapping (msync, munmap, the end). NULL: PROT_WRITE and MAP_SHARED is EACCES. */
 	int64_t (*write)(struct nub_linux_backing *backing, uint64_t offset, const void *bytes, size_t size);
 	/* What identifies it in a snapshot; the files' family finds it again by nub_linux_backing_load. */
@@ -46,10 +47,8 @@ struct nub_linux_area {
 	uint64_t start, end;
 	unsigned prot;                     /* PROT_* */
 	bool shared;                       /* MAP_SHARED */
-	bool grows;                        /* the main stack: a touch below it extends it, down to `limit` */
 	bool wipe;                         /* MADV_WIPEONFORK: zero after a thaw */
 	bool huge_no;                      /* MADV_NOHUGEPAGE */
-	uint64_t limit;                    /* grows: the lowest start */
 	struct nub_linux_backing *backing; /* NULL: anonymous */
 	uint64_t offset;                   /* of `start` in the backing */
 	const char *name;                  /* "[heap]", "[stack]", "[vdso]", or NULL; static */
@@ -67,7 +66,8 @@ const struct nub_linux_area *nub_linux_area_at(const struct nub_linux *linux, ui
 struct nub_linux_mapping {
 	uint64_t gva, size;
 	unsigned prot;
-	bool shared, fixed, no_replace, grows;
+	bool shared, fixed, no_replace, no_reserve;
+	bool below_2g; /* MAP_32BIT */
 	struct nub_linux_backing *backing;
 	uint64_t offset;
 	const char *name;
@@ -94,6 +94,9 @@ enum nub_linux_touch {
 	NUB_LINUX_TOUCH_NO_MEMORY, /* --memory is used up */
 	NUB_LINUX_TOUCH_FAILED,    /* the host: the run has ended */
 };
+
+/* End the run since --memory has no page left for gva. */
+void nub_linux_out_of_memory(struct nub_linux *linux, uint64_t gva);
 
 /* Have the page at gva there for an access with these rights (NUB_LINUX_READ, WRITE, EXECUTE). */
 enum nub_linux_touch nub_linux_touch(struct nub_linux *linux, uint64_t gva, unsigned rights);

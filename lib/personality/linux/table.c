@@ -3,6 +3,7 @@
 #include "personality/linux/call.h"
 
 const struct nub_linux_family *const nub_linux_families[] = {
+	&nub_linux_memory_family,
 	NULL,
 };
 
