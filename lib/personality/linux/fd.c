@@ -37,6 +37,15 @@ static int make_room(struct nub_linux_files *files, unsigned fd)
 	return 0;
 }
 
+bool nub_linux_fd_full(const struct nub_linux_files *files)
+{
+	unsigned fd = files->lowest_free;
+
+	while (fd < files->descriptor_count && files->descriptors[fd].file)
+		fd++;
+	return fd >= files->linux->config.max_fds;
+}
+
 int64_t nub_linux_fd_install(struct nub_linux_files *files, struct nub_linux_file *file, unsigned least, bool close_on_exec)
 {
 	unsigned fd = least > files->lowest_free ? least : files->lowest_free;

@@ -46,6 +46,8 @@ struct nub_linux_file_ops {
 	int (*lock)(struct nub_linux *linux, struct nub_linux_file *file, int command, struct flock *lock);
 	int (*flock)(struct nub_linux *linux, struct nub_linux_file *file, int operation);
 	int (*list)(struct nub_linux *linux, struct nub_linux_file *file, struct nub_linux_listing *listing);
+	/* One more description of the same thing, through /proc/self/fd. NULL: -ENXIO. */
+	int (*reopen)(struct nub_linux *linux, struct nub_linux_file *file, uint32_t flags, struct nub_linux_file **again);
 	void (*release)(struct nub_linux *linux, struct nub_linux_file *file);
 
 	bool seekable; /* has offsets: pread and pwrite are served */

@@ -48,6 +48,7 @@ int64_t nub_linux_fd_install(struct nub_linux_files *files, struct nub_linux_fil
 /* As that, at `fd`, in place of what is there. */
 int64_t nub_linux_fd_install_at(struct nub_linux_files *files, struct nub_linux_file *file, unsigned fd,
                                 bool close_on_exec);
+bool nub_linux_fd_full(const struct nub_linux_files *files);
 int64_t nub_linux_fd_close(struct nub_linux_files *files, uint64_t fd);
 void nub_linux_fd_close_all(struct nub_linux_files *files);
 

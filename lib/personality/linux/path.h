@@ -66,6 +66,9 @@ const char *nub_linux_place_beneath(const struct nub_linux_place *place);
 /* openat2 below the mount, never through a link. A descriptor or -errno. */
 int nub_linux_host_open(const struct nub_linux_mount *mount, const char *beneath, uint64_t flags, uint64_t mode);
 
+/* A description of the directory that a working directory needs: one ref. */
+int nub_linux_cwd_open(struct nub_linux_files *files, const struct nub_linux_place *place, struct nub_linux_file **file);
+
 /* What a link says. Its length, or -errno. */
 int nub_linux_place_readlink(struct nub_linux_files *files, const struct nub_linux_place *place, char *text,
                              size_t capacity);
