@@ -35,7 +35,7 @@ struct fake {
 	size_t page_count;
 	struct nub_linux_vcpu vcpu;
 	uint64_t monotonic_ns, realtime_ns;
-	uint64_t tsc_khz;
+	uint64_t tsc, tsc_khz;
 	uint64_t random;
 	char printed[65536];
 	size_t printed_size;
@@ -174,6 +174,11 @@ static inline uint64_t fake_now_ns(void *context, int clock)
 	return clock == CLOCK_REALTIME ? fake->realtime_ns : fake->monotonic_ns;
 }
 
+static inline uint64_t fake_tsc(void *context)
+{
+	return ((struct fake *)context)->tsc;
+}
+
 static inline uint64_t fake_tsc_khz(void *context)
 {
 	return ((struct fake *)context)->tsc_khz;
@@ -217,6 +222,7 @@ static const struct nub_linux_machine_ops fake_ops = {
 	.get_vcpu = fake_get_vcpu,
 	.set_vcpu = fake_set_vcpu,
 	.now_ns = fake_now_ns,
+	.tsc = fake_tsc,
 	.tsc_khz = fake_tsc_khz,
 	.random = fake_random,
 	.output = fake_output,

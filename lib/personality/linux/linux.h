@@ -2,7 +2,7 @@
  * stands on is a struct nub_linux_machine.
  *
  *     struct nub_linux *linux = nub_linux_make(&config, &machine, &err);
- *     nub_linux_start(linux, file, &err);                   // start.h: load the program
+ *     nub_linux_start(linux, program, &err);                // start.h: load it
  *     while ((next = nub_linux_next(linux, &idle)) != NUB_LINUX_ENDED)
  *         if (next == NUB_LINUX_IDLE)
  *             poll idle's descriptors until idle's deadline;
@@ -150,6 +150,8 @@ struct nub_linux {
 	/* What mmap maps of descriptor fd: a reference that the caller drops, or NULL and -errno. The files' family sets it. */
 	struct nub_linux_backing *(*open_backing)(struct nub_linux *linux, int fd, unsigned prot, unsigned flags,
 	                                          int64_t *error);
+	/* The file at an absolute path of the guest's, to be executed (the interpreter): the same. The files' family sets it. */
+	struct nub_linux_backing *(*open_program)(struct nub_linux *linux, const char *path, int64_t *error);
 	const struct nub_linux_call *calls[NUB_LINUX_MAX_CALL]; /* NULL: not served */
 	uint64_t call_counts[NUB_LINUX_MAX_CALL];
 	uint64_t

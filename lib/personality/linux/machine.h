@@ -53,7 +53,9 @@ struct nub_linux_machine_ops {
 
 	/* The host's clock: CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME or CLOCK_PROCESS_CPUTIME_ID, in ns. */
 	uint64_t (*now_ns)(void *context, int clock);
-	/* The time-stamp counter's rate; 0 when it is not known (then the vdso makes system calls). */
+	/* The time-stamp counter as the guest reads it, and its rate; 0 when that is not known (then the vdso makes system
+	 * calls). */
+	uint64_t (*tsc)(void *context);
 	uint64_t (*tsc_khz)(void *context);
 	/* Random bytes of the kernel's, or by the seed when one was given. */
 	int (*random)(void *context, void *bytes, size_t size, struct nub_error *err);
