@@ -75,10 +75,10 @@ static int64_t put_entries(struct nub_linux *linux, struct nub_linux_file *file,
 
 		entry.size = (uint16_t)((ENTRY_HEAD + length + 7) & ~(size_t)7);
 		if (entry.size > size - done)
-			return done > 0 ? done : -EINVAL;
+			return done > 0 ? (int64_t)done : -EINVAL;
 		memcpy(entry.name, name, length);
 		if (nub_linux_write(linux, gva + done, &entry, entry.size) < 0)
-			return done > 0 ? done : -EFAULT;
+			return done > 0 ? (int64_t)done : -EFAULT;
 		done += entry.size;
 		file->offset++;
 	}

@@ -101,3 +101,26 @@ void nub_linux_fd_close_all(struct nub_linux_files *files)
 	files->descriptors = NULL;
 	files->descriptor_count = 0;
 }
+
+/* Two new descriptors, told to the guest: both or none. */
+int64_t nub_linux_fd_pair(struct nub_linux *linux, struct nub_linux_file *first, struct nub_linux_file *second,
+                          bool close_on_exec, uint64_t gva)
+{
+	struct nub_linux_files *files = linux->files;
+	const int64_t one = nub_linux_fd_install(files, first, 0, close_on_exec);
+
+	if (one < 0) {
+		nub_linux_file_unref(files, second);
+		return one;
+	}
+	const int64_t other = nub_linux_fd_install(files, second, 0, close_on_exec);
+	const int32_t fds[2] = { (int32_t)one, (int32_t)other };
+	const int64_t error = other < 0 ? other : nub_linux_write(linux, gva, fds, sizeof(fds));
+
+	if (error < 0) {
+		nub_linux_fd_close(files, (uint64_t)one);
+		if (other >= 0)
+			nub_linux_fd_close(files, (uint64_t)other);
+	}
+	return error;
+}

@@ -21,6 +21,7 @@ struct nub_linux_file *nub_linux_file_new(struct nub_linux_files *files, const s
 		return NULL;
 	file->ops = ops;
 	file->refs = 1;
+	file->number = files->next_file++;
 	file->flags = flags;
 	file->fd = -1;
 	file->next = files->all;

@@ -54,6 +54,11 @@ struct nub_linux_file_ops {
 	bool pollable; /* epoll takes it */
 };
 
+/* How often something came to be read, and room to be written: what EPOLLET reports anew. */
+struct nub_linux_edges {
+	uint64_t in, out;
+};
+
 struct nub_linux_file {
 	const struct nub_linux_file_ops *ops;
 	uint32_t refs;
@@ -69,7 +74,9 @@ struct nub_linux_file {
 	struct nub_linux_listing listing;
 	bool listed;
 	bool locked_shared; /* flock(2), in memory */
-	uint64_t events; /* goes up with each thing that epoll's EPOLLET reports anew */
+	bool watched; /* by an epoll instance, now or before */
+	struct nub_linux_edges edges; /* as of the last poll */
+	uint64_t number; /* its own, also in a snapshot */
 	struct nub_linux_file *next, *previous;
 	uint32_t mark; /* what saving calls it */
 };

@@ -35,6 +35,7 @@ struct nub_linux_files {
 	struct nub_linux_volume anonymous; /* of memfds */
 	uint64_t next_device;              /* minor number of the next volume */
 	uint64_t next_object;              /* number of the next pipe, socket, ... as /proc/self/fd shows it */
+	uint64_t next_file;                /* number of the next description */
 	uint8_t *bounce;                   /* NUB_LINUX_BOUNCE_SIZE bytes between the host's files and the guest */
 };
 
@@ -48,6 +49,9 @@ int64_t nub_linux_fd_install(struct nub_linux_files *files, struct nub_linux_fil
 /* As that, at `fd`, in place of what is there. */
 int64_t nub_linux_fd_install_at(struct nub_linux_files *files, struct nub_linux_file *file, unsigned fd,
                                 bool close_on_exec);
+/* Two new descriptors, whose numbers go to int[2] at gva: both or none. Takes both refs. 0 or -errno. */
+int64_t nub_linux_fd_pair(struct nub_linux *linux, struct nub_linux_file *first, struct nub_linux_file *second,
+                          bool close_on_exec, uint64_t gva);
 bool nub_linux_fd_full(const struct nub_linux_files *files);
 int64_t nub_linux_fd_close(struct nub_linux_files *files, uint64_t fd);
 void nub_linux_fd_close_all(struct nub_linux_files *files);

@@ -197,6 +197,25 @@ static int flock_file(struct nub_linux *linux, struct nub_linux_file *file, int 
 	return flock(file->fd, operation) < 0 ? -errno : 0;
 }
 
+/* A file that has lost its name, or standard input: with no more rights than it was opened with. */
+static int reopen_file(struct nub_linux *linux, struct nub_linux_file *file, uint32_t flags,
+                       struct nub_linux_file **again)
+{
+	const uint32_t has = file->flags & O_ACCMODE, wanted = flags & O_ACCMODE;
+
+	if (has != O_RDWR && has != wanted)
+		return -EACCES;
+	*again = nub_linux_file_new(linux->files, &nub_linux_host_file_ops, flags);
+	if (!*again)
+		return -ENOMEM;
+	(*again)->mount = file->mount;
+	(*again)->fd = fcntl(file->fd, F_DUPFD_CLOEXEC, 0);
+	if ((*again)->fd >= 0)
+		return 0;
+	nub_linux_file_unref(linux->files, *again);
+	return -EMFILE;
+}
+
 const struct nub_linux_file_ops nub_linux_host_file_ops = {
 	.name = "file",
 	.read = read_file,
@@ -207,5 +226,6 @@ const struct nub_linux_file_ops nub_linux_host_file_ops = {
 	.sync = sync_file,
 	.lock = lock_file,
 	.flock = flock_file,
+	.reopen = reopen_file,
 	.seekable = true,
 };

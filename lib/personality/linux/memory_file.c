@@ -182,6 +182,12 @@ static void release_file(struct nub_linux *linux, struct nub_linux_file *file)
 	}
 }
 
+static int reopen_file(struct nub_linux *linux, struct nub_linux_file *file, uint32_t flags,
+                       struct nub_linux_file **again)
+{
+	return nub_linux_inode_open(linux->files, file->mount, file->inode, flags, again);
+}
+
 const struct nub_linux_file_ops nub_linux_memory_file_ops = {
 	.name = "file",
 	.read = read_file,
@@ -192,6 +198,7 @@ const struct nub_linux_file_ops nub_linux_memory_file_ops = {
 	.sync = sync_file,
 	.lock = lock_file,
 	.flock = flock_file,
+	.reopen = reopen_file,
 	.release = release_file,
 	.seekable = true,
 };

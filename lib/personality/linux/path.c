@@ -94,7 +94,7 @@ static int follow_magic(struct walk *walk, struct nub_linux_file *file, bool las
 		return -EXDEV;
 	if (walk->flags & NUB_LINUX_WALK_NO_MAGICLINKS)
 		return -ELOOP;
-	if (file->path && (!file->removed || file->inode)) {
+	if (file->path && file->mount && (!file->removed || file->inode)) {
 		const int error = go_to_file(walk, file);
 
 		return error < 0 || file->inode ? error : nub_linux_place_look(walk->files, walk->place);

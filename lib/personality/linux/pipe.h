@@ -24,6 +24,7 @@ int nub_linux_ring_resize(struct nub_linux_ring *ring, size_t capacity); /* 0, -
 struct nub_linux_pipe {
 	struct nub_linux_ring ring;
 	uint32_t readers, writers; /* descriptions */
+	struct nub_linux_edges edges;
 	uint32_t number;           /* as /proc/self/fd shows it */
 	uint32_t mark;             /* what saving calls it */
 };

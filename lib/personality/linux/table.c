@@ -1,8 +1,27 @@
 /* The row of families, and the table of calls that it makes. */
 #include "base/error.h"
 #include "personality/linux/call.h"
+#include "personality/linux/files_calls.h"
 
 const struct nub_linux_family *const nub_linux_families[] = {
+	&nub_linux_files_family, /* first: what others hold of files is given back before it */
+	&nub_linux_rw_family,
+	&nub_linux_fd_family,
+	&nub_linux_open_family,
+	&nub_linux_stat_family,
+	&nub_linux_names_family,
+	&nub_linux_rename_family,
+	&nub_linux_directory_family,
+	&nub_linux_attributes_family,
+	&nub_linux_content_family,
+	&nub_linux_ioctl_family,
+	&nub_linux_pipe_family,
+	&nub_linux_poll_family,
+	&nub_linux_select_family,
+	&nub_linux_epoll_family,
+	&nub_linux_event_family,
+	&nub_linux_timerfd_family,
+	&nub_linux_memfd_family,
 	&nub_linux_memory_family,
 	NULL,
 };
