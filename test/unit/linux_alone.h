@@ -1,67 +1,23 @@
-/* What a family of calls takes of other families, as weak stand-ins, so that its tests need the family alone. Signals are kept,
- * time is the fake machine's, wake-ups mark the current thread. A family's own functions take precedence where they are linked.
+/* A program that has nothing but what its families made, on a machine that executes nothing: the test makes its calls and faults, and
+ * looks at the signals that it would get.
  */
 #ifndef LINUX_ALONE_H
 #define LINUX_ALONE_H
 
-#include <errno.h>
+#include <signal.h>
 
 #include "linux_fake.h"
+#include "personality/linux/signals.h"
 
+/* What alone_take_signal found last, and how often it found one. */
 static struct {
 	siginfo_t info;
 	unsigned count, vector;
 	uint64_t address;
 } alone_signals;
 
-__attribute__((weak)) uint64_t nub_linux_monotonic(struct nub_linux *linux)
-{
-	return fake_now_ns(linux->machine.context, CLOCK_MONOTONIC);
-}
-
-__attribute__((weak)) int64_t nub_linux_now(struct nub_linux *linux, int clock, uint64_t *ns)
-{
-	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC)
-		return -EINVAL;
-	*ns = fake_now_ns(linux->machine.context, clock);
-	return 0;
-}
-
-__attribute__((weak)) void nub_linux_signal(struct nub_linux *linux, struct nub_linux_thread *thread,
-                                            const siginfo_t *info)
-{
-	(void)linux;
-	(void)thread;
-	alone_signals.info = *info;
-	alone_signals.count++;
-}
-
-__attribute__((weak)) void nub_linux_signal_fault(struct nub_linux *linux, const siginfo_t *info, unsigned vector,
-                                                  uint64_t error_code, uint64_t address)
-{
-	(void)error_code;
-	nub_linux_signal(linux, linux->current, info);
-	alone_signals.vector = vector;
-	alone_signals.address = address;
-}
-
-__attribute__((weak)) bool nub_linux_signal_due(const struct nub_linux *linux, const struct nub_linux_thread *thread)
-{
-	(void)linux;
-	(void)thread;
-	return false;
-}
-
-__attribute__((weak)) void nub_linux_wake(struct nub_linux *linux, const void *object)
-{
-	if (linux->current && nub_linux_wait_has(&linux->current->wait, object))
-		linux->current->wait.ready = true;
-}
-
-/* A program of one thread that has nothing but what its families made. */
 struct alone {
 	struct fake fake;
-	struct nub_linux_thread thread;
 	struct nub_linux *linux;
 };
 
@@ -71,17 +27,25 @@ static inline void alone_init(struct alone *alone, uint64_t memory, const struct
 	const struct nub_linux_machine machine = fake_init(&alone->fake, memory);
 
 	memset(&alone_signals, 0, sizeof(alone_signals));
-	alone->thread = (struct nub_linux_thread){ .tid = NUB_LINUX_PID };
 	alone->linux = nub_linux_make(config, &machine, &err);
 	FAKE_CHECK(alone->linux != NULL);
-	if (!alone->linux->current)
-		alone->linux->current = &alone->thread;
+}
+
+/* Take a signal that is pending for the current thread, as its handler would. */
+static inline void alone_take_signal(struct alone *alone)
+{
+	struct nub_linux_thread *thread = alone->linux->current;
+
+	if (!nub_linux_signal_take(alone->linux, thread, UINT64_MAX, &alone_signals.info))
+		return;
+	alone_signals.count++;
+	alone_signals.vector = (unsigned)thread->signal_data->vector;
+	alone_signals.address = thread->signal_data->cr2;
 }
 
 static inline void alone_release(struct alone *alone)
 {
 	nub_linux_release(alone->linux);
-	nub_linux_wait_release(&alone->thread.wait);
 	fake_release(&alone->fake);
 }
 

@@ -57,6 +57,7 @@ static const char *areas_of(struct alone *alone)
 static void fault(struct alone *alone, uint64_t gva, uint64_t error_code)
 {
 	nub_linux_fault(alone->linux, 14, error_code, gva);
+	alone_take_signal(alone);
 }
 
 static void mapping_is_lazy_and_comes_zeroed_when_touched(void **state)

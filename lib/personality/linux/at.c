@@ -85,7 +85,8 @@ int nub_linux_at_new(struct nub_linux *linux, uint64_t dirfd, uint64_t gva, bool
 
 	if (error < 0)
 		return error;
-	error = parent->last_kind == NUB_LINUX_LAST_NAME ? nub_linux_place_child(linux->files, parent, &child) : -EEXIST;
+	error =
+	    parent->last_kind == NUB_LINUX_LAST_NAME ? nub_linux_place_child(linux->files, parent, &child) : -EEXIST;
 	if (error == 0) {
 		nub_linux_place_release(&child);
 		error = -EEXIST;

@@ -136,7 +136,8 @@ static int64_t change_owner(struct nub_linux *linux, const struct subject *subje
 	if (!subject->inode) {
 		if (fstat(subject->fd, &stat) < 0)
 			return -errno;
-		return (uid == UINT32_MAX || uid == stat.st_uid) && (gid == UINT32_MAX || gid == stat.st_gid) ? 0 : -EPERM;
+		return (uid == UINT32_MAX || uid == stat.st_uid) && (gid == UINT32_MAX || gid == stat.st_gid) ? 0
+		                                                                                              : -EPERM;
 	}
 	if (linux->files->uid != 0 && uid != UINT32_MAX && uid != subject->inode->uid)
 		return -EPERM;
@@ -248,7 +249,8 @@ static int64_t times_at(struct nub_linux *linux, uint64_t dirfd, uint64_t gva, c
 
 		return change_times(linux, &open, times);
 	}
-	result = nub_linux_at_flags(linux, dirfd, gva, gva == 0 ? flags & ~(uint32_t)AT_EMPTY_PATH : flags, true, &place);
+	result =
+	    nub_linux_at_flags(linux, dirfd, gva, gva == 0 ? flags & ~(uint32_t)AT_EMPTY_PATH : flags, true, &place);
 	if (result < 0)
 		return result;
 	const struct subject subject = subject_of(&place);

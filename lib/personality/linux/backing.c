@@ -6,12 +6,12 @@
 #include <sys/sysmacros.h>
 
 #include "personality/linux/files.h"
+#include "personality/linux/host_file.h"
 #include "personality/linux/linux.h"
 #include "personality/linux/mapped.h"
+#include "personality/linux/memory_file.h"
 #include "personality/linux/mm.h"
 #include "personality/linux/path.h"
-#include "personality/linux/memory_file.h"
-#include "personality/linux/host_file.h"
 
 struct mapped {
 	struct nub_linux_backing backing;

@@ -163,7 +163,8 @@ static int64_t read_offset(struct nub_linux *linux, uint64_t gva, uint64_t *offs
 
 static int64_t serve_sendfile(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
 {
-	struct nub_linux_file *to = nub_linux_fd_io(linux->files, args[0]), *from = nub_linux_fd_io(linux->files, args[1]);
+	struct nub_linux_file *to = nub_linux_fd_io(linux->files, args[0]),
+			      *from = nub_linux_fd_io(linux->files, args[1]);
 	uint64_t at = 0;
 	int64_t result = args[2] ? read_offset(linux, args[2], &at) : 0;
 
@@ -205,8 +206,8 @@ static bool is_same(struct nub_linux *linux, struct nub_linux_file *a, struct nu
 	       one.stx_dev_minor == other.stx_dev_minor;
 }
 
-static int check_range(struct nub_linux *linux, struct nub_linux_file *from, uint64_t from_at, struct nub_linux_file *to,
-                       uint64_t to_at, uint64_t size)
+static int check_range(struct nub_linux *linux, struct nub_linux_file *from, uint64_t from_at,
+                       struct nub_linux_file *to, uint64_t to_at, uint64_t size)
 {
 	if (from->ops->list || to->ops->list)
 		return -EISDIR;
@@ -223,7 +224,8 @@ static int check_range(struct nub_linux *linux, struct nub_linux_file *from, uin
 
 static int64_t serve_copy_file_range(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
 {
-	struct nub_linux_file *from = nub_linux_fd_io(linux->files, args[0]), *to = nub_linux_fd_io(linux->files, args[2]);
+	struct nub_linux_file *from = nub_linux_fd_io(linux->files, args[0]),
+			      *to = nub_linux_fd_io(linux->files, args[2]);
 	const uint64_t size = args[4] > NUB_LINUX_MAX_RW ? NUB_LINUX_MAX_RW : args[4];
 	uint64_t from_at, to_at;
 	int64_t result = 0;

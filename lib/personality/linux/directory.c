@@ -43,7 +43,8 @@ static int add_skeleton(struct nub_linux_files *files, const struct nub_linux_fi
 		const struct nub_linux_inode *entry = inode->slots[i].inode;
 
 		if (!nub_linux_listing_has(listing, inode->slots[i].name))
-			error = nub_linux_listing_add(listing, entry->number, IFTODT(entry->mode), inode->slots[i].name);
+			error =
+			    nub_linux_listing_add(listing, entry->number, IFTODT(entry->mode), inode->slots[i].name);
 	}
 	return error;
 }

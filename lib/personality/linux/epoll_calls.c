@@ -12,7 +12,6 @@
 #include "personality/linux/files_calls.h"
 #include "personality/linux/io.h"
 #include "personality/linux/ready.h"
-#include "personality/linux/signal_mask.h"
 
 NUB_LINUX_ARG_SHORT_NAMES;
 
@@ -62,8 +61,8 @@ static int add(struct nub_linux_files *files, struct nub_linux_file *epoll_file,
 }
 
 /* EPOLLEXCLUSIVE is about several waiters of one instance in several processes; here it may be said, and changes nothing. */
-static int control(struct nub_linux *linux, struct nub_linux_file *epoll_file, struct nub_linux_file *file, int operation,
-                   const struct nub_linux_epoll_item *wanted)
+static int control(struct nub_linux *linux, struct nub_linux_file *epoll_file, struct nub_linux_file *file,
+                   int operation, const struct nub_linux_epoll_item *wanted)
 {
 	struct nub_linux_epoll *epoll = epoll_file->object;
 	struct nub_linux_epoll_item *item = find(epoll, file, wanted->fd);
@@ -89,7 +88,8 @@ static int control(struct nub_linux *linux, struct nub_linux_file *epoll_file, s
 
 static int64_t serve_epoll_ctl(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
 {
-	struct nub_linux_file *epoll = nub_linux_fd_get(linux->files, args[0]), *file = nub_linux_fd_get(linux->files, args[2]);
+	struct nub_linux_file *epoll = nub_linux_fd_get(linux->files, args[0]),
+			      *file = nub_linux_fd_get(linux->files, args[2]);
 	struct epoll_event event = { 0 };
 
 	(void)thread;
@@ -162,11 +162,9 @@ static int64_t serve_epoll_wait(struct nub_linux *linux, struct nub_linux_thread
 static int64_t masked(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6],
                       const struct nub_linux_timeout *timeout)
 {
-	const int64_t error = nub_linux_signal_mask_begin(linux, thread, args[4], args[5]);
+	const int64_t error = nub_linux_mask_for_call(linux, thread, args[4], args[5]);
 
-	if (error < 0)
-		return error;
-	return nub_linux_signal_mask_end(linux, thread, args[4], do_wait(linux, thread, args, timeout));
+	return error < 0 ? error : do_wait(linux, thread, args, timeout);
 }
 
 static int64_t serve_epoll_pwait(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])

@@ -46,7 +46,8 @@ bool nub_linux_fd_full(const struct nub_linux_files *files)
 	return fd >= files->linux->config.max_fds;
 }
 
-int64_t nub_linux_fd_install(struct nub_linux_files *files, struct nub_linux_file *file, unsigned least, bool close_on_exec)
+int64_t nub_linux_fd_install(struct nub_linux_files *files, struct nub_linux_file *file, unsigned least,
+                             bool close_on_exec)
 {
 	unsigned fd = least > files->lowest_free ? least : files->lowest_free;
 

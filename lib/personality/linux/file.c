@@ -103,7 +103,8 @@ int nub_linux_file_describe(struct nub_linux *linux, const struct nub_linux_file
 
 	(void)linux;
 	if (file->path)
-		length = snprintf(text, capacity, "%s%s", *file->path ? file->path : "/", file->removed ? " (deleted)" : "");
+		length =
+		    snprintf(text, capacity, "%s%s", *file->path ? file->path : "/", file->removed ? " (deleted)" : "");
 	else if (strchr(file->ops->name, ':') || *file->ops->name == '/')
 		length = snprintf(text, capacity, "%s", file->ops->name);
 	else

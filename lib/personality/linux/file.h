@@ -25,7 +25,8 @@ struct nub_linux_inode;
 struct nub_linux_mount;
 
 struct nub_linux_file_ops {
-	const char *name; /* as /proc/self/fd shows it: "pipe", "anon_inode:[eventfd]"; files with a path are shown by that */
+	const char
+	    *name; /* as /proc/self/fd shows it: "pipe", "anon_inode:[eventfd]"; files with a path are shown by that */
 
 	/* The bytes moved, or -errno. `position` is where in the file; it is not moved, and NULL for what has no offsets. */
 	int64_t (*read)(struct nub_linux *linux, struct nub_linux_file *file, struct nub_linux_user *to,
@@ -47,7 +48,8 @@ struct nub_linux_file_ops {
 	int (*flock)(struct nub_linux *linux, struct nub_linux_file *file, int operation);
 	int (*list)(struct nub_linux *linux, struct nub_linux_file *file, struct nub_linux_listing *listing);
 	/* One more description of the same thing, through /proc/self/fd. NULL: -ENXIO. */
-	int (*reopen)(struct nub_linux *linux, struct nub_linux_file *file, uint32_t flags, struct nub_linux_file **again);
+	int (*reopen)(struct nub_linux *linux, struct nub_linux_file *file, uint32_t flags,
+	              struct nub_linux_file **again);
 	void (*release)(struct nub_linux *linux, struct nub_linux_file *file);
 
 	bool seekable; /* has offsets: pread and pwrite are served */
@@ -64,8 +66,8 @@ struct nub_linux_file {
 	uint32_t refs;
 	uint32_t flags; /* O_* without O_CLOEXEC and what only open(2) looks at */
 	uint64_t offset;
-	char *path;    /* owned; canonical, "" is the root; NULL: it never had one */
-	bool removed;  /* that name was taken away since */
+	char *path;           /* owned; canonical, "" is the root; NULL: it never had one */
+	bool removed;         /* that name was taken away since */
 	uint32_t kind_number; /* a device's, an output's */
 	struct nub_linux_mount *mount;
 	struct nub_linux_inode *inode; /* in memory: one ref */
@@ -73,10 +75,10 @@ struct nub_linux_file {
 	void *object;                  /* the kind's own */
 	struct nub_linux_listing listing;
 	bool listed;
-	bool locked_shared; /* flock(2), in memory */
-	bool watched; /* by an epoll instance, now or before */
+	bool locked_shared;           /* flock(2), in memory */
+	bool watched;                 /* by an epoll instance, now or before */
 	struct nub_linux_edges edges; /* as of the last poll */
-	uint64_t number; /* its own, also in a snapshot */
+	uint64_t number;              /* its own, also in a snapshot */
 	struct nub_linux_file *next, *previous;
 	uint32_t mark; /* what saving calls it */
 };
@@ -94,7 +96,8 @@ static inline bool nub_linux_file_reads(const struct nub_linux_file *file)
 
 static inline bool nub_linux_file_writes(const struct nub_linux_file *file)
 {
-	return (file->flags & O_PATH) == 0 && (file->flags & O_ACCMODE) != O_RDONLY && (file->flags & O_ACCMODE) != O_ACCMODE;
+	return (file->flags & O_PATH) == 0 && (file->flags & O_ACCMODE) != O_RDONLY &&
+	       (file->flags & O_ACCMODE) != O_ACCMODE;
 }
 
 /* What it is, whatever its kind. */

@@ -10,9 +10,9 @@
 
 #include "base/error.h"
 #include "personality/linux/files_calls.h"
+#include "personality/linux/host_file.h"
 #include "personality/linux/mapped.h"
 #include "personality/linux/memory_file.h"
-#include "personality/linux/host_file.h"
 #include "personality/linux/path.h"
 #include "personality/linux/stdio.h"
 
@@ -74,8 +74,9 @@ int nub_linux_cwd_open(struct nub_linux_files *files, const struct nub_linux_pla
 		error = -errno;
 	if (error < 0)
 		return error;
-	*file = nub_linux_file_new(files, place->inode ? &nub_linux_memory_directory_ops : &nub_linux_host_directory_ops,
-	                           O_PATH | O_DIRECTORY);
+	*file =
+	    nub_linux_file_new(files, place->inode ? &nub_linux_memory_directory_ops : &nub_linux_host_directory_ops,
+	                       O_PATH | O_DIRECTORY);
 	if (!*file)
 		return -ENOMEM;
 	(*file)->mount = place->mount;
@@ -100,7 +101,8 @@ static int open_root(struct nub_linux_files *files, struct nub_error *err)
 		error = nub_linux_cwd_open(files, &place, &files->cwd);
 		nub_linux_place_release(&place);
 	}
-	return error < 0 ? nub_fail(err, NUB_E_IO, -error, "the guest's root directory: %s", strerrordesc_np(-error)) : 0;
+	return error < 0 ? nub_fail(err, NUB_E_IO, -error, "the guest's root directory: %s", strerrordesc_np(-error))
+	                 : 0;
 }
 
 static int open_stdio(struct nub_linux_files *files, struct nub_error *err)

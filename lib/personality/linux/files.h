@@ -24,8 +24,8 @@ struct nub_linux_files {
 	uint32_t umask;
 	uint32_t host_umask; /* what the host takes off new files anyway */
 	struct nub_linux_descriptor *descriptors;
-	unsigned descriptor_count; /* allocated; all above are closed */
-	unsigned lowest_free;      /* none below is */
+	unsigned descriptor_count;  /* allocated; all above are closed */
+	unsigned lowest_free;       /* none below is */
 	struct nub_linux_file *all; /* every open file */
 	struct nub_linux_file *cwd;
 	struct nub_linux_mount *mounts[NUB_LINUX_MOUNTS_MAX];
@@ -45,7 +45,8 @@ struct nub_linux_file *nub_linux_fd_io(const struct nub_linux_files *files, uint
 
 /* Give the file the lowest free descriptor at or above `least`, and take the caller's ref, whatever comes of it. The
  * descriptor, -EMFILE or -ENOMEM. */
-int64_t nub_linux_fd_install(struct nub_linux_files *files, struct nub_linux_file *file, unsigned least, bool close_on_exec);
+int64_t nub_linux_fd_install(struct nub_linux_files *files, struct nub_linux_file *file, unsigned least,
+                             bool close_on_exec);
 /* As that, at `fd`, in place of what is there. */
 int64_t nub_linux_fd_install_at(struct nub_linux_files *files, struct nub_linux_file *file, unsigned fd,
                                 bool close_on_exec);

@@ -54,8 +54,8 @@ static int open_on_host(struct nub_linux_files *files, const struct nub_linux_pl
 		return nub_linux_host_open(mount, nub_linux_place_beneath(place), asked, mode & ~files->umask & 0777);
 	const int error = nub_linux_place_join(place, path);
 
-	return error < 0 ? error :
-	                   nub_linux_host_open(mount, path + mount->length + 1, asked, mode & ~files->umask & 0777);
+	return error < 0 ? error
+	                 : nub_linux_host_open(mount, path + mount->length + 1, asked, mode & ~files->umask & 0777);
 }
 
 /* Special files are not even opened: that alone can have effects. */
@@ -93,8 +93,9 @@ int nub_linux_host_file_open(struct nub_linux_files *files, const struct nub_lin
 	}
 	if (place->missing || (flags & O_TMPFILE) == O_TMPFILE)
 		nub_linux_host_fix_mode(files, fd, mode);
-	*file = nub_linux_file_new(files, S_ISDIR(stat.st_mode) ? &nub_linux_host_directory_ops : &nub_linux_host_file_ops,
-	                           flags & NUB_LINUX_KEPT_FLAGS);
+	*file =
+	    nub_linux_file_new(files, S_ISDIR(stat.st_mode) ? &nub_linux_host_directory_ops : &nub_linux_host_file_ops,
+	                       flags & NUB_LINUX_KEPT_FLAGS);
 	if (!*file) {
 		close(fd);
 		return -ENOMEM;

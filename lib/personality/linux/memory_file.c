@@ -21,8 +21,7 @@ static int64_t read_file(struct nub_linux *linux, struct nub_linux_file *file, s
 
 	while (to->left > 0 && !to->fault) {
 		const size_t size = to->left < NUB_LINUX_BOUNCE_SIZE ? (size_t)to->left : NUB_LINUX_BOUNCE_SIZE;
-		const int64_t got =
-		    nub_linux_inode_read(file->inode, *position + done, linux->files->bounce, size);
+		const int64_t got = nub_linux_inode_read(file->inode, *position + done, linux->files->bounce, size);
 
 		done += nub_linux_user_put(to, linux->files->bounce, (size_t)got);
 		if ((size_t)got < size)

@@ -3,10 +3,10 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
-#include <linux/magic.h>
 
 #include "base/error.h"
 #include "base/util.h"
@@ -157,8 +157,8 @@ static int add(struct nub_linux_files *files, struct nub_linux_mount *mount, str
 	                                          mount->kind == NUB_LINUX_MOUNT_HOST_FILE ? S_IFREG : S_IFDIR);
 
 	return error < 0 ? nub_fail(err, NUB_E_USAGE, -error, "%s can't be granted: another grant is a file above it",
-	                            mount->path) :
-	                   0;
+	                            mount->path)
+	                 : 0;
 }
 
 static int open_host(struct nub_linux_mount *mount, const struct nub_linux_grant *grant, struct nub_error *err)
@@ -238,7 +238,8 @@ int nub_linux_mount_grants(struct nub_linux_files *files, const struct nub_linux
 		return nub_fail(err, NUB_E_NO_MEMORY, -error, "the guest's /etc");
 	if (add_own(files, "/proc", NUB_LINUX_OWN_SIZE, 0555, nub_linux_proc_fill, err) < 0 ||
 	    add_own(files, "/dev", NUB_LINUX_OWN_SIZE, 0755, nub_linux_dev_fill, err) < 0 ||
-	    add_own(files, "/dev/shm", size, 01777, NULL, err) < 0 || add_own(files, "/tmp", size, 01777, NULL, err) < 0)
+	    add_own(files, "/dev/shm", size, 01777, NULL, err) < 0 ||
+	    add_own(files, "/tmp", size, 01777, NULL, err) < 0)
 		return -1;
 	return 0;
 }

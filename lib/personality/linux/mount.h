@@ -15,7 +15,7 @@
 #include "personality/linux/inode.h"
 
 #define NUB_LINUX_MOUNTS_MAX 64
-#define NUB_LINUX_INODES_MIN 4096                 /* of a tmpfs, however small */
+#define NUB_LINUX_INODES_MIN 4096              /* of a tmpfs, however small */
 #define NUB_LINUX_OWN_SIZE (UINT64_C(4) << 20) /* of the trees that we make */
 
 enum nub_linux_mount_kind {

@@ -19,7 +19,8 @@ NUB_LINUX_ARG_SHORT_NAMES;
 	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC | O_ASYNC |      \
 	 O_DIRECT | LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | __O_TMPFILE)
 #define VALID_RESOLVE                                                                                                  \
-	(RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH | RESOLVE_IN_ROOT | RESOLVE_CACHED)
+	(RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH | RESOLVE_IN_ROOT |           \
+	 RESOLVE_CACHED)
 _Static_assert(sizeof(struct open_how) == 24, "struct open_how is Linux's: openat2(2)");
 
 /* What an O_PATH descriptor can do: name things. */
@@ -29,7 +30,9 @@ static int open_path(struct nub_linux_files *files, const struct nub_linux_place
                      struct nub_linux_file **file)
 {
 	const struct nub_linux_file *through = place->file;
-	const int fd = through ? through->fd : place->mount->kind == NUB_LINUX_MOUNT_HOST_FILE ? place->mount->fd : place->fd;
+	const int fd = through                                           ? through->fd
+	               : place->mount->kind == NUB_LINUX_MOUNT_HOST_FILE ? place->mount->fd
+	                                                                 : place->fd;
 	struct nub_linux_inode *inode = through ? through->inode : place->inode;
 
 	if (through && !inode && fd < 0)
@@ -91,12 +94,13 @@ static int open_place(struct nub_linux *linux, const struct nub_linux_place *pla
 	struct nub_linux_files *files = linux->files;
 
 	if (flags & O_PATH)
-		return flags & O_DIRECTORY && !S_ISDIR(place->mode) && !place->file ? -ENOTDIR :
-		                                                                      open_path(files, place, flags, file);
+		return flags & O_DIRECTORY && !S_ISDIR(place->mode) && !place->file
+		           ? -ENOTDIR
+		           : open_path(files, place, flags, file);
 	if (place->file)
-		return place->file->ops->reopen ?
-		           place->file->ops->reopen(linux, place->file, flags & NUB_LINUX_KEPT_FLAGS, file) :
-		           -ENXIO;
+		return place->file->ops->reopen
+		           ? place->file->ops->reopen(linux, place->file, flags & NUB_LINUX_KEPT_FLAGS, file)
+		           : -ENXIO;
 	if (!place->missing) {
 		const int error = check_there(place, flags);
 

@@ -155,7 +155,8 @@ static const char *add_names(const struct walk *walk)
 
 		if (length == 0 || is_dots(name, length))
 			return rest;
-		if (walk->flags & (NUB_LINUX_WALK_PARENT | NUB_LINUX_WALK_MISSING) && *after_slashes(name + length) == '\0')
+		if (walk->flags & (NUB_LINUX_WALK_PARENT | NUB_LINUX_WALK_MISSING) &&
+		    *after_slashes(name + length) == '\0')
 			return rest;
 		if (nub_linux_place_append(place, name, length) < 0)
 			return rest;

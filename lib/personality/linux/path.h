@@ -35,8 +35,9 @@ enum nub_linux_last { NUB_LINUX_LAST_NAME, NUB_LINUX_LAST_DOT, NUB_LINUX_LAST_DO
 struct nub_linux_place {
 	struct nub_linux_mount *mount; /* borrowed */
 	struct nub_linux_inode *inode; /* in memory: one ref */
-	struct nub_linux_file *file;   /* what a link of /proc/self/fd leads to that has no name: one ref, and nothing else */
-	int fd;                        /* of the host: an O_PATH descriptor, owned; -1 for a granted file */
+	struct nub_linux_file
+	    *file; /* what a link of /proc/self/fd leads to that has no name: one ref, and nothing else */
+	int fd;    /* of the host: an O_PATH descriptor, owned; -1 for a granted file */
 	uint32_t mode;
 	bool missing;
 	bool slash; /* the path ended in a slash: it must be a directory */
@@ -67,7 +68,8 @@ const char *nub_linux_place_beneath(const struct nub_linux_place *place);
 int nub_linux_host_open(const struct nub_linux_mount *mount, const char *beneath, uint64_t flags, uint64_t mode);
 
 /* A description of the directory that a working directory needs: one ref. */
-int nub_linux_cwd_open(struct nub_linux_files *files, const struct nub_linux_place *place, struct nub_linux_file **file);
+int nub_linux_cwd_open(struct nub_linux_files *files, const struct nub_linux_place *place,
+                       struct nub_linux_file **file);
 
 /* What a link says. Its length, or -errno. */
 int nub_linux_place_readlink(struct nub_linux_files *files, const struct nub_linux_place *place, char *text,

@@ -162,8 +162,8 @@ int nub_linux_place_look(struct nub_linux_files *files, struct nub_linux_place *
 {
 	struct nub_linux_mount *mount = nub_linux_mount_over(files, place->path, place->length);
 
-	const int error = mount->kind == NUB_LINUX_MOUNT_MEMORY ? be_memory(files, place, mount) :
-	                                                          nub_linux_place_be_host(place, mount);
+	const int error = mount->kind == NUB_LINUX_MOUNT_MEMORY ? be_memory(files, place, mount)
+	                                                        : nub_linux_place_be_host(place, mount);
 
 	return error == -ENOENT ? be_memory(files, place, files->skeleton) : error; /* it shows through */
 }
@@ -183,9 +183,9 @@ int nub_linux_place_be_directory(struct nub_linux_files *files, struct nub_linux
 
 int nub_linux_place_complete(struct nub_linux_files *files, struct nub_linux_place *place)
 {
-	return place->inode || place->fd >= 0 || place->mount->kind == NUB_LINUX_MOUNT_HOST_FILE ?
-	           0 :
-	           nub_linux_place_look(files, place);
+	return place->inode || place->fd >= 0 || place->mount->kind == NUB_LINUX_MOUNT_HOST_FILE
+	           ? 0
+	           : nub_linux_place_look(files, place);
 }
 
 int nub_linux_place_searchable(const struct nub_linux_files *files, const struct nub_linux_place *place)
@@ -199,8 +199,8 @@ struct nub_linux_file *nub_linux_place_magic(const struct nub_linux_files *files
 {
 	const struct nub_linux_inode *inode = place->inode;
 
-	return inode && inode->generator && inode->generator->follow ? inode->generator->follow(files->linux, inode) :
-	                                                                NULL;
+	return inode && inode->generator && inode->generator->follow ? inode->generator->follow(files->linux, inode)
+	                                                             : NULL;
 }
 
 int nub_linux_place_readlink(struct nub_linux_files *files, const struct nub_linux_place *place, char *text,

@@ -25,8 +25,8 @@ struct nub_linux_pipe {
 	struct nub_linux_ring ring;
 	uint32_t readers, writers; /* descriptions */
 	struct nub_linux_edges edges;
-	uint32_t number;           /* as /proc/self/fd shows it */
-	uint32_t mark;             /* what saving calls it */
+	uint32_t number; /* as /proc/self/fd shows it */
+	uint32_t mark;   /* what saving calls it */
 };
 
 extern const struct nub_linux_file_ops nub_linux_pipe_ops;

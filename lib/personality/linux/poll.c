@@ -8,7 +8,6 @@
 #include "personality/linux/files.h"
 #include "personality/linux/files_calls.h"
 #include "personality/linux/ready.h"
-#include "personality/linux/signal_mask.h"
 
 NUB_LINUX_ARG_SHORT_NAMES;
 
@@ -26,8 +25,8 @@ static int64_t look(struct nub_linux *linux, struct pollfd *polls, size_t count,
 		if (polls[i].fd < 0)
 			continue;
 		if (file)
-			polls[i].revents = (short)(nub_linux_file_poll(linux, file, wait) &
-			                           (polls[i].events | POLLERR | POLLHUP));
+			polls[i].revents =
+			    (short)(nub_linux_file_poll(linux, file, wait) & (polls[i].events | POLLERR | POLLHUP));
 		else
 			polls[i].revents = POLLNVAL;
 		ready += polls[i].revents != 0;
@@ -82,13 +81,13 @@ static int64_t serve_ppoll(struct nub_linux *linux, struct nub_linux_thread *thr
 	int64_t result = nub_linux_timeout_read(linux, args[2], &timeout);
 
 	if (result == 0)
-		result = nub_linux_signal_mask_begin(linux, thread, args[3], args[4]);
+		result = nub_linux_mask_for_call(linux, thread, args[3], args[4]);
 	if (result < 0)
 		return result;
 	result = do_poll(linux, thread, args[0], args[1], &timeout);
 	if (result != NUB_LINUX_WAIT)
 		nub_linux_timeout_write(linux, thread, args[2], &timeout, 1);
-	return nub_linux_signal_mask_end(linux, thread, args[3], result);
+	return result;
 }
 
 static const struct nub_linux_call calls[] = {

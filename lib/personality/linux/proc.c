@@ -49,8 +49,8 @@ static int put_cpuinfo(struct nub_linux *linux, const struct nub_linux_inode *in
 	(void)inode;
 	return nub_linux_proc_put(text,
 	                          "processor\t: 0\nvendor_id\t: nubrun\ncpu family\t: 6\nmodel\t\t: 0\n"
-	                          "model name\t: nubrun virtual CPU\nstepping\t: 0\ncpu MHz\t\t: %" PRIu64
-	                          ".%03" PRIu64 "\nphysical id\t: 0\nsiblings\t: 1\ncore id\t\t: 0\ncpu cores\t: 1\n"
+	                          "model name\t: nubrun virtual CPU\nstepping\t: 0\ncpu MHz\t\t: %" PRIu64 ".%03" PRIu64
+	                          "\nphysical id\t: 0\nsiblings\t: 1\ncore id\t\t: 0\ncpu cores\t: 1\n"
 	                          "fpu\t\t: yes\nfpu_exception\t: yes\nwp\t\t: yes\n"
 	                          "flags\t\t: fpu tsc msr pae cx8 cmov mmx fxsr sse sse2 syscall nx lm\n"
 	                          "clflush size\t: 64\ncache_alignment\t: 64\n"

@@ -18,12 +18,11 @@ static int put_area(struct nub_buffer *text, const struct nub_linux_area *area)
 	const struct nub_linux_backing *backing = area->backing;
 	const char *name = backing && backing->path ? backing->path : area->name;
 	char line[256];
-	int length =
-	    snprintf(line, sizeof(line), "%08" PRIx64 "-%08" PRIx64 " %c%c%c%c %08" PRIx64 " %02x:%02x %" PRIu64 " ",
-	             area->start, area->end, area->prot & PROT_READ ? 'r' : '-', area->prot & PROT_WRITE ? 'w' : '-',
-	             area->prot & PROT_EXEC ? 'x' : '-', area->shared ? 's' : 'p', backing ? area->offset : 0,
-	             backing ? major(backing->device) : 0, backing ? minor(backing->device) : 0,
-	             backing ? backing->inode : 0);
+	int length = snprintf(
+	    line, sizeof(line), "%08" PRIx64 "-%08" PRIx64 " %c%c%c%c %08" PRIx64 " %02x:%02x %" PRIu64 " ",
+	    area->start, area->end, area->prot & PROT_READ ? 'r' : '-', area->prot & PROT_WRITE ? 'w' : '-',
+	    area->prot & PROT_EXEC ? 'x' : '-', area->shared ? 's' : 'p', backing ? area->offset : 0,
+	    backing ? major(backing->device) : 0, backing ? minor(backing->device) : 0, backing ? backing->inode : 0);
 	int error = nub_linux_proc_put(text, "%s%*s", line, name && length < 73 ? 73 - length : 0, "");
 
 	if (error == 0 && name)
@@ -54,16 +53,16 @@ static int put_status(struct nub_linux *linux, const struct nub_linux_inode *ino
 	const uint32_t uid = linux->files->uid, gid = linux->files->gid;
 
 	(void)inode;
-	return nub_linux_proc_put(
-	    text,
-	    "Name:\t%s\nUmask:\t%04" PRIo32 "\nState:\tR (running)\nTgid:\t%" PRId32 "\nNgid:\t0\nPid:\t%" PRId32
-	    "\nPPid:\t0\nTracerPid:\t0\nUid:\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\nGid:\t%" PRIu32
-	    "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\nFDSize:\t%u\nGroups:\t%" PRIu32 " \nVmPeak:\t%8" PRIu64
-	    " kB\nVmSize:\t%8" PRIu64 " kB\nVmHWM:\t%8" PRIu64 " kB\nVmRSS:\t%8" PRIu64
-	    " kB\nCpus_allowed:\t1\nCpus_allowed_list:\t0\n",
-	    name_of(linux), linux->files->umask, linux->pid, linux->pid, uid, uid, uid, uid, gid, gid, gid, gid,
-	    linux->files->descriptor_count, gid, use.mapped / 1024, use.mapped / 1024, use.resident / 1024,
-	    use.resident / 1024);
+	return nub_linux_proc_put(text,
+	                          "Name:\t%s\nUmask:\t%04" PRIo32 "\nState:\tR (running)\nTgid:\t%" PRId32
+	                          "\nNgid:\t0\nPid:\t%" PRId32 "\nPPid:\t0\nTracerPid:\t0\nUid:\t%" PRIu32 "\t%" PRIu32
+	                          "\t%" PRIu32 "\t%" PRIu32 "\nGid:\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32
+	                          "\nFDSize:\t%u\nGroups:\t%" PRIu32 " \nVmPeak:\t%8" PRIu64 " kB\nVmSize:\t%8" PRIu64
+	                          " kB\nVmHWM:\t%8" PRIu64 " kB\nVmRSS:\t%8" PRIu64
+	                          " kB\nCpus_allowed:\t1\nCpus_allowed_list:\t0\n",
+	                          name_of(linux), linux->files->umask, linux->pid, linux->pid, uid, uid, uid, uid, gid,
+	                          gid, gid, gid, linux->files->descriptor_count, gid, use.mapped / 1024,
+	                          use.mapped / 1024, use.resident / 1024, use.resident / 1024);
 }
 
 /* proc(5) numbers the fields: 20 threads, 23 and 24 sizes, 28 the stack's start. */
@@ -72,13 +71,12 @@ static int put_stat(struct nub_linux *linux, const struct nub_linux_inode *inode
 	const struct nub_linux_memory_use use = nub_linux_memory_use(linux);
 
 	(void)inode;
-	return nub_linux_proc_put(text,
-	                          "%" PRId32 " (%s) R 0 %" PRId32 " %" PRId32
-	                          " 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 0 %" PRIu64 " %" PRIu64
-	                          " 18446744073709551615 0 0 %" PRIu64
-	                          " 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 %" PRIu64 " 0 0 0 0 0\n",
-	                          linux->pid, name_of(linux), linux->pid, linux->pid, use.mapped,
-	                          (uint64_t)(use.resident / NUB_PAGE_SIZE), use.stack_top, use.brk_start);
+	return nub_linux_proc_put(
+	    text,
+	    "%" PRId32 " (%s) R 0 %" PRId32 " %" PRId32 " 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 0 %" PRIu64 " %" PRIu64
+	    " 18446744073709551615 0 0 %" PRIu64 " 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 %" PRIu64 " 0 0 0 0 0\n",
+	    linux->pid, name_of(linux), linux->pid, linux->pid, use.mapped, (uint64_t)(use.resident / NUB_PAGE_SIZE),
+	    use.stack_top, use.brk_start);
 }
 
 static int put_statm(struct nub_linux *linux, const struct nub_linux_inode *inode, struct nub_buffer *text)

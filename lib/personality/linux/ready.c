@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <time.h>
 
+#include "personality/linux/signals.h"
+
 #define SECOND UINT64_C(1000000000)
 
 enum { BEGUN = 1 };
@@ -73,6 +75,16 @@ void nub_linux_timeout_write(struct nub_linux *linux, const struct nub_linux_thr
 	const struct timespec time = { .tv_sec = (time_t)(left / SECOND), .tv_nsec = (long)(left % SECOND / unit) };
 
 	(void)nub_linux_write(linux, gva, &time, sizeof(time));
+}
+
+int64_t nub_linux_mask_for_call(struct nub_linux *linux, struct nub_linux_thread *thread, uint64_t gva, uint64_t size)
+{
+	uint64_t mask;
+	const int64_t error = gva && !thread->wait.restarted ? nub_linux_signal_read_mask(linux, gva, size, &mask) : 0;
+
+	if (error == 0 && gva && !thread->wait.restarted)
+		nub_linux_signal_mask_for_call(thread, mask);
+	return error;
 }
 
 void nub_linux_wait_no_later(struct nub_linux_wait *wait, uint64_t deadline_ns)

@@ -29,6 +29,9 @@ int64_t nub_linux_timeout_read(struct nub_linux *linux, uint64_t gva, struct nub
 void nub_linux_timeout_write(struct nub_linux *linux, const struct nub_linux_thread *thread, uint64_t gva,
                              const struct nub_linux_timeout *timeout, uint64_t unit);
 
+/* The signal mask that ppoll(2) and its like hold while they last; gva 0: none. 0, -EINVAL or -EFAULT. */
+int64_t nub_linux_mask_for_call(struct nub_linux *linux, struct nub_linux_thread *thread, uint64_t gva, uint64_t size);
+
 /* Wait until then at the latest, whatever else bounds the wait. */
 void nub_linux_wait_no_later(struct nub_linux_wait *wait, uint64_t deadline_ns);
 

@@ -28,7 +28,7 @@ static int check_inodes(const struct nub_linux_files *files, const struct renami
 		return error;
 	if (S_ISDIR(old->mode) && nub_linux_inode_is_below(renaming->to->inode, old))
 		return -EINVAL;
-	if (new && S_ISDIR(new->mode) && nub_linux_inode_is_below(renaming->from->inode, new))
+	if (new &&S_ISDIR(new->mode) && nub_linux_inode_is_below(renaming->from->inode, new))
 		return renaming->flags & RENAME_EXCHANGE ? -EINVAL : -ENOTEMPTY;
 	if (!new || renaming->flags & RENAME_EXCHANGE)
 		return 0;
@@ -106,7 +106,8 @@ static int rename_children(struct nub_linux_files *files, struct renaming *renam
 	else if (renameat2(renaming->from->fd, renaming->from->last, renaming->to->fd, renaming->to->last,
 	                   renaming->flags) < 0)
 		error = -errno;
-	if (error == 0 && renaming->old->inode && !renaming->new->missing && renaming->old->inode == renaming->new->inode)
+	if (error == 0 && renaming->old->inode && !renaming->new->missing &&
+	    renaming->old->inode == renaming->new->inode)
 		return 0; /* two names of one file: both stay */
 	if (error == 0)
 		tell_files(files, renaming);
@@ -159,8 +160,7 @@ static int64_t serve_renameat2(struct nub_linux *linux, struct nub_linux_thread 
 	int error;
 
 	(void)thread;
-	if (flags & ~(uint32_t)(RENAME_NOREPLACE | RENAME_EXCHANGE) ||
-	    flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
+	if (flags & ~(uint32_t)(RENAME_NOREPLACE | RENAME_EXCHANGE) || flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
 		return -EINVAL;
 	error = nub_linux_at(linux, args[0], args[1], NUB_LINUX_WALK_PARENT, &from);
 	if (error < 0)

@@ -121,8 +121,8 @@ static int64_t plain(struct nub_linux *linux, struct nub_linux_thread *thread, c
 	if (!nub_linux_is_user(args[1], args[2]))
 		return -EFAULT;
 	nub_linux_user_buffer(&user, linux, args[1], args[2]);
-	return writes ? do_write(linux, thread, file, &user, position, false) :
-	                do_read(linux, thread, file, &user, position, false);
+	return writes ? do_write(linux, thread, file, &user, position, false)
+	              : do_read(linux, thread, file, &user, position, false);
 }
 
 static int64_t serve_read(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])

@@ -10,7 +10,6 @@
 #include "personality/linux/files.h"
 #include "personality/linux/files_calls.h"
 #include "personality/linux/ready.h"
-#include "personality/linux/signal_mask.h"
 
 NUB_LINUX_ARG_SHORT_NAMES;
 
@@ -82,7 +81,8 @@ static int64_t do_select(struct nub_linux *linux, struct nub_linux_thread *threa
 
 	if (count < 0)
 		return -EINVAL;
-	sets.words = ((unsigned)count < linux->config.max_fds ? (unsigned)count : linux->config.max_fds) / WORD_BITS + 1;
+	sets.words =
+	    ((unsigned)count < linux->config.max_fds ? (unsigned)count : linux->config.max_fds) / WORD_BITS + 1;
 	NUB_AUTO_FREE uint64_t *words = calloc(2 * SETS * sets.words, sizeof(*words));
 
 	if (!words)
@@ -136,13 +136,13 @@ static int64_t serve_pselect6(struct nub_linux *linux, struct nub_linux_thread *
 	if (result == 0)
 		result = nub_linux_timeout_read(linux, args[4], &timeout);
 	if (result == 0)
-		result = nub_linux_signal_mask_begin(linux, thread, mask[0], mask[1]);
+		result = nub_linux_mask_for_call(linux, thread, mask[0], mask[1]);
 	if (result < 0)
 		return result;
 	result = do_select(linux, thread, args, &timeout);
 	if (result != NUB_LINUX_WAIT)
 		nub_linux_timeout_write(linux, thread, args[4], &timeout, 1);
-	return nub_linux_signal_mask_end(linux, thread, mask[0], result);
+	return result;
 }
 
 static const struct nub_linux_call calls[] = {

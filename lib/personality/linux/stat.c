@@ -105,8 +105,7 @@ static int64_t serve_statx(struct nub_linux *linux, struct nub_linux_thread *thr
 	struct statx stat;
 
 	(void)thread;
-	if ((uint32_t)args[3] & STATX__RESERVED || flags & ~known ||
-	    (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE)
+	if ((uint32_t)args[3] & STATX__RESERVED || flags & ~known || (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE)
 		return -EINVAL;
 	const int error = stat_at(linux, args[0], args[1], flags, &stat);
 

@@ -67,8 +67,7 @@ static int64_t read_input(struct nub_linux *linux, struct nub_linux_file *file, 
 static int64_t write_output(struct nub_linux *linux, struct nub_linux_file *file, struct nub_linux_user *from,
                             const uint64_t *position)
 {
-	const enum nub_stream stream =
-	    file->kind_number == NUB_LINUX_STDERR ? NUB_STDERR : NUB_STDOUT;
+	const enum nub_stream stream = file->kind_number == NUB_LINUX_STDERR ? NUB_STDERR : NUB_STDOUT;
 	struct nub_error err = { 0 };
 	uint64_t done = 0;
 
@@ -144,7 +143,8 @@ static int64_t ioctl_stdio(struct nub_linux *linux, struct nub_linux_file *file,
 	if (request == FIONREAD) {
 		if (!nub_linux_file_reads(file) || fd < 0)
 			return -ENOTTY;
-		return ioctl(fd, FIONREAD, &number) < 0 ? -errno : nub_linux_write(linux, argument, &number, sizeof(number));
+		return ioctl(fd, FIONREAD, &number) < 0 ? -errno
+		                                        : nub_linux_write(linux, argument, &number, sizeof(number));
 	}
 	if (fd < 0 || !isatty(fd))
 		return -ENOTTY;
@@ -155,8 +155,8 @@ static int64_t ioctl_stdio(struct nub_linux *linux, struct nub_linux_file *file,
 	case TCSETSF:
 		return terminal_mode(linux, fd, request, argument);
 	case TIOCGWINSZ:
-		return ioctl(fd, TIOCGWINSZ, &window) < 0 ? -errno :
-		                                           nub_linux_write(linux, argument, &window, sizeof(window));
+		return ioctl(fd, TIOCGWINSZ, &window) < 0 ? -errno
+		                                          : nub_linux_write(linux, argument, &window, sizeof(window));
 	case TIOCGPGRP: /* the program is the only one, and in the foreground */
 	case TIOCGSID:
 		return nub_linux_write(linux, argument, &linux->pid, sizeof(linux->pid));

@@ -1,10 +1,14 @@
 /* The row of families, and the table of calls that it makes. */
 #include "base/error.h"
 #include "personality/linux/call.h"
+#include "personality/linux/clocks.h"
 #include "personality/linux/files_calls.h"
+#include "personality/linux/signals.h"
+#include "personality/linux/threads.h"
 
+/* Files are first: what others hold of them is given back before they go, and found again after they are loaded. */
 const struct nub_linux_family *const nub_linux_families[] = {
-	&nub_linux_files_family, /* first: what others hold of files is given back before it */
+	&nub_linux_files_family,
 	&nub_linux_rw_family,
 	&nub_linux_fd_family,
 	&nub_linux_open_family,
@@ -23,6 +27,9 @@ const struct nub_linux_family *const nub_linux_families[] = {
 	&nub_linux_timerfd_family,
 	&nub_linux_memfd_family,
 	&nub_linux_memory_family,
+	&nub_linux_clock_family,
+	&nub_linux_signal_family,
+	&nub_linux_thread_family,
 	NULL,
 };
 

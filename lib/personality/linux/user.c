@@ -61,8 +61,8 @@ static size_t move_piece(struct nub_linux_user *user, void *bytes, size_t size, 
 			memcpy(host, bytes, size);
 		moved = (int64_t)size;
 	} else {
-		moved = in ? nub_linux_read_some(user->linux, gva, bytes, size) :
-		             nub_linux_write_some(user->linux, gva, bytes, size);
+		moved = in ? nub_linux_read_some(user->linux, gva, bytes, size)
+		           : nub_linux_write_some(user->linux, gva, bytes, size);
 	}
 	if (moved < 0)
 		moved = 0;
