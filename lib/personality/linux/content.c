@@ -215,7 +215,7 @@ static int check_range(struct nub_linux *linux, struct nub_linux_file *from, uin
 		return -EINVAL;
 	if (!nub_linux_file_reads(from) || !nub_linux_file_writes(to) || to->flags & O_APPEND)
 		return -EBADF;
-	if (size > INT64_MAX - from_at || size > INT64_MAX - to_at)
+	if (from_at > INT64_MAX || to_at > INT64_MAX || size > INT64_MAX - from_at || size > INT64_MAX - to_at)
 		return -EOVERFLOW;
 	if (is_same(linux, from, to) && nub_ranges_overlap(from_at, size, to_at, size))
 		return -EINVAL;
@@ -235,9 +235,9 @@ static int64_t serve_copy_file_range(struct nub_linux *linux, struct nub_linux_t
 	from_at = from->offset;
 	to_at = to->offset;
 	if (args[1])
-		result = read_offset(linux, args[1], &from_at);
+		result = nub_linux_read(linux, args[1], &from_at, sizeof(from_at));
 	if (result == 0 && args[3])
-		result = read_offset(linux, args[3], &to_at);
+		result = nub_linux_read(linux, args[3], &to_at, sizeof(to_at));
 	if (result == 0 && (uint32_t)args[5] != 0)
 		result = -EINVAL;
 	if (result == 0)

@@ -89,15 +89,19 @@ struct nub_linux_file *nub_linux_file_new(struct nub_linux_files *files, const s
 struct nub_linux_file *nub_linux_file_ref(struct nub_linux_file *file);
 void nub_linux_file_unref(struct nub_linux_files *files, struct nub_linux_file *file); /* NULL is fine */
 
+/* An access mode of 3 neither reads nor writes. */
 static inline bool nub_linux_file_reads(const struct nub_linux_file *file)
 {
-	return (file->flags & O_PATH) == 0 && (file->flags & O_ACCMODE) != O_WRONLY;
+	const uint32_t mode = file->flags & O_ACCMODE;
+
+	return !(file->flags & O_PATH) && (mode == O_RDONLY || mode == O_RDWR);
 }
 
 static inline bool nub_linux_file_writes(const struct nub_linux_file *file)
 {
-	return (file->flags & O_PATH) == 0 && (file->flags & O_ACCMODE) != O_RDONLY &&
-	       (file->flags & O_ACCMODE) != O_ACCMODE;
+	const uint32_t mode = file->flags & O_ACCMODE;
+
+	return !(file->flags & O_PATH) && (mode == O_WRONLY || mode == O_RDWR);
 }
 
 /* What it is, whatever its kind. */

@@ -1,6 +1,7 @@
 /* Directories of the host: their entries. */
 #include <dirent.h>
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -19,7 +20,7 @@ struct host_entry {
 
 static int add_entries(const uint8_t *bytes, size_t size, struct nub_linux_listing *listing)
 {
-	for (size_t at = 0; at + sizeof(struct host_entry) < size;) {
+	for (size_t at = 0; at + offsetof(struct host_entry, name) < size;) {
 		const struct host_entry *entry = (const void *)(bytes + at);
 		const int error = nub_linux_listing_add(listing, entry->inode, entry->type, entry->name);
 

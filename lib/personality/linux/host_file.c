@@ -14,7 +14,7 @@
 
 /* What open(2) of the host is told. Content goes through buffers of ours, so O_DIRECT would only fail; where a write goes, we
  * say ourselves. */
-#define HOST_FLAGS (O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC | O_DIRECTORY | O_SYNC | O_DSYNC | O_NOATIME | __O_TMPFILE)
+#define HOST_FLAGS (O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC | O_DIRECTORY | O_SYNC | O_DSYNC | O_NOATIME | NUB_LINUX_TMPFILE)
 
 void nub_linux_host_fix_mode(const struct nub_linux_files *files, int fd, uint32_t mode)
 {
@@ -64,7 +64,7 @@ static int check_place(const struct nub_linux_place *place, uint32_t flags)
 	const uint32_t type = place->mode & S_IFMT;
 	const bool writes = (flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC;
 
-	if (place->missing || flags & __O_TMPFILE)
+	if (place->missing || flags & NUB_LINUX_TMPFILE)
 		return place->mount->writable ? 0 : -EROFS;
 	if (type == S_IFSOCK)
 		return -ENXIO;

@@ -17,7 +17,7 @@ NUB_LINUX_ARG_SHORT_NAMES;
 #define LARGEFILE 0100000u
 #define VALID_FLAGS                                                                                                    \
 	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC | O_ASYNC |      \
-	 O_DIRECT | LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | __O_TMPFILE)
+	 O_DIRECT | LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | NUB_LINUX_TMPFILE)
 #define VALID_RESOLVE                                                                                                  \
 	(RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH | RESOLVE_IN_ROOT |           \
 	 RESOLVE_CACHED)
@@ -106,12 +106,12 @@ static int open_place(struct nub_linux *linux, const struct nub_linux_place *pla
 
 		if (error < 0)
 			return error;
-		if (flags & __O_TMPFILE && !S_ISDIR(place->mode))
+		if (flags & NUB_LINUX_TMPFILE && !S_ISDIR(place->mode))
 			return -ENOTDIR;
 	}
 	if (!place->inode)
 		return nub_linux_host_file_open(files, place, flags, mode, file);
-	if (place->missing || flags & __O_TMPFILE)
+	if (place->missing || flags & NUB_LINUX_TMPFILE)
 		return make_in_memory(files, place, flags, mode, file);
 	return nub_linux_inode_open(files, place->mount, place->inode, flags, file);
 }
@@ -126,7 +126,7 @@ static int name_file(const struct nub_linux_place *place, struct nub_linux_file 
 	if (place->missing && nub_linux_place_join(place, path) < 0)
 		return -ENAMETOOLONG;
 	file->path = strdup(place->missing ? path : place->file ? place->file->path : place->path);
-	file->removed = flags & __O_TMPFILE || (place->file && place->file->removed);
+	file->removed = flags & NUB_LINUX_TMPFILE || (place->file && place->file->removed);
 	return file->path ? 0 : -ENOMEM;
 }
 
@@ -153,7 +153,7 @@ static int64_t do_open(struct nub_linux *linux, const uint64_t args[2], uint32_t
 
 	if (flags & O_PATH)
 		flags &= O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC;
-	if (flags & __O_TMPFILE && ((flags & (O_TMPFILE | O_CREAT)) != O_TMPFILE || (flags & O_ACCMODE) == O_RDONLY))
+	if (flags & NUB_LINUX_TMPFILE && ((flags & (O_TMPFILE | O_CREAT)) != O_TMPFILE || (flags & O_ACCMODE) == O_RDONLY))
 		return -EINVAL;
 	if ((flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY))
 		return -EINVAL;
@@ -223,7 +223,7 @@ static int64_t serve_openat2(struct nub_linux *linux, struct nub_linux_thread *t
 		error = check_zero(linux, args[2] + sizeof(how), args[3] - sizeof(how));
 	if (error < 0)
 		return error;
-	const bool makes = how.flags & (O_CREAT | __O_TMPFILE);
+	const bool makes = how.flags & (O_CREAT | NUB_LINUX_TMPFILE);
 
 	if (how.flags & ~(uint64_t)VALID_FLAGS || how.resolve & ~(uint64_t)VALID_RESOLVE || how.mode & ~UINT64_C(07777))
 		return -EINVAL;
@@ -233,7 +233,7 @@ static int64_t serve_openat2(struct nub_linux *linux, struct nub_linux_thread *t
 		return -EINVAL;
 	if (how.resolve & RESOLVE_CACHED) /* nothing is */
 		return makes || how.flags & O_TRUNC ? -EINVAL : -EAGAIN;
-	return do_open(linux, args, (uint32_t)how.flags, (uint32_t)how.mode, how.resolve);
+	return do_open(linux, args, (uint32_t)how.flags | LARGEFILE, (uint32_t)how.mode, how.resolve);
 }
 
 static const struct nub_linux_call calls[] = {

@@ -40,7 +40,9 @@ static int go_to_file(struct walk *walk, const struct nub_linux_file *file)
 		nub_linux_place_be_inode(place, file->mount, nub_linux_inode_ref(file->inode));
 		return 0;
 	}
-	return file->removed ? -ENOENT : nub_linux_place_be_directory(walk->files, place);
+	if (!file->removed)
+		return nub_linux_place_be_directory(walk->files, place);
+	return nub_linux_place_be_removed(place, file);
 }
 
 static int start(struct walk *walk, const struct nub_linux_file *base)
@@ -195,7 +197,7 @@ static int host_names(struct walk *walk)
 static int find_name(struct walk *walk, const char *name, size_t length)
 {
 	struct nub_linux_place *place = walk->place;
-	int error = nub_linux_place_searchable(walk->files, place);
+	int error = place->removed ? -ENOENT : nub_linux_place_searchable(walk->files, place);
 
 	if (error == 0)
 		error = nub_linux_place_append(place, name, length);
@@ -231,7 +233,7 @@ static int step(struct walk *walk, const char *name, size_t length, bool last)
 		return length == 2 ? go_up(walk) : (S_ISDIR(place->mode) ? 0 : -ENOTDIR);
 	int error = find_name(walk, name, length);
 
-	if (error == -ENOENT && last && walk->flags & NUB_LINUX_WALK_MISSING)
+	if (error == -ENOENT && last && walk->flags & NUB_LINUX_WALK_MISSING && !place->removed)
 		return be_missing(walk, name, length);
 	if (error < 0)
 		return error;
@@ -245,7 +247,7 @@ static int step(struct walk *walk, const char *name, size_t length, bool last)
 static int stop_before(struct walk *walk, const char *name, size_t length)
 {
 	struct nub_linux_place *place = walk->place;
-	const int error = nub_linux_place_searchable(walk->files, place);
+	const int error = place->removed ? -ENOENT : nub_linux_place_searchable(walk->files, place);
 
 	if (error < 0)
 		return error;

@@ -15,6 +15,9 @@
 
 #include "personality/linux/inode.h"
 
+/* O_TMPFILE without O_DIRECTORY, which the C library has no name for. */
+#define NUB_LINUX_TMPFILE 020000000u
+
 struct nub_linux_file;
 struct nub_linux_files;
 struct nub_linux_mount;
@@ -40,6 +43,7 @@ struct nub_linux_place {
 	int fd;    /* of the host: an O_PATH descriptor, owned; -1 for a granted file */
 	uint32_t mode;
 	bool missing;
+	bool removed; /* a directory of the host that has lost its name: nothing is in it */
 	bool slash; /* the path ended in a slash: it must be a directory */
 	enum nub_linux_last last_kind;
 	char last[NUB_LINUX_NAME_MAX + 1];

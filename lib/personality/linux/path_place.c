@@ -49,6 +49,7 @@ void nub_linux_place_be_inode(struct nub_linux_place *place, struct nub_linux_mo
 {
 	let_go(place);
 	place->mount = mount;
+	place->removed = false;
 	place->inode = inode;
 	place->mode = inode->mode;
 }
@@ -58,6 +59,18 @@ void nub_linux_place_be_file(struct nub_linux_place *place, struct nub_linux_fil
 	let_go(place);
 	place->file = nub_linux_file_ref(file);
 	place->mode = 0;
+}
+
+int nub_linux_place_be_removed(struct nub_linux_place *place, const struct nub_linux_file *directory)
+{
+	let_go(place);
+	place->mount = directory->mount;
+	place->mode = S_IFDIR;
+	place->removed = true;
+	place->fd = fcntl(directory->fd, F_DUPFD_CLOEXEC, 0);
+	if (place->fd < 0 || statx(place->fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, &place->stat) < 0)
+		return -errno;
+	return 0;
 }
 
 static int look_host(struct nub_linux_place *place, const struct nub_linux_mount *mount)
@@ -74,6 +87,7 @@ int nub_linux_place_be_host(struct nub_linux_place *place, struct nub_linux_moun
 
 	let_go(place);
 	place->mount = mount;
+	place->removed = false;
 	if (mount->kind == NUB_LINUX_MOUNT_HOST_DIR)
 		error = look_host(place, mount);
 	else if (statx(mount->fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, &place->stat) < 0)
@@ -178,6 +192,7 @@ int nub_linux_place_be_directory(struct nub_linux_files *files, struct nub_linux
 	let_go(place);
 	place->mount = mount;
 	place->mode = S_IFDIR;
+	place->removed = false;
 	return 0;
 }
 

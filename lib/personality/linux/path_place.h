@@ -17,6 +17,7 @@ void nub_linux_place_cut(struct nub_linux_place *place);
 void nub_linux_place_be_inode(struct nub_linux_place *place, struct nub_linux_mount *mount,
                               struct nub_linux_inode *inode);
 void nub_linux_place_be_file(struct nub_linux_place *place, struct nub_linux_file *file);
+int nub_linux_place_be_removed(struct nub_linux_place *place, const struct nub_linux_file *directory);
 int nub_linux_place_be_host(struct nub_linux_place *place, struct nub_linux_mount *mount);
 
 /* The entry of the directory in memory that the place is. */

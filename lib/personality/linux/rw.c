@@ -97,9 +97,8 @@ static int64_t do_write(struct nub_linux *linux, struct nub_linux_thread *thread
 	if (put >= 0)
 		*done += (uint64_t)put;
 	if (waits && (put == -EAGAIN || (put > 0 && from->left > 0 && !from->fault && !file->ops->seekable))) {
-		const int64_t waiting = nub_linux_io_wait(linux, thread, file);
-
-		return waiting == NUB_LINUX_WAIT || *done == 0 ? waiting : (int64_t)*done;
+		thread->wait.partial = (int64_t)*done;
+		return nub_linux_io_wait(linux, thread, file);
 	}
 	return put < 0 && *done == 0 ? put : (int64_t)*done;
 }
@@ -120,6 +119,8 @@ static int64_t plain(struct nub_linux *linux, struct nub_linux_thread *thread, c
 		return -EBADF;
 	if (!nub_linux_is_user(args[1], args[2]))
 		return -EFAULT;
+	if (position && args[2] > (uint64_t)INT64_MAX - *position)
+		return -EINVAL;
 	nub_linux_user_buffer(&user, linux, args[1], args[2]);
 	return writes ? do_write(linux, thread, file, &user, position, false)
 	              : do_read(linux, thread, file, &user, position, false);
@@ -161,6 +162,8 @@ static int64_t vector(struct nub_linux *linux, struct nub_linux_thread *thread, 
 	result = nub_linux_user_vector(&user, linux, args[1], args[2]);
 	if (result < 0)
 		return result;
+	if (position && user.left > (uint64_t)INT64_MAX - *position)
+		return -EINVAL;
 	if (!writes)
 		return do_read(linux, thread, file, &user, position, flags & RWF_NOWAIT);
 	const uint32_t kept = file->flags;
