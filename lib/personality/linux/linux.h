@@ -52,6 +52,7 @@ struct nub_linux_config {
 	const struct nub_linux_grant *grants;
 	size_t grant_count;
 	int stdin_fd;         /* a host descriptor, -1: at its end */
+	int output_fds[2];    /* host descriptors behind stdout and stderr: what isatty and fstat say; 0: as pipes */
 	uint64_t stack_size;  /* limit of the main thread's stack; it grows as it is touched */
 	unsigned max_fds;     /* RLIMIT_NOFILE, at most NUB_LINUX_MAX_FDS */
 	unsigned max_threads; /* at most NUB_LINUX_MAX_THREADS */
