@@ -83,6 +83,24 @@ static void try_large(void)
 	printf("%ld\n", sum);
 }
 
+/* Many pages go, others come to the same addresses: none of the old ones is seen again. */
+static void try_reuse(void)
+{
+	const size_t size = 1 << 20;
+	volatile long sum = 0;
+
+	for (volatile int round = 0; round < 20; round++) {
+		const size_t shift = (size_t)round % 3 * 4096;
+		char *all = mmap(NULL, size + shift, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		for (size_t i = 0; i < size + shift; i += 4096) {
+			sum += all[i] + all[i + 4095];
+			all[i] = all[i + 4095] = 5;
+		}
+		munmap(all, size + shift);
+	}
+	printf("%ld\n", sum);
+}
+
 int main(void)
 {
 	const struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
@@ -96,6 +114,7 @@ int main(void)
 	sigaction(SIGILL, &action, NULL);
 	try_rights();
 	try_large();
+	try_reuse();
 	TRY(zero = 1 / zero);
 	TRY(__asm__ volatile("ud2"));
 	TRY(__asm__ volatile("hlt"));
