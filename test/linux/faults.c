@@ -83,20 +83,26 @@ static void try_large(void)
 	printf("%ld\n", sum);
 }
 
-/* Many pages go, others come to the same addresses: none of the old ones is seen again. */
+/* Many pages go, others get their memory, others yet their addresses: none of the old ones is seen or written again. */
 static void try_reuse(void)
 {
-	const size_t size = 1 << 20;
+	const size_t size = 60 * 4096;
+	char *const at = (char *)0x10000000000;
 	volatile long sum = 0;
 
 	for (volatile int round = 0; round < 20; round++) {
-		const size_t shift = (size_t)round % 3 * 4096;
-		char *all = mmap(NULL, size + shift, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		for (size_t i = 0; i < size + shift; i += 4096) {
+		char *all = mmap(at, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		for (size_t i = 0; i < size; i += 4096) {
 			sum += all[i] + all[i + 4095];
 			all[i] = all[i + 4095] = 5;
 		}
-		munmap(all, size + shift);
+		munmap(all, size);
+		char *kept = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		memset(kept, 9, size);
+		mmap(at, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		memset(at, 7, size);
+		for (size_t i = 0; i < size; i += 4096)
+			sum += kept[i] != 9;
 	}
 	printf("%ld\n", sum);
 }
