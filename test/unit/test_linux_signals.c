@@ -115,6 +115,9 @@ static void sending_is_the_hosts(void **state)
 static void alternate_stacks_are_the_hosts(void **state)
 {
 	static const struct script_step steps[] = {
+		/* Sanitizers give themselves one. */
+		{ PUT, { V(72), V(SS_DISABLE) }, false },
+		{ __NR_sigaltstack, { P(64), V(0) }, false },
 		{ __NR_sigaltstack, { V(0), P(0) }, false },
 		{ __NR_sigaltstack, { NOWHERE, P(0) }, false },
 		{ PUT, { V(64), V(0x700000) }, false },
