@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "call/ring.h"
 #include "call/value.h"
-#include "machine/scratch.h"
+#include "personality/nub/scratch.h"
 #include "sandbox/sandbox.h"
 
 int nub_sandbox_pop(struct nub_sandbox *sandbox, uint64_t *size, struct nub_error *err)
@@ -78,11 +78,7 @@ int nub_sandbox_random(struct nub_sandbox *sandbox, void *bytes, size_t size, st
 /* Results of host calls: 0 done, 1 the guest gets err->message, -1 the run ends. As ops.call. */
 static int call_time(struct nub_value *result)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	*result = (struct nub_value){ .type = NUB_TYPE_U64,
-		                      .u64 = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec };
+	*result = (struct nub_value){ .type = NUB_TYPE_U64, .u64 = nub_clock_real_ns() };
 	return 0;
 }
 
@@ -137,7 +133,7 @@ static int push_reply(struct nub_sandbox *sandbox, const struct nub_call *call, 
 	return nub_sandbox_push_request(sandbox, err);
 }
 
-enum nub_step nub_host_call_serve(struct nub_sandbox *sandbox, struct nub_error *err)
+enum nub_verdict nub_host_call_serve(struct nub_sandbox *sandbox, struct nub_error *err)
 {
 	struct nub_value result = { .type = NUB_TYPE_VOID };
 	struct nub_error refusal = { 0 };
@@ -147,13 +143,13 @@ enum nub_step nub_host_call_serve(struct nub_sandbox *sandbox, struct nub_error 
 	int status;
 
 	if (nub_sandbox_pop(sandbox, &size, err) < 0 || nub_decode_call(sandbox->item, size, &call, err) < 0)
-		return NUB_STEP_FAILED;
+		return NUB_VERDICT_FAILED;
 	memcpy(sandbox->watch.call, call.name, sizeof(sandbox->watch.call));
 	status = call_host(sandbox, &call, random, &result, &refusal);
 	if (status < 0) {
 		sandbox->callback_failed = true;
 		*err = refusal;
-		return NUB_STEP_FAILED;
+		return NUB_VERDICT_FAILED;
 	}
 	sandbox->request.size = 0;
 	if (status > 0)
@@ -161,6 +157,6 @@ enum nub_step nub_host_call_serve(struct nub_sandbox *sandbox, struct nub_error 
 	else
 		status = nub_encode_reply(&sandbox->request, &result, err);
 	if (status < 0 || push_reply(sandbox, &call, err) < 0)
-		return NUB_STEP_FAILED;
-	return NUB_STEP_GO_ON;
+		return NUB_VERDICT_FAILED;
+	return NUB_VERDICT_GO_ON;
 }

@@ -127,13 +127,14 @@ struct nub_linux_thread {
 	struct nub_linux_signal_data *signal_data; /* owned by signals */
 };
 
-struct nub_linux_memory;  /* mm.h */
-struct nub_linux_program; /* start.h: path, arguments, auxv */
-struct nub_linux_files;   /* files.h */
-struct nub_linux_threads; /* threads.h: the list of threads, futexes, the schedule */
-struct nub_linux_signals; /* signals.h: actions, what is pending for the process */
-struct nub_linux_clocks;  /* clocks.h: offsets, timers */
-struct nub_linux_backing; /* mm.h: what a file offers to be mapped */
+struct nub_linux_memory;   /* mm.h */
+struct nub_linux_program;  /* start.h: path, arguments, auxv */
+struct nub_linux_files;    /* files.h */
+struct nub_linux_threads;  /* threads.h: the list of threads, futexes, the schedule */
+struct nub_linux_signals;  /* signals.h: actions, what is pending for the process */
+struct nub_linux_clocks;   /* clocks.h: offsets, timers */
+struct nub_linux_identity; /* identity.c: limits and the like */
+struct nub_linux_backing;  /* mm.h: what a file offers to be mapped */
 
 struct nub_linux {
 	struct nub_linux_config config;
@@ -147,6 +148,7 @@ struct nub_linux {
 	struct nub_linux_threads *threads;
 	struct nub_linux_signals *signals;
 	struct nub_linux_clocks *clocks;
+	struct nub_linux_identity *identity;
 	/* What mmap maps of descriptor fd: a reference that the caller drops, or NULL and -errno. The files' family sets it. */
 	struct nub_linux_backing *(*open_backing)(struct nub_linux *linux, int fd, unsigned prot, unsigned flags,
 	                                          int64_t *error);

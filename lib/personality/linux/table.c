@@ -6,7 +6,8 @@
 #include "personality/linux/threads.h"
 
 const struct nub_linux_family *const nub_linux_families[] = {
-	&nub_linux_memory_family, &nub_linux_clock_family, &nub_linux_signal_family, &nub_linux_thread_family, NULL,
+	&nub_linux_memory_family,   &nub_linux_clock_family,  &nub_linux_signal_family, &nub_linux_thread_family,
+	&nub_linux_identity_family, &nub_linux_system_family, &nub_linux_prctl_family,  NULL,
 };
 
 static int add_call(struct nub_linux *linux, const struct nub_linux_call *call, struct nub_error *err)
