@@ -11,17 +11,18 @@ static bool can_run(const struct nub_linux_thread *thread)
 	return !thread->thread_data->dead && !thread->wait.waiting;
 }
 
-/* The thread after the current one in the list that can run, the current one at last; NULL when all wait. */
+/* The thread after the current one in the list that can run, the current one at last; NULL when all wait. After one that ended
+ * it is the first. */
 static struct nub_linux_thread *next_in_turn(const struct nub_linux *linux)
 {
 	const struct nub_linux_threads *threads = linux->threads;
-	size_t at = threads->count;
+	size_t first = 0;
 
-	for (size_t i = 0; i < threads->count; i++)
+	for (size_t i = 0; linux->current && i < threads->count; i++)
 		if (threads->list[i] == linux->current)
-			at = i;
-	for (size_t i = 1; i <= threads->count; i++) {
-		struct nub_linux_thread *thread = threads->list[(at + i) % threads->count];
+			first = i + 1;
+	for (size_t i = 0; i < threads->count; i++) {
+		struct nub_linux_thread *thread = threads->list[(first + i) % threads->count];
 		if (can_run(thread))
 			return thread;
 	}

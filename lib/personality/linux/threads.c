@@ -152,9 +152,8 @@ void nub_linux_wake(struct nub_linux *linux, const void *object)
 static int make(struct nub_linux *linux, struct nub_error *err)
 {
 	linux->threads = calloc(1, sizeof(*linux->threads));
-	if (linux->threads)
-		linux->current = nub_linux_thread_add(linux, NULL);
-	if (!linux->current)
+	linux->current = linux->threads ? nub_linux_thread_add(linux, NULL) : NULL;
+	if (!linux->threads || !linux->current)
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "the threads of a Linux program");
 	linux->threads->main_tid = linux->current->tid;
 	linux->threads->slice_ns = NUB_LINUX_SLICE_NS;
