@@ -3,10 +3,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/random.h"
 #include "call/ring.h"
 #include "call/value.h"
 #include "personality/nub/scratch.h"
@@ -39,40 +39,9 @@ int nub_sandbox_push_request(struct nub_sandbox *sandbox, struct nub_error *err)
 	return 0;
 }
 
-/* splitmix64 (Steele, Lea, Flood 2014): every seed gives a full-period sequence. Not for secrets, and only used when a
- * user asks for runs that repeat. */
-static uint64_t next_random(uint64_t *state)
-{
-	uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-	return z ^ z >> 31;
-}
-
 int nub_sandbox_random(struct nub_sandbox *sandbox, void *bytes, size_t size, struct nub_error *err)
 {
-	uint8_t *out = bytes;
-
-	if (!sandbox->config.has_seed) {
-		/* Up to NUB_RANDOM_MAX bytes; over 256, a signal may cut it short. */
-		for (ssize_t got; size > 0; out += got, size -= (size_t)got) {
-			got = getrandom(out, size, 0);
-			if (got < 0 && errno != EINTR)
-				return nub_fail_errno(err, NUB_E_IO, "getrandom");
-			if (got < 0)
-				got = 0;
-		}
-		return 0;
-	}
-	while (size > 0) {
-		const uint64_t word = next_random(&sandbox->random_state);
-		const size_t part = size < sizeof(word) ? size : sizeof(word);
-		memcpy(out, &word, part);
-		out += part;
-		size -= part;
-	}
-	return 0;
+	return nub_random(sandbox->config.has_seed ? &sandbox->random_state : NULL, bytes, size, err);
 }
 
 /* Results of host calls: 0 done, 1 the guest gets err->message, -1 the run ends. As ops.call. */

@@ -38,27 +38,13 @@
 #include <sys/uio.h>
 
 #include "nub/error.h"
+#include "nub/program.h"
 #include "personality/linux/machine.h"
 #include "personality/linux/wait.h"
 
 struct nub_linux_call;
 
-/* What a program may touch of the host, and what it gets of its own. Borrowed while the struct nub_linux lives. */
-enum nub_linux_grant_kind {
-	NUB_LINUX_GRANT_ROOT,  /* host: a directory, the guest's / */
-	NUB_LINUX_GRANT_DIR,   /* host: a directory */
-	NUB_LINUX_GRANT_FILE,  /* host: a file */
-	NUB_LINUX_GRANT_TMPFS, /* in memory, `size` bytes at most */
-};
-
-struct nub_linux_grant {
-	enum nub_linux_grant_kind kind;
-	const char *host;  /* NULL for TMPFS */
-	const char *guest; /* absolute path in the guest */
-	bool writable;
-	uint64_t size;
-};
-
+/* What a program is started with. Borrowed while the struct nub_linux lives. */
 struct nub_linux_config {
 	const char *const *argv; /* NULL-terminated, as for execve */
 	const char *const *envp;
@@ -66,6 +52,7 @@ struct nub_linux_config {
 	const struct nub_linux_grant *grants;
 	size_t grant_count;
 	int stdin_fd;         /* a host descriptor, -1: at its end */
+	int output_fds[2];    /* host descriptors behind stdout and stderr: what isatty and fstat say; 0: as pipes */
 	uint64_t stack_size;  /* limit of the main thread's stack; it grows as it is touched */
 	unsigned max_fds;     /* RLIMIT_NOFILE, at most NUB_LINUX_MAX_FDS */
 	unsigned max_threads; /* at most NUB_LINUX_MAX_THREADS */

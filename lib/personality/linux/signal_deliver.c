@@ -76,7 +76,9 @@ static void end_call(struct nub_linux *linux, struct nub_linux_thread *thread, c
 
 	nub_linux_sleep_interrupted(linux, thread);
 	data->futex.queued = false;
-	if (data->interrupted == NUB_LINUX_ERESTARTNOINTR ||
+	if (thread->wait.partial > 0) {
+		regs->rax = (uint64_t)thread->wait.partial;
+	} else if (data->interrupted == NUB_LINUX_ERESTARTNOINTR ||
 	    (data->interrupted == NUB_LINUX_ERESTARTSYS && (action->flags & SA_RESTART) && !woken)) {
 		regs->rax = thread->call;
 		regs->rip -= SYSCALL_SIZE;

@@ -18,7 +18,7 @@ _Static_assert(NUB_LINUX_ROBUST_LIMIT == ROBUST_LIST_LIMIT, "the limit is Linux'
 
 struct nub_linux_thread *nub_linux_thread_find(const struct nub_linux *linux, int32_t tid)
 {
-	for (size_t i = 0; i < linux->threads->count; i++) {
+	for (size_t i = 0; linux->threads && i < linux->threads->count; i++) {
 		struct nub_linux_thread *thread = linux->threads->list[i];
 		if (thread->tid == tid)
 			return thread->thread_data->dead ? NULL : thread;
@@ -142,7 +142,7 @@ void nub_linux_thread_ready(struct nub_linux *linux, struct nub_linux_thread *th
 
 void nub_linux_wake(struct nub_linux *linux, const void *object)
 {
-	for (size_t i = 0; i < linux->threads->count; i++) {
+	for (size_t i = 0; linux->threads && i < linux->threads->count; i++) {
 		struct nub_linux_thread *thread = linux->threads->list[i];
 		if (thread->wait.waiting && nub_linux_wait_has(&thread->wait, object))
 			nub_linux_thread_ready(linux, thread);

@@ -62,6 +62,7 @@ void nub_linux_wait_begin(struct nub_linux_wait *wait)
 void nub_linux_wait_again(struct nub_linux_wait *wait)
 {
 	wait->waiting = wait->ready = wait->overflow = false;
+	wait->partial = 0;
 	wait->restarted = true;
 	wait->count = 0;
 }

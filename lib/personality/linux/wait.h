@@ -64,6 +64,7 @@ struct nub_linux_wait {
 	bool has_deadline;
 	uint64_t deadline_ns;            /* the guest's CLOCK_MONOTONIC */
 	uint64_t state[4];               /* the handler's own, zero when a call begins; kept in snapshots */
+	int64_t partial;                 /* what was moved so far: above 0, a signal makes this the result */
 	int interrupted;                 /* EINTR or NUB_LINUX_ERESTART*: what the call gives when a signal comes */
 	struct nub_linux_awaited *items; /* owned */
 	size_t count, capacity;
