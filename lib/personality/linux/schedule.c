@@ -202,7 +202,7 @@ uint64_t nub_linux_slice_end(struct nub_linux *linux)
 
 	if (!linux->config.deterministic && (others_can_run(linux) || nub_linux_waits_for_host(linux))) {
 		if (threads->slice_end_ns == 0)
-			threads->slice_end_ns = nub_linux_monotonic(linux) + threads->slice_ns;
+			threads->slice_end_ns = nub_linux_add_ns(nub_linux_monotonic(linux), threads->slice_ns);
 		if (threads->slice_end_ns < due)
 			due = threads->slice_end_ns;
 	}
