@@ -240,6 +240,7 @@ static bool serve(struct nub_program *program, const struct nub_exit *exit, stru
 		nub_linux_fault(program->linux, exit->fault.vector, exit->fault.error_code, exit->fault.address);
 		return true;
 	case NUB_EXIT_MENDED:
+		nub_linux_stopped(program->linux);
 		return true;
 	case NUB_EXIT_PORT:
 		/* The engine's own port, by code of the program's: what any other port is, too. */
@@ -280,6 +281,8 @@ static bool turn(struct nub_program *program, struct nub_outcome *outcome, int *
 		return false;
 	if (nub_program_slice_over(program))
 		nub_linux_preempt(program->linux);
+	else
+		nub_linux_stopped(program->linux);
 	return true;
 }
 

@@ -185,6 +185,16 @@ static void a_slice_is_as_long_as_asked(void **state)
 	assert_in_range(nub_linux_slice_end(alone->linux), before + 77000000, before + 78000000);
 }
 
+static void a_thread_goes_on_from_where_it_was_stopped(void **state)
+{
+	struct alone *alone = *state;
+
+	alone->fake.vcpu.regs.rip = CODE + 1000;
+	nub_linux_stopped(alone->linux);
+	assert_int_equal(next(alone), NUB_LINUX_RUN);
+	assert_int_equal(alone->fake.vcpu.regs.rip, CODE + 1000);
+}
+
 static void deterministic_slices_are_counted_in_calls(void **state)
 {
 	struct nub_linux_config config = fake_config();
@@ -394,6 +404,7 @@ int main(void)
 		PROGRAM_TEST(threads_take_turns_when_they_yield),
 		PROGRAM_TEST(a_slice_ends_only_when_others_could_run),
 		PROGRAM_TEST(a_slice_is_as_long_as_asked),
+		PROGRAM_TEST(a_thread_goes_on_from_where_it_was_stopped),
 		cmocka_unit_test(deterministic_slices_are_counted_in_calls),
 		PROGRAM_TEST(a_deadlock_ends_the_run_and_says_where_each_waits),
 		PROGRAM_TEST(all_wait_until_the_first_deadline),

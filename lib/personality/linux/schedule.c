@@ -189,9 +189,14 @@ enum nub_linux_next nub_linux_next(struct nub_linux *linux, struct nub_linux_idl
 	}
 }
 
-void nub_linux_preempt(struct nub_linux *linux)
+void nub_linux_stopped(struct nub_linux *linux)
 {
 	linux->machine.ops->get_regs(linux->machine.context, &linux->current->vcpu.regs);
+}
+
+void nub_linux_preempt(struct nub_linux *linux)
+{
+	nub_linux_stopped(linux);
 	linux->threads->preempted = true;
 }
 
