@@ -233,6 +233,7 @@ static bool serve(struct nub_program *program, const struct nub_exit *exit, stru
 {
 	switch (exit->kind) {
 	case NUB_EXIT_SYSCALL:
+		program->exits.call++;
 		nub_linux_syscall(program->linux);
 		return true;
 	case NUB_EXIT_FAULT:
@@ -337,6 +338,17 @@ void nub_program_stop(struct nub_program *program)
 }
 
 /* ---- What is told ---- */
+
+uint64_t nub_program_remaining_ns(const struct nub_program *program)
+{
+	const uint64_t at = program->deadline.at_ns, now = at ? nub_clock_ns() : 0;
+
+	if (program->stop)
+		return 0;
+	if (at == 0)
+		return UINT64_MAX;
+	return now < at ? at - now : 0;
+}
 
 const struct nub_exit_counts *nub_program_exit_counts(const struct nub_program *program)
 {

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "program/program_parts.h"
 
@@ -53,29 +52,33 @@ int nub_program_arm_slice(struct nub_program *program, struct nub_error *err)
 	return 0;
 }
 
-bool nub_program_slice_over(struct nub_program *program)
+/* Take the signal off the thread: while it is pending, no run begins. True when it was there. */
+static bool drain(void)
 {
 	const struct timespec at_once = { 0 };
 	const sigset_t signals = slice_signal();
+	bool was_there = false;
 
-	if (program->slice.at_ns == 0 || nub_clock_ns() < program->slice.at_ns)
-		return false;
 	while (sigtimedwait(&signals, NULL, &at_once) > 0)
-		;
+		was_there = true;
+	return was_there;
+}
+
+bool nub_program_slice_over(struct nub_program *program)
+{
+	/* It may be of a slice that was over before the last exit; then to look once more does no harm. */
+	if (!program->slice.armed || !drain())
+		return false;
 	program->slice.at_ns = 0;
 	return true;
 }
 
 void nub_program_disarm_slice(struct nub_program *program)
 {
-	const struct timespec at_once = { 0 };
-	const sigset_t signals = slice_signal();
-
 	if (!program->slice.armed)
 		return;
 	timer_delete(program->slice.timer);
-	while (sigtimedwait(&signals, NULL, &at_once) > 0)
-		;
+	drain();
 	pthread_sigmask(SIG_SETMASK, &program->slice.saved_mask, NULL);
 	program->slice = (struct nub_deadline){ 0 };
 }
