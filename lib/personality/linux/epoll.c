@@ -88,6 +88,7 @@ static void release_epoll(struct nub_linux *linux, struct nub_linux_file *file)
 const struct nub_linux_file_ops nub_linux_epoll_ops = {
 	.name = "anon_inode:[eventpoll]",
 	.poll = poll_epoll,
+	.seek = nub_linux_seek_nowhere,
 	.release = release_epoll,
 	.pollable = true,
 };

@@ -104,6 +104,12 @@ static inline bool nub_linux_file_writes(const struct nub_linux_file *file)
 	return !(file->flags & O_PATH) && (mode == O_WRONLY || mode == O_RDWR);
 }
 
+/* Forget what was read of a directory. */
+void nub_linux_file_unlist(struct nub_linux_files *files, struct nub_linux_file *file);
+
+/* A `seek` for what has no offsets, and says so by staying at 0. */
+int64_t nub_linux_seek_nowhere(struct nub_linux *linux, struct nub_linux_file *file, int64_t offset, int whence);
+
 /* What it is, whatever its kind. */
 int nub_linux_file_stat(struct nub_linux *linux, struct nub_linux_file *file, struct statx *stat);
 short nub_linux_file_poll(struct nub_linux *linux, struct nub_linux_file *file, struct nub_linux_wait *wait);

@@ -7,6 +7,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+enum { SHORT_TARGET = 128 }; /* a longer one takes a page, as in Linux */
+
 int nub_linux_inode_new(struct nub_linux_volume *volume, uint32_t mode, struct nub_linux_inode **inode)
 {
 	if (volume->inodes >= volume->inode_limit)
@@ -79,6 +81,8 @@ void nub_linux_inode_unref(struct nub_linux_inode *inode)
 	for (size_t i = 0; i < inode->page_count; i++)
 		inode->volume->store->free(inode->volume->store->context, inode->pages[i].handle);
 	inode->volume->pages -= inode->page_count;
+	if (inode->target && strlen(inode->target) >= SHORT_TARGET)
+		inode->volume->pages--;
 	inode->volume->inodes--;
 	free(inode->slots);
 	free(inode->pages);
@@ -250,7 +254,12 @@ int nub_linux_inode_add(struct nub_linux_inode *directory, const char *name, uin
 
 int nub_linux_inode_add_symlink(struct nub_linux_inode *directory, const char *name, const char *target)
 {
+	struct nub_linux_volume *volume = directory->volume;
+	const uint64_t pages = strlen(target) < SHORT_TARGET ? 0 : 1;
 	struct nub_linux_inode *inode;
+
+	if (volume->pages + pages > volume->page_limit)
+		return -ENOSPC;
 	char *copy = strdup(target);
 
 	if (!copy)
@@ -262,5 +271,6 @@ int nub_linux_inode_add_symlink(struct nub_linux_inode *directory, const char *n
 		return error;
 	}
 	inode->target = copy;
+	volume->pages += pages;
 	return 0;
 }

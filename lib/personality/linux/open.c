@@ -13,11 +13,10 @@
 
 NUB_LINUX_ARG_SHORT_NAMES;
 
-/* What Linux sets for 64-bit programs; the C library has no name for it. */
-#define LARGEFILE 0100000u
 #define VALID_FLAGS                                                                                                    \
 	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC | O_ASYNC |      \
-	 O_DIRECT | LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | NUB_LINUX_TMPFILE)
+	 O_DIRECT | NUB_LINUX_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH |                  \
+	 NUB_LINUX_TMPFILE)
 #define VALID_RESOLVE                                                                                                  \
 	(RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH | RESOLVE_IN_ROOT |           \
 	 RESOLVE_CACHED)
@@ -153,7 +152,8 @@ static int64_t do_open(struct nub_linux *linux, const uint64_t args[2], uint32_t
 
 	if (flags & O_PATH)
 		flags &= O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC;
-	if (flags & NUB_LINUX_TMPFILE && ((flags & (O_TMPFILE | O_CREAT)) != O_TMPFILE || (flags & O_ACCMODE) == O_RDONLY))
+	if (flags & NUB_LINUX_TMPFILE &&
+	    ((flags & (O_TMPFILE | O_CREAT)) != O_TMPFILE || (flags & O_ACCMODE) == O_RDONLY))
 		return -EINVAL;
 	if ((flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY))
 		return -EINVAL;
@@ -178,7 +178,7 @@ static int64_t do_open(struct nub_linux *linux, const uint64_t args[2], uint32_t
 static int64_t serve_openat(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
 {
 	(void)thread;
-	return do_open(linux, args, ((uint32_t)args[2] & VALID_FLAGS) | LARGEFILE, (uint32_t)args[3], 0);
+	return do_open(linux, args, ((uint32_t)args[2] & VALID_FLAGS) | NUB_LINUX_LARGEFILE, (uint32_t)args[3], 0);
 }
 
 static int64_t serve_open(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
@@ -233,7 +233,7 @@ static int64_t serve_openat2(struct nub_linux *linux, struct nub_linux_thread *t
 		return -EINVAL;
 	if (how.resolve & RESOLVE_CACHED) /* nothing is */
 		return makes || how.flags & O_TRUNC ? -EINVAL : -EAGAIN;
-	return do_open(linux, args, (uint32_t)how.flags | LARGEFILE, (uint32_t)how.mode, how.resolve);
+	return do_open(linux, args, (uint32_t)how.flags | NUB_LINUX_LARGEFILE, (uint32_t)how.mode, how.resolve);
 }
 
 static const struct nub_linux_call calls[] = {
