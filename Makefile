@@ -33,7 +33,7 @@ PACKAGES = libelf libxxhash json-c
 .DEFAULT_GOAL := all
 
 # Only targets that compile against them ask for the packages.
-ifneq ($(filter-out help clean uninstall check check-sanitize lint-format lint-man lint-shell,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out help clean uninstall emulate check check-sanitize lint-format lint-man lint-shell,$(or $(MAKECMDGOALS),all)),)
 need = $(if $(shell $(PKG_CONFIG) --exists $(1) && echo yes),,$(error $(1) is missing: $(2); scripts/quickstart installs it))
 $(call need,libelf,nubrun reads guests with it (Debian: libelf-dev))
 $(call need,libxxhash,snapshots are sealed with it (Debian: libxxhash-dev))
@@ -46,7 +46,7 @@ endif
 ALL_CFLAGS = -std=gnu17 -Ulinux -D_GNU_SOURCE -Ilib -Inubrun $(WARNINGS) $(CFLAGS) $(HARDENING) $(SANFLAGS) $(DEP_CFLAGS)
 LINK_STATIC = $(if $(filter 1,$(STATIC)),-static)
 
-LIB_OBJS = $(patsubst %,$(B)/obj/%.o,$(wildcard lib/*/*.c lib/*/*.S lib/*/*/*.c lib/*/*/*.S))
+LIB_OBJS = $(patsubst %,$(B)/obj/%.o,$(wildcard lib/*/*.c lib/*/*/*.c lib/*/*/*.S))
 CMD_OBJS = $(patsubst %,$(B)/obj/%.o,$(wildcard nubrun/*.c nubrun/*/*.c))
 
 ## all: the command, the library, the guest runtime, the sample guests (the default)
@@ -60,7 +60,21 @@ $(B)/obj/%.c.o: %.c Makefile
 $(B)/obj/lib/%.S.o: lib/%.S Makefile
 	$(call say,AS,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -Ilib -MMD -MP -c -o $@ $<
+	$(Q)$(CC) -Ilib -DNUB_VDSO='"$(VDSO).so"' -MMD -MP -c -o $@ $<
+
+# The vdso of Linux guests is a shared object of its own, which the library holds as bytes.
+VDSO = $(B)/obj/lib/personality/linux/vdso/vdso
+$(VDSO).c.o: lib/personality/linux/vdso/vdso.c Makefile
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(GUEST_CC) -std=gnu17 -Ilib $(WARNINGS) -O2 -fPIC -fvisibility=hidden -ffreestanding -fno-stack-protector \
+		-fcf-protection=none -fasynchronous-unwind-tables -mno-sse -MMD -MP -c -o $@ $<
+
+$(VDSO).so: $(VDSO).c.o lib/personality/linux/vdso/vdso.lds
+	$(Q)$(GUEST_CC) -shared -nostdlib -Wl,-T,lib/personality/linux/vdso/vdso.lds,-soname=linux-vdso.so.1,--hash-style=both \
+		-Wl,--build-id=sha1,--eh-frame-hdr,-Bsymbolic,-z,max-page-size=4096,-z,noexecstack,--no-undefined -o $@ $<
+
+$(B)/obj/lib/personality/linux/vdso_image.S.o: $(VDSO).so
 
 $(B)/libnub.a: $(LIB_OBJS)
 	$(call say,AR,$@)
@@ -78,6 +92,7 @@ include guests/guests.mk
 include test/bench/bench.mk
 include test/test.mk
 include test/lint.mk
+include scripts/emulate/emulate.mk
 
 ## install: command, library, guest runtime, manual pages and completion, below DESTDIR and PREFIX
 install: all

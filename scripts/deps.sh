@@ -5,7 +5,7 @@
 #     deps_install build test    # does nothing when nothing is missing
 
 # One line each: group, Debian package, and how one sees that it is there: a command on PATH, a module that pkg-config
-# knows, or an archive that the compiler finds. Only what is not seen is installed, so these work on any system.
+# knows, an archive that the compiler finds, or a file. Only what is not seen is installed, so these work on any system.
 DEPS='
 build  gcc            command  gcc
 build  libc6-dev      archive  libc.a
@@ -24,6 +24,12 @@ test   elfutils       command  eu-readelf
 test   binutils       command  readelf
 test   python3        command  python3
 test   procps         command  pgrep
+emulate  qemu-system-x86     command  qemu-system-x86_64
+emulate  qemu-system-common  file     /usr/lib/qemu/virtiofsd
+emulate  cpio                command  cpio
+emulate  gcc                 command  gcc
+emulate  libc6-dev           archive  libc.a
+emulate  make                command  make
 lint   clang-format   command  clang-format
 lint   clang-tidy     command  clang-tidy
 lint   cppcheck       command  cppcheck
@@ -44,6 +50,7 @@ shellcheck    0.9
 deps_present() { # KIND NAME
 	case $1 in
 	command) command -v "$2" >/dev/null ;;
+	file) [ -e "$2" ] ;;
 	module) pkg-config --exists "$2" 2>/dev/null ;;
 	archive) case $(gcc -print-file-name="$2" 2>/dev/null) in /*) ;; *) return 1 ;; esac ;;
 	esac

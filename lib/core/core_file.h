@@ -11,7 +11,6 @@
 #ifndef NUB_CORE_FILE_H
 #define NUB_CORE_FILE_H
 
-#include <linux/kvm.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -40,6 +39,7 @@ enum {
 	NUB_CORE_HAS_REGION = 8,
 	NUB_CORE_HAS_CRASH = 16,
 	NUB_CORE_PORT_READ = 32,
+	NUB_CORE_REGISTERS_LOST = 64,
 };
 
 /* A part of the guest's ELF file in its memory. */
@@ -53,7 +53,7 @@ struct nub_core_mapping {
 struct nub_core {
 	enum nub_core_reason reason;
 	bool has_crash;
-	struct nub_crash crash; /* its registers are always there */
+	struct nub_crash crash; /* its registers are always there, unless they are lost */
 	uint64_t cr2, cr3;
 	uint64_t image_base, entry;
 	uint64_t generation;
@@ -66,8 +66,8 @@ struct nub_core {
 	uint32_t phdr_count;
 	struct nub_core_mapping mappings[NUB_CORE_MAX_MAPPINGS];
 	uint32_t mapping_count;
-	struct kvm_sregs sregs;
-	uint8_t xsave[NUB_SNAPSHOT_XSAVE_SIZE];
+	struct nub_sregs sregs;
+	uint8_t xsave[NUB_XSAVE_SIZE];
 };
 
 /* Where a region's memory is in the file. */

@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/util.h"
 #include "core/core_file.h"
-#include "machine/cpu.h"
+#include "cpu/cpu.h"
 
 _Static_assert(sizeof(struct elf_prstatus) == 336 && sizeof(struct elf_prpsinfo) == 136, "the x86-64 psABI's cores");
 _Static_assert(sizeof(siginfo_t) == 128, "what NT_SIGINFO holds");
@@ -68,15 +68,20 @@ static int signal_of(const struct nub_core *core)
 	switch (core->crash.kind) {
 	case NUB_CRASH_EXCEPTION:
 		return signal_of_vector(core->crash.vector);
+	case NUB_CRASH_SIGNAL:
+		return (int)core->crash.abort_code;
 	case NUB_CRASH_NO_MEMORY:
+	case NUB_CRASH_MEMORY:
 	case NUB_CRASH_SCRATCH:
 		return SIGBUS;
 	case NUB_CRASH_BAD_PORT:
+	case NUB_CRASH_UNSUPPORTED:
 		return SIGSYS;
 	case NUB_CRASH_EMULATION:
 		return SIGILL;
 	case NUB_CRASH_TRIPLE_FAULT:
 	case NUB_CRASH_HALTED:
+	case NUB_CRASH_DEADLOCK:
 		return SIGKILL;
 	case NUB_CRASH_ABORT:
 	case NUB_CRASH_ABI:
@@ -89,7 +94,7 @@ static int signal_of(const struct nub_core *core)
 static struct user_regs_struct registers_of(const struct nub_core *core)
 {
 	const struct nub_registers *regs = &core->crash.regs;
-	const struct kvm_sregs *sregs = &core->sregs;
+	const struct nub_sregs *sregs = &core->sregs;
 	const bool user = core->has_crash && core->crash.privilege_level == 3;
 
 	return (struct user_regs_struct){
@@ -132,7 +137,7 @@ static void put_registers(struct nub_writer *writer, const struct nub_core *core
 		.pr_pid = 1,
 		.pr_fpvalid = 1,
 	};
-	uint8_t xsave[NUB_SNAPSHOT_XSAVE_SIZE];
+	uint8_t xsave[NUB_XSAVE_SIZE];
 	const uint64_t xcr0 = NUB_XCR0;
 
 	_Static_assert(sizeof(status.pr_reg) == sizeof(regs), "elf_gregset_t is struct user_regs_struct");
@@ -227,7 +232,8 @@ static void put_crash(struct nub_writer *writer, const struct nub_core *core)
 	    writer, 4,
 	    (crash->has_vector ? NUB_CORE_HAS_VECTOR : 0) | (crash->has_address ? NUB_CORE_HAS_ADDRESS : 0) |
 		(crash->page_present ? NUB_CORE_PAGE_PRESENT : 0) | (crash->has_region ? NUB_CORE_HAS_REGION : 0) |
-		(core->has_crash ? NUB_CORE_HAS_CRASH : 0) | (crash->port_read ? NUB_CORE_PORT_READ : 0));
+		(core->has_crash ? NUB_CORE_HAS_CRASH : 0) | (crash->port_read ? NUB_CORE_PORT_READ : 0) |
+		(crash->registers_lost ? NUB_CORE_REGISTERS_LOST : 0));
 	nub_writer_uint(writer, 4, crash->kind);
 	nub_writer_uint(writer, 4, crash->vector);
 	nub_writer_uint(writer, 8, crash->error_code);

@@ -5,13 +5,12 @@
 #include "base/util.h"
 #include "core/core_write.h"
 #include "core/crash_regions.h"
-#include "sandbox/cpu_state.h"
 #include "sandbox/sandbox.h"
 
 #define CR0_PAGING (UINT64_C(1) << 31)
 
 /* Page tables that map nothing, or no end of it, are evidence, too: then the core has the memory as it is. */
-static int find_regions(struct nub_sandbox *sandbox, const struct kvm_sregs *sregs, struct nub_crash_region **regions,
+static int find_regions(struct nub_sandbox *sandbox, const struct nub_sregs *sregs, struct nub_crash_region **regions,
                         size_t *count, struct nub_error *err)
 {
 	const uint64_t roots[] = { sregs->cr3 };
@@ -81,20 +80,19 @@ int nub_sandbox_save_core(struct nub_sandbox *sandbox, const struct nub_outcome 
                           const char *path, struct nub_error *err)
 {
 	NUB_AUTO_FREE struct nub_core *core = calloc(1, sizeof(*core));
-	NUB_AUTO_FREE struct nub_cpu_state *cpu = calloc(1, sizeof(*cpu));
+	NUB_AUTO_FREE struct nub_cpu *cpu = calloc(1, sizeof(*cpu));
 	NUB_AUTO_FREE struct nub_crash_region *regions = NULL;
-	struct kvm_sregs sregs;
 	size_t count;
 
 	if (!core || !cpu)
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "core");
-	if (nub_vcpu_get_sregs(&sandbox->vm, &sregs, err) < 0 || nub_cpu_save(&sandbox->vm, 3, cpu, err) < 0 ||
-	    find_regions(sandbox, &sregs, &regions, &count, err) < 0)
+	if (nub_engine_save(sandbox->engine, cpu, err) < 0 ||
+	    find_regions(sandbox, &cpu->sregs, &regions, &count, err) < 0)
 		return -1;
 	describe(core, sandbox, outcome, guest_path);
-	core->sregs = sregs;
-	core->cr2 = sregs.cr2;
-	core->cr3 = sregs.cr3;
+	core->sregs = cpu->sregs;
+	core->cr2 = cpu->sregs.cr2;
+	core->cr3 = cpu->sregs.cr3;
 	memcpy(core->xsave, cpu->xsave, sizeof(core->xsave));
 	nub_core_find_program_headers(core, &sandbox->memory);
 	return nub_core_save(core, regions, count, &sandbox->memory, sandbox->snapshot, path, err);

@@ -10,7 +10,7 @@
 #include "core/core_write.h"
 #include "core/crash_regions.h"
 #include "core/dump.h"
-#include "machine/cpu.h"
+#include "cpu/cpu.h"
 #include "memory/plan.h"
 
 /* ---- Snapshots ---- */
@@ -71,7 +71,7 @@ static void take_registers(struct nub_core *core, const struct nub_snapshot_meta
 			.rflags = 2,
 		};
 	if (meta->next == NUB_NEXT_INITIALISE) {
-		nub_cpu_set_sregs(&core->sregs, &tables, meta->privilege_level);
+		nub_cpu_initial_sregs(&core->sregs, &tables, meta->privilege_level);
 		return;
 	}
 	core->sregs = meta->cpu.sregs;

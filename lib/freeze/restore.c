@@ -6,12 +6,9 @@
 
 #include "base/error.h"
 #include "base/util.h"
+#include "engine/engines.h"
 #include "freeze/restore.h"
-#include "machine/scratch.h"
-#include "sandbox/cpu_state.h"
 #include "snapshot/snapshot.h"
-
-#define RFLAGS_IF (UINT64_C(1) << 9)
 
 /* The layout and the regions are the snapshot's. */
 static int take_plan(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err)
@@ -40,6 +37,7 @@ static void take_identity(struct nub_sandbox *sandbox, const struct nub_snapshot
 	sandbox->confined_known = false;
 	sandbox->guest = &snapshot->guest;
 	sandbox->generation = meta->generation;
+	sandbox->root_gpa = meta->roots[0];
 	sandbox->peb_gva = meta->peb_gva;
 	sandbox->stack_top_gva = meta->stack_top_gva;
 	sandbox->config.cow = meta->layout.cow;
@@ -71,61 +69,13 @@ int nub_restore_copy_tables(struct nub_sandbox *sandbox, struct nub_error *err)
 	return nub_snapshot_read(sandbox->snapshot, layout->data_end_gpa, tables, layout->page_table_size, err);
 }
 
-int nub_restore_fill_scratch(struct nub_sandbox *sandbox, struct nub_error *err)
-{
-	if (nub_sandbox_fill_scratch(sandbox, err) < 0)
-		return -1;
-	sandbox->cpu_tables.cr3 = sandbox->snapshot->meta.roots[0];
-	return 0;
-}
-
 int nub_restore_take_memory(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err)
 {
 	take_identity(sandbox, snapshot);
 	if (take_plan(sandbox, snapshot, err) < 0 || map_memory(sandbox, snapshot, err) < 0 ||
 	    nub_restore_copy_tables(sandbox, err) < 0)
 		return -1;
-	return nub_restore_fill_scratch(sandbox, err);
-}
-
-static bool same_sregs(const struct kvm_sregs *a, const struct kvm_sregs *b)
-{
-	/* Every field but what KVM keeps for itself; none of the structs has holes that matter. */
-	return memcmp(a, b, offsetof(struct kvm_sregs, interrupt_bitmap)) == 0;
-}
-
-/* Special registers, then what the next entry does not overwrite. Setting sregs is dear and rarely needed: a guest at
- * CPL 3 can change the bases of FS and GS in them. */
-static int load_cpu(struct nub_sandbox *sandbox, struct nub_error *err)
-{
-	const struct nub_snapshot_meta *meta = &sandbox->snapshot->meta;
-	const unsigned level = meta->privilege_level;
-	struct kvm_sregs current, sregs;
-
-	if (nub_vcpu_get_sregs(&sandbox->vm, &current, err) < 0)
-		return -1;
-	sregs = current;
-	if (meta->next == NUB_NEXT_INITIALISE)
-		nub_cpu_set_sregs(&sregs, &sandbox->cpu_tables, level);
-	else
-		nub_snapshot_restore_sregs(meta, &sandbox->cpu_tables, &sregs);
-	if (!same_sregs(&current, &sregs) && nub_vcpu_set_sregs(&sandbox->vm, &sregs, err) < 0)
-		return -1;
-	if (meta->next == NUB_NEXT_INITIALISE)
-		return nub_cpu_load_initial(&sandbox->vm, err);
-	return nub_cpu_load(&sandbox->vm, level, &meta->cpu, err);
-}
-
-/* The general registers with which it goes on. Code at CPL 3 can't let interrupts through, but a file may say that it did.
- * With them on, and a local APIC, KVM may have a thread of the kernel fetch pages that the guest waits for: page faults
- * that don't count as this process's, from whose count it knows when to look for written pages (snapshot/dirty.h). */
-static void set_regs(struct nub_sandbox *sandbox)
-{
-	struct kvm_regs regs = sandbox->snapshot->meta.cpu.regs;
-
-	if (sandbox->guest->privilege_level == 3)
-		regs.rflags &= ~RFLAGS_IF;
-	nub_vcpu_set_regs(&sandbox->vm, &regs);
+	return nub_sandbox_fill_scratch(sandbox, err);
 }
 
 static void set_state(struct nub_sandbox *sandbox)
@@ -144,19 +94,21 @@ static void set_state(struct nub_sandbox *sandbox)
 	case NUB_NEXT_RESUME:
 		sandbox->state = NUB_STATE_STOPPED;
 		sandbox->restored_answer = true;
-		set_regs(sandbox);
 		break;
 	}
 }
 
-/* What a sandbox needs once its memory is mapped and its VM stands. */
+/* What a sandbox needs once its memory is mapped and filled. */
 int nub_restore_start(struct nub_sandbox *sandbox, struct nub_error *err)
 {
 	const struct nub_snapshot *snapshot = sandbox->snapshot;
-	const struct kvm_regs *regs = &snapshot->meta.cpu.regs;
+	const struct nub_registers *regs = &snapshot->meta.cpu.regs;
+	const struct nub_engine_guest guest = nub_sandbox_engine_guest(sandbox);
+	const bool fresh = snapshot->meta.next == NUB_NEXT_INITIALISE;
 	struct nub_error reason = { 0 };
 
-	if (load_cpu(sandbox, err) < 0 || nub_memslots_hide(sandbox, err) < 0)
+	if (nub_engine_attach(sandbox->engine, &guest, err) < 0 ||
+	    nub_engine_start(sandbox->engine, fresh ? NULL : &snapshot->meta.cpu, err) < 0)
 		return -1;
 	/* Saved again before it goes on, it has the spaces that it named at its checkpoint. */
 	sandbox->root_count = 0;
@@ -174,7 +126,7 @@ int nub_restore_check_cpu(struct nub_sandbox *sandbox, const struct nub_snapshot
 	struct nub_cpuid host;
 
 	nub_cpu_fill_cpuid(&host);
-	if (nub_snapshot_check_cpu(&snapshot->meta, &host, err) < 0)
+	if (nub_cpu_check_features(&snapshot->meta.cpu.cpuid, snapshot->meta.cpu.xcr0, &host, err) < 0)
 		return nub_error_context(err, "%s", snapshot->name);
 	sandbox->cpuid = snapshot->meta.cpu.cpuid;
 	return 0;
@@ -207,11 +159,10 @@ struct nub_sandbox *nub_sandbox_restore(const struct nub_config *config, const s
 	sandbox->config.init_data = NULL;
 	sandbox->config.maps = NULL;
 	sandbox->config.map_count = 0;
-	sandbox->vm = (struct nub_vm){ .kvm_fd = -1, .vm_fd = -1, .vcpu_fd = -1 };
 	nub_dirty_init(&sandbox->dirty);
-	if (check_whole(snapshot, err) < 0 || nub_restore_check_cpu(sandbox, snapshot, err) < 0 ||
-	    nub_restore_take_memory(sandbox, snapshot, err) < 0 || nub_sandbox_build_vm(sandbox, err) < 0 ||
-	    nub_restore_start(sandbox, err) < 0) {
+	sandbox->engine = nub_kvm_create(err);
+	if (!sandbox->engine || check_whole(snapshot, err) < 0 || nub_restore_check_cpu(sandbox, snapshot, err) < 0 ||
+	    nub_restore_take_memory(sandbox, snapshot, err) < 0 || nub_restore_start(sandbox, err) < 0) {
 		nub_sandbox_free(sandbox);
 		return NULL;
 	}

@@ -5,7 +5,6 @@
 
 #include "base/error.h"
 #include "freeze/snapshot_writer.h"
-#include "sandbox/cpu_state.h"
 #include "snapshot/snapshot.h"
 
 static int fill_regions(struct nub_snapshot_writer *writer, struct nub_error *err)
@@ -125,7 +124,7 @@ int nub_snapshot_fill_meta(struct nub_snapshot_writer *writer, struct nub_error 
 	}
 	fill_guest(writer);
 	if (fill_names(writer, err) < 0 || fill_regions(writer, err) < 0 || fill_base(writer, err) < 0 ||
-	    nub_cpu_save(&sandbox->vm, sandbox->guest->privilege_level, &meta->cpu, err) < 0)
+	    nub_engine_save(sandbox->engine, &meta->cpu, err) < 0)
 		return -1;
 	meta->cpu.cpuid = sandbox->cpuid;
 	if (sandbox->state != NUB_STATE_BROKEN_INTO)

@@ -20,9 +20,9 @@ static int find_roots(struct nub_snapshot_writer *writer, uint64_t roots[NUB_SNA
                       struct nub_error *err)
 {
 	struct nub_sandbox *sandbox = writer->sandbox;
-	struct kvm_sregs sregs;
+	struct nub_sregs sregs;
 
-	if (nub_vcpu_get_sregs(&sandbox->vm, &sregs, err) < 0)
+	if (nub_engine_sregs(sandbox->engine, &sregs, err) < 0)
 		return -1;
 	roots[0] = sregs.cr3 & NUB_PTE_ADDRESS;
 	*count = 1;

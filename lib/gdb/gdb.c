@@ -59,9 +59,9 @@ static void ended(struct nub_debugger *debugger, int result, struct nub_outcome 
 	if (!gdb->attached)
 		return;
 	/* What is told of a crash is as if nobody had looked. */
-	if (gdb->stepping && !gdb->guest_tf)
-		outcome->crash.regs.rflags &= ~NUB_GDB_RFLAGS_TF;
-	nub_gdb_end_step(gdb);
+	if (gdb->crash_tf || (gdb->stepping && !gdb->guest_tf))
+		outcome->crash.regs.rflags &= ~NUB_RFLAGS_TF;
+	nub_gdb_end_step(gdb, NULL);
 	nub_gdb_withdraw(gdb);
 	if (result < 0)
 		say_exit(gdb, EXIT_FAILED);
@@ -97,7 +97,7 @@ static const struct nub_debugger_hooks hooks = {
 	.begin = begin,
 	.interrupted = nub_gdb_interrupted,
 	.served = nub_gdb_served,
-	.exception = nub_gdb_exception,
+	.fault = nub_gdb_fault,
 	.stuck = nub_gdb_stuck,
 	.trapped = nub_gdb_trapped,
 	.wake = wake,

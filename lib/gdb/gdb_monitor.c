@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "gdb/gdb_packet.h"
-#include "machine/scratch.h"
+#include "personality/nub/scratch.h"
 
 static int put_region(struct nub_buffer *text, const struct nub_region *region, struct nub_error *err)
 {

@@ -46,7 +46,7 @@ struct nub_trace_record {
 };
 
 /* An exit of the vCPU that has been dealt with. Times are CLOCK_MONOTONIC. */
-struct nub_exit {
+struct nub_exit_report {
 	uint64_t entered_ns; /* the guest ran from here ... */
 	uint64_t left_ns;    /* ... to here, and the host worked ... */
 	uint64_t served_ns;  /* ... to here */
@@ -74,7 +74,7 @@ struct nub_host_ops {
 	/* When this is here, the guest is told that it is traced, and this is called for each of its records. */
 	int (*trace)(void *context, const struct nub_trace_record *record, struct nub_error *err);
 	/* After each exit, the last one included. It slows down every one. */
-	void (*exit)(void *context, const struct nub_exit *exit);
+	void (*exit)(void *context, const struct nub_exit_report *exit);
 	/* The guest stands still, its memory and registers as they were: it CRASHED, TIMED_OUT or was INTERRUPTED, and
 	 * nothing has been cleaned up yet; or nub_sandbox_interrupt was called (`outcome` is NULL), and it goes on
 	 * afterwards. May read the sandbox and write its core, not run it. */

@@ -25,20 +25,25 @@ enum nub_outcome_kind {
 };
 
 enum nub_crash_kind {
-	NUB_CRASH_EXCEPTION, /* vector, error_code, and for #PF address and access */
-	NUB_CRASH_ABORT,     /* abort_code, abort_message */
-	NUB_CRASH_BAD_PORT,  /* port, port_read */
-	NUB_CRASH_NO_MEMORY, /* a guest-physical access that nothing backs: address is a gpa */
-	NUB_CRASH_TRIPLE_FAULT,
-	NUB_CRASH_EMULATION, /* an instruction that this host's KVM can't run */
-	NUB_CRASH_HALTED,    /* hlt, with no interrupt that could end it */
-	NUB_CRASH_SCRATCH,   /* no page left in scratch for a copy (cow=guest): abort_message says what to give */
-	NUB_CRASH_ABI,       /* a broken ring, request or reply: abort_message says which */
+	NUB_CRASH_EXCEPTION,    /* vector, error_code, and for #PF address and access */
+	NUB_CRASH_ABORT,        /* abort_code, abort_message */
+	NUB_CRASH_BAD_PORT,     /* port, port_read */
+	NUB_CRASH_NO_MEMORY,    /* a guest-physical access that nothing backs: address is a gpa */
+	NUB_CRASH_TRIPLE_FAULT, /* registers_lost; also an exception for whose delivery there is no memory */
+	NUB_CRASH_EMULATION,    /* an instruction that this host's KVM can't run */
+	NUB_CRASH_HALTED,       /* hlt, with no interrupt that could end it */
+	NUB_CRASH_SCRATCH,      /* no page left in scratch for a copy (cow=guest): abort_message says what to give */
+	NUB_CRASH_ABI,          /* a broken ring, request or reply: abort_message says which */
+	/* Of Linux programs; abort_message says more. */
+	NUB_CRASH_SIGNAL,      /* ended by a signal: abort_code; with a vector when an instruction caused it */
+	NUB_CRASH_DEADLOCK,    /* all threads wait for one another */
+	NUB_CRASH_UNSUPPORTED, /* a system call that is not served, when that is to be an end */
+	NUB_CRASH_MEMORY,      /* no memory is left for a page that it touched */
 };
 
 const char *nub_crash_kind_name(enum nub_crash_kind kind);
 
-/* General registers in the order of struct kvm_regs. */
+/* General registers in the order of struct nub_registers. */
 struct nub_registers {
 	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rsp, rbp;
 	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
@@ -57,7 +62,8 @@ struct nub_crash {
 	uint16_t port;
 	bool port_read;            /* an `in`, not an `out` */
 	unsigned privilege_level;  /* 0 or 3, of the faulting code */
-	struct nub_registers regs; /* as they were at the faulting instruction */
+	bool registers_lost;       /* TRIPLE_FAULT: this host's KVM did not keep them */
+	struct nub_registers regs; /* as they were at the faulting instruction; zero when lost */
 	struct nub_region region;  /* where `address` lies, or the nearest region */
 	bool has_region;
 	int64_t region_distance; /* 0 inside; else bytes from `address` to the region, negative when it lies below it */

@@ -3,13 +3,13 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
+#include "base/random.h"
 #include "call/ring.h"
 #include "call/value.h"
-#include "machine/scratch.h"
+#include "personality/nub/scratch.h"
 #include "sandbox/sandbox.h"
 
 int nub_sandbox_pop(struct nub_sandbox *sandbox, uint64_t *size, struct nub_error *err)
@@ -39,50 +39,15 @@ int nub_sandbox_push_request(struct nub_sandbox *sandbox, struct nub_error *err)
 	return 0;
 }
 
-/* splitmix64 (Steele, Lea, Flood 2014): every seed gives a full-period sequence. Not for secrets, and only used when a
- * user asks for runs that repeat. */
-static uint64_t next_random(uint64_t *state)
-{
-	uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-	return z ^ z >> 31;
-}
-
 int nub_sandbox_random(struct nub_sandbox *sandbox, void *bytes, size_t size, struct nub_error *err)
 {
-	uint8_t *out = bytes;
-
-	if (!sandbox->config.has_seed) {
-		/* Up to NUB_RANDOM_MAX bytes; over 256, a signal may cut it short. */
-		for (ssize_t got; size > 0; out += got, size -= (size_t)got) {
-			got = getrandom(out, size, 0);
-			if (got < 0 && errno != EINTR)
-				return nub_fail_errno(err, NUB_E_IO, "getrandom");
-			if (got < 0)
-				got = 0;
-		}
-		return 0;
-	}
-	while (size > 0) {
-		const uint64_t word = next_random(&sandbox->random_state);
-		const size_t part = size < sizeof(word) ? size : sizeof(word);
-		memcpy(out, &word, part);
-		out += part;
-		size -= part;
-	}
-	return 0;
+	return nub_random(sandbox->config.has_seed ? &sandbox->random_state : NULL, bytes, size, err);
 }
 
 /* Results of host calls: 0 done, 1 the guest gets err->message, -1 the run ends. As ops.call. */
 static int call_time(struct nub_value *result)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	*result = (struct nub_value){ .type = NUB_TYPE_U64,
-		                      .u64 = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec };
+	*result = (struct nub_value){ .type = NUB_TYPE_U64, .u64 = nub_clock_real_ns() };
 	return 0;
 }
 
@@ -137,7 +102,7 @@ static int push_reply(struct nub_sandbox *sandbox, const struct nub_call *call, 
 	return nub_sandbox_push_request(sandbox, err);
 }
 
-enum nub_step nub_host_call_serve(struct nub_sandbox *sandbox, struct nub_error *err)
+enum nub_verdict nub_host_call_serve(struct nub_sandbox *sandbox, struct nub_error *err)
 {
 	struct nub_value result = { .type = NUB_TYPE_VOID };
 	struct nub_error refusal = { 0 };
@@ -147,13 +112,13 @@ enum nub_step nub_host_call_serve(struct nub_sandbox *sandbox, struct nub_error 
 	int status;
 
 	if (nub_sandbox_pop(sandbox, &size, err) < 0 || nub_decode_call(sandbox->item, size, &call, err) < 0)
-		return NUB_STEP_FAILED;
+		return NUB_VERDICT_FAILED;
 	memcpy(sandbox->watch.call, call.name, sizeof(sandbox->watch.call));
 	status = call_host(sandbox, &call, random, &result, &refusal);
 	if (status < 0) {
 		sandbox->callback_failed = true;
 		*err = refusal;
-		return NUB_STEP_FAILED;
+		return NUB_VERDICT_FAILED;
 	}
 	sandbox->request.size = 0;
 	if (status > 0)
@@ -161,6 +126,6 @@ enum nub_step nub_host_call_serve(struct nub_sandbox *sandbox, struct nub_error 
 	else
 		status = nub_encode_reply(&sandbox->request, &result, err);
 	if (status < 0 || push_reply(sandbox, &call, err) < 0)
-		return NUB_STEP_FAILED;
-	return NUB_STEP_GO_ON;
+		return NUB_VERDICT_FAILED;
+	return NUB_VERDICT_GO_ON;
 }

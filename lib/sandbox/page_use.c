@@ -85,9 +85,9 @@ static int find_gvas(struct nub_sandbox *sandbox, struct page_list *list, struct
 	struct page_walk walk = { list, sandbox->snapshot != NULL, &sandbox->memory.scratch };
 	const struct nub_pt_reader reader = nub_memory_reader(&sandbox->memory);
 	struct nub_error endless = { 0 };
-	struct kvm_sregs sregs;
+	struct nub_sregs sregs;
 
-	if (nub_vcpu_get_sregs(&sandbox->vm, &sregs, err) < 0)
+	if (nub_engine_sregs(sandbox->engine, &sregs, err) < 0)
 		return -1;
 	/* Tables of a guest's own may have no end: what was found until the walk gave up is enough. */
 	nub_pt_walk(&reader, sregs.cr3, 0, UINT64_MAX, MAX_LEAVES, visit, &walk, &endless);

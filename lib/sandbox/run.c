@@ -7,7 +7,7 @@
 #include "base/util.h"
 #include "call/value.h"
 #include "elf/elf_image.h"
-#include "machine/scratch.h"
+#include "personality/nub/scratch.h"
 #include "sandbox/sandbox.h"
 #include "snapshot/snapshot.h"
 
@@ -18,7 +18,7 @@ static int enter_at(struct nub_sandbox *sandbox, uint64_t gva, struct nub_error 
 
 	if (sandbox->state != NUB_STATE_FRESH && nub_sandbox_random(sandbox, &seed, sizeof(seed), err) < 0)
 		return -1;
-	const struct kvm_regs regs = {
+	const struct nub_registers regs = {
 		.rip = gva,
 		.rsp = sandbox->stack_top_gva,
 		.rflags = 2,
@@ -27,72 +27,103 @@ static int enter_at(struct nub_sandbox *sandbox, uint64_t gva, struct nub_error 
 		.rdx = NUB_PAGE_SIZE,
 		.rcx = sandbox->config.log_level | (sandbox->config.ops.trace ? NUB_ENTRY_TRACE : 0),
 	};
-	nub_vcpu_set_regs(&sandbox->vm, &regs);
-	return 0;
+	return nub_engine_set_regs(sandbox->engine, &regs, err);
 }
 
 /* Is the run to end now, by nub_sandbox_stop or its deadline? Then the outcome says so. */
-static bool must_end(struct nub_sandbox *sandbox, struct nub_outcome *outcome)
+static bool must_end(struct nub_sandbox *sandbox)
 {
 	if (sandbox->stop) {
 		/* In this order: a handler sets them in the same one. */
 		sandbox->stop = 0;
-		sandbox->vm.run->immediate_exit = 0;
-		outcome->kind = NUB_OUTCOME_INTERRUPTED;
+		nub_engine_unkick(sandbox->engine);
+		sandbox->outcome->kind = NUB_OUTCOME_INTERRUPTED;
 		return true;
 	}
 	if (!nub_deadline_passed(&sandbox->deadline))
 		return false;
-	outcome->kind = NUB_OUTCOME_TIMED_OUT;
+	sandbox->outcome->kind = NUB_OUTCOME_TIMED_OUT;
 	return true;
 }
 
-static int run_loop(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
+static void count(struct nub_exit_counts *exits, const struct nub_exit *exit)
+{
+	exits->total++;
+	switch (exit->kind) {
+	case NUB_EXIT_INTERRUPTED:
+		exits->interrupted++;
+		break;
+	case NUB_EXIT_FAULT:
+	case NUB_EXIT_MENDED:
+	case NUB_EXIT_SCRATCH:
+		exits->exception++;
+		break;
+	case NUB_EXIT_PORT:
+		if (!exit->port.read && nub_port_name(exit->port.number))
+			break; /* counted where it is served */
+			       /* fall through */
+	default:
+		exits->other++;
+		break;
+	}
+}
+
+/* A signal ended the run of the engine: is that the end of the sandbox's, too? */
+static enum nub_verdict serve_signal(struct nub_sandbox *sandbox, struct nub_error *err)
 {
 	struct nub_debugger *debugger = sandbox->debugger;
 
+	if (must_end(sandbox))
+		return NUB_VERDICT_STOP;
+	return debugger && debugger->hooks->interrupted(debugger, err) < 0 ? NUB_VERDICT_FAILED : NUB_VERDICT_GO_ON;
+}
+
+/* Enter the guest, and serve the exit by which it comes back. */
+static enum nub_verdict turn(struct nub_sandbox *sandbox, struct nub_error *err)
+{
+	struct nub_debugger *debugger = sandbox->debugger;
+	enum nub_verdict verdict = NUB_VERDICT_FAILED;
+	struct nub_exit exit;
+
+	nub_watch_enter(sandbox);
+	const int result = nub_engine_run(sandbox->engine, &exit, err);
+	sandbox->watch.left_ns = exit.left_ns;
+	count(&sandbox->exits, &exit);
+	if (result == 0 && exit.kind != NUB_EXIT_INTERRUPTED)
+		verdict = nub_exit_serve(sandbox, &exit, err);
+	nub_watch_served(sandbox, &exit);
+	if (exit.kind == NUB_EXIT_INTERRUPTED)
+		return serve_signal(sandbox, err);
+	if (verdict == NUB_VERDICT_GO_ON && debugger && debugger->hooks->served(debugger, &exit, err) < 0)
+		return NUB_VERDICT_FAILED;
+	return verdict;
+}
+
+static int run_loop(struct nub_sandbox *sandbox, struct nub_error *err)
+{
+	struct nub_debugger *debugger = sandbox->debugger;
+	enum nub_verdict verdict;
+
 	if (debugger && debugger->hooks->begin(debugger, err) < 0)
 		return -1;
-	for (;;) {
+	do {
 		/* Another may come while one is served. */
 		while (sandbox->interrupt)
 			if (nub_sandbox_serve_interrupt(sandbox, err) < 0)
 				return -1;
-		if (sandbox->stop && must_end(sandbox, outcome))
+		if (sandbox->stop && must_end(sandbox))
 			return 0;
-		nub_watch_enter(sandbox);
-		const int interrupted = nub_vcpu_run(&sandbox->vm, err);
-		nub_watch_leave(sandbox);
-
-		if (interrupted < 0)
-			return -1;
-		sandbox->exits.total++;
-		if (interrupted) {
-			sandbox->exits.interrupted++;
-			nub_watch_served(sandbox, true);
-			if (must_end(sandbox, outcome))
-				return 0;
-			if (debugger && debugger->hooks->interrupted(debugger, err) < 0)
-				return -1;
-			continue;
-		}
-		const enum nub_step step = nub_exit_serve(sandbox, outcome, err);
-		nub_watch_served(sandbox, false);
-		if (step == NUB_STEP_STOP)
-			return 0;
-		if (step == NUB_STEP_GO_ON) {
-			if (debugger && debugger->hooks->served(debugger, err) < 0)
-				return -1;
-			continue;
-		}
-		/* A callback that gave up because of it says so by failing without a reason. */
-		if (err->kind == NUB_E_NONE && must_end(sandbox, outcome))
-			return 0;
-		if (sandbox->callback_failed || nub_error_class_of(err->kind) != NUB_CLASS_GUEST)
-			return -1;
-		nub_crash_abi(sandbox, err, outcome);
+		verdict = turn(sandbox, err);
+	} while (verdict == NUB_VERDICT_GO_ON);
+	if (verdict == NUB_VERDICT_STOP)
 		return 0;
-	}
+	/* A callback that gave up because of it says so by failing without a reason. */
+	if (err->kind == NUB_E_NONE && must_end(sandbox))
+		return 0;
+	if (sandbox->callback_failed || nub_error_class_of(err->kind) != NUB_CLASS_GUEST)
+		return -1;
+	nub_crash_abi(sandbox, err);
+	return 0;
 }
 
 /* After a run that failed, nothing of it may reach the next one: the rings are emptied (R36). */
@@ -141,7 +172,8 @@ static int go_on(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struc
 	struct nub_error reason = { 0 };
 
 	sandbox->callback_failed = false;
-	int result = run_loop(sandbox, outcome, &reason);
+	sandbox->outcome = outcome;
+	int result = run_loop(sandbox, &reason);
 	if (sandbox->debugger)
 		sandbox->debugger->hooks->ended(sandbox->debugger, result, outcome);
 	nub_deadline_stop(&sandbox->deadline);
@@ -163,7 +195,8 @@ static int end_in_crash(struct nub_sandbox *sandbox, const struct nub_error *rea
 {
 	struct nub_error failure = { 0 };
 
-	nub_crash_abi(sandbox, reason, outcome);
+	sandbox->outcome = outcome;
+	nub_crash_abi(sandbox, reason);
 	const int told = nub_sandbox_tell_stop(sandbox, outcome, &failure);
 	settle(sandbox, told, outcome);
 	if (told < 0 && err)
@@ -190,7 +223,7 @@ static int run(struct nub_sandbox *sandbox, enum nub_sandbox_goal goal, struct n
 		return -1;
 	}
 	if (enter_at(sandbox, fresh ? sandbox->guest->entry : sandbox->dispatch_gva, err) < 0 ||
-	    nub_deadline_start(&sandbox->deadline, &sandbox->vm, sandbox->config.timeout_ns, err) < 0) {
+	    nub_deadline_start(&sandbox->deadline, sandbox->engine, sandbox->config.timeout_ns, err) < 0) {
 		/* The guest was not entered and can still be: without this request. */
 		nub_scratch_reset_rings(&sandbox->plan.layout, sandbox->memory.scratch.host);
 		return -1;
@@ -228,16 +261,17 @@ int nub_sandbox_resume(struct nub_sandbox *sandbox, struct nub_outcome *outcome,
 		return nub_fail(err, NUB_E_STATE, 0,
 		                "%s: is not stopped at a checkpoint, there is nothing to go on with",
 		                sandbox->guest->name);
-	struct kvm_regs regs = *nub_vcpu_regs(&sandbox->vm);
+	struct nub_registers regs = sandbox->engine->regs;
 	memset(outcome, 0, sizeof(*outcome));
 	sandbox->goal = NUB_GOAL_RESUME;
 	sandbox->abort_size = 0;
 	if (nub_checkpoint_stands_at(sandbox, &regs)) {
 		regs.rax = (sandbox->restored_answer ? 1 : 0) | (sandbox->config.ops.trace ? NUB_ENTRY_TRACE : 0);
-		nub_vcpu_set_regs(&sandbox->vm, &regs);
+		if (nub_engine_set_regs(sandbox->engine, &regs, err) < 0)
+			return -1;
 	}
 	sandbox->restored_answer = false;
-	if (nub_deadline_start(&sandbox->deadline, &sandbox->vm, sandbox->config.timeout_ns, err) < 0)
+	if (nub_deadline_start(&sandbox->deadline, sandbox->engine, sandbox->config.timeout_ns, err) < 0)
 		return -1;
 	return go_on(sandbox, outcome, err);
 }

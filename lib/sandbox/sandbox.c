@@ -7,7 +7,8 @@
 #include "base/error.h"
 #include "base/util.h"
 #include "elf/elf_image.h"
-#include "machine/scratch.h"
+#include "engine/engines.h"
+#include "personality/nub/scratch.h"
 
 static int write_file_mappings(struct nub_sandbox *sandbox, struct nub_error *err)
 {
@@ -50,10 +51,7 @@ int nub_sandbox_fill_scratch(struct nub_sandbox *sandbox, struct nub_error *err)
 	    nub_sandbox_random(sandbox, &sandbox->config.seed, sizeof(sandbox->config.seed), err) < 0)
 		return -1;
 	nub_scratch_reset_rings(layout, scratch);
-	nub_scratch_write_cpu(layout, scratch, &sandbox->cpu_tables);
-	nub_scratch_set_patch(layout, scratch, 0, 0, 0);
 	nub_scratch_write_metadata(layout, scratch, sandbox->generation, sandbox->config.seed);
-	sandbox->next_free_gpa = nub_layout_first_free_gpa(layout);
 	return 0;
 }
 
@@ -74,32 +72,27 @@ static int build_memory(struct nub_sandbox *sandbox, const struct nub_image *ima
 	return result;
 }
 
-bool nub_sandbox_may_have_apic(const struct nub_image_info *guest, const struct nub_layout *layout)
+struct nub_engine_guest nub_sandbox_engine_guest(struct nub_sandbox *sandbox)
 {
-	return guest->privilege_level == 3 && NUB_BASE_ADDRESS + layout->snapshot_size <= NUB_LOCAL_APIC_GPA;
+	return (struct nub_engine_guest){
+		.memory = &sandbox->memory,
+		.plan = &sandbox->plan,
+		.cpuid = &sandbox->cpuid,
+		.ports = nub_open_ports,
+		.port_count = nub_open_port_count,
+		.privilege_level = sandbox->guest->privilege_level,
+		.root_gpa = sandbox->root_gpa,
+	};
 }
 
-int nub_sandbox_build_vm(struct nub_sandbox *sandbox, struct nub_error *err)
+static int start_cpu(struct nub_sandbox *sandbox, struct nub_error *err)
 {
-	struct nub_vm *vm = &sandbox->vm;
-
-	if (nub_vm_init(vm, nub_sandbox_may_have_apic(sandbox->guest, &sandbox->plan.layout), err) < 0 ||
-	    nub_memslots_set(sandbox, err) < 0 ||
-	    nub_vcpu_set_cpuid(vm, sandbox->cpuid.entries, sandbox->cpuid.nent, err) < 0)
-		return -1;
-	return nub_vcpu_set_xcr0(vm, NUB_XCR0, err);
-}
-
-static int start_vcpu(struct nub_sandbox *sandbox, struct nub_error *err)
-{
-	struct kvm_sregs sregs;
-
 	nub_cpu_fill_cpuid(&sandbox->cpuid);
-	if (nub_cpu_check_host(&sandbox->cpuid, err) < 0 || nub_sandbox_build_vm(sandbox, err) < 0 ||
-	    nub_memslots_hide(sandbox, err) < 0 || nub_vcpu_get_sregs(&sandbox->vm, &sregs, err) < 0)
+	sandbox->root_gpa = sandbox->plan.layout.page_table_gpa;
+	const struct nub_engine_guest guest = nub_sandbox_engine_guest(sandbox);
+	if (nub_cpu_check_host(&sandbox->cpuid, err) < 0 || nub_engine_attach(sandbox->engine, &guest, err) < 0)
 		return -1;
-	nub_cpu_set_sregs(&sregs, &sandbox->cpu_tables, sandbox->guest->privilege_level);
-	return nub_vcpu_set_sregs(&sandbox->vm, &sregs, err);
+	return nub_engine_start(sandbox->engine, NULL, err);
 }
 
 struct nub_sandbox *nub_sandbox_create(const struct nub_config *config, const struct nub_image *image,
@@ -113,9 +106,9 @@ struct nub_sandbox *nub_sandbox_create(const struct nub_config *config, const st
 	}
 	sandbox->guest = nub_image_info(image);
 	sandbox->config = *config;
-	sandbox->vm = (struct nub_vm){ .kvm_fd = -1, .vm_fd = -1, .vcpu_fd = -1 };
 	nub_dirty_init(&sandbox->dirty);
-	if (build_memory(sandbox, image, err) < 0 || start_vcpu(sandbox, err) < 0) {
+	sandbox->engine = nub_kvm_create(err);
+	if (!sandbox->engine || build_memory(sandbox, image, err) < 0 || start_cpu(sandbox, err) < 0) {
 		nub_sandbox_free(sandbox);
 		return NULL;
 	}
@@ -132,7 +125,7 @@ void nub_sandbox_free(struct nub_sandbox *sandbox)
 		return;
 	if (sandbox->debugger)
 		sandbox->debugger->hooks->release(sandbox->debugger);
-	nub_vm_release(&sandbox->vm);
+	nub_engine_release(sandbox->engine);
 	nub_memory_release(&sandbox->memory);
 	nub_plan_release(&sandbox->plan);
 	nub_dirty_release(&sandbox->dirty);
@@ -161,9 +154,9 @@ void nub_sandbox_memory_info(const struct nub_sandbox *sandbox, struct nub_memor
 
 int nub_sandbox_read(struct nub_sandbox *sandbox, uint64_t gva, void *bytes, size_t size, struct nub_error *err)
 {
-	struct kvm_sregs sregs;
+	struct nub_sregs sregs;
 
-	if (nub_vcpu_get_sregs(&sandbox->vm, &sregs, err) < 0)
+	if (nub_engine_sregs(sandbox->engine, &sregs, err) < 0)
 		return -1;
 	return nub_memory_read(&sandbox->memory, sregs.cr3, gva, bytes, size, err);
 }

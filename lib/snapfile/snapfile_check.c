@@ -190,12 +190,10 @@ static int check_hash(const struct nub_snapshot_meta *meta, struct nub_error *er
 int nub_snapshot_check(const struct nub_snapshot_meta *meta, struct nub_error *err)
 {
 	if (check_guest(meta, err) < 0 || check_functions(meta, err) < 0 || nub_snapshot_check_memory(meta, err) < 0 ||
-	    check_next(meta, err) < 0 || nub_snapshot_check_cpuid(&meta->cpu.cpuid, err) < 0 ||
-	    check_layer(meta, err) < 0)
+	    check_next(meta, err) < 0 || nub_cpu_check_cpuid(&meta->cpu.cpuid, err) < 0 || check_layer(meta, err) < 0)
 		return -1;
 	if (meta->next != NUB_NEXT_INITIALISE &&
-	    (nub_snapshot_check_regs(meta, err) < 0 || nub_snapshot_check_sregs(meta, err) < 0 ||
-	     nub_snapshot_check_cpu_rest(meta, err) < 0))
+	    nub_cpu_check(&meta->cpu, meta->privilege_level, meta->next == NUB_NEXT_RESUME, err) < 0)
 		return -1;
 	return check_hash(meta, err);
 }

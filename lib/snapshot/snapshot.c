@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "base/util.h"
-#include "machine/cpu_features.h"
+#include "cpu/cpu_features.h"
 #include "memory/plan.h"
 #include "snapshot/snapshot_output.h"
 
@@ -277,8 +277,8 @@ size_t nub_snapshot_cpu_features(const struct nub_snapshot *snapshot, const char
 	const struct nub_cpuid *table = &snapshot->meta.cpu.cpuid;
 	size_t count = 0;
 
-	for (uint32_t i = 0; i < table->nent; i++) {
-		const struct kvm_cpuid_entry2 *leaf = &table->entries[i];
+	for (uint32_t i = 0; i < table->count; i++) {
+		const struct nub_cpuid_leaf *leaf = &table->entries[i];
 		const uint32_t values[NUB_CPUID_REGISTERS] = { leaf->eax, leaf->ebx, leaf->ecx, leaf->edx };
 		for (unsigned bit = 0; leaf->index == 0 && bit < 32 * NUB_CPUID_REGISTERS; bit++) {
 			const enum nub_cpuid_register reg = bit / 32;

@@ -72,6 +72,9 @@ static int read_dump(void *context, uint64_t gva, void *bytes, size_t size)
 
 size_t nub_dump_backtrace(const struct nub_dump_file *file, struct nub_frame *frames, size_t max)
 {
-	return nub_backtrace(file->symbols.image, &nub_dump_info(file->dump)->crash.regs, read_dump, file->dump, frames,
-	                     max);
+	const struct nub_crash *crash = &nub_dump_info(file->dump)->crash;
+
+	if (crash->registers_lost)
+		return 0;
+	return nub_backtrace(file->symbols.image, &crash->regs, read_dump, file->dump, frames, max);
 }

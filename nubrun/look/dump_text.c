@@ -103,6 +103,8 @@ void nub_dump_print_identity(const struct nub_dump_file *file)
 	printf("image base    0x%" PRIx64 "\n", info->image_base);
 	printf("entry         0x%" PRIx64 "\n", info->entry);
 	printf("generation    %" PRIu64 "\n", info->generation);
+	if (info->crash.registers_lost)
+		return;
 	print_registers(&info->crash.regs);
 	print_backtrace(file);
 }

@@ -56,7 +56,7 @@ struct json_object *nub_json_dump(const struct nub_dump_file *file)
 		nub_crash_sentence(&info->crash, image, sentence, sizeof(sentence));
 		add(object, "crash", nub_json_crash(&info->crash, image, sentence));
 	}
-	add(object, "registers", nub_json_registers(&info->crash.regs));
+	add(object, "registers", info->crash.registers_lost ? NULL : nub_json_registers(&info->crash.regs));
 	add(object, "backtrace", nub_json_backtrace(image, frames, frame_count));
 	add(object, "regions", regions(info));
 	return object;

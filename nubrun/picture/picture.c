@@ -198,6 +198,8 @@ void nub_picture_mark_crash(struct nub_picture *picture, const struct nub_crash 
 {
 	char text[192];
 
+	if (crash->registers_lost)
+		return;
 	nub_crash_place(crash, image, text, sizeof(text));
 	add_mark(picture, crash->regs.rip, false, true, "at ", text);
 	if (crash->has_address) {

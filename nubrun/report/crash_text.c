@@ -187,7 +187,10 @@ void nub_crash_sentence(const struct nub_crash *crash, const struct nub_image *i
 		         place);
 		break;
 	case NUB_CRASH_TRIPLE_FAULT:
-		snprintf(out, size, "triple fault at %s", place);
+		if (crash->registers_lost)
+			snprintf(out, size, "triple fault, at a place that this host's KVM does not tell");
+		else
+			snprintf(out, size, "triple fault at %s", place);
 		break;
 	case NUB_CRASH_EMULATION:
 		snprintf(out, size, "an instruction that this host's KVM can't run, at %s", place);
@@ -200,6 +203,12 @@ void nub_crash_sentence(const struct nub_crash *crash, const struct nub_image *i
 		break;
 	case NUB_CRASH_ABI:
 		snprintf(out, size, "the guest broke its ABI: %s", crash->abort_message);
+		break;
+	case NUB_CRASH_SIGNAL:
+	case NUB_CRASH_DEADLOCK:
+	case NUB_CRASH_UNSUPPORTED:
+	case NUB_CRASH_MEMORY:
+		snprintf(out, size, "%s, at %s", crash->abort_message, place);
 		break;
 	}
 }

@@ -150,13 +150,14 @@ struct json_object *nub_json_crash(const struct nub_crash *crash, const struct n
 		add(detail, "message", nub_json_cstring(crash->abort_message));
 		add(object, "abort", detail);
 	}
-	add(object, "rip", nub_json_hex(crash->regs.rip));
+	add(object, "rip", crash->registers_lost ? NULL : nub_json_hex(crash->regs.rip));
 	nub_crash_place(crash, image, place, sizeof(place));
 	/* Without a symbol the place is the address again. */
-	if (image != NULL && nub_image_symbol(image, crash->regs.rip, &(uint64_t){ 0 }) != NULL)
+	if (!crash->registers_lost && image != NULL &&
+	    nub_image_symbol(image, crash->regs.rip, &(uint64_t){ 0 }) != NULL)
 		add(object, "symbol", nub_json_cstring(place));
 	add_count(object, "privilege_level", crash->privilege_level);
-	add(object, "registers", nub_json_registers(&crash->regs));
+	add(object, "registers", crash->registers_lost ? NULL : nub_json_registers(&crash->regs));
 	return object;
 }
 

@@ -167,8 +167,9 @@ char *nub_evidence_take(struct nub_evidence *evidence, struct nub_sandbox *sandb
 		return take_request(evidence, sandbox);
 	evidence->stopped = true;
 	nub_sandbox_registers(sandbox, outcome, &evidence->regs);
-	evidence->frame_count = nub_backtrace(nub_evidence_image(evidence), &evidence->regs, read_guest, sandbox,
-	                                      evidence->frames, NUB_EVIDENCE_FRAMES);
+	if (outcome->kind != NUB_OUTCOME_CRASHED || !outcome->crash.registers_lost)
+		evidence->frame_count = nub_backtrace(nub_evidence_image(evidence), &evidence->regs, read_guest,
+		                                      sandbox, evidence->frames, NUB_EVIDENCE_FRAMES);
 	if (evidence->file != NULL || evidence->folder != NULL)
 		evidence->core = save_core(evidence, sandbox, outcome, &evidence->error);
 	return NULL;

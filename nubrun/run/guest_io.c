@@ -105,7 +105,7 @@ static int trace_record(void *context, const struct nub_trace_record *record, st
 	return 0;
 }
 
-static void exit_served(void *context, const struct nub_exit *exit)
+static void exit_served(void *context, const struct nub_exit_report *exit)
 {
 	struct nub_guest_io *io = context;
 	struct nub_error ignored = { 0 };

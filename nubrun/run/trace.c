@@ -133,7 +133,7 @@ void nub_trace_file_phase(struct nub_trace_file *trace, const char *name, uint64
 		put(trace, new_slice(trace, "phase", name, TRACK_NUBRUN, begin_ns, end_ns));
 }
 
-void nub_trace_file_exit(struct nub_trace_file *trace, const struct nub_exit *exit)
+void nub_trace_file_exit(struct nub_trace_file *trace, const struct nub_exit_report *exit)
 {
 	char name[NUB_NAME_MAX + 8];
 
@@ -231,7 +231,7 @@ int nub_trace_file_close(struct nub_trace_file *trace, struct nub_error *err)
 	return result;
 }
 
-void nub_exit_line(const struct nub_exit *exit, char *out, size_t size)
+void nub_exit_line(const struct nub_exit_report *exit, char *out, size_t size)
 {
 	char port[24] = "", bytes[40] = "";
 

@@ -17,13 +17,13 @@ struct nub_trace_file *nub_trace_file_open(const char *path, const char *guest, 
 
 /* What cannot be written is noted, and an error of nub_trace_file_close. All take NULL for no trace. */
 void nub_trace_file_phase(struct nub_trace_file *trace, const char *name, uint64_t begin_ns, uint64_t end_ns);
-void nub_trace_file_exit(struct nub_trace_file *trace, const struct nub_exit *exit);
+void nub_trace_file_exit(struct nub_trace_file *trace, const struct nub_exit_report *exit);
 void nub_trace_file_record(struct nub_trace_file *trace, const struct nub_trace_record *record);
 
 /* End the spans that are open and the array; release it. 0, or -1 when any of it could not be written. */
 int nub_trace_file_close(struct nub_trace_file *trace, struct nub_error *err);
 
 /* "exit: print (port 103), 15 bytes; 812.4 us in the guest, 6.1 us in the host", with a line feed. */
-void nub_exit_line(const struct nub_exit *exit, char *out, size_t size);
+void nub_exit_line(const struct nub_exit_report *exit, char *out, size_t size);
 
 #endif

@@ -67,15 +67,34 @@ all_joined() { # JSON-FILE
 }
 
 @test "core: at CPL 0, triple fault, hlt, memory that is not there and broken page tables leave one, too (R32)" {
-	local seed=0 kind
+	local seed=0 kind lost
 	for kind in triple-fault halted no-memory triple-fault; do
-		nub run --seed $((++seed)) --core core "$TEST_GUESTS/kernel-fails.elf"
-		ended 134 guest-crash
+		nub run --seed $((++seed)) --timeout "$(slow 5)s" --core core "$TEST_GUESTS/kernel-fails.elf"
+		if [ "$seed" -eq 4 ] && [ -d /sys/module/kvm_amd ] && [ "$status" -eq 124 ]; then
+			# Where the exception can't be delivered, the KVM of Linux 6.1 tries without end on an AMD CPU.
+			kind=timeout
+		else
+			ended 134 guest-crash
+		fi
 		[ "$(field .crash.kind)" = "$kind" ]
-		ask_gdb "$TEST_GUESTS/kernel-fails.elf" core bt
-		grep -qE '^#[01] .*fail \(.*kernel-fails.c' gdb.out
+		lost=false
+		if [ "$kind" = triple-fault ] && [ -d /sys/module/kvm_amd ]; then
+			# KVM does not keep the registers there.
+			lost=true
+			holds '.crash | .rip == null and .registers == null and .backtrace == [] and (has("symbol") | not)' "$json"
+			[[ $(field .crash.message) == "triple fault"*KVM* ]]
+		fi
+		nub dump core
+		if $lost; then
+			[[ $output != *registers* ]]
+		else
+			[[ $output == *registers*"call stack"*fail* ]]
+			ask_gdb "$TEST_GUESTS/kernel-fails.elf" core bt
+			grep -qE '^#[01] .*fail \(.*kernel-fails.c' gdb.out
+		fi
 		nub dump --json core
-		[ "$(jq -r '.reason, .crash.kind' <<<"$output" | paste -sd' ')" = "crash $kind" ]
+		holds ".registers == null | . == $lost" "$output"
+		[ "$(jq -r '.crash.kind // .reason' <<<"$output")" = "$kind" ]
 		[ "$(jq '[.regions[] | select(.type == "PageTables")] | length' <<<"$output")" -eq $((seed < 4)) ]
 	done
 	# With its page tables gone, the memory is there as it is.

@@ -49,6 +49,11 @@ refused() { # EXIT-CODE ERROR-CODE MESSAGE-PATTERN
 		[ -n "$(field '.error.hint // ""')" ]
 }
 
+# So many seconds, or whatever they are, times NUBRUN_TEST_SLOWNESS: for limits that no test waits for when all is well.
+slow() { # NUMBER
+	echo $(($1 * ${NUBRUN_TEST_SLOWNESS:-1}))
+}
+
 # Without KVM: skip loudly; fail where it must be there.
 needs_kvm() {
 	if ! { [ -r /dev/kvm ] && [ -w /dev/kvm ]; }; then

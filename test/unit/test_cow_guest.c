@@ -3,8 +3,7 @@
  */
 #include "pages_guest.h"
 
-#include "machine/scratch.h"
-#include "sandbox/sandbox.h"
+#include "kvm_inside.h"
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -107,20 +106,21 @@ static void the_allocators_word_is_not_believed(void **state)
 		                   end - 3 * NUB_PAGE_SIZE + 8 };
 	uint8_t *scratch = guest.sandbox->memory.scratch.host;
 	uint8_t *code = scratch + layout->scratch_size - NUB_SCRATCH_PAGE_MONITOR * NUB_PAGE_SIZE;
+	uint8_t *allocator = scratch + layout->scratch_size - NUB_SCRATCH_OFF_ALLOCATOR;
 	uint8_t before[NUB_PAGE_SIZE];
 
 	memcpy(before, code, sizeof(before));
 	for (uint32_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		const uint64_t given = guest.sandbox->next_free_gpa;
-		nub_scratch_set_allocator(layout, scratch, words[i]);
+		const uint64_t given = kvm_of(guest.sandbox)->next_free_gpa;
+		memcpy(allocator, &words[i], sizeof(words[i]));
 		pages_scribble(&guest, i, 1);
 		assert_int_equal(pages_damaged(&guest, 7), i + 1);
-		assert_in_range(guest.sandbox->next_free_gpa, given + NUB_PAGE_SIZE, end);
-		assert_int_equal(guest.sandbox->next_free_gpa % NUB_PAGE_SIZE, 0);
+		assert_in_range(kvm_of(guest.sandbox)->next_free_gpa, given + NUB_PAGE_SIZE, end);
+		assert_int_equal(kvm_of(guest.sandbox)->next_free_gpa % NUB_PAGE_SIZE, 0);
 		assert_memory_equal(before, code, sizeof(before));
 	}
 	/* No page is left, says the guest: then it gets none. */
-	nub_scratch_set_allocator(layout, scratch, end);
+	memcpy(allocator, &end, sizeof(end));
 	const struct nub_value args[] = { u32_value(40), u32_value(1) };
 	guest_call(&guest, "scribble", args, 2, NUB_OUTCOME_CRASHED);
 	assert_int_equal(guest.outcome.crash.kind, NUB_CRASH_SCRATCH);
@@ -133,7 +133,7 @@ static struct nub_mapping leaf_at(struct guest *guest, uint64_t gva)
 	const struct nub_pt_reader reader = nub_memory_reader(&guest->sandbox->memory);
 	struct nub_mapping leaf;
 
-	assert_true(nub_pt_translate(&reader, guest->sandbox->cpu_tables.cr3, gva, &leaf));
+	assert_true(nub_pt_translate(&reader, guest->sandbox->root_gpa, gva, &leaf));
 	return leaf;
 }
 

@@ -199,6 +199,22 @@ static void an_alternate_stack_that_is_too_small_takes_no_frame(void **state)
 	assert_true(place.frame > UINT64_C(1) << 63);
 }
 
+static void x87_and_sse_always_count_as_there(void **state)
+{
+	uint8_t xsave[NUB_LINUX_XSAVE_SIZE] = { [512] = 4 }, fpstate[NUB_LINUX_XSAVE_SIZE + 4];
+	const struct nub_linux_frame_input input = {
+		.regs = { .rsp = STACK_TOP },
+		.xsave = { xsave, NUB_LINUX_XSAVE_SIZE, NUB_LINUX_XSAVE_FEATURES },
+	};
+	struct nub_linux_frame_place place;
+	struct nub_linux_frame frame;
+
+	(void)state;
+	assert_true(nub_linux_frame_place(&input, &place));
+	nub_linux_frame_build(&input, &place, &frame, fpstate);
+	assert_int_equal(fpstate[512], 7);
+}
+
 /* ---- in a program ---- */
 
 #define HANDLER UINT64_C(0x402000)
@@ -419,6 +435,7 @@ int main(void)
 		cmocka_unit_test(frames_are_the_hosts_on_the_threads_own_stack),
 		cmocka_unit_test(frames_are_the_hosts_on_an_alternate_stack),
 		cmocka_unit_test(an_alternate_stack_that_is_too_small_takes_no_frame),
+		cmocka_unit_test(x87_and_sse_always_count_as_there),
 		PROGRAM_TEST(a_handler_returns_to_where_the_signal_came),
 		PROGRAM_TEST(a_handler_may_change_what_it_returns_to),
 		cmocka_unit_test(frames_that_no_cpu_takes_kill),

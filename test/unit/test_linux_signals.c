@@ -47,6 +47,7 @@ static void masks_are_the_hosts(void **state)
 		{ __NR_rt_sigprocmask, { V(99), NOWHERE, P(0), V(8) }, false },
 		{ __NR_rt_sigprocmask, { V(SIG_BLOCK), P(64), P(0), V(4) }, false },
 		{ __NR_rt_sigprocmask, { V(SIG_BLOCK), P(64), P(0), V(16) }, false },
+		{ __NR_rt_sigprocmask, { V(SIG_BLOCK), V(0), P(0), V(4) }, false },
 		{ PUT, { V(64), V(BIT(SIGUSR1) | BIT(SIGUSR2)) }, false },
 		{ __NR_rt_sigprocmask, { V(SIG_UNBLOCK), P(64), P(0), V(8) }, false },
 		{ __NR_rt_sigprocmask, { V(SIG_BLOCK), V(0), P(8), V(8) }, false },
@@ -103,6 +104,7 @@ static void sending_is_the_hosts(void **state)
 		{ __NR_rt_tgsigqueueinfo, { PID, PID, V(0), P(0) }, false },
 		{ __NR_rt_tgsigqueueinfo, { PID, V(4000000), V(0), P(0) }, false },
 		{ __NR_rt_tgsigqueueinfo, { PID, PID, V(65), P(0) }, false },
+		{ __NR_rt_tgsigqueueinfo, { V(4000000), PID, V(0), P(0) }, false },
 		{ __NR_rt_tgsigqueueinfo, { PID, PID, V(0), NOWHERE }, false },
 		{ __NR_restart_syscall, { V(0) }, false },
 	};

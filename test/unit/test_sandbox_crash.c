@@ -3,7 +3,7 @@
 
 #include <fcntl.h>
 
-#include "sandbox/sandbox.h"
+#include "kvm_inside.h"
 
 /* Crash in this way, in main. */
 static const struct nub_crash *crash(struct guest *guest, const char *way)
@@ -248,7 +248,7 @@ static void without_paging_a_core_has_the_memory(void **state)
 
 	(void)state;
 	crash(&guest, "ud2");
-	guest.sandbox->vm.run->s.regs.sregs.cr0 &= ~(UINT64_C(1) << 31);
+	kvm_of(guest.sandbox)->vm.run->s.regs.sregs.cr0 &= ~(UINT64_C(1) << 31);
 	expect_memory_in_core(&guest);
 	guest_close(&guest);
 }
@@ -268,7 +268,7 @@ static void with_endless_tables_too(void **state)
 		const uint64_t entry = target | NUB_PTE_PRESENT;
 		memcpy(nub_memory_at(&sandbox->memory, gpa + 8 * (uint64_t)i, 8), &entry, sizeof(entry));
 	}
-	sandbox->vm.run->s.regs.sregs.cr3 = gpa;
+	kvm_of(sandbox)->vm.run->s.regs.sregs.cr3 = gpa;
 	expect_memory_in_core(&guest);
 	guest_close(&guest);
 }

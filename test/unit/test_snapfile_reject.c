@@ -384,7 +384,7 @@ static void test_user_segments(void **state)
 {
 	(void)state;
 	static const struct {
-		struct kvm_segment segment;
+		struct nub_segment segment;
 		bool accepted;
 	} cases[] = {
 		{ { .selector = 0, .unusable = 1 }, true },

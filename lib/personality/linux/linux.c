@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "personality/linux/call.h"
+#include "personality/linux/start.h"
 
 static int check_config(const struct nub_linux_config *config, struct nub_error *err)
 {
@@ -52,6 +53,7 @@ void nub_linux_release(struct nub_linux *linux)
 
 	if (!linux)
 		return;
+	nub_linux_program_release(linux);
 	while (nub_linux_families[count])
 		count++;
 	while (count-- > 0)

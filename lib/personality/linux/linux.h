@@ -38,27 +38,13 @@
 #include <sys/uio.h>
 
 #include "nub/error.h"
+#include "nub/program.h"
 #include "personality/linux/machine.h"
 #include "personality/linux/wait.h"
 
 struct nub_linux_call;
 
-/* What a program may touch of the host, and what it gets of its own. Borrowed while the struct nub_linux lives. */
-enum nub_linux_grant_kind {
-	NUB_LINUX_GRANT_ROOT,  /* host: a directory, the guest's / */
-	NUB_LINUX_GRANT_DIR,   /* host: a directory */
-	NUB_LINUX_GRANT_FILE,  /* host: a file */
-	NUB_LINUX_GRANT_TMPFS, /* in memory, `size` bytes at most */
-};
-
-struct nub_linux_grant {
-	enum nub_linux_grant_kind kind;
-	const char *host;  /* NULL for TMPFS */
-	const char *guest; /* absolute path in the guest */
-	bool writable;
-	uint64_t size;
-};
-
+/* What a program is started with. Borrowed while the struct nub_linux lives. */
 struct nub_linux_config {
 	const char *const *argv; /* NULL-terminated, as for execve */
 	const char *const *envp;
@@ -128,13 +114,14 @@ struct nub_linux_thread {
 	struct nub_linux_signal_data *signal_data; /* owned by signals */
 };
 
-struct nub_linux_memory;  /* mm.h */
-struct nub_linux_program; /* start.h: path, arguments, auxv */
-struct nub_linux_files;   /* files.h */
-struct nub_linux_threads; /* threads.h: the list of threads, futexes, the schedule */
-struct nub_linux_signals; /* signals.h: actions, what is pending for the process */
-struct nub_linux_clocks;  /* clocks.h: offsets, timers */
-struct nub_linux_backing; /* mm.h: what a file offers to be mapped */
+struct nub_linux_memory;   /* mm.h */
+struct nub_linux_program;  /* start.h: path, arguments, auxv */
+struct nub_linux_files;    /* files.h */
+struct nub_linux_threads;  /* threads.h: the list of threads, futexes, the schedule */
+struct nub_linux_signals;  /* signals.h: actions, what is pending for the process */
+struct nub_linux_clocks;   /* clocks.h: offsets, timers */
+struct nub_linux_identity; /* identity.c: limits and the like */
+struct nub_linux_backing;  /* mm.h: what a file offers to be mapped */
 
 struct nub_linux {
 	struct nub_linux_config config;
@@ -148,6 +135,7 @@ struct nub_linux {
 	struct nub_linux_threads *threads;
 	struct nub_linux_signals *signals;
 	struct nub_linux_clocks *clocks;
+	struct nub_linux_identity *identity;
 	/* What mmap maps of descriptor fd: a reference that the caller drops, or NULL and -errno. The files' family sets it. */
 	struct nub_linux_backing *(*open_backing)(struct nub_linux *linux, int fd, unsigned prot, unsigned flags,
 	                                          int64_t *error);

@@ -10,6 +10,7 @@
 #include "personality/linux/mm.h"
 #include "personality/linux/page_map.h"
 #include "personality/linux/page_pool.h"
+#include "personality/linux/vdso/vdso_data.h"
 
 #define NUB_LINUX_GVA_START UINT64_C(0x10000)
 #define NUB_LINUX_GVA_END UINT64_C(0x7ffffffff000)
@@ -25,6 +26,8 @@ struct nub_linux_memory {
 	uint64_t brk_start, brk; /* 0: no program yet */
 	uint64_t top;            /* where the search for free addresses begins, downwards */
 	uint64_t stack_top;
+	struct nub_vdso_data vdso;      /* as it was last written into the guest */
+	uint64_t anchor_ns, anchor_tsc; /* the pair that its rate is measured from */
 };
 
 static inline bool nub_linux_in_user(uint64_t gva, uint64_t size)

@@ -31,6 +31,9 @@ const struct nub_linux_family *const nub_linux_families[] = {
 	&nub_linux_clock_family,
 	&nub_linux_signal_family,
 	&nub_linux_thread_family,
+	&nub_linux_identity_family,
+	&nub_linux_system_family,
+	&nub_linux_prctl_family,
 	NULL,
 };
 

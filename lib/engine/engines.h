@@ -1,0 +1,14 @@
+/* The engines that there are, each made with nothing attached. Error: NO_MEMORY. */
+#ifndef NUB_ENGINES_H
+#define NUB_ENGINES_H
+
+#include "engine/engine.h"
+#include "nub/host.h"
+
+/* A virtual machine. */
+struct nub_engine *nub_kvm_create(struct nub_error *err);
+
+/* Can this host make one? All of *info but what is measured, and the kernel. Errors: KVM_MISSING, KVM_DENIED, KVM. */
+int nub_kvm_probe(struct nub_host_info *info, struct nub_error *err);
+
+#endif

@@ -1,0 +1,84 @@
+# shellcheck shell=bash
+# What an emulated machine is made of: the emulator (installed), Debian's kernel and a few modules (unpacked, never
+# installed), outside and inside (built), an initramfs. Sourced by with-kvm. What is there is not asked for again.
+
+# In the order in which they can be inserted.
+MODULES='virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_console fuse virtiofs irqbypass
+kvm kvm-amd'
+KERNEL_PACKAGE=linux-image-cloud-amd64
+
+# The name of the package that the meta package stands for, and the package itself, into the folder that we are in. Without
+# root, and where no package lists are, with lists of our own.
+download_kernel() {
+	local package
+	local -a apt=(apt-get -qq) cache=(apt-cache)
+	package=$(apt-cache depends "$KERNEL_PACKAGE" 2>/dev/null | awk '/Depends: linux-image-/ { print $2; exit }')
+	if [ -z "$package" ] || ! apt-get -qq download "$package" 2>/dev/null; then
+		mkdir -p lists/partial archives/partial
+		cache+=(-o "Dir::State::lists=$PWD/lists" -o "Dir::Cache=$PWD")
+		apt+=("${cache[@]:1}")
+		"${apt[@]}" update || return
+		package=$("${cache[@]}" depends "$KERNEL_PACKAGE" | awk '/Depends: linux-image-/ { print $2; exit }')
+		[ -n "$package" ] && "${apt[@]}" download "$package"
+	fi
+}
+
+# Kernel and modules, in the folder `kernel`: all or nothing.
+unpack_kernel() { # FOLDER
+	local module part=$1/part
+	[ ! -e "$1/kernel/vmlinuz" ] || return 0
+	command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null ||
+		fail "no apt-get here, with which the emulated machine's kernel (Debian's $KERNEL_PACKAGE) is downloaded"
+	echo "with-kvm: downloading Debian's $KERNEL_PACKAGE (27 MB, unpacked below ${1#"$PWD/"})" >&2
+	rm -rf "$part"
+	mkdir -p "$part/kernel"
+	(cd "$part" && download_kernel >log 2>&1) ||
+		fail "can't download Debian's $KERNEL_PACKAGE: $(tail -n 1 "$part/log"); with-kvm needs a network the first time"
+	dpkg-deb --fsys-tarfile "$part"/linux-image-*.deb | tar -x -C "$part" --wildcards './boot/vmlinuz-*' '*.ko'
+	mv "$part"/boot/vmlinuz-* "$part/kernel/vmlinuz"
+	for module in $MODULES; do
+		find "$part/lib" -name "$module.ko" -exec mv -t "$part/kernel" {} +
+		[ -e "$part/kernel/$module.ko" ] || fail "$(basename "$part"/linux-image-*.deb) has no module $module.ko"
+	done
+	mv "$part/kernel" "$1/kernel"
+	rm -rf "$part"
+}
+
+# The machine's first and only file system of its own. $2 is the module that makes it KVM, with its parameters.
+make_initramfs() { # FOLDER NAME LAST-MODULE [PARAMETER]
+	local module folder=$1/$2
+	[ ! "$folder.cpio" -nt "$1/inside" ] || return 0
+	rm -rf "$folder"
+	mkdir -p "$folder/modules"
+	for module in $MODULES; do
+		cp "$1/kernel/$module.ko" "$folder/modules"
+		echo "$module.ko${4+$([ "$module" != "$3" ] || echo " $4")}"
+	done >"$folder/modules/ORDER"
+	cp "$1/inside" "$folder/init"
+	(cd "$folder" && find . | cpio --quiet -o -H newc) >"$folder.part"
+	mv "$folder.part" "$folder.cpio"
+	rm -rf "$folder"
+}
+
+# Everything, in a folder that is locked meanwhile: several may want it at once.
+prepare() { # ROOT FOLDER
+	local root=$1 folder=$2 log
+	# shellcheck source=scripts/deps.sh
+	. "$root/scripts/deps.sh"
+	deps_install emulate || fail "without QEMU there is no emulated machine"
+	if ! { mkdir -p "$folder" && [ -w "$folder" ]; } 2>/dev/null; then
+		# Another user's tree, or one on a disk that is read-only: what was made in it will do.
+		[ ! -e "$folder/svm-shadow.cpio" ] || return 0
+		fail "can't write to $folder, where the emulated machine's kernel is kept; run scripts/with-kvm true as its owner"
+	fi
+	exec 9>"$folder/lock"
+	if ! flock -n 9; then
+		echo "with-kvm: waiting for another with-kvm to make its machine" >&2
+		flock 9
+	fi
+	unpack_kernel "$folder"
+	log=$(make -s -C "$root" B=build emulate 2>&1) || fail "can't build scripts/emulate: $log"
+	make_initramfs "$folder" svm kvm-amd
+	make_initramfs "$folder" svm-shadow kvm-amd npt=0
+	exec 9>&-
+}

@@ -1,0 +1,25 @@
+# shellcheck shell=bash
+# KVM as on AMD's processors: QEMU's TCG emulates SVM. Sourced by with-kvm.
+
+# Options of the machine. One processor: with two and a thread for each, QEMU 7.2 hangs now and then (both loop on a stale
+# translation of code that the kernel patched). Five-level paging makes each walk dearer.
+qemu_options() { # FOLDER KIND
+	printf '%s\n' -nodefaults -no-user-config -display none -no-reboot -M pc -accel tcg -smp 1 -m 3072 \
+		-cpu max,+svm,+npt,-la57 -object memory-backend-memfd,id=memory,size=3072M,share=on -numa node,memdev=memory \
+		-kernel "$1/kernel/vmlinuz" -initrd "$1/$2.cpio" -serial file:/dev/stdout \
+		-device virtio-serial-pci -chardev socket,id=port,fd=3 -device virtserialport,chardev=port \
+		-chardev socket,id=files,fd=4 -device vhost-user-fs-pci,chardev=files,tag=root
+}
+
+# What the kernel need not do in a machine that runs other people's tests and nothing else. A hang is a panic, a panic the end.
+KERNEL_LINE='console=ttyS0 quiet mitigations=off tsc=reliable clocksource=tsc no_timer_check transparent_hugepage=madvise
+softlockup_panic=1 panic=-1'
+
+run_qemu() { # FOLDER KIND LIMIT COMMAND...
+	local folder=$1 kind=$2 limit=$3
+	local -a options
+	shift 3
+	mapfile -t options < <(qemu_options "$folder" "$kind")
+	exec "$folder/outside" -t "$limit" -f /usr/lib/qemu/virtiofsd -- \
+		qemu-system-x86_64 "${options[@]}" -append "${KERNEL_LINE//$'\n'/ }" -- "$@"
+}
