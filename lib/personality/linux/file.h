@@ -76,6 +76,7 @@ struct nub_linux_file {
 	struct nub_linux_listing listing;
 	bool listed;
 	bool locked_shared;           /* flock(2), in memory */
+	bool loaded;                  /* from a snapshot: one ref is for those who have not found it yet */
 	bool watched;                 /* by an epoll instance, now or before */
 	struct nub_linux_edges edges; /* as of the last poll */
 	uint64_t number;              /* its own, also in a snapshot */

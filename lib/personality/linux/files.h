@@ -62,6 +62,11 @@ bool nub_linux_fd_full(const struct nub_linux_files *files);
 int64_t nub_linux_fd_close(struct nub_linux_files *files, uint64_t fd);
 void nub_linux_fd_close_all(struct nub_linux_files *files);
 
+/* For snapshots: all of it as bytes, and back; and the end of loading, when nothing more will be looked for. */
+void nub_linux_files_save(struct nub_linux *linux, struct nub_writer *writer);
+int nub_linux_files_load(struct nub_linux *linux, struct nub_cursor *cursor);
+int nub_linux_files_loaded(struct nub_linux *linux, struct nub_cursor *cursor);
+
 /* What the guest calls now. */
 struct timespec nub_linux_files_now(const struct nub_linux_files *files);
 

@@ -252,25 +252,33 @@ int nub_linux_inode_add(struct nub_linux_inode *directory, const char *name, uin
 	return 0;
 }
 
+int nub_linux_inode_set_target(struct nub_linux_inode *inode, char *target)
+{
+	struct nub_linux_volume *volume = inode->volume;
+	const uint64_t pages = strlen(target) < SHORT_TARGET ? 0 : 1;
+
+	if (volume->pages + pages > volume->page_limit) {
+		free(target);
+		return -ENOSPC;
+	}
+	inode->target = target;
+	volume->pages += pages;
+	return 0;
+}
+
 int nub_linux_inode_add_symlink(struct nub_linux_inode *directory, const char *name, const char *target)
 {
-	struct nub_linux_volume *volume = directory->volume;
-	const uint64_t pages = strlen(target) < SHORT_TARGET ? 0 : 1;
 	struct nub_linux_inode *inode;
-
-	if (volume->pages + pages > volume->page_limit)
-		return -ENOSPC;
 	char *copy = strdup(target);
-
-	if (!copy)
-		return -ENOMEM;
-	const int error = nub_linux_inode_add(directory, name, S_IFLNK | 0777, &inode);
+	int error = copy ? nub_linux_inode_new(directory->volume, S_IFLNK | 0777, &inode) : -ENOMEM;
 
 	if (error < 0) {
 		free(copy);
 		return error;
 	}
-	inode->target = copy;
-	volume->pages += pages;
-	return 0;
+	error = nub_linux_inode_set_target(inode, copy);
+	if (error == 0)
+		error = nub_linux_inode_link(directory, name, inode);
+	nub_linux_inode_unref(inode); /* the directory has it, or nobody */
+	return error;
 }

@@ -59,6 +59,7 @@ struct nub_linux_config {
 	uint64_t tmpfs_size;  /* of /tmp and /dev/shm, when no grant says otherwise */
 	bool allow_wx;        /* W and X together are EACCES otherwise */
 	bool strict;          /* the first call that is not served ends the run as a crash */
+	bool accept_changed;  /* a thaw goes on though files that the program had open have changed */
 	bool deterministic;   /* a seed was given: threads switch at calls alone */
 	/* --strace: one call, formatted, without a newline; NULL: none. `ns` is how long serving it took. */
 	void (*trace)(void *context, const char *line, uint64_t ns);

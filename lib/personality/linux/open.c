@@ -1,4 +1,6 @@
 /* open(2), openat(2), openat2(2), creat(2). */
+#include "personality/linux/open.h"
+
 #include <asm/unistd_64.h>
 #include <errno.h>
 #include <linux/openat2.h>
@@ -87,8 +89,8 @@ static int check_there(const struct nub_linux_place *place, uint32_t flags)
 	return 0;
 }
 
-static int open_place(struct nub_linux *linux, const struct nub_linux_place *place, uint32_t flags, uint32_t mode,
-                      struct nub_linux_file **file)
+int nub_linux_open_place(struct nub_linux *linux, const struct nub_linux_place *place, uint32_t flags, uint32_t mode,
+                         struct nub_linux_file **file)
 {
 	struct nub_linux_files *files = linux->files;
 
@@ -165,7 +167,7 @@ static int64_t do_open(struct nub_linux *linux, const uint64_t args[2], uint32_t
 	else if (nub_linux_fd_full(linux->files))
 		error = -EMFILE;
 	else
-		error = open_place(linux, &place, flags, mode, &file);
+		error = nub_linux_open_place(linux, &place, flags, mode, &file);
 	if (error == 0) {
 		error = name_file(&place, file, flags);
 		if (error < 0)

@@ -189,6 +189,14 @@ static int reopen_pipe(struct nub_linux *linux, struct nub_linux_file *file, uin
 	return *again ? 0 : -ENOMEM;
 }
 
+void nub_linux_pipe_drop(struct nub_linux_files *files, struct nub_linux_pipe *pipe)
+{
+	if (pipe->readers > 0 || pipe->writers > 0)
+		return;
+	nub_linux_ring_release(files, &pipe->ring);
+	free(pipe);
+}
+
 static void release_pipe(struct nub_linux *linux, struct nub_linux_file *file)
 {
 	struct nub_linux_pipe *pipe = file->object;
@@ -198,10 +206,7 @@ static void release_pipe(struct nub_linux *linux, struct nub_linux_file *file)
 	pipe->edges.in++;
 	pipe->edges.out++;
 	nub_linux_wake(linux, pipe);
-	if (pipe->readers > 0 || pipe->writers > 0)
-		return;
-	nub_linux_ring_release(linux->files, &pipe->ring);
-	free(pipe);
+	nub_linux_pipe_drop(linux->files, pipe);
 }
 
 const struct nub_linux_file_ops nub_linux_pipe_ops = {
@@ -277,8 +282,7 @@ static int64_t serve_pipe2(struct nub_linux *linux, struct nub_linux_thread *thr
 	struct nub_linux_file *read_end = nub_linux_pipe_open(linux->files, pipe, O_RDONLY | (flags & O_NONBLOCK));
 
 	if (!read_end) {
-		nub_linux_ring_release(linux->files, &pipe->ring);
-		free(pipe);
+		nub_linux_pipe_drop(linux->files, pipe);
 		return -ENOMEM;
 	}
 	struct nub_linux_file *write_end = nub_linux_pipe_open(linux->files, pipe, O_WRONLY | (flags & O_NONBLOCK));

@@ -39,6 +39,9 @@ extern const struct nub_linux_file_ops nub_linux_pipe_ops;
 struct nub_linux_file *nub_linux_pipe_open(struct nub_linux_files *files, struct nub_linux_pipe *pipe, uint32_t flags);
 struct nub_linux_pipe *nub_linux_pipe_new(struct nub_linux_files *files, size_t capacity);
 
+/* Free one that nobody has open. */
+void nub_linux_pipe_drop(struct nub_linux_files *files, struct nub_linux_pipe *pipe);
+
 /* F_GETPIPE_SZ and F_SETPIPE_SZ. -EBADF: no pipe. */
 int64_t nub_linux_pipe_size(struct nub_linux_files *files, struct nub_linux_file *file, bool set, uint64_t size);
 

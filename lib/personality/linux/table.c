@@ -34,6 +34,7 @@ const struct nub_linux_family *const nub_linux_families[] = {
 	&nub_linux_identity_family,
 	&nub_linux_system_family,
 	&nub_linux_prctl_family,
+	&nub_linux_files_end_family,
 	NULL,
 };
 
