@@ -75,6 +75,9 @@ int nub_program_run(struct nub_program *program, struct nub_outcome *outcome, st
 /* End the run as INTERRUPTED. For signal handlers. */
 void nub_program_stop(struct nub_program *program);
 
+/* Nanoseconds that are left of config.timeout_ns; UINT64_MAX without one, 0 when the run is to end. */
+uint64_t nub_program_remaining_ns(const struct nub_program *program);
+
 const struct nub_exit_counts *nub_program_exit_counts(const struct nub_program *program);
 
 /* Calls that were made and not served: how often, by name; false at the end of the list. `index` counts up from 0. */

@@ -233,13 +233,12 @@ static bool serve(struct nub_program *program, const struct nub_exit *exit, stru
 {
 	switch (exit->kind) {
 	case NUB_EXIT_SYSCALL:
+		program->exits.call++;
 		nub_linux_syscall(program->linux);
 		return true;
 	case NUB_EXIT_FAULT:
 		program->exits.exception++;
 		nub_linux_fault(program->linux, exit->fault.vector, exit->fault.error_code, exit->fault.address);
-		return true;
-	case NUB_EXIT_MENDED:
 		return true;
 	case NUB_EXIT_PORT:
 		/* The engine's own port, by code of the program's: what any other port is, too. */
@@ -262,31 +261,54 @@ static bool serve(struct nub_program *program, const struct nub_exit *exit, stru
 	}
 }
 
-/* Enter the vCPU once. False when the run is over; *result is -1 for errors. */
-static bool turn(struct nub_program *program, struct nub_outcome *outcome, int *result, struct nub_error *err)
+enum turn {
+	TURN_FAILED,
+	TURN_OVER,  /* *outcome is filled */
+	TURN_AGAIN, /* nothing has happened that the personality is to know of */
+	TURN_SERVED,
+};
+
+/* A signal ended the engine's run. In the middle of the engine's own code the program's registers are not to be had, so it goes
+ * on for the little that is left of it. */
+static enum turn serve_signal(struct nub_program *program, struct nub_outcome *outcome)
+{
+	const bool slice_over = nub_program_slice_over(program);
+
+	program->exits.interrupted++;
+	if (must_end(program, outcome))
+		return TURN_OVER;
+	if (!nub_engine_in_guest(program->engine)) {
+		if (slice_over)
+			nub_program_slice_soon(program);
+		return TURN_AGAIN;
+	}
+	if (slice_over)
+		nub_linux_preempt(program->linux);
+	else
+		program->linux->current->vcpu.regs = program->engine->regs;
+	return TURN_SERVED;
+}
+
+/* Enter the vCPU once, and serve the exit by which it comes back. */
+static enum turn turn(struct nub_program *program, struct nub_outcome *outcome, struct nub_error *err)
 {
 	struct nub_exit exit;
 
 	nub_linux_vdso_refresh(program->linux);
-	if (nub_program_arm_slice(program, err) < 0 || nub_engine_run(program->engine, &exit, err) < 0) {
-		*result = -1;
-		return false;
-	}
+	if (nub_program_arm_slice(program, err) < 0 || nub_engine_run(program->engine, &exit, err) < 0)
+		return TURN_FAILED;
 	program->exits.total++;
-	if (exit.kind != NUB_EXIT_INTERRUPTED)
-		return serve(program, &exit, outcome);
-	program->exits.interrupted++;
-	if (must_end(program, outcome))
-		return false;
-	if (nub_program_slice_over(program))
-		nub_linux_preempt(program->linux);
-	return true;
+	if (exit.kind == NUB_EXIT_INTERRUPTED)
+		return serve_signal(program, outcome);
+	if (exit.kind == NUB_EXIT_MENDED)
+		return TURN_AGAIN;
+	return serve(program, &exit, outcome) ? TURN_SERVED : TURN_OVER;
 }
 
 static int run_loop(struct nub_program *program, struct nub_outcome *outcome, struct nub_error *err)
 {
 	struct nub_linux_idle idle;
-	int result = 0;
+	enum turn result;
 
 	for (;;) {
 		if (program->stop && must_end(program, outcome))
@@ -301,8 +323,11 @@ static int run_loop(struct nub_program *program, struct nub_outcome *outcome, st
 				return 0;
 			break;
 		case NUB_LINUX_RUN:
-			if (!turn(program, outcome, &result, err))
-				return result;
+			do
+				result = turn(program, outcome, err);
+			while (result == TURN_AGAIN);
+			if (result != TURN_SERVED)
+				return result == TURN_OVER ? 0 : -1;
 			break;
 		}
 	}
@@ -334,6 +359,17 @@ void nub_program_stop(struct nub_program *program)
 }
 
 /* ---- What is told ---- */
+
+uint64_t nub_program_remaining_ns(const struct nub_program *program)
+{
+	const uint64_t at = program->deadline.at_ns, now = at ? nub_clock_ns() : 0;
+
+	if (program->stop)
+		return 0;
+	if (at == 0)
+		return UINT64_MAX;
+	return now < at ? at - now : 0;
+}
 
 const struct nub_exit_counts *nub_program_exit_counts(const struct nub_program *program)
 {

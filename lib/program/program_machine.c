@@ -73,10 +73,15 @@ static int get_vcpu(void *context, struct nub_linux_vcpu *vcpu, struct nub_error
 {
 	struct nub_program *program = context;
 	struct nub_sregs sregs;
+	uint64_t in_use;
 
 	if (nub_engine_complete(program->engine, err) < 0 || nub_engine_sregs(program->engine, &sregs, err) < 0 ||
 	    nub_engine_xsave(program->engine, vcpu->xsave, err) < 0)
 		return -1;
+	/* Some hosts tell of state that guests don't have. */
+	memcpy(&in_use, vcpu->xsave + NUB_XSAVE_STATE_BV, sizeof(in_use));
+	in_use &= NUB_XCR0;
+	memcpy(vcpu->xsave + NUB_XSAVE_STATE_BV, &in_use, sizeof(in_use));
 	vcpu->regs = program->engine->regs;
 	vcpu->fs_base = sregs.fs.base;
 	vcpu->gs_base = sregs.gs.base;

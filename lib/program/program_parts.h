@@ -45,6 +45,8 @@ extern const struct nub_linux_machine_ops nub_program_machine_ops; /* context: s
 int nub_program_arm_slice(struct nub_program *program, struct nub_error *err);
 /* Was that why it ended? */
 bool nub_program_slice_over(struct nub_program *program);
+/* It is over, but the program can't be interrupted just now: have the run end once more, a little later. */
+void nub_program_slice_soon(struct nub_program *program);
 void nub_program_disarm_slice(struct nub_program *program);
 
 /* ---- program_end.c ---- */

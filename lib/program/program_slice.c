@@ -10,6 +10,9 @@
 
 #define SLICE_SIGNAL (SIGRTMIN + 8)
 
+/* More than the engine's own code takes, also where it is interpreted. */
+#define SOON_NS UINT64_C(200000)
+
 static sigset_t slice_signal(void)
 {
 	sigset_t signals;
@@ -37,6 +40,15 @@ static int make_timer(struct nub_program *program, struct nub_error *err)
 	return 0;
 }
 
+static void set_timer(const struct nub_program *program, uint64_t at_ns)
+{
+	const struct itimerspec at = { .it_value = { .tv_sec = (time_t)(at_ns / 1000000000),
+		                                     .tv_nsec = (long)(at_ns % 1000000000) } };
+
+	/* An absolute time, or 0: never. It can't fail. */
+	timer_settime(program->slice.timer, TIMER_ABSTIME, &at, NULL);
+}
+
 int nub_program_arm_slice(struct nub_program *program, struct nub_error *err)
 {
 	const uint64_t end = nub_linux_slice_end(program->linux);
@@ -45,37 +57,44 @@ int nub_program_arm_slice(struct nub_program *program, struct nub_error *err)
 		return 0;
 	if (!program->slice.armed && make_timer(program, err) < 0)
 		return -1;
-	const struct itimerspec at = { .it_value = { .tv_sec = (time_t)(end / 1000000000),
-		                                     .tv_nsec = (long)(end % 1000000000) } };
-	/* An absolute time, or 0: never. It can't fail. */
-	timer_settime(program->slice.timer, TIMER_ABSTIME, &at, NULL);
+	set_timer(program, end);
 	program->slice.at_ns = end;
 	return 0;
 }
 
-bool nub_program_slice_over(struct nub_program *program)
+/* Take the signal off the thread: while it is pending, no run begins. True when it was there. */
+static bool drain(void)
 {
 	const struct timespec at_once = { 0 };
 	const sigset_t signals = slice_signal();
+	bool was_there = false;
 
-	if (program->slice.at_ns == 0 || nub_clock_ns() < program->slice.at_ns)
-		return false;
 	while (sigtimedwait(&signals, NULL, &at_once) > 0)
-		;
+		was_there = true;
+	return was_there;
+}
+
+bool nub_program_slice_over(struct nub_program *program)
+{
+	/* It may be of a slice that was over before the last exit; then to look once more does no harm. */
+	if (!program->slice.armed || !drain())
+		return false;
 	program->slice.at_ns = 0;
 	return true;
 }
 
+void nub_program_slice_soon(struct nub_program *program)
+{
+	set_timer(program, nub_clock_ns() + SOON_NS);
+	program->slice.at_ns = nub_linux_slice_end(program->linux);
+}
+
 void nub_program_disarm_slice(struct nub_program *program)
 {
-	const struct timespec at_once = { 0 };
-	const sigset_t signals = slice_signal();
-
 	if (!program->slice.armed)
 		return;
 	timer_delete(program->slice.timer);
-	while (sigtimedwait(&signals, NULL, &at_once) > 0)
-		;
+	drain();
 	pthread_sigmask(SIG_SETMASK, &program->slice.saved_mask, NULL);
 	program->slice = (struct nub_deadline){ 0 };
 }

@@ -16,6 +16,7 @@ void nub_signals_take(void);
 
 /* Stop this sandbox when one comes, or at once when one has come; NULL: no longer. */
 void nub_signals_stop(struct nub_sandbox *sandbox);
+void nub_signals_stop_program(struct nub_program *program);
 
 /* The one that came, or 0; and its name. */
 int nub_signals_taken(void);

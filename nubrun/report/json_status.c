@@ -251,6 +251,8 @@ struct json_object *nub_json_status(const struct nub_report *report)
 		add(object, "calls", calls(report));
 	add(object, "exits", exit_counts(&report->exits));
 	add(object, "memory", memory(&report->memory));
+	if (report->unsupported != NULL)
+		add(object, "unsupported", json_object_get(report->unsupported));
 	return object;
 }
 

@@ -175,8 +175,10 @@ static void release(struct nub_report *report)
 	json_object_put(report->cores);
 	json_object_put(report->snapshot);
 	json_object_put(report->saved);
+	json_object_put(report->unsupported);
 	free(report->sentence);
-	report->guest = report->result = report->crash = report->cores = report->snapshot = report->saved = NULL;
+	report->guest = report->result = report->crash = report->cores = report->snapshot = report->saved =
+	    report->unsupported = NULL;
 	report->sentence = NULL;
 }
 

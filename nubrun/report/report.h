@@ -33,6 +33,7 @@ struct nub_report {
 	/* Owned; NULL where they do not apply. */
 	struct json_object *guest, *crash;
 	struct json_object *cores;            /* that were written on request */
+	struct json_object *unsupported;      /* system calls that were not served: how often, by name */
 	struct json_object *snapshot, *saved; /* where the guest came from, and went to */
 	bool has_result;
 	struct json_object *result; /* owned; NULL is the JSON null */

@@ -19,6 +19,8 @@ uint64_t nub_guest_io_remaining(void *context)
 {
 	struct nub_guest_io *io = context;
 
+	if (io->program != NULL)
+		return nub_program_remaining_ns(io->program);
 	return io->sandbox != NULL ? nub_sandbox_remaining_ns(io->sandbox) : UINT64_MAX;
 }
 

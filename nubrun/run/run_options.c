@@ -172,6 +172,7 @@ const struct nub_option nub_run_options[] = {
 	ROW_GDB,
 	NUB_GUEST_OPTIONS(struct nub_run_options, guest),
 	ROW_MAP,
+	NUB_LINUX_OPTIONS(struct nub_run_options, linux_guest),
 	ROWS_OF_ALL,
 };
 
@@ -232,6 +233,7 @@ unsigned nub_run_log_level(const struct nub_run_options *options)
 void nub_run_options_release(struct nub_run_options *options)
 {
 	nub_guest_options_release(&options->guest);
+	nub_linux_options_release(&options->linux_guest);
 	for (size_t i = 0; i < options->function_count; i++)
 		nub_host_fn_release(&options->functions[i]);
 }

@@ -1,6 +1,7 @@
 /* The life of a virtual machine: made, given a guest, taken from it, taken apart. */
 #include "engine/kvm/kvm_engine.h"
 
+#include <cpuid.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -10,6 +11,7 @@
 
 #define RFLAGS_IF (UINT64_C(1) << 9)
 #define EFER_SCE UINT64_C(1)
+#define XCR0_AVX512 UINT64_C(0xe0)
 enum { MSR_TSC = 0x10 };
 
 /* A local APIC takes a page of guest-physical addresses. Mapped files and scratch lie above it. */
@@ -19,12 +21,23 @@ static bool may_have_apic(const struct nub_engine_guest *guest)
 	       NUB_BASE_ADDRESS + guest->plan->layout.snapshot_size <= NUB_LOCAL_APIC_GPA;
 }
 
+/* Where guest code is held at the host's ring 3, XSAVE stores what the host's XCR0 has, whatever the guest's says. A dynamic
+ * linker asks CPUID for the size, which goes by the guest's: it must not be too small. Elsewhere room for AVX-512, of which
+ * CPUID shows no instruction, does no harm. */
+static uint64_t xcr0_with_syscalls(void)
+{
+	uint32_t eax = 0, ebx, ecx, edx;
+
+	__cpuid_count(13, 0, eax, ebx, ecx, edx);
+	return (eax & XCR0_AVX512) == XCR0_AVX512 ? NUB_XCR0 | XCR0_AVX512 : NUB_XCR0;
+}
+
 static int make_vm(struct nub_kvm *kvm, struct nub_error *err)
 {
 	if (nub_vm_init(&kvm->vm, may_have_apic(&kvm->guest), err) < 0 || nub_memslots_set(kvm, err) < 0 ||
 	    nub_vcpu_set_cpuid(&kvm->vm, kvm->guest.cpuid, err) < 0)
 		return -1;
-	if (nub_vcpu_set_xcr0(&kvm->vm, NUB_XCR0, err) < 0)
+	if (nub_vcpu_set_xcr0(&kvm->vm, kvm->guest.syscalls ? xcr0_with_syscalls() : NUB_XCR0, err) < 0)
 		return -1;
 	return kvm->guest.syscalls ? nub_kvm_syscalls_init(kvm, err) : 0;
 }

@@ -206,8 +206,13 @@ int nub_kvm_set_regs(struct nub_engine *engine, const struct nub_registers *regs
 
 bool nub_kvm_in_guest(const struct nub_engine *engine)
 {
-	return nub_page_down(((const struct nub_kvm *)engine)->vm.regs.rip) !=
-	       nub_layout_scratch_page_gva(NUB_SCRATCH_PAGE_MONITOR);
+	const struct nub_kvm *kvm = (const struct nub_kvm *)engine;
+	const uint64_t page = nub_page_down(kvm->vm.regs.rip);
+
+	/* On its way out of a `syscall` it may be at CPL 0. */
+	if (kvm->guest.syscalls && page == nub_layout_scratch_gva(&kvm->guest.plan->layout))
+		return false;
+	return page != nub_layout_scratch_page_gva(NUB_SCRATCH_PAGE_MONITOR);
 }
 
 /* TF into the flags to which the monitor will return. The CPU pushes a frame at the top of the vector's stack, so it is known
