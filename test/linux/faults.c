@@ -83,6 +83,30 @@ static void try_large(void)
 	printf("%ld\n", sum);
 }
 
+/* Many pages go, others get their memory, others yet their addresses: none of the old ones is seen or written again. */
+static void try_reuse(void)
+{
+	const size_t size = 60 * 4096;
+	char *const at = (char *)0x10000000000;
+	volatile long sum = 0;
+
+	for (volatile int round = 0; round < 20; round++) {
+		char *all = mmap(at, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		for (size_t i = 0; i < size; i += 4096) {
+			sum += all[i] + all[i + 4095];
+			all[i] = all[i + 4095] = 5;
+		}
+		munmap(all, size);
+		char *kept = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		memset(kept, 9, size);
+		mmap(at, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		memset(at, 7, size);
+		for (size_t i = 0; i < size; i += 4096)
+			sum += kept[i] != 9;
+	}
+	printf("%ld\n", sum);
+}
+
 int main(void)
 {
 	const struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
@@ -96,6 +120,7 @@ int main(void)
 	sigaction(SIGILL, &action, NULL);
 	try_rights();
 	try_large();
+	try_reuse();
 	TRY(zero = 1 / zero);
 	TRY(__asm__ volatile("ud2"));
 	TRY(__asm__ volatile("hlt"));

@@ -50,9 +50,9 @@ resume:
 	iretq
 
 /* Entered by the host alone, with rsi at a list of rcx addresses: store again what is there, page-table entries that the host
- * changed, so that a hypervisor that shadows the tables sees it. An odd address is that of a table that is to be forgotten
- * as a whole, plus 1: to such a hypervisor a store of one byte says that it is a table no more. CR3 anew drops what the CPU
- * itself remembers. */
+ * changed, so that a hypervisor that shadows the tables sees it. An odd address is in a table that is to be forgotten as a
+ * whole: to such a hypervisor a store of one byte inside an entry says that it is a table no more (Linux,
+ * arch/x86/kvm/mmu/mmu.c, detect_write_misaligned). CR3 anew drops what the CPU itself remembers. */
 	.balign NUB_MONITOR_STUB_SIZE
 	.global nub_monitor_again
 nub_monitor_again:
@@ -62,8 +62,8 @@ nub_monitor_again:
 	movq (%rdi), %rax
 	movq %rax, (%rdi)
 	jmp 3f
-2:	movb -1(%rdi), %al
-	movb %al, -1(%rdi)
+2:	movb (%rdi), %al
+	movb %al, (%rdi)
 3:	addq $8, %rsi
 	decq %rcx
 	jnz nub_monitor_again
