@@ -285,7 +285,7 @@ static enum turn serve_signal(struct nub_program *program, struct nub_outcome *o
 	if (slice_over)
 		nub_linux_preempt(program->linux);
 	else
-		program->linux->current->vcpu.regs = program->engine->regs;
+		nub_linux_stopped(program->linux);
 	return TURN_SERVED;
 }
 

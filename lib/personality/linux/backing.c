@@ -1,11 +1,14 @@
 /* What a file offers to be mapped: its pages, read through a description of its own. */
 #include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/sysmacros.h>
 
 #include "personality/linux/files.h"
+#include "personality/linux/files_state.h"
 #include "personality/linux/host_file.h"
 #include "personality/linux/linux.h"
 #include "personality/linux/mapped.h"
@@ -167,5 +170,23 @@ struct nub_linux_backing *nub_linux_open_program(struct nub_linux *linux, const 
 	backing = make(linux, file, false);
 	nub_linux_file_unref(linux->files, file);
 	*error = backing ? 0 : -ENOMEM;
+	return backing;
+}
+
+struct nub_linux_backing *nub_linux_backing_load(struct nub_linux *linux, struct nub_cursor *cursor)
+{
+	const uint64_t number = nub_cursor_u64(cursor, "the file that is mapped");
+	struct nub_linux_file *file = cursor->failed ? NULL : nub_linux_state_file(linux->files, number);
+
+	if (!cursor->failed && (!file || check(file, PROT_READ, MAP_PRIVATE) < 0)) {
+		nub_cursor_fail(cursor, NUB_E_SNAPSHOT_FIELD, "open file %" PRIu64 " is mapped, and can't be", number);
+		return NULL;
+	}
+	if (!file)
+		return NULL;
+	struct nub_linux_backing *backing = make(linux, file, nub_linux_file_writes(file));
+
+	if (!backing)
+		nub_cursor_fail(cursor, NUB_E_NO_MEMORY, "a mapped file");
 	return backing;
 }

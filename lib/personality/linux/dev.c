@@ -90,16 +90,6 @@ static int64_t read_random(struct nub_linux *linux, struct nub_linux_file *file,
 	return read_bytes(linux, to, fill_random);
 }
 
-/* Their offset is always 0. */
-static int64_t seek_nowhere(struct nub_linux *linux, struct nub_linux_file *file, int64_t offset, int whence)
-{
-	(void)linux;
-	(void)file;
-	(void)offset;
-	(void)whence;
-	return 0;
-}
-
 static short poll_device(struct nub_linux *linux, struct nub_linux_file *file, struct nub_linux_wait *wait)
 {
 	(void)linux;
@@ -110,8 +100,8 @@ static short poll_device(struct nub_linux *linux, struct nub_linux_file *file, s
 
 #define DEVICE(reads, writes, polls)                                                                                   \
 	{                                                                                                              \
-		.name = "device", .read = (reads), .write = (writes), .seek = seek_nowhere, .poll = poll_device,       \
-		.seekable = true, .pollable = (polls)                                                                  \
+		.name = "device", .read = (reads), .write = (writes), .seek = nub_linux_seek_nowhere,                  \
+		.poll = poll_device, .seekable = true, .pollable = (polls)                                             \
 	}
 static const struct {
 	const char *name;

@@ -55,12 +55,16 @@ static int list(struct nub_linux *linux, struct nub_linux_file *file)
 
 	if (file->listed)
 		return 0;
-	nub_linux_listing_release(&file->listing);
+	nub_linux_file_unlist(linux->files, file);
 	error = file->ops->list(linux, file, &file->listing);
 	if (error == 0)
 		error = add_skeleton(linux->files, file, &file->listing);
+	linux->files->listing_bytes += nub_linux_listing_bytes(&file->listing);
 	file->listed = error == 0;
-	return error;
+	if (linux->files->listing_bytes <= NUB_LINUX_LISTINGS_MAX)
+		return error;
+	nub_linux_file_unlist(linux->files, file);
+	return -ENOMEM;
 }
 
 static int64_t put_entries(struct nub_linux *linux, struct nub_linux_file *file, uint64_t gva, uint32_t size)

@@ -88,6 +88,7 @@ static void release_epoll(struct nub_linux *linux, struct nub_linux_file *file)
 const struct nub_linux_file_ops nub_linux_epoll_ops = {
 	.name = "anon_inode:[eventpoll]",
 	.poll = poll_epoll,
+	.seek = nub_linux_seek_nowhere,
 	.release = release_epoll,
 	.pollable = true,
 };
@@ -105,7 +106,7 @@ struct nub_linux_file *nub_linux_epoll_open(struct nub_linux_files *files)
 	return file;
 }
 
-int nub_linux_epoll_add(struct nub_linux_epoll *epoll, const struct nub_linux_epoll_item *item)
+static int add(struct nub_linux_epoll *epoll, const struct nub_linux_epoll_item *item)
 {
 	if (epoll->count == epoll->capacity) {
 		const size_t capacity = epoll->capacity ? 2 * epoll->capacity : 8;
@@ -180,8 +181,16 @@ static unsigned height(const struct nub_linux_files *files, const struct nub_lin
 	return highest;
 }
 
-bool nub_linux_epoll_may_nest(const struct nub_linux_files *files, const struct nub_linux_file *outer,
-                              const struct nub_linux_file *inner)
+int nub_linux_epoll_watch(struct nub_linux_files *files, struct nub_linux_file *watcher,
+                          const struct nub_linux_epoll_item *item)
 {
-	return depth(inner, outer, 1) + height(files, outer, 0) <= NESTED_MAX;
+	if (item->file == watcher)
+		return -EINVAL;
+	if (item->file->ops == &nub_linux_epoll_ops &&
+	    depth(item->file, watcher, 1) + height(files, watcher, 0) > NESTED_MAX)
+		return -ELOOP;
+	const int error = add(watcher->object, item);
+
+	item->file->watched = item->file->watched || error == 0;
+	return error;
 }

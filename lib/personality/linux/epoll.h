@@ -31,8 +31,10 @@ extern const struct nub_linux_file_ops nub_linux_epoll_ops;
 /* A new instance: one ref, or NULL. */
 struct nub_linux_file *nub_linux_epoll_open(struct nub_linux_files *files);
 
-/* Watch one more. 0 or -ENOMEM. */
-int nub_linux_epoll_add(struct nub_linux_epoll *epoll, const struct nub_linux_epoll_item *item);
+/* Have `watcher`, an instance, watch one more. 0, -EINVAL (itself), -ELOOP (a ring of instances, or a chain of more than five), or
+ * -ENOMEM. */
+int nub_linux_epoll_watch(struct nub_linux_files *files, struct nub_linux_file *watcher,
+                          const struct nub_linux_epoll_item *item);
 
 /* The last descriptor of this description is gone: no instance watches it any more. */
 void nub_linux_epoll_forget(struct nub_linux_files *files, const struct nub_linux_file *file);

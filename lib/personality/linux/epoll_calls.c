@@ -49,17 +49,6 @@ static struct nub_linux_epoll_item *find(struct nub_linux_epoll *epoll, const st
 	return NULL;
 }
 
-static int add(struct nub_linux_files *files, struct nub_linux_file *epoll_file, struct nub_linux_file *file,
-               const struct nub_linux_epoll_item *item)
-{
-	if (file->ops == &nub_linux_epoll_ops && !nub_linux_epoll_may_nest(files, epoll_file, file))
-		return -ELOOP;
-	const int error = nub_linux_epoll_add(epoll_file->object, item);
-
-	file->watched = file->watched || error == 0;
-	return error;
-}
-
 /* EPOLLEXCLUSIVE is about several waiters of one instance in several processes; here it may be said, and changes nothing. */
 static int control(struct nub_linux *linux, struct nub_linux_file *epoll_file, struct nub_linux_file *file,
                    int operation, const struct nub_linux_epoll_item *wanted)
@@ -69,7 +58,7 @@ static int control(struct nub_linux *linux, struct nub_linux_file *epoll_file, s
 
 	switch (operation) {
 	case EPOLL_CTL_ADD:
-		return item ? -EEXIST : add(linux->files, epoll_file, file, wanted);
+		return item ? -EEXIST : nub_linux_epoll_watch(linux->files, epoll_file, wanted);
 	case EPOLL_CTL_MOD:
 		if (!item)
 			return -ENOENT;

@@ -13,8 +13,4 @@ size_t nub_linux_epoll_look(struct nub_linux *linux, struct nub_linux_epoll *epo
 /* Add all that may give it an event to what is waited for. */
 void nub_linux_epoll_await(struct nub_linux *linux, const struct nub_linux_epoll *epoll, struct nub_linux_wait *wait);
 
-/* May `outer` watch `inner`, itself an instance? Not when that makes a ring, or a chain of more than five. */
-bool nub_linux_epoll_may_nest(const struct nub_linux_files *files, const struct nub_linux_file *outer,
-                              const struct nub_linux_file *inner);
-
 #endif

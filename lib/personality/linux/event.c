@@ -71,6 +71,7 @@ const struct nub_linux_file_ops nub_linux_event_ops = {
 	.read = read_event,
 	.write = write_event,
 	.poll = poll_event,
+	.seek = nub_linux_seek_nowhere,
 	.release = release_event,
 	.pollable = true,
 };

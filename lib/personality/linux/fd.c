@@ -17,10 +17,12 @@ struct nub_linux_file *nub_linux_fd_io(const struct nub_linux_files *files, uint
 	return file && (file->flags & O_PATH) ? NULL : file;
 }
 
+enum { LEAST = 64 }; /* as Linux: select(2) knows no more at first */
+
 /* Have room for descriptor `fd`, which is below the limit. */
 static int make_room(struct nub_linux_files *files, unsigned fd)
 {
-	unsigned count = files->descriptor_count ? files->descriptor_count : 16;
+	unsigned count = files->descriptor_count ? files->descriptor_count : LEAST;
 
 	if (fd < files->descriptor_count)
 		return 0;

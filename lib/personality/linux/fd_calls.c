@@ -186,7 +186,7 @@ static int64_t serve_fcntl(struct nub_linux *linux, struct nub_linux_thread *thr
 		return lock(linux, thread, file, command, args[2]);
 	case F_GETPIPE_SZ:
 	case F_SETPIPE_SZ:
-		return nub_linux_pipe_size(file, command == F_SETPIPE_SZ, args[2]);
+		return nub_linux_pipe_size(linux->files, file, command == F_SETPIPE_SZ, args[2]);
 	case F_ADD_SEALS:
 	case F_GET_SEALS:
 		return seals(file, command, (uint32_t)args[2]);

@@ -37,6 +37,13 @@ struct nub_linux_file *nub_linux_file_ref(struct nub_linux_file *file)
 	return file;
 }
 
+void nub_linux_file_unlist(struct nub_linux_files *files, struct nub_linux_file *file)
+{
+	files->listing_bytes -= nub_linux_listing_bytes(&file->listing);
+	nub_linux_listing_release(&file->listing);
+	file->listed = false;
+}
+
 void nub_linux_file_unref(struct nub_linux_files *files, struct nub_linux_file *file)
 {
 	if (!file || --file->refs > 0)
@@ -53,7 +60,7 @@ void nub_linux_file_unref(struct nub_linux_files *files, struct nub_linux_file *
 	nub_linux_inode_unref(file->inode);
 	if (file->fd >= 0)
 		close(file->fd);
-	nub_linux_listing_release(&file->listing);
+	nub_linux_file_unlist(files, file);
 	free(file->path);
 	free(file);
 }
@@ -110,6 +117,15 @@ int nub_linux_file_describe(struct nub_linux *linux, const struct nub_linux_file
 	else
 		length = snprintf(text, capacity, "%s:[%" PRIu32 "]", file->ops->name, file->kind_number);
 	return (size_t)length < capacity ? length : (int)capacity - 1;
+}
+
+int64_t nub_linux_seek_nowhere(struct nub_linux *linux, struct nub_linux_file *file, int64_t offset, int whence)
+{
+	(void)linux;
+	(void)file;
+	(void)offset;
+	(void)whence;
+	return 0;
 }
 
 /* path is `from` or below it. */

@@ -76,6 +76,7 @@ struct nub_linux_file {
 	struct nub_linux_listing listing;
 	bool listed;
 	bool locked_shared;           /* flock(2), in memory */
+	bool loaded;                  /* from a snapshot: one ref is for those who have not found it yet */
 	bool watched;                 /* by an epoll instance, now or before */
 	struct nub_linux_edges edges; /* as of the last poll */
 	uint64_t number;              /* its own, also in a snapshot */
@@ -103,6 +104,12 @@ static inline bool nub_linux_file_writes(const struct nub_linux_file *file)
 
 	return !(file->flags & O_PATH) && (mode == O_WRONLY || mode == O_RDWR);
 }
+
+/* Forget what was read of a directory. */
+void nub_linux_file_unlist(struct nub_linux_files *files, struct nub_linux_file *file);
+
+/* A `seek` for what has no offsets, and says so by staying at 0. */
+int64_t nub_linux_seek_nowhere(struct nub_linux *linux, struct nub_linux_file *file, int64_t offset, int whence);
 
 /* What it is, whatever its kind. */
 int nub_linux_file_stat(struct nub_linux *linux, struct nub_linux_file *file, struct statx *stat);

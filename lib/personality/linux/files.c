@@ -151,6 +151,7 @@ static void release(struct nub_linux *linux)
 	if (!files)
 		return;
 	nub_linux_fd_close_all(files);
+	nub_linux_files_loaded(linux, NULL);
 	nub_linux_file_unref(files, files->cwd);
 	nub_linux_mounts_release(files);
 	free(files->bounce);
@@ -162,4 +163,12 @@ const struct nub_linux_family nub_linux_files_family = {
 	.name = "files",
 	.make = make,
 	.release = release,
+	.save = nub_linux_files_save,
+	.load = nub_linux_files_load,
+};
+
+/* Last in the row: by then every family that holds files has found them. */
+const struct nub_linux_family nub_linux_files_end_family = {
+	.name = "files-end",
+	.load = nub_linux_files_loaded,
 };

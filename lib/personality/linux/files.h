@@ -11,7 +11,11 @@
 #include "personality/linux/linux.h"
 #include "personality/linux/mount.h"
 
-enum { NUB_LINUX_BOUNCE_SIZE = 65536 };
+enum {
+	NUB_LINUX_BOUNCE_SIZE = 65536,
+	NUB_LINUX_RINGS_MAX = 64 << 20, /* bytes that pipes and sockets hold; those made beyond it hold a page each */
+	NUB_LINUX_LISTINGS_MAX = 64 << 20, /* bytes of directories that are being read */
+};
 
 struct nub_linux_descriptor {
 	struct nub_linux_file *file; /* one ref; NULL: closed */
@@ -36,7 +40,8 @@ struct nub_linux_files {
 	uint64_t next_device;              /* minor number of the next volume */
 	uint64_t next_object;              /* number of the next pipe, socket, ... as /proc/self/fd shows it */
 	uint64_t next_file;                /* number of the next description */
-	uint8_t *bounce;                   /* NUB_LINUX_BOUNCE_SIZE bytes between the host's files and the guest */
+	size_t ring_bytes, listing_bytes;
+	uint8_t *bounce; /* NUB_LINUX_BOUNCE_SIZE bytes between the host's files and the guest */
 };
 
 /* The open file behind a descriptor, borrowed; NULL: EBADF. `nub_linux_fd_io` knows no O_PATH descriptors. */
@@ -56,6 +61,11 @@ int64_t nub_linux_fd_pair(struct nub_linux *linux, struct nub_linux_file *first,
 bool nub_linux_fd_full(const struct nub_linux_files *files);
 int64_t nub_linux_fd_close(struct nub_linux_files *files, uint64_t fd);
 void nub_linux_fd_close_all(struct nub_linux_files *files);
+
+/* For snapshots: all of it as bytes, and back; and the end of loading, when nothing more will be looked for. */
+void nub_linux_files_save(struct nub_linux *linux, struct nub_writer *writer);
+int nub_linux_files_load(struct nub_linux *linux, struct nub_cursor *cursor);
+int nub_linux_files_loaded(struct nub_linux *linux, struct nub_cursor *cursor);
 
 /* What the guest calls now. */
 struct timespec nub_linux_files_now(const struct nub_linux_files *files);

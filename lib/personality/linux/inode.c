@@ -7,6 +7,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+enum { SHORT_TARGET = 128 }; /* a longer one takes a page, as in Linux */
+
 int nub_linux_inode_new(struct nub_linux_volume *volume, uint32_t mode, struct nub_linux_inode **inode)
 {
 	if (volume->inodes >= volume->inode_limit)
@@ -79,6 +81,8 @@ void nub_linux_inode_unref(struct nub_linux_inode *inode)
 	for (size_t i = 0; i < inode->page_count; i++)
 		inode->volume->store->free(inode->volume->store->context, inode->pages[i].handle);
 	inode->volume->pages -= inode->page_count;
+	if (inode->target && strlen(inode->target) >= SHORT_TARGET)
+		inode->volume->pages--;
 	inode->volume->inodes--;
 	free(inode->slots);
 	free(inode->pages);
@@ -248,19 +252,33 @@ int nub_linux_inode_add(struct nub_linux_inode *directory, const char *name, uin
 	return 0;
 }
 
+int nub_linux_inode_set_target(struct nub_linux_inode *inode, char *target)
+{
+	struct nub_linux_volume *volume = inode->volume;
+	const uint64_t pages = strlen(target) < SHORT_TARGET ? 0 : 1;
+
+	if (volume->pages + pages > volume->page_limit) {
+		free(target);
+		return -ENOSPC;
+	}
+	inode->target = target;
+	volume->pages += pages;
+	return 0;
+}
+
 int nub_linux_inode_add_symlink(struct nub_linux_inode *directory, const char *name, const char *target)
 {
 	struct nub_linux_inode *inode;
 	char *copy = strdup(target);
-
-	if (!copy)
-		return -ENOMEM;
-	const int error = nub_linux_inode_add(directory, name, S_IFLNK | 0777, &inode);
+	int error = copy ? nub_linux_inode_new(directory->volume, S_IFLNK | 0777, &inode) : -ENOMEM;
 
 	if (error < 0) {
 		free(copy);
 		return error;
 	}
-	inode->target = copy;
-	return 0;
+	error = nub_linux_inode_set_target(inode, copy);
+	if (error == 0)
+		error = nub_linux_inode_link(directory, name, inode);
+	nub_linux_inode_unref(inode); /* the directory has it, or nobody */
+	return error;
 }

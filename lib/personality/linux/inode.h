@@ -101,6 +101,8 @@ bool nub_linux_inode_is_below(const struct nub_linux_inode *inode, const struct 
 /* Makes directory/name; the inode is the directory's, and not the caller's to give back. */
 int nub_linux_inode_add(struct nub_linux_inode *directory, const char *name, uint32_t mode,
                         struct nub_linux_inode **inode);
+/* What a new symbolic link says: takes the text, whatever comes of it. A long one takes a page. */
+int nub_linux_inode_set_target(struct nub_linux_inode *inode, char *target);
 int nub_linux_inode_add_symlink(struct nub_linux_inode *directory, const char *name, const char *target);
 
 /* Content. read gives what there is, 0 at the end; write grows the file and may be short when the volume is full (ENOSPC

@@ -11,6 +11,9 @@
 /* An operation gave -EAGAIN: wait for the file, and give what the handler returns. */
 int64_t nub_linux_io_wait(struct nub_linux *linux, struct nub_linux_thread *thread, struct nub_linux_file *file);
 
+/* What a write to a pipe or socket that nobody reads sends the thread. */
+void nub_linux_io_sigpipe(struct nub_linux *linux, struct nub_linux_thread *thread);
+
 /* Is [gva, gva + size) where a program can have memory at all? Linux looks at no more before it begins. */
 bool nub_linux_is_user(uint64_t gva, uint64_t size);
 

@@ -59,6 +59,7 @@ struct nub_linux_config {
 	uint64_t tmpfs_size;  /* of /tmp and /dev/shm, when no grant says otherwise */
 	bool allow_wx;        /* W and X together are EACCES otherwise */
 	bool strict;          /* the first call that is not served ends the run as a crash */
+	bool accept_changed;  /* a thaw goes on though files that the program had open have changed */
 	bool deterministic;   /* a seed was given: threads switch at calls alone */
 	/* --strace: one call, formatted, without a newline; NULL: none. `ns` is how long serving it took. */
 	void (*trace)(void *context, const char *line, uint64_t ns);
@@ -207,7 +208,10 @@ struct nub_linux_idle {
  * the vCPU hold it. */
 enum nub_linux_next nub_linux_next(struct nub_linux *linux, struct nub_linux_idle *idle);
 
-/* The current thread's slice is over: nub_linux_next prefers another. */
+/* The vCPU stopped, but not for the program's sake: its registers are read, so that nub_linux_next goes on from there. */
+void nub_linux_stopped(struct nub_linux *linux);
+
+/* The same, and the current thread's slice is over: nub_linux_next prefers another. */
 void nub_linux_preempt(struct nub_linux *linux);
 
 /* When the current thread's slice, or an earlier timer, is due: an absolute CLOCK_MONOTONIC of the host's; 0 never. */

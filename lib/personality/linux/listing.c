@@ -54,6 +54,11 @@ bool nub_linux_listing_has(const struct nub_linux_listing *listing, const char *
 	return false;
 }
 
+size_t nub_linux_listing_bytes(const struct nub_linux_listing *listing)
+{
+	return listing->capacity * sizeof(*listing->entries) + listing->names_capacity;
+}
+
 void nub_linux_listing_release(struct nub_linux_listing *listing)
 {
 	free(listing->entries);

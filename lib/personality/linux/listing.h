@@ -24,6 +24,7 @@ enum { NUB_LINUX_ENTRIES_MAX = 1 << 20 };
 
 int nub_linux_listing_add(struct nub_linux_listing *listing, uint64_t inode, uint8_t type, const char *name);
 bool nub_linux_listing_has(const struct nub_linux_listing *listing, const char *name);
+size_t nub_linux_listing_bytes(const struct nub_linux_listing *listing); /* what it takes */
 void nub_linux_listing_release(struct nub_linux_listing *listing);
 
 #endif

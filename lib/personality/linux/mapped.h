@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+struct nub_cursor;
 struct nub_linux;
 struct nub_linux_backing;
 
@@ -11,5 +12,8 @@ struct nub_linux_backing;
 struct nub_linux_backing *nub_linux_open_backing(struct nub_linux *linux, int fd, unsigned prot, unsigned flags,
                                                  int64_t *error);
 struct nub_linux_backing *nub_linux_open_program(struct nub_linux *linux, const char *path, int64_t *error);
+
+/* What a backing's `save` wrote, after the files were loaded: a reference, or NULL when the cursor has failed. */
+struct nub_linux_backing *nub_linux_backing_load(struct nub_linux *linux, struct nub_cursor *cursor);
 
 #endif

@@ -8,6 +8,7 @@
 #include "personality/linux/files.h"
 #include "personality/linux/files_calls.h"
 #include "personality/linux/memory_file.h"
+#include "personality/linux/path.h"
 
 NUB_LINUX_ARG_SHORT_NAMES;
 
@@ -28,7 +29,7 @@ static int make(struct nub_linux_files *files, const char *name, uint32_t flags,
 	if (error < 0)
 		return error;
 	inode->seals = flags & (MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL) ? 0 : F_SEAL_SEAL;
-	error = nub_linux_inode_open(files, NULL, inode, O_RDWR, file);
+	error = nub_linux_inode_open(files, NULL, inode, O_RDWR | NUB_LINUX_LARGEFILE, file);
 	nub_linux_inode_unref(inode);
 	if (error < 0)
 		return error;

@@ -1,4 +1,6 @@
 /* open(2), openat(2), openat2(2), creat(2). */
+#include "personality/linux/open.h"
+
 #include <asm/unistd_64.h>
 #include <errno.h>
 #include <linux/openat2.h>
@@ -13,11 +15,10 @@
 
 NUB_LINUX_ARG_SHORT_NAMES;
 
-/* What Linux sets for 64-bit programs; the C library has no name for it. */
-#define LARGEFILE 0100000u
 #define VALID_FLAGS                                                                                                    \
 	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC | O_ASYNC |      \
-	 O_DIRECT | LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | NUB_LINUX_TMPFILE)
+	 O_DIRECT | NUB_LINUX_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH |                  \
+	 NUB_LINUX_TMPFILE)
 #define VALID_RESOLVE                                                                                                  \
 	(RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH | RESOLVE_IN_ROOT |           \
 	 RESOLVE_CACHED)
@@ -88,8 +89,8 @@ static int check_there(const struct nub_linux_place *place, uint32_t flags)
 	return 0;
 }
 
-static int open_place(struct nub_linux *linux, const struct nub_linux_place *place, uint32_t flags, uint32_t mode,
-                      struct nub_linux_file **file)
+int nub_linux_open_place(struct nub_linux *linux, const struct nub_linux_place *place, uint32_t flags, uint32_t mode,
+                         struct nub_linux_file **file)
 {
 	struct nub_linux_files *files = linux->files;
 
@@ -153,7 +154,8 @@ static int64_t do_open(struct nub_linux *linux, const uint64_t args[2], uint32_t
 
 	if (flags & O_PATH)
 		flags &= O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC;
-	if (flags & NUB_LINUX_TMPFILE && ((flags & (O_TMPFILE | O_CREAT)) != O_TMPFILE || (flags & O_ACCMODE) == O_RDONLY))
+	if (flags & NUB_LINUX_TMPFILE &&
+	    ((flags & (O_TMPFILE | O_CREAT)) != O_TMPFILE || (flags & O_ACCMODE) == O_RDONLY))
 		return -EINVAL;
 	if ((flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY))
 		return -EINVAL;
@@ -165,7 +167,7 @@ static int64_t do_open(struct nub_linux *linux, const uint64_t args[2], uint32_t
 	else if (nub_linux_fd_full(linux->files))
 		error = -EMFILE;
 	else
-		error = open_place(linux, &place, flags, mode, &file);
+		error = nub_linux_open_place(linux, &place, flags, mode, &file);
 	if (error == 0) {
 		error = name_file(&place, file, flags);
 		if (error < 0)
@@ -178,7 +180,7 @@ static int64_t do_open(struct nub_linux *linux, const uint64_t args[2], uint32_t
 static int64_t serve_openat(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
 {
 	(void)thread;
-	return do_open(linux, args, ((uint32_t)args[2] & VALID_FLAGS) | LARGEFILE, (uint32_t)args[3], 0);
+	return do_open(linux, args, ((uint32_t)args[2] & VALID_FLAGS) | NUB_LINUX_LARGEFILE, (uint32_t)args[3], 0);
 }
 
 static int64_t serve_open(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
@@ -233,7 +235,7 @@ static int64_t serve_openat2(struct nub_linux *linux, struct nub_linux_thread *t
 		return -EINVAL;
 	if (how.resolve & RESOLVE_CACHED) /* nothing is */
 		return makes || how.flags & O_TRUNC ? -EINVAL : -EAGAIN;
-	return do_open(linux, args, (uint32_t)how.flags | LARGEFILE, (uint32_t)how.mode, how.resolve);
+	return do_open(linux, args, (uint32_t)how.flags | NUB_LINUX_LARGEFILE, (uint32_t)how.mode, how.resolve);
 }
 
 static const struct nub_linux_call calls[] = {

@@ -18,6 +18,9 @@
 /* O_TMPFILE without O_DIRECTORY, which the C library has no name for. */
 #define NUB_LINUX_TMPFILE 020000000u
 
+/* What Linux sets for 64-bit programs; the same. */
+#define NUB_LINUX_LARGEFILE 0100000u
+
 struct nub_linux_file;
 struct nub_linux_files;
 struct nub_linux_mount;
@@ -44,7 +47,7 @@ struct nub_linux_place {
 	uint32_t mode;
 	bool missing;
 	bool removed; /* a directory of the host that has lost its name: nothing is in it */
-	bool slash; /* the path ended in a slash: it must be a directory */
+	bool slash;   /* the path ended in a slash: it must be a directory */
 	enum nub_linux_last last_kind;
 	char last[NUB_LINUX_NAME_MAX + 1];
 	struct statx stat; /* of the host */

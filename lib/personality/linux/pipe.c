@@ -14,10 +14,23 @@
 
 NUB_LINUX_ARG_SHORT_NAMES;
 
-int nub_linux_ring_init(struct nub_linux_ring *ring, size_t capacity)
+int nub_linux_ring_init(struct nub_linux_files *files, struct nub_linux_ring *ring, size_t capacity)
 {
+	if (files->ring_bytes + capacity > NUB_LINUX_RINGS_MAX)
+		capacity = NUB_PAGE_SIZE;
 	*ring = (struct nub_linux_ring){ .bytes = malloc(capacity), .capacity = capacity };
-	return ring->bytes ? 0 : -ENOMEM;
+	if (!ring->bytes)
+		return -ENOMEM;
+	files->ring_bytes += capacity;
+	return 0;
+}
+
+void nub_linux_ring_release(struct nub_linux_files *files, struct nub_linux_ring *ring)
+{
+	if (ring->bytes)
+		files->ring_bytes -= ring->capacity;
+	free(ring->bytes);
+	*ring = (struct nub_linux_ring){ 0 };
 }
 
 size_t nub_linux_ring_put(struct nub_linux_ring *ring, struct nub_linux_user *from, size_t size)
@@ -58,18 +71,26 @@ size_t nub_linux_ring_get(struct nub_linux_ring *ring, struct nub_linux_user *to
 	return done;
 }
 
-int nub_linux_ring_resize(struct nub_linux_ring *ring, size_t capacity)
+void nub_linux_ring_drop(struct nub_linux_ring *ring, size_t size)
+{
+	ring->first = (ring->first + size) % ring->capacity;
+	ring->used -= size;
+}
+
+int nub_linux_ring_resize(struct nub_linux_files *files, struct nub_linux_ring *ring, size_t capacity)
 {
 	struct nub_linux_ring bigger;
 	struct nub_linux_user user;
 
 	if (ring->used > capacity)
 		return -EBUSY;
-	if (nub_linux_ring_init(&bigger, capacity) < 0)
+	if (files->ring_bytes + capacity > NUB_LINUX_RINGS_MAX)
+		return -EPERM;
+	if (nub_linux_ring_init(files, &bigger, capacity) < 0)
 		return -ENOMEM;
 	nub_linux_user_host(&user, bigger.bytes, ring->used);
 	bigger.used = nub_linux_ring_get(ring, &user, ring->used);
-	free(ring->bytes);
+	nub_linux_ring_release(files, ring);
 	*ring = bigger;
 	return 0;
 }
@@ -168,6 +189,14 @@ static int reopen_pipe(struct nub_linux *linux, struct nub_linux_file *file, uin
 	return *again ? 0 : -ENOMEM;
 }
 
+void nub_linux_pipe_drop(struct nub_linux_files *files, struct nub_linux_pipe *pipe)
+{
+	if (pipe->readers > 0 || pipe->writers > 0)
+		return;
+	nub_linux_ring_release(files, &pipe->ring);
+	free(pipe);
+}
+
 static void release_pipe(struct nub_linux *linux, struct nub_linux_file *file)
 {
 	struct nub_linux_pipe *pipe = file->object;
@@ -177,10 +206,7 @@ static void release_pipe(struct nub_linux *linux, struct nub_linux_file *file)
 	pipe->edges.in++;
 	pipe->edges.out++;
 	nub_linux_wake(linux, pipe);
-	if (pipe->readers > 0 || pipe->writers > 0)
-		return;
-	free(pipe->ring.bytes);
-	free(pipe);
+	nub_linux_pipe_drop(linux->files, pipe);
 }
 
 const struct nub_linux_file_ops nub_linux_pipe_ops = {
@@ -201,7 +227,7 @@ struct nub_linux_pipe *nub_linux_pipe_new(struct nub_linux_files *files, size_t 
 
 	if (!pipe)
 		return NULL;
-	if (nub_linux_ring_init(&pipe->ring, capacity) < 0) {
+	if (nub_linux_ring_init(files, &pipe->ring, capacity) < 0) {
 		free(pipe);
 		return NULL;
 	}
@@ -222,7 +248,7 @@ struct nub_linux_file *nub_linux_pipe_open(struct nub_linux_files *files, struct
 	return file;
 }
 
-int64_t nub_linux_pipe_size(struct nub_linux_file *file, bool set, uint64_t size)
+int64_t nub_linux_pipe_size(struct nub_linux_files *files, struct nub_linux_file *file, bool set, uint64_t size)
 {
 	struct nub_linux_pipe *pipe = file->object;
 	size_t capacity = NUB_PAGE_SIZE;
@@ -235,7 +261,7 @@ int64_t nub_linux_pipe_size(struct nub_linux_file *file, bool set, uint64_t size
 		return (uint32_t)size > INT32_MAX ? -EINVAL : -EPERM;
 	while (capacity < (uint32_t)size)
 		capacity *= 2;
-	const int error = nub_linux_ring_resize(&pipe->ring, capacity);
+	const int error = nub_linux_ring_resize(files, &pipe->ring, capacity);
 
 	return error < 0 ? error : (int64_t)capacity;
 }
@@ -256,8 +282,7 @@ static int64_t serve_pipe2(struct nub_linux *linux, struct nub_linux_thread *thr
 	struct nub_linux_file *read_end = nub_linux_pipe_open(linux->files, pipe, O_RDONLY | (flags & O_NONBLOCK));
 
 	if (!read_end) {
-		free(pipe->ring.bytes);
-		free(pipe);
+		nub_linux_pipe_drop(linux->files, pipe);
 		return -ENOMEM;
 	}
 	struct nub_linux_file *write_end = nub_linux_pipe_open(linux->files, pipe, O_WRONLY | (flags & O_NONBLOCK));

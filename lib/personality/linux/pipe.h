@@ -16,10 +16,14 @@ struct nub_linux_ring {
 	size_t capacity, first, used;
 };
 
-int nub_linux_ring_init(struct nub_linux_ring *ring, size_t capacity);
+/* A ring of that capacity, or of a page when the program's pipes have taken what they may. 0 or -ENOMEM. */
+int nub_linux_ring_init(struct nub_linux_files *files, struct nub_linux_ring *ring, size_t capacity);
+void nub_linux_ring_release(struct nub_linux_files *files, struct nub_linux_ring *ring);
 size_t nub_linux_ring_put(struct nub_linux_ring *ring, struct nub_linux_user *from, size_t size);
 size_t nub_linux_ring_get(struct nub_linux_ring *ring, struct nub_linux_user *to, size_t size);
-int nub_linux_ring_resize(struct nub_linux_ring *ring, size_t capacity); /* 0, -EBUSY: holds more, -ENOMEM */
+void nub_linux_ring_drop(struct nub_linux_ring *ring, size_t size); /* at most what it holds */
+/* 0, -EBUSY: it holds more; -EPERM: more than pipes may take; -ENOMEM. */
+int nub_linux_ring_resize(struct nub_linux_files *files, struct nub_linux_ring *ring, size_t capacity);
 
 struct nub_linux_pipe {
 	struct nub_linux_ring ring;
@@ -35,7 +39,10 @@ extern const struct nub_linux_file_ops nub_linux_pipe_ops;
 struct nub_linux_file *nub_linux_pipe_open(struct nub_linux_files *files, struct nub_linux_pipe *pipe, uint32_t flags);
 struct nub_linux_pipe *nub_linux_pipe_new(struct nub_linux_files *files, size_t capacity);
 
+/* Free one that nobody has open. */
+void nub_linux_pipe_drop(struct nub_linux_files *files, struct nub_linux_pipe *pipe);
+
 /* F_GETPIPE_SZ and F_SETPIPE_SZ. -EBADF: no pipe. */
-int64_t nub_linux_pipe_size(struct nub_linux_file *file, bool set, uint64_t size);
+int64_t nub_linux_pipe_size(struct nub_linux_files *files, struct nub_linux_file *file, bool set, uint64_t size);
 
 #endif

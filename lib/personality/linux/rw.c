@@ -42,7 +42,7 @@ int64_t nub_linux_io_read(struct nub_linux *linux, struct nub_linux_file *file, 
 	return got;
 }
 
-static void send_sigpipe(struct nub_linux *linux, struct nub_linux_thread *thread)
+void nub_linux_io_sigpipe(struct nub_linux *linux, struct nub_linux_thread *thread)
 {
 	const siginfo_t info = {
 		.si_signo = SIGPIPE, .si_code = SI_USER, .si_pid = linux->pid, .si_uid = linux->files->uid
@@ -64,7 +64,7 @@ int64_t nub_linux_io_write(struct nub_linux *linux, struct nub_linux_thread *thr
 	const int64_t put = file->ops->write(linux, file, from, &at);
 
 	if (put == -EPIPE)
-		send_sigpipe(linux, thread);
+		nub_linux_io_sigpipe(linux, thread);
 	if (moves && put > 0) {
 		file->offset += (uint64_t)put;
 		if (file->flags & O_APPEND) {

@@ -26,6 +26,7 @@ const struct nub_linux_family *const nub_linux_families[] = {
 	&nub_linux_event_family,
 	&nub_linux_timerfd_family,
 	&nub_linux_memfd_family,
+	&nub_linux_socket_family,
 	&nub_linux_memory_family,
 	&nub_linux_clock_family,
 	&nub_linux_signal_family,
@@ -33,6 +34,7 @@ const struct nub_linux_family *const nub_linux_families[] = {
 	&nub_linux_identity_family,
 	&nub_linux_system_family,
 	&nub_linux_prctl_family,
+	&nub_linux_files_end_family,
 	NULL,
 };
 

@@ -50,6 +50,7 @@ const struct nub_linux_file_ops nub_linux_timerfd_ops = {
 	.name = "anon_inode:[timerfd]",
 	.read = read_timerfd,
 	.poll = poll_timerfd,
+	.seek = nub_linux_seek_nowhere,
 	.release = release_timerfd,
 	.pollable = true,
 };
