@@ -49,7 +49,7 @@ static void on_ending(int signal)
 		taken_ns = cmd_now_ns();
 		if (running)
 			nub_sandbox_stop(running);
-		if (running_program != NULL)
+		if (running_program)
 			nub_program_stop(running_program);
 	} else if (cmd_now_ns() - taken_ns > SAME_TIME) {
 		cmd_signals_die(signal);
@@ -90,7 +90,7 @@ void cmd_signals_stop(struct nub_sandbox *sandbox)
 void cmd_signals_stop_program(struct nub_program *program)
 {
 	running_program = program;
-	if (program != NULL && taken != 0)
+	if (program && taken != 0)
 		nub_program_stop(program);
 }
 

@@ -36,20 +36,20 @@ static int check_options(const struct cmd_run_options *options, struct nub_error
 		const char *name;
 		bool given;
 	} others[] = {
-		{ "call", options->call != NULL },
+		{ "call", options->call },
 		{ "until-checkpoint", options->until_checkpoint },
-		{ "snapshot-on-exit", options->output != NULL },
-		{ "gdb", options->gdb != NULL },
-		{ "core", options->core != NULL },
-		{ "core-dir", options->core_dir != NULL },
-		{ "trace", options->trace != NULL },
-		{ "svg", options->svg != NULL },
+		{ "snapshot-on-exit", options->output },
+		{ "gdb", options->gdb },
+		{ "core", options->core },
+		{ "core-dir", options->core_dir },
+		{ "trace", options->trace },
+		{ "svg", options->svg },
 		{ "host-fn", options->function_count > 0 },
 		{ "heap", options->guest.heap != 0 },
 		{ "scratch", options->guest.scratch != 0 },
 		{ "input", options->guest.input != 0 },
 		{ "output", options->guest.output != 0 },
-		{ "init-data", options->guest.init_data.path != NULL },
+		{ "init-data", options->guest.init_data.path },
 		{ "map", options->guest.map_count > 0 },
 		{ "executable-heap", options->guest.executable_heap },
 		{ "cow", options->guest.cow != 0 },
@@ -75,11 +75,11 @@ struct strace {
 
 static int open_strace(struct strace *strace, const char *path, struct nub_error *err)
 {
-	if (path == NULL)
+	if (!path)
 		return 0;
 	strace->file =
 	    strcmp(path, "-") == 0 ? fdopen(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3), "w") : fopen(path, "we");
-	return strace->file != NULL ? 0 : cmd_fail_errno(err, "--strace: %s", path);
+	return strace->file ? 0 : cmd_fail_errno(err, "--strace: %s", path);
 }
 
 static void write_strace(void *context, const char *line, uint64_t ns)
@@ -115,7 +115,7 @@ static void configure(struct nub_program_config *config, struct cmd_session *ses
 	config->timeout_ns = options->timeout_ns;
 	config->slice_ns = own->slice_ns;
 	config->ops = cmd_guest_io_ops(&session->io);
-	config->trace = strace->file != NULL ? write_strace : NULL;
+	config->trace = strace->file ? write_strace : NULL;
 	config->trace_context = strace;
 }
 
@@ -158,7 +158,7 @@ static void note_unsupported(struct cmd_report *report, const struct nub_program
 	uint64_t count;
 
 	for (size_t i = 0; nub_program_unsupported(program, i, &name, &count); i++) {
-		if (report->unsupported == NULL)
+		if (!report->unsupported)
 			report->unsupported = cmd_json_object();
 		cmd_json_add(report->unsupported, name, cmd_json_uint(count));
 	}
@@ -173,7 +173,7 @@ static int run(struct cmd_session *session, const struct nub_program_config *con
 	report->load_ns = start - report->start_ns;
 	struct nub_program *program = nub_program_create(config, fd, err);
 	report->create_ns = cmd_now_ns() - start;
-	if (program == NULL)
+	if (!program)
 		return -1;
 	session->io.program = program;
 	cmd_signals_stop_program(program);
@@ -204,16 +204,15 @@ int cmd_linux_run(struct cmd_session *session, int argc, char **argv, struct nub
 	session->report->guest = cmd_json_object();
 	cmd_json_add(session->report->guest, "path", cmd_json_cstring(argv[0]));
 	cmd_json_add(session->report->guest, "type", cmd_json_plain("linux"));
-	if (check_options(options, err) != 0)
+	if (check_options(options, err) < 0)
 		return -1;
 	NUB_AUTO_CLOSE int fd = open(argv[0], O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0 || realpath(argv[0], path) == NULL)
+	if (fd < 0 || !realpath(argv[0], path))
 		return cmd_fail_errno(err, "%s", argv[0]);
-	if (open_strace(&strace, options->linux_guest.strace, err) != 0)
+	if (open_strace(&strace, options->linux_guest.strace, err) < 0)
 		return -1;
 	session->io = (struct cmd_guest_io){
-		.stdout_fd =
-		    options->status != NULL && strcmp(options->status, "-") == 0 ? STDERR_FILENO : STDOUT_FILENO,
+		.stdout_fd = options->status && strcmp(options->status, "-") == 0 ? STDERR_FILENO : STDOUT_FILENO,
 		.start_ns = session->report->start_ns,
 		.evidence = &session->evidence,
 	};
@@ -221,7 +220,7 @@ int cmd_linux_run(struct cmd_session *session, int argc, char **argv, struct nub
 	cmd_signals_take();
 	failed = run(session, &config, fd, err);
 	session->report->stderr_open = session->io.stderr_open;
-	if (strace.file != NULL && fclose(strace.file) != 0 && failed == 0)
+	if (strace.file && fclose(strace.file) < 0 && failed == 0)
 		failed = cmd_fail_errno(err, "--strace: %s", options->linux_guest.strace);
 	return failed;
 }

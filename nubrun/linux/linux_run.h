@@ -1,6 +1,6 @@
 /* `nubrun run` of a Linux program. */
-#ifndef NUBRUN_LINUX_RUN_H
-#define NUBRUN_LINUX_RUN_H
+#ifndef CMD_LINUX_RUN_H
+#define CMD_LINUX_RUN_H
 
 #include "run/session.h"
 
