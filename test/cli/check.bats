@@ -26,7 +26,7 @@ load helper
 	# As QEMU calls its CPU, and Bochs its firmware.
 	case $(grep -m1 '^model name' /proc/cpuinfo)/$(cat /sys/class/dmi/id/bios_vendor 2>/dev/null) in
 	*"QEMU TCG"*) emulator="QEMU TCG" ;;
-	*/Bochs) emulator=Bochs ;;
+	*/"The Bochs Project") emulator=Bochs ;;
 	esac
 	nub check
 	[[ $output == *"module kvm_$module"* ]]

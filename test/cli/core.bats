@@ -157,7 +157,7 @@ all_joined() { # JSON-FILE
 }
 
 @test "core: a guest out of time leaves one, and the status says where it was" {
-	nub run --timeout "$(slow 100)ms" --core core "$GUESTS/spin.elf"
+	nub run --timeout "$(slow 200)ms" --core core "$GUESTS/spin.elf"
 	ended 124 timeout
 	[ "$(field .crash.kind)" = timeout ]
 	[[ $(field .crash.symbol) == main* ]]
@@ -318,7 +318,7 @@ all_joined() { # JSON-FILE
 
 @test "core: a mapped file is in it" {
 	seq 100000 >table
-	nub run --map table@0x10000000:table --timeout 100ms --core core "$GUESTS/spin.elf"
+	nub run --map table@0x10000000:table --timeout "$(slow 200)ms" --core core "$GUESTS/spin.elf"
 	ended 124 timeout
 	"$NUBRUN" dump --raw --read "0x10000000:$(stat -c %s table)" core | cmp - table
 	nub dump --json core

@@ -306,7 +306,7 @@ starts: 66 6f 6f 62 61 72' ]
 @test "guests: spin is ended by --timeout, and what it said before is not lost" {
 	local kind
 	for kind in elf pie.elf; do
-		nub run --timeout 150ms "$GUESTS/spin.$kind"
+		nub run --timeout "$(slow 150)ms" "$GUESTS/spin.$kind"
 		ended 124 timeout
 		[ "$output" = spinning ]
 		[ "$(field '.time_us.run >= 150000')" = true ]

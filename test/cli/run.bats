@@ -203,7 +203,7 @@ setup() {
 	local guest before
 	for guest in "$GUESTS"/spin{,.pie}.elf; do
 		before=$SECONDS
-		nub run --timeout 200ms "$guest"
+		nub run --timeout "$(slow 200)ms" "$guest"
 		ended 124 timeout
 		[ "$output" = spinning ]
 		[ $((SECONDS - before)) -le "$(slow 2)" ]
