@@ -17,6 +17,7 @@ build  libjson-c-dev  module   json-c
 test   g++            command  g++
 test   clang          command  clang
 test   libcmocka-dev  module   cmocka
+test   libcjson-dev   module   libcjson
 test   bats           command  bats
 test   gojq           command  gojq
 test   gdb            command  gdb

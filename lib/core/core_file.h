@@ -11,7 +11,6 @@
 #ifndef NUB_CORE_FILE_H
 #define NUB_CORE_FILE_H
 
-#include <linux/kvm.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -67,8 +66,8 @@ struct nub_core {
 	uint32_t phdr_count;
 	struct nub_core_mapping mappings[NUB_CORE_MAX_MAPPINGS];
 	uint32_t mapping_count;
-	struct kvm_sregs sregs;
-	uint8_t xsave[NUB_SNAPSHOT_XSAVE_SIZE];
+	struct nub_sregs sregs;
+	uint8_t xsave[NUB_XSAVE_SIZE];
 };
 
 /* Where a region's memory is in the file. */

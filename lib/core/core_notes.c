@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/util.h"
 #include "core/core_file.h"
-#include "machine/cpu.h"
+#include "cpu/cpu.h"
 
 _Static_assert(sizeof(struct elf_prstatus) == 336 && sizeof(struct elf_prpsinfo) == 136, "the x86-64 psABI's cores");
 _Static_assert(sizeof(siginfo_t) == 128, "what NT_SIGINFO holds");
@@ -89,7 +89,7 @@ static int signal_of(const struct nub_core *core)
 static struct user_regs_struct registers_of(const struct nub_core *core)
 {
 	const struct nub_registers *regs = &core->crash.regs;
-	const struct kvm_sregs *sregs = &core->sregs;
+	const struct nub_sregs *sregs = &core->sregs;
 	const bool user = core->has_crash && core->crash.privilege_level == 3;
 
 	return (struct user_regs_struct){
@@ -132,7 +132,7 @@ static void put_registers(struct nub_writer *writer, const struct nub_core *core
 		.pr_pid = 1,
 		.pr_fpvalid = 1,
 	};
-	uint8_t xsave[NUB_SNAPSHOT_XSAVE_SIZE];
+	uint8_t xsave[NUB_XSAVE_SIZE];
 	const uint64_t xcr0 = NUB_XCR0;
 
 	_Static_assert(sizeof(status.pr_reg) == sizeof(regs), "elf_gregset_t is struct user_regs_struct");

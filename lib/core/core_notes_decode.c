@@ -91,7 +91,7 @@ static int decode_own(const uint8_t *bytes, size_t size, struct nub_core *core, 
                       size_t segment_count, struct nub_error *err)
 {
 	struct nub_cursor cursor = {
-		.bytes = bytes, .size = size, .whole = "the note of nubrun", .kind = NUB_E_CORE_TRUNCATED, .err = err
+		.bytes = bytes, .size = size, .whole = "the note named nub", .kind = NUB_E_CORE_TRUNCATED, .err = err
 	};
 
 	take_upto(&cursor, "the version", NUB_CORE_VERSION);
@@ -127,6 +127,6 @@ int nub_core_decode_notes(const uint8_t *bytes, size_t size, struct nub_core *co
 	}
 	if (cursor.failed)
 		return -1;
-	nub_fail(err, NUB_E_CORE_NO_NOTE, 0, "is a core, but not of a nubrun guest: it has no note of nubrun's");
+	nub_fail(err, NUB_E_CORE_NO_NOTE, 0, "is a core, but not of a guest: it has no note named nub");
 	return nub_hint(err, "read cores of other programs with gdb");
 }

@@ -5,24 +5,23 @@
 #include "base/util.h"
 #include "core/core_write.h"
 #include "core/crash_regions.h"
-#include "sandbox/cpu_state.h"
 #include "sandbox/sandbox.h"
 
 #define CR0_PAGING (UINT64_C(1) << 31)
 
 /* Page tables that map nothing, or no end of it, are evidence, too: then the core has the memory as it is. */
-static int find_regions(struct nub_sandbox *sandbox, const struct kvm_sregs *sregs, struct nub_crash_region **regions,
+static int find_regions(struct nub_sandbox *sandbox, const struct nub_sregs *sregs, struct nub_crash_region **regions,
                         size_t *count, struct nub_error *err)
 {
 	const uint64_t roots[] = { sregs->cr3 };
 	struct nub_error reason = { 0 };
 	struct nub_crash_space space = {
-		.memory = &sandbox->memory,
-		.layout = &sandbox->plan.layout,
-		.parts = sandbox->plan.regions.items,
-		.part_count = sandbox->plan.regions.count,
-		.maps = sandbox->plan.maps,
-		.map_count = sandbox->plan.map_count,
+		.memory = &sandbox->machine.memory,
+		.layout = &sandbox->machine.plan.layout,
+		.parts = sandbox->machine.plan.regions.items,
+		.part_count = sandbox->machine.plan.regions.count,
+		.maps = sandbox->machine.plan.maps,
+		.map_count = sandbox->machine.plan.map_count,
 		.paging = sregs->cr0 & CR0_PAGING,
 		.roots = roots,
 		.root_count = 1,
@@ -57,7 +56,7 @@ static enum nub_core_reason reason_of(const struct nub_outcome *outcome)
 static void describe(struct nub_core *core, const struct nub_sandbox *sandbox, const struct nub_outcome *outcome,
                      const char *guest_path)
 {
-	const struct nub_image_info *guest = sandbox->guest;
+	const struct nub_image_info *guest = sandbox->machine.guest;
 
 	core->reason = reason_of(outcome);
 	core->has_crash = core->reason == NUB_CORE_CRASH;
@@ -68,7 +67,7 @@ static void describe(struct nub_core *core, const struct nub_sandbox *sandbox, c
 	nub_sandbox_registers(sandbox, outcome, &core->crash.regs);
 	core->image_base = guest->image_base;
 	core->entry = guest->entry;
-	core->generation = sandbox->generation;
+	core->generation = sandbox->machine.generation;
 	if (guest->build_id && guest->build_id_size <= sizeof(core->build_id)) {
 		core->build_id_size = (uint32_t)guest->build_id_size;
 		memcpy(core->build_id, guest->build_id, guest->build_id_size);
@@ -81,21 +80,20 @@ int nub_sandbox_save_core(struct nub_sandbox *sandbox, const struct nub_outcome 
                           const char *path, struct nub_error *err)
 {
 	NUB_AUTO_FREE struct nub_core *core = calloc(1, sizeof(*core));
-	NUB_AUTO_FREE struct nub_cpu_state *cpu = calloc(1, sizeof(*cpu));
+	NUB_AUTO_FREE struct nub_cpu *cpu = calloc(1, sizeof(*cpu));
 	NUB_AUTO_FREE struct nub_crash_region *regions = NULL;
-	struct kvm_sregs sregs;
 	size_t count;
 
 	if (!core || !cpu)
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "core");
-	if (nub_vcpu_get_sregs(&sandbox->vm, &sregs, err) < 0 || nub_cpu_save(&sandbox->vm, 3, cpu, err) < 0 ||
-	    find_regions(sandbox, &sregs, &regions, &count, err) < 0)
+	if (nub_engine_save(sandbox->machine.engine, cpu, err) < 0 ||
+	    find_regions(sandbox, &cpu->sregs, &regions, &count, err) < 0)
 		return -1;
 	describe(core, sandbox, outcome, guest_path);
-	core->sregs = sregs;
-	core->cr2 = sregs.cr2;
-	core->cr3 = sregs.cr3;
+	core->sregs = cpu->sregs;
+	core->cr2 = cpu->sregs.cr2;
+	core->cr3 = cpu->sregs.cr3;
 	memcpy(core->xsave, cpu->xsave, sizeof(core->xsave));
-	nub_core_find_program_headers(core, &sandbox->memory);
-	return nub_core_save(core, regions, count, &sandbox->memory, sandbox->snapshot, path, err);
+	nub_core_find_program_headers(core, &sandbox->machine.memory);
+	return nub_core_save(core, regions, count, &sandbox->machine.memory, sandbox->snapshot, path, err);
 }

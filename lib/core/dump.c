@@ -10,7 +10,7 @@
 #include "core/core_write.h"
 #include "core/crash_regions.h"
 #include "core/dump.h"
-#include "machine/cpu.h"
+#include "cpu/cpu.h"
 #include "memory/plan.h"
 
 /* ---- Snapshots ---- */
@@ -71,7 +71,7 @@ static void take_registers(struct nub_core *core, const struct nub_snapshot_meta
 			.rflags = 2,
 		};
 	if (meta->next == NUB_NEXT_INITIALISE) {
-		nub_cpu_set_sregs(&core->sregs, &tables, meta->privilege_level);
+		nub_cpu_initial_sregs(&core->sregs, &tables, meta->privilege_level);
 		return;
 	}
 	core->sregs = meta->cpu.sregs;
@@ -205,7 +205,7 @@ int nub_dump_save_core(struct nub_dump *dump, const char *guest_path, const char
 {
 	if (dump->info.is_core) {
 		nub_fail(err, NUB_E_STATE, 0, "%s: is a core already", dump->name);
-		return nub_hint(err, "copy it, with 'cp --sparse=always'");
+		return nub_hint(err, "copy the file; its holes may stay holes");
 	}
 	if (guest_path && strlen(guest_path) < sizeof(dump->core.guest_path))
 		strcpy(dump->core.guest_path, guest_path);

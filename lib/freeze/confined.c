@@ -1,4 +1,4 @@
-/* Every entry of a snapshot's page tables, held against what nubrun writes for a guest at CPL 3 (memory/address_space.h).
+/* Every entry of a snapshot's page tables, held against what is written for a guest at CPL 3 (memory/address_space.h).
  *
  * The walk is one of its own: that of lib/paging passes over tables that are their own ancestors, and may be given such as
  * lie anywhere. The CPU enters both.

@@ -1,6 +1,6 @@
 /* Do the page tables in a snapshot keep a guest at CPL 3 to what is a guest's?
  *
- * Those that nubrun writes do. But no seal is against forgery (nub-snapshot(5)), and tables that show such a guest itself,
+ * Those that are written here do. But no seal is against forgery (nub-snapshot(5)), and tables that show such a guest itself,
  * the CPU's tables or the monitor open it the way to CPL 0: to registers that only code there can change, and that only a
  * new VM is without.
  */

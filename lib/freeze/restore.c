@@ -7,21 +7,18 @@
 #include "base/error.h"
 #include "base/util.h"
 #include "freeze/restore.h"
-#include "machine/scratch.h"
-#include "sandbox/cpu_state.h"
 #include "snapshot/snapshot.h"
-
-#define RFLAGS_IF (UINT64_C(1) << 9)
 
 /* The layout and the regions are the snapshot's. */
 static int take_plan(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err)
 {
 	const struct nub_snapshot_meta *meta = &snapshot->meta;
-	struct nub_plan *plan = &sandbox->plan;
+	struct nub_plan *plan = &sandbox->machine.plan;
 
 	nub_plan_release(plan);
 	memset(plan, 0, sizeof(*plan));
 	plan->layout = meta->layout;
+	plan->layout.engine = sandbox->machine.config.engine;
 	plan->regions.items = calloc(meta->region_count + 1, sizeof(*plan->regions.items));
 	if (!plan->regions.items)
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "list of %" PRIu32 " regions", meta->region_count);
@@ -38,21 +35,32 @@ static void take_identity(struct nub_sandbox *sandbox, const struct nub_snapshot
 
 	sandbox->snapshot = snapshot;
 	sandbox->confined_known = false;
-	sandbox->guest = &snapshot->guest;
-	sandbox->generation = meta->generation;
-	sandbox->peb_gva = meta->peb_gva;
-	sandbox->stack_top_gva = meta->stack_top_gva;
-	sandbox->config.cow = meta->layout.cow;
+	sandbox->machine.guest = &snapshot->guest;
+	sandbox->machine.generation = meta->generation;
+	sandbox->machine.root_gpa = meta->roots[0];
+	sandbox->machine.config.cow = meta->layout.cow;
+}
+
+/* The offset in the file is the gpa (nub-snapshot(5)). */
+static int show_part(void *context, const struct nub_snapshot *file, uint64_t gpa, uint64_t size, struct nub_error *err)
+{
+	const struct nub_memory_piece piece = { .gpa = gpa, .size = size, .fd = file->fd, .offset = gpa };
+
+	if (nub_memory_show_file(context, &piece, err) < 0)
+		return nub_error_context(err, "%s", file->name);
+	return 0;
 }
 
 static int map_memory(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err)
 {
-	const struct nub_layout *layout = &sandbox->plan.layout;
-	struct nub_memory *memory = &sandbox->memory;
+	const struct nub_layout *layout = &sandbox->machine.plan.layout;
+	struct nub_memory *memory = &sandbox->machine.memory;
 
-	if (nub_memory_init(memory, &sandbox->plan, &sandbox->config, err) < 0)
+	if (nub_memory_init(memory, &sandbox->machine.plan, &sandbox->machine.config, err) < 0)
 		return -1;
 	memory->snapshot.from_file = true;
+	if (memory->shared.on)
+		return nub_snapshot_parts(snapshot, NUB_BASE_ADDRESS, layout->snapshot_size, show_part, memory, err);
 	return nub_snapshot_map(snapshot, NUB_BASE_ADDRESS, layout->snapshot_size, memory->snapshot.host,
 	                        PROT_READ | PROT_WRITE, err);
 }
@@ -60,8 +68,8 @@ static int map_memory(struct nub_sandbox *sandbox, const struct nub_snapshot *sn
 /* Where the guest copies pages, its tables are in scratch: the stored ones are copied there (R26). */
 int nub_restore_copy_tables(struct nub_sandbox *sandbox, struct nub_error *err)
 {
-	const struct nub_layout *layout = &sandbox->plan.layout;
-	uint8_t *tables = nub_memory_at(&sandbox->memory, layout->page_table_gpa, layout->page_table_size);
+	const struct nub_layout *layout = &sandbox->machine.plan.layout;
+	uint8_t *tables = nub_memory_at(&sandbox->machine.memory, layout->page_table_gpa, layout->page_table_size);
 
 	if (layout->cow == NUB_COW_HOST)
 		return 0;
@@ -71,69 +79,19 @@ int nub_restore_copy_tables(struct nub_sandbox *sandbox, struct nub_error *err)
 	return nub_snapshot_read(sandbox->snapshot, layout->data_end_gpa, tables, layout->page_table_size, err);
 }
 
-int nub_restore_fill_scratch(struct nub_sandbox *sandbox, struct nub_error *err)
-{
-	if (nub_sandbox_fill_scratch(sandbox, err) < 0)
-		return -1;
-	sandbox->cpu_tables.cr3 = sandbox->snapshot->meta.roots[0];
-	return 0;
-}
-
 int nub_restore_take_memory(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err)
 {
 	take_identity(sandbox, snapshot);
 	if (take_plan(sandbox, snapshot, err) < 0 || map_memory(sandbox, snapshot, err) < 0 ||
-	    nub_restore_copy_tables(sandbox, err) < 0)
+	    nub_restore_copy_tables(sandbox, err) < 0 || nub_place_scratch(sandbox, err) < 0)
 		return -1;
-	return nub_restore_fill_scratch(sandbox, err);
-}
-
-static bool same_sregs(const struct kvm_sregs *a, const struct kvm_sregs *b)
-{
-	/* Every field but what KVM keeps for itself; none of the structs has holes that matter. */
-	return memcmp(a, b, offsetof(struct kvm_sregs, interrupt_bitmap)) == 0;
-}
-
-/* Special registers, then what the next entry does not overwrite. Setting sregs is dear and rarely needed: a guest at
- * CPL 3 can change the bases of FS and GS in them. */
-static int load_cpu(struct nub_sandbox *sandbox, struct nub_error *err)
-{
-	const struct nub_snapshot_meta *meta = &sandbox->snapshot->meta;
-	const unsigned level = meta->privilege_level;
-	struct kvm_sregs current, sregs;
-
-	if (nub_vcpu_get_sregs(&sandbox->vm, &current, err) < 0)
-		return -1;
-	sregs = current;
-	if (meta->next == NUB_NEXT_INITIALISE)
-		nub_cpu_set_sregs(&sregs, &sandbox->cpu_tables, level);
-	else
-		nub_snapshot_restore_sregs(meta, &sandbox->cpu_tables, &sregs);
-	if (!same_sregs(&current, &sregs) && nub_vcpu_set_sregs(&sandbox->vm, &sregs, err) < 0)
-		return -1;
-	if (meta->next == NUB_NEXT_INITIALISE)
-		return nub_cpu_load_initial(&sandbox->vm, err);
-	return nub_cpu_load(&sandbox->vm, level, &meta->cpu, err);
-}
-
-/* The general registers with which it goes on. Code at CPL 3 can't let interrupts through, but a file may say that it did.
- * With them on, and a local APIC, KVM may have a thread of the kernel fetch pages that the guest waits for: page faults
- * that don't count as this process's, from whose count it knows when to look for written pages (snapshot/dirty.h). */
-static void set_regs(struct nub_sandbox *sandbox)
-{
-	struct kvm_regs regs = sandbox->snapshot->meta.cpu.regs;
-
-	if (sandbox->guest->privilege_level == 3)
-		regs.rflags &= ~RFLAGS_IF;
-	nub_vcpu_set_regs(&sandbox->vm, &regs);
+	return nub_personality_begin(sandbox->personality, err);
 }
 
 static void set_state(struct nub_sandbox *sandbox)
 {
 	const struct nub_snapshot_meta *meta = &sandbox->snapshot->meta;
 
-	sandbox->dispatch_gva = meta->dispatch_gva;
-	sandbox->restored_answer = false;
 	switch (meta->next) {
 	case NUB_NEXT_INITIALISE:
 		sandbox->state = NUB_STATE_FRESH;
@@ -143,28 +101,38 @@ static void set_state(struct nub_sandbox *sandbox)
 		break;
 	case NUB_NEXT_RESUME:
 		sandbox->state = NUB_STATE_STOPPED;
-		sandbox->restored_answer = true;
-		set_regs(sandbox);
 		break;
 	}
 }
 
-/* What a sandbox needs once its memory is mapped and its VM stands. */
-int nub_restore_start(struct nub_sandbox *sandbox, struct nub_error *err)
+static int load_personality(struct nub_sandbox *sandbox, struct nub_error *err)
 {
 	const struct nub_snapshot *snapshot = sandbox->snapshot;
-	const struct kvm_regs *regs = &snapshot->meta.cpu.regs;
+	const struct nub_snapshot_meta *meta = &snapshot->meta;
+	const struct nub_personality_state state = {
+		.peb_gva = meta->peb_gva,
+		.stack_top_gva = meta->stack_top_gva,
+		.dispatch_gva = meta->dispatch_gva,
+	};
 	struct nub_error reason = { 0 };
 
-	if (load_cpu(sandbox, err) < 0 || nub_memslots_hide(sandbox, err) < 0)
+	if (nub_personality_load(sandbox->personality, &state, meta->next == NUB_NEXT_RESUME ? &meta->cpu.regs : NULL,
+	                         &reason) == 0)
+		return 0;
+	nub_fail(err, NUB_E_SNAPSHOT_FIELD, 0, "%s: %s", snapshot->name, reason.message);
+	return nub_hint(err, "the file is damaged: make it again, or copy it again");
+}
+
+/* What a sandbox needs once its memory is mapped and filled. */
+int nub_restore_start(struct nub_sandbox *sandbox, struct nub_error *err)
+{
+	const struct nub_snapshot_meta *meta = &sandbox->snapshot->meta;
+	const struct nub_engine_guest guest = nub_sandbox_engine_guest(sandbox);
+	const struct nub_cpu *cpu = meta->next == NUB_NEXT_INITIALISE ? NULL : &meta->cpu;
+
+	if (nub_engine_attach(sandbox->machine.engine, &guest, err) < 0 ||
+	    nub_engine_start(sandbox->machine.engine, cpu, err) < 0 || load_personality(sandbox, err) < 0)
 		return -1;
-	/* Saved again before it goes on, it has the spaces that it named at its checkpoint. */
-	sandbox->root_count = 0;
-	if (snapshot->meta.privilege_level == 0 && nub_checkpoint_stands_at(sandbox, regs) &&
-	    nub_checkpoint_take_roots(sandbox, regs, &reason) < 0) {
-		nub_fail(err, NUB_E_SNAPSHOT_FIELD, 0, "%s: %s", snapshot->name, reason.message);
-		return nub_hint(err, "the file is damaged: make it again, or copy it again");
-	}
 	set_state(sandbox);
 	return 0;
 }
@@ -174,9 +142,9 @@ int nub_restore_check_cpu(struct nub_sandbox *sandbox, const struct nub_snapshot
 	struct nub_cpuid host;
 
 	nub_cpu_fill_cpuid(&host);
-	if (nub_snapshot_check_cpu(&snapshot->meta, &host, err) < 0)
+	if (nub_cpu_check_features(&snapshot->meta.cpu.cpuid, snapshot->meta.cpu.xcr0, &host, err) < 0)
 		return nub_error_context(err, "%s", snapshot->name);
-	sandbox->cpuid = snapshot->meta.cpu.cpuid;
+	sandbox->machine.cpuid = snapshot->meta.cpu.cpuid;
 	return 0;
 }
 
@@ -197,21 +165,15 @@ static int check_whole(const struct nub_snapshot *snapshot, struct nub_error *er
 struct nub_sandbox *nub_sandbox_restore(const struct nub_config *config, const struct nub_snapshot *snapshot,
                                         struct nub_error *err)
 {
-	struct nub_sandbox *sandbox = calloc(1, sizeof(*sandbox));
+	struct nub_sandbox *sandbox = nub_sandbox_new(config, err);
 
-	if (!sandbox) {
-		nub_fail_errno(err, NUB_E_NO_MEMORY, "sandbox");
+	if (!sandbox)
 		return NULL;
-	}
-	sandbox->config = *config;
-	sandbox->config.init_data = NULL;
-	sandbox->config.maps = NULL;
-	sandbox->config.map_count = 0;
-	sandbox->vm = (struct nub_vm){ .kvm_fd = -1, .vm_fd = -1, .vcpu_fd = -1 };
-	nub_dirty_init(&sandbox->dirty);
+	sandbox->machine.config.init_data = NULL;
+	sandbox->machine.config.maps = NULL;
+	sandbox->machine.config.map_count = 0;
 	if (check_whole(snapshot, err) < 0 || nub_restore_check_cpu(sandbox, snapshot, err) < 0 ||
-	    nub_restore_take_memory(sandbox, snapshot, err) < 0 || nub_sandbox_build_vm(sandbox, err) < 0 ||
-	    nub_restore_start(sandbox, err) < 0) {
+	    nub_restore_take_memory(sandbox, snapshot, err) < 0 || nub_restore_start(sandbox, err) < 0) {
 		nub_sandbox_free(sandbox);
 		return NULL;
 	}

@@ -12,11 +12,14 @@ int nub_restore_check_cpu(struct nub_sandbox *sandbox, const struct nub_snapshot
 /* Identity, plan and memory of the snapshot, into a sandbox that has no memory: mapped, tables and scratch filled. */
 int nub_restore_take_memory(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err);
 
-/* The two last steps of that alone: page tables into scratch (cow=guest), then what the host keeps there. */
+/* A step of that alone: page tables into scratch (cow=guest). */
 int nub_restore_copy_tables(struct nub_sandbox *sandbox, struct nub_error *err);
-int nub_restore_fill_scratch(struct nub_sandbox *sandbox, struct nub_error *err);
 
-/* Memory is mapped and the VM stands: registers, and what the sandbox is now. */
+/* Move scratch to where this sandbox's engine has it: in the page tables, and in the PEB. Error: ENGINE, when something else
+ * is there. */
+int nub_place_scratch(struct nub_sandbox *sandbox, struct nub_error *err);
+
+/* Memory is mapped and filled: its engine, registers, and what the sandbox is now. */
 int nub_restore_start(struct nub_sandbox *sandbox, struct nub_error *err);
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-/* What nubrun exits with where the guest has no exit code. */
+/* What gdb is told where the guest has no exit code. */
 enum { EXIT_TIMED_OUT = 124, EXIT_FAILED = 125 };
 
 static int begin(struct nub_debugger *debugger, struct nub_error *err)
@@ -59,9 +59,9 @@ static void ended(struct nub_debugger *debugger, int result, struct nub_outcome 
 	if (!gdb->attached)
 		return;
 	/* What is told of a crash is as if nobody had looked. */
-	if (gdb->stepping && !gdb->guest_tf)
-		outcome->crash.regs.rflags &= ~NUB_GDB_RFLAGS_TF;
-	nub_gdb_end_step(gdb);
+	if (gdb->crash_tf || (gdb->stepping && !gdb->guest_tf))
+		outcome->crash.regs.rflags &= ~NUB_RFLAGS_TF;
+	nub_gdb_end_step(gdb, NULL);
 	nub_gdb_withdraw(gdb);
 	if (result < 0)
 		say_exit(gdb, EXIT_FAILED);
@@ -97,7 +97,7 @@ static const struct nub_debugger_hooks hooks = {
 	.begin = begin,
 	.interrupted = nub_gdb_interrupted,
 	.served = nub_gdb_served,
-	.exception = nub_gdb_exception,
+	.fault = nub_gdb_fault,
 	.stuck = nub_gdb_stuck,
 	.trapped = nub_gdb_trapped,
 	.wake = wake,
@@ -109,7 +109,7 @@ int nub_sandbox_attach_debugger(struct nub_sandbox *sandbox, int fd, const struc
                                 struct nub_error *err)
 {
 	if (sandbox->debugger)
-		return nub_fail(err, NUB_E_STATE, 0, "%s: has a debugger already", sandbox->guest->name);
+		return nub_fail(err, NUB_E_STATE, 0, "%s: has a debugger already", sandbox->machine.guest->name);
 	struct nub_gdb *gdb = calloc(1, sizeof(*gdb));
 	if (!gdb)
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "debugger");

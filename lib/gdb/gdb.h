@@ -22,7 +22,8 @@ struct nub_gdb {
 	bool late_step; /* a step ended otherwise, its #DB may still come */
 	bool stop_due;  /* it stops as soon as the exit is served, for this: */
 	struct nub_gdb_stop due;
-	bool interrupt;                /* stop as soon as the guest is out of the monitor */
+	bool crash_tf;                 /* the flags of a crash have a TF that is ours */
+	bool interrupt;                /* stop as soon as the guest is in its own code */
 	const struct nub_crash *crash; /* stopped for the last time: the registers are these, nothing can be changed */
 	struct nub_snapshot_options snapshot;
 	struct nub_gdb_signal signal;
@@ -53,9 +54,9 @@ void nub_gdb_detach(struct nub_gdb *gdb);
 /* The client wants the guest dead. -1, DEBUGGER. */
 int nub_gdb_fail_killed(struct nub_gdb *gdb, struct nub_error *err);
 
-/* Steps: begin sets TF, end puts it back as the guest had it, forget leaves that to the caller. */
-void nub_gdb_begin_step(struct nub_gdb *gdb);
-void nub_gdb_end_step(struct nub_gdb *gdb);
+/* Steps: begin sets TF, end puts it back as the guest had it, forget leaves that to the caller. Error: KVM. */
+int nub_gdb_begin_step(struct nub_gdb *gdb, struct nub_error *err);
+int nub_gdb_end_step(struct nub_gdb *gdb, struct nub_error *err);
 void nub_gdb_forget_step(struct nub_gdb *gdb);
 
 /* The guest's debug registers are set to ours, if there are any; with `inject` a #DB is raised in it. Error: KVM. */
@@ -75,11 +76,10 @@ int nub_gdb_stop_now(struct nub_gdb *gdb, const struct nub_gdb_stop *why, struct
 /* ---- gdb_stops.c: hooks of the run loop (sandbox/debug.h) ---- */
 
 int nub_gdb_interrupted(struct nub_debugger *debugger, struct nub_error *err);
-int nub_gdb_served(struct nub_debugger *debugger, struct nub_error *err);
-int nub_gdb_exception(struct nub_debugger *debugger, struct nub_exception_frame *frame, struct kvm_sregs *sregs,
-                      bool *handled, struct nub_error *err);
+int nub_gdb_served(struct nub_debugger *debugger, const struct nub_exit *exit, struct nub_error *err);
+enum nub_verdict nub_gdb_fault(struct nub_debugger *debugger, const struct nub_exit *exit, struct nub_error *err);
 bool nub_gdb_stuck(struct nub_debugger *debugger);
-int nub_gdb_trapped(struct nub_debugger *debugger, struct nub_error *err);
+int nub_gdb_trapped(struct nub_debugger *debugger, const struct nub_exit *exit, struct nub_error *err);
 
 /* ---- gdb_socket.c ---- */
 
@@ -103,22 +103,8 @@ uint64_t nub_gdb_root(struct nub_gdb *gdb);
 /* The signal by which gdb is told of a crash. */
 unsigned nub_gdb_crash_signal(const struct nub_crash *crash);
 
-/* Is it a frame that the monitor makes of a fault in the guest's code? A guest at CPL 0 can make one itself. */
-bool nub_gdb_frame_valid(const struct nub_gdb *gdb, const struct nub_exception_frame *frame);
-
-/* The monitor told of a fault, by a valid frame: put the vCPU back to where the guest was, with rip and TF as given, as if
- * the monitor had returned. Error: KVM. */
-int nub_gdb_leave_monitor(struct nub_gdb *gdb, const struct nub_exception_frame *frame, struct kvm_sregs *sregs,
-                          uint64_t rip, bool tf, struct nub_error *err);
-
-/* Does the vCPU stand in the monitor's code? */
-bool nub_gdb_in_monitor(struct nub_gdb *gdb);
-
-/* Set or clear TF in the flags of the frame to which the monitor will return. */
-void nub_gdb_frame_tf(struct nub_gdb *gdb, bool tf);
-
-/* TF of the vCPU itself. */
+/* TF of the guest. Error: KVM. */
 bool nub_gdb_tf(const struct nub_gdb *gdb);
-void nub_gdb_set_tf(struct nub_gdb *gdb, bool tf);
+int nub_gdb_set_tf(struct nub_gdb *gdb, bool tf, struct nub_error *err);
 
 #endif

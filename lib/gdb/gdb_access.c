@@ -20,7 +20,7 @@ static int put_done(struct nub_gdb_session *session, bool done, unsigned code, s
 
 /* ---- Registers ---- */
 
-int nub_gdb_put_register(struct nub_gdb_session *session, const struct nub_gdb_cpu *cpu, unsigned number,
+int nub_gdb_put_register(struct nub_gdb_session *session, const struct nub_cpu *cpu, unsigned number,
                          struct nub_error *err)
 {
 	uint8_t value[NUB_GDB_REGISTER_MAX];
@@ -32,7 +32,7 @@ int nub_gdb_put_register(struct nub_gdb_session *session, const struct nub_gdb_c
 int nub_gdb_read_all(struct nub_gdb_session *session, struct nub_error *err)
 {
 	const struct nub_gdb_target *target = session->target;
-	struct nub_gdb_cpu cpu;
+	struct nub_cpu cpu;
 
 	if (!target->read_cpu(target->context, &cpu))
 		return put_error(session, ERROR_STATE, err);
@@ -47,7 +47,7 @@ int nub_gdb_write_all(struct nub_gdb_session *session, struct nub_gdb_text *pack
 {
 	const struct nub_gdb_target *target = session->target;
 	uint8_t value[NUB_GDB_REGISTER_MAX];
-	struct nub_gdb_cpu cpu;
+	struct nub_cpu cpu;
 
 	if (!target->read_cpu(target->context, &cpu))
 		return put_error(session, ERROR_STATE, err);
@@ -62,7 +62,7 @@ int nub_gdb_write_all(struct nub_gdb_session *session, struct nub_gdb_text *pack
 int nub_gdb_read_one(struct nub_gdb_session *session, struct nub_gdb_text *packet, struct nub_error *err)
 {
 	const struct nub_gdb_target *target = session->target;
-	struct nub_gdb_cpu cpu;
+	struct nub_cpu cpu;
 	uint64_t number;
 
 	if (!nub_gdb_take_number(packet, &number) || number >= NUB_GDB_REGISTER_COUNT)
@@ -76,7 +76,7 @@ int nub_gdb_write_one(struct nub_gdb_session *session, struct nub_gdb_text *pack
 {
 	const struct nub_gdb_target *target = session->target;
 	uint8_t value[NUB_GDB_REGISTER_MAX];
-	struct nub_gdb_cpu cpu;
+	struct nub_cpu cpu;
 	uint64_t number;
 
 	if (!nub_gdb_take_number(packet, &number) || number >= NUB_GDB_REGISTER_COUNT ||

@@ -5,28 +5,44 @@
 #include "host/probe_guest.h"
 #include "sandbox/sandbox.h"
 
-/* Nobody debugs this run, so a stop ends it as an exit that is not known; then kvm_run has what it was. */
+/* Does a sandbox that was just made stop by these registers, at this address? */
+static bool stops_at(struct nub_sandbox *sandbox, const struct nub_gdb_hardware *hardware, uint64_t rip)
+{
+	const struct nub_registers start = {
+		.rip = sandbox->machine.guest->entry,
+		.rsp = nub_layout_stack_top_gva(&sandbox->machine.plan.layout),
+		.rflags = 2,
+	};
+	uint64_t registers[NUB_GDB_DEBUG_REGISTERS];
+	struct nub_exit exit;
+
+	nub_gdb_hardware_encode(hardware, registers);
+	if (nub_engine_set_debug(sandbox->machine.engine, registers, false, NULL) < 0 ||
+	    nub_engine_set_regs(sandbox->machine.engine, &start, NULL) < 0)
+		return false;
+	do {
+		if (nub_engine_run(sandbox->machine.engine, &exit, NULL) < 0)
+			return false;
+	} while (exit.kind == NUB_EXIT_INTERRUPTED || exit.kind == NUB_EXIT_MENDED);
+	return exit.kind == NUB_EXIT_DEBUG && sandbox->machine.engine->regs.rip == rip &&
+	       nub_gdb_hardware_hit(hardware, exit.debug.dr6);
+}
+
 static bool stops(const struct nub_image *image, enum nub_gdb_hardware_kind kind, unsigned pc_offset)
 {
 	const struct nub_config config = nub_config_default();
 	const uint64_t entry = nub_image_info(image)->entry;
 	struct nub_sandbox *sandbox = nub_sandbox_create(&config, image, NULL);
-	uint64_t registers[NUB_GDB_DEBUG_REGISTERS];
+	const bool executed = kind == NUB_GDB_EXECUTE;
 	struct nub_gdb_hardware hardware = { 0 };
-	struct nub_outcome outcome;
-	bool stopped = false;
 
 	if (!sandbox)
 		return false;
-	const bool executed = kind == NUB_GDB_EXECUTE;
-	nub_gdb_hardware_add(&hardware, kind, executed ? entry + NUB_PROBE_GUEST_PUSH : sandbox->stack_top_gva - 8,
+	nub_gdb_hardware_add(&hardware, kind,
+	                     executed ? entry + NUB_PROBE_GUEST_PUSH
+	                              : nub_layout_stack_top_gva(&sandbox->machine.plan.layout) - 8,
 	                     executed ? 1 : 8);
-	nub_gdb_hardware_encode(&hardware, registers);
-	const struct kvm_run *run = sandbox->vm.run;
-	if (nub_vcpu_set_guest_debug(&sandbox->vm, registers, false, NULL) == 0 &&
-	    nub_sandbox_run_main(sandbox, 0, NULL, &outcome, NULL) < 0)
-		stopped = run->exit_reason == KVM_EXIT_DEBUG && run->debug.arch.pc == entry + pc_offset &&
-		          nub_gdb_hardware_hit(&hardware, run->debug.arch.dr6);
+	const bool stopped = stops_at(sandbox, &hardware, entry + pc_offset);
 	nub_sandbox_free(sandbox);
 	return stopped;
 }

@@ -36,16 +36,16 @@ static const struct run {
 	uint8_t first, count, size, bytes, kind, state;
 	uint16_t place, stride;
 } runs[] = {
-	{ "core", "rax rbx rcx rdx rsi rdi", "int64", NULL, 0, 6, 8, 8, GENERAL, 0,
-	  offsetof(struct nub_gdb_cpu, regs.rax), 8 },
-	{ NULL, "rbp", "data_ptr", NULL, 6, 1, 8, 8, GENERAL, 0, offsetof(struct nub_gdb_cpu, regs.rbp), 8 },
-	{ NULL, "rsp", "data_ptr", NULL, 7, 1, 8, 8, GENERAL, 0, offsetof(struct nub_gdb_cpu, regs.rsp), 8 },
+	{ "core", "rax rbx rcx rdx rsi rdi", "int64", NULL, 0, 6, 8, 8, GENERAL, 0, offsetof(struct nub_cpu, regs.rax),
+	  8 },
+	{ NULL, "rbp", "data_ptr", NULL, 6, 1, 8, 8, GENERAL, 0, offsetof(struct nub_cpu, regs.rbp), 8 },
+	{ NULL, "rsp", "data_ptr", NULL, 7, 1, 8, 8, GENERAL, 0, offsetof(struct nub_cpu, regs.rsp), 8 },
 	{ NULL, "r8 r9 r10 r11 r12 r13 r14 r15", "int64", NULL, 8, 8, 8, 8, GENERAL, 0,
-	  offsetof(struct nub_gdb_cpu, regs.r8), 8 },
-	{ NULL, "rip", "code_ptr", NULL, 16, 1, 8, 8, ADDRESS, 0, offsetof(struct nub_gdb_cpu, regs.rip), 8 },
+	  offsetof(struct nub_cpu, regs.r8), 8 },
+	{ NULL, "rip", "code_ptr", NULL, 16, 1, 8, 8, ADDRESS, 0, offsetof(struct nub_cpu, regs.rip), 8 },
 	{ NULL, "eflags", "i386_eflags", NULL, 17, 1, 4, 4, FLAGS, 0, 0, 0 },
-	{ NULL, "cs ss ds es fs gs", "int32", NULL, 18, 6, 4, 2, SEGMENT, 0, offsetof(struct nub_gdb_cpu, segments),
-	  2 },
+	{ NULL, "cs ss ds es fs gs", "int32", NULL, 18, 6, 4, 2, SEGMENT, 0,
+	  offsetof(struct nub_cpu, sregs.cs.selector), sizeof(struct nub_segment) },
 	{ NULL, "st0 st1 st2 st3 st4 st5 st6 st7", "i387_ext", NULL, 24, 8, 10, 10, STATE, STATE_X87, XSAVE_ST, 16 },
 	{ NULL, "fctrl", "int", "float", 32, 1, 4, 2, STATE, STATE_X87, XSAVE_FCW, 0 },
 	{ NULL, "fstat", "int", "float", 33, 1, 4, 2, STATE, STATE_X87, XSAVE_FSW, 0 },
@@ -58,10 +58,11 @@ static const struct run {
 	{ "sse", "xmm%u", "vec128", NULL, 40, 16, 16, 16, STATE, STATE_SSE, XSAVE_XMM, 16 },
 	{ NULL, "mxcsr", "i386_mxcsr", "vector", 56, 1, 4, 2, STATE, STATE_SSE, XSAVE_MXCSR, 0 },
 	{ "avx", "ymm%uh", "uint128", NULL, 57, 16, 16, 16, STATE, STATE_AVX, XSAVE_YMM_HIGH, 16 },
-	{ "segments", "fs_base gs_base", "int", NULL, 73, 2, 8, 8, ADDRESS, 0, offsetof(struct nub_gdb_cpu, fs_base),
-	  8 },
+	{ "segments", "fs_base gs_base", "int", NULL, 73, 2, 8, 8, ADDRESS, 0, offsetof(struct nub_cpu, sregs.fs.base),
+	  sizeof(struct nub_segment) },
 };
-_Static_assert(offsetof(struct nub_gdb_cpu, gs_base) == offsetof(struct nub_gdb_cpu, fs_base) + 8, "one run");
+_Static_assert(offsetof(struct nub_sregs, gs) == offsetof(struct nub_sregs, cs) + 5 * sizeof(struct nub_segment),
+               "one run");
 _Static_assert(offsetof(struct nub_registers, rdi) == offsetof(struct nub_registers, rax) + 40, "one run");
 
 /* The types that the features use and gdb has not built in; and where in which feature they belong. */
@@ -109,7 +110,7 @@ size_t nub_gdb_register_size(unsigned number)
 /* Where a register is in the struct. */
 static size_t offset_of(const struct run *run, unsigned number)
 {
-	const size_t base = run->state ? offsetof(struct nub_gdb_cpu, xsave) : 0;
+	const size_t base = run->state ? offsetof(struct nub_cpu, xsave) : 0;
 
 	return base + run->place + (size_t)run->stride * (number - run->first);
 }
@@ -156,7 +157,7 @@ static uint8_t short_tags(uint16_t tags)
 	return in_use;
 }
 
-void nub_gdb_register_get(const struct nub_gdb_cpu *cpu, unsigned number, uint8_t out[NUB_GDB_REGISTER_MAX])
+void nub_gdb_register_get(const struct nub_cpu *cpu, unsigned number, uint8_t out[NUB_GDB_REGISTER_MAX])
 {
 	const struct run *run = find_run(number);
 
@@ -173,16 +174,16 @@ void nub_gdb_register_get(const struct nub_gdb_cpu *cpu, unsigned number, uint8_
 	}
 }
 
-static bool set_flags(struct nub_gdb_cpu *cpu, const uint8_t *in)
+static bool set_flags(struct nub_cpu *cpu, const uint8_t *in)
 {
 	uint32_t value;
 
 	memcpy(&value, in, sizeof(value));
-	cpu->regs.rflags = (cpu->regs.rflags & ~NUB_GDB_RFLAGS) | (value & NUB_GDB_RFLAGS);
+	cpu->regs.rflags = (cpu->regs.rflags & ~NUB_RFLAGS_USER) | (value & NUB_RFLAGS_USER);
 	return true;
 }
 
-bool nub_gdb_register_set(struct nub_gdb_cpu *cpu, unsigned number, const uint8_t *in)
+bool nub_gdb_register_set(struct nub_cpu *cpu, unsigned number, const uint8_t *in)
 {
 	const struct run *run = find_run(number);
 	uint64_t address;

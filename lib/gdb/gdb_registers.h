@@ -10,20 +10,8 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "cpu/cpu.h"
 #include "nub/error.h"
-#include "nub/outcome.h"
-
-/* x87, SSE, AVX. */
-enum { NUB_GDB_XSAVE_SIZE = 832 };
-
-enum nub_gdb_segment { NUB_GDB_CS, NUB_GDB_SS, NUB_GDB_DS, NUB_GDB_ES, NUB_GDB_FS, NUB_GDB_GS, NUB_GDB_SEGMENTS };
-
-struct nub_gdb_cpu {
-	struct nub_registers regs;
-	uint16_t segments[NUB_GDB_SEGMENTS];
-	uint64_t fs_base, gs_base;
-	uint8_t xsave[NUB_GDB_XSAVE_SIZE];
-};
 
 enum {
 	NUB_GDB_RBP = 6,
@@ -34,20 +22,15 @@ enum {
 	NUB_GDB_REGISTER_MAX = 16, /* bytes of the largest */
 };
 
-#define NUB_GDB_RFLAGS_TF UINT64_C(0x100)
-
-/* What of RFLAGS a debugger may set: status flags, TF, DF, NT, RF, AC, ID. */
-#define NUB_GDB_RFLAGS UINT64_C(0x254dd5)
-
 /* Bytes of register `number`; 0 when there is none. */
 size_t nub_gdb_register_size(unsigned number);
 
 /* Its value, little-endian, in out[0..size). */
-void nub_gdb_register_get(const struct nub_gdb_cpu *cpu, unsigned number, uint8_t out[NUB_GDB_REGISTER_MAX]);
+void nub_gdb_register_get(const struct nub_cpu *cpu, unsigned number, uint8_t out[NUB_GDB_REGISTER_MAX]);
 
 /* Set it from in[0..size). Bits that can't be set keep their values. False, and nothing set, where the value as a whole
  * can't be: a selector that is not the one there is, an address that is not canonical. */
-bool nub_gdb_register_set(struct nub_gdb_cpu *cpu, unsigned number, const uint8_t *in);
+bool nub_gdb_register_set(struct nub_cpu *cpu, unsigned number, const uint8_t *in);
 
 /* Append the target description. Error: NO_MEMORY. */
 int nub_gdb_describe(struct nub_buffer *xml, struct nub_error *err);

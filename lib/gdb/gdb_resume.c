@@ -12,9 +12,9 @@
 void nub_gdb_withdraw(struct nub_gdb *gdb)
 {
 	nub_gdb_signal_disarm(&gdb->signal, gdb->fd);
-	nub_gdb_breakpoints_lift(&gdb->breakpoints, &gdb->sandbox->memory, nub_gdb_root(gdb));
+	nub_gdb_breakpoints_lift(&gdb->breakpoints, &gdb->sandbox->machine.memory, nub_gdb_root(gdb));
 	if (gdb->hardware_on)
-		nub_vcpu_set_guest_debug(&gdb->sandbox->vm, NULL, false, NULL);
+		nub_engine_set_debug(gdb->sandbox->machine.engine, NULL, false, NULL);
 	gdb->hardware_on = false;
 }
 
@@ -28,7 +28,7 @@ void nub_gdb_detach(struct nub_gdb *gdb)
 int nub_gdb_fail_killed(struct nub_gdb *gdb, struct nub_error *err)
 {
 	nub_gdb_detach(gdb);
-	nub_fail(err, NUB_E_DEBUGGER, 0, "%s: gdb killed it", gdb->sandbox->guest->name);
+	nub_fail(err, NUB_E_DEBUGGER, 0, "%s: gdb killed it", gdb->sandbox->machine.guest->name);
 	return nub_hint(err, "gdb's detach lets a guest go on without it");
 }
 
@@ -40,19 +40,20 @@ void nub_gdb_forget_step(struct nub_gdb *gdb)
 }
 
 /* TF as the guest had it, wherever a step has left it. */
-void nub_gdb_end_step(struct nub_gdb *gdb)
+int nub_gdb_end_step(struct nub_gdb *gdb, struct nub_error *err)
 {
-	if (gdb->stepping && nub_gdb_tf(gdb) != gdb->guest_tf)
-		nub_gdb_set_tf(gdb, gdb->guest_tf);
+	const bool ours = gdb->stepping && nub_gdb_tf(gdb) != gdb->guest_tf;
+
 	nub_gdb_forget_step(gdb);
+	return ours ? nub_gdb_set_tf(gdb, gdb->guest_tf, err) : 0;
 }
 
-void nub_gdb_begin_step(struct nub_gdb *gdb)
+int nub_gdb_begin_step(struct nub_gdb *gdb, struct nub_error *err)
 {
 	gdb->stepping = true;
 	gdb->guest_tf = nub_gdb_tf(gdb);
 	gdb->late_step = false;
-	nub_gdb_set_tf(gdb, true);
+	return nub_gdb_set_tf(gdb, true, err);
 }
 
 /* The guest's debug registers are set to ours, if there are any; with `inject` a #DB is raised in it. */
@@ -63,27 +64,25 @@ int nub_gdb_set_hardware(struct nub_gdb *gdb, bool inject, struct nub_error *err
 	if (!nub_gdb_hardware_encode(&gdb->hardware, registers))
 		return 0;
 	gdb->hardware_on = true;
-	return nub_vcpu_set_guest_debug(&gdb->sandbox->vm, registers, inject, err);
+	return nub_engine_set_debug(gdb->sandbox->machine.engine, registers, inject, err);
 }
 
 /* With something to watch, the guest goes on by steps. */
-static void begin_watching(struct nub_gdb *gdb)
+static int begin_watching(struct nub_gdb *gdb, struct nub_error *err)
 {
 	if (gdb->watches.count == 0)
-		return;
-	nub_gdb_watches_remember(&gdb->watches, &gdb->sandbox->memory, nub_gdb_root(gdb));
+		return 0;
+	nub_gdb_watches_remember(&gdb->watches, &gdb->sandbox->machine.memory, nub_gdb_root(gdb));
 	gdb->watching = !gdb->stepping;
-	if (gdb->watching)
-		nub_gdb_begin_step(gdb);
+	return gdb->watching ? nub_gdb_begin_step(gdb, err) : 0;
 }
 
 int nub_gdb_let_run(struct nub_gdb *gdb, struct nub_error *err)
 {
-	begin_watching(gdb);
-	if (nub_gdb_set_hardware(gdb, false, err) < 0)
+	if (begin_watching(gdb, err) < 0 || nub_gdb_set_hardware(gdb, false, err) < 0)
 		return -1;
-	nub_gdb_breakpoints_insert(&gdb->breakpoints, &gdb->sandbox->memory, nub_gdb_root(gdb));
-	if (nub_gdb_signal_arm(&gdb->signal, gdb->fd, &gdb->sandbox->vm, err) < 0)
+	nub_gdb_breakpoints_insert(&gdb->breakpoints, &gdb->sandbox->machine.memory, nub_gdb_root(gdb));
+	if (nub_gdb_signal_arm(&gdb->signal, gdb->fd, gdb->sandbox->machine.engine, err) < 0)
 		return -1;
 	if (nub_gdb_has_input(gdb))
 		raise(SIGIO);
@@ -97,8 +96,7 @@ int nub_gdb_resume(struct nub_gdb *gdb, enum nub_gdb_action action, struct nub_e
 	case NUB_GDB_KILL:
 		return nub_gdb_fail_killed(gdb, err);
 	case NUB_GDB_STEP:
-		nub_gdb_begin_step(gdb);
-		return nub_gdb_let_run(gdb, err);
+		return nub_gdb_begin_step(gdb, err) < 0 ? -1 : nub_gdb_let_run(gdb, err);
 	case NUB_GDB_CONTINUE:
 		return nub_gdb_let_run(gdb, err);
 	default:
@@ -113,7 +111,7 @@ enum nub_gdb_action nub_gdb_stop_and_talk(struct nub_gdb *gdb, const struct nub_
 	enum nub_gdb_action action = NUB_GDB_DETACH;
 
 	nub_gdb_withdraw(gdb);
-	nub_gdb_end_step(gdb);
+	nub_gdb_end_step(gdb, NULL);
 	gdb->interrupt = false;
 	nub_deadline_pause(&gdb->sandbox->deadline);
 	if (!why || nub_gdb_session_stopped(&gdb->session, why, NULL) == 0)

@@ -55,7 +55,7 @@ static int put_stop(struct nub_gdb_session *session, struct nub_error *err)
 {
 	static const uint8_t first[] = { NUB_GDB_RBP, NUB_GDB_RSP, NUB_GDB_RIP };
 	const struct nub_gdb_target *target = session->target;
-	struct nub_gdb_cpu cpu;
+	struct nub_cpu cpu;
 
 	if (nub_gdb_put(&session->reply, err, "T%02x", session->stop.signal) < 0)
 		return -1;

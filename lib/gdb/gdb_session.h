@@ -44,8 +44,8 @@ struct nub_gdb_stop {
 struct nub_gdb_target {
 	void *context;
 	uint64_t entry, image_base;
-	bool (*read_cpu)(void *context, struct nub_gdb_cpu *cpu);
-	bool (*write_cpu)(void *context, const struct nub_gdb_cpu *cpu);
+	bool (*read_cpu)(void *context, struct nub_cpu *cpu);
+	bool (*write_cpu)(void *context, const struct nub_cpu *cpu);
 	/* Copy from gva as far as there is memory: how many bytes, up to `size`. */
 	size_t (*read_memory)(void *context, uint64_t gva, uint8_t *bytes, size_t size);
 	bool (*write_memory)(void *context, uint64_t gva, const uint8_t *bytes, size_t size);
@@ -96,7 +96,7 @@ int nub_gdb_session_signalled(struct nub_gdb_session *session, unsigned signal, 
 
 /* ---- gdb_access.c: registers, memory, breakpoints; after the command's letter. 0, or -1 when memory runs out ---- */
 
-int nub_gdb_put_register(struct nub_gdb_session *session, const struct nub_gdb_cpu *cpu, unsigned number,
+int nub_gdb_put_register(struct nub_gdb_session *session, const struct nub_cpu *cpu, unsigned number,
                          struct nub_error *err);
 int nub_gdb_read_all(struct nub_gdb_session *session, struct nub_error *err);
 int nub_gdb_write_all(struct nub_gdb_session *session, struct nub_gdb_text *packet, struct nub_error *err);

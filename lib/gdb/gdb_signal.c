@@ -2,6 +2,7 @@
 #include "gdb/gdb_signal.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,7 +15,7 @@ static int set_async(int fd, bool on)
 	return flags < 0 ? -1 : fcntl(fd, F_SETFL, on ? flags | O_ASYNC : flags & ~O_ASYNC);
 }
 
-int nub_gdb_signal_arm(struct nub_gdb_signal *signal, int fd, struct nub_vm *vm, struct nub_error *err)
+int nub_gdb_signal_arm(struct nub_gdb_signal *signal, int fd, struct nub_engine *engine, struct nub_error *err)
 {
 	const struct f_owner_ex owner = { .type = F_OWNER_TID, .pid = gettid() };
 	sigset_t io, before;
@@ -26,7 +27,7 @@ int nub_gdb_signal_arm(struct nub_gdb_signal *signal, int fd, struct nub_vm *vm,
 	pthread_sigmask(SIG_BLOCK, &io, &before);
 	signal->was_blocked = sigismember(&before, SIGIO) == 1;
 	signal->armed = true;
-	if (nub_vcpu_unblock_signal(vm, SIGIO, err) < 0)
+	if (nub_engine_unblock_signal(engine, SIGIO, err) < 0)
 		return -1;
 	if (fcntl(fd, F_SETOWN_EX, &owner) < 0 || set_async(fd, true) < 0)
 		return nub_fail_errno(err, NUB_E_IO, "the debugger's socket");

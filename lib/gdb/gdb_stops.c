@@ -3,6 +3,7 @@
  * The guest always stops at a place of its own: when the monitor reported a breakpoint or a step, the vCPU is put back
  * into the guest first. Where the instruction of a step is an `out` to the host, the host ends the step itself.
  */
+#include "cpu/vectors.h"
 #include "gdb/gdb.h"
 
 /* Stop when what the last exit was about has been dealt with, and whoever counts exits has counted this one. */
@@ -34,19 +35,20 @@ int nub_gdb_interrupted(struct nub_debugger *debugger, struct nub_error *err)
 	case NUB_GDB_KILL:
 		return nub_gdb_fail_killed(gdb, err);
 	case NUB_GDB_DETACH:
-		nub_gdb_end_step(gdb);
+		if (nub_gdb_end_step(gdb, err) < 0)
+			return -1;
 		gdb->late_step = true;
 		nub_gdb_detach(gdb);
 		return 0;
 	default:
 		break;
 	}
-	/* A step is over soon, and then it stops. In the monitor the guest can't be stopped: its next instruction can. */
+	/* A step is over soon, and then it stops. Outside its own code the guest can't be stopped: its next instruction can. */
 	if (!gdb->interrupt || gdb->stepping)
 		return 0;
-	if (!nub_gdb_in_monitor(gdb))
+	if (nub_engine_in_guest(gdb->sandbox->machine.engine))
 		return nub_gdb_stop_now(gdb, &(struct nub_gdb_stop){ .signal = NUB_GDB_SIGINT }, err);
-	nub_gdb_frame_tf(gdb, true);
+	nub_engine_trap_soon(gdb->sandbox->machine.engine);
 	gdb->stepping = true;
 	gdb->guest_tf = false;
 	return 0;
@@ -57,75 +59,83 @@ static bool in_range(const struct nub_gdb *gdb, uint64_t rip)
 	return rip >= gdb->session.range_start && rip < gdb->session.range_end;
 }
 
-/* The guest is at rip, a step is done: does it stop there, and why? Else the next step is due. */
-static bool step_ends(struct nub_gdb *gdb, uint64_t rip, uint64_t root, struct nub_gdb_stop *why)
+/* A step is done: does the guest stop there, and why? Else the next step is due. */
+static bool step_ends(struct nub_gdb *gdb, struct nub_gdb_stop *why)
 {
-	const struct nub_gdb_watch *watch = nub_gdb_watches_changed(&gdb->watches, &gdb->sandbox->memory, root);
+	const struct nub_gdb_watch *watch =
+	    nub_gdb_watches_changed(&gdb->watches, &gdb->sandbox->machine.memory, nub_gdb_root(gdb));
 
 	*why = trap_or_interrupt(gdb, NUB_GDB_STOP_PLAIN);
 	if (watch)
 		*why = (struct nub_gdb_stop){ NUB_GDB_SIGTRAP, NUB_GDB_STOP_WATCH, watch->gva };
-	return watch || gdb->interrupt || (!gdb->watching && !in_range(gdb, rip));
+	return watch || gdb->interrupt || (!gdb->watching && !in_range(gdb, gdb->sandbox->machine.engine->regs.rip));
 }
 
 /* An `out` that was stepped over: whether #DB follows depends on the host, so the step ends here. */
-int nub_gdb_served(struct nub_debugger *debugger, struct nub_error *err)
+int nub_gdb_served(struct nub_debugger *debugger, const struct nub_exit *exit, struct nub_error *err)
 {
 	struct nub_gdb *gdb = nub_gdb_of(debugger);
-	const struct kvm_run *run = gdb->sandbox->vm.run;
 
 	if (gdb->stop_due) {
 		gdb->stop_due = false;
 		return nub_gdb_stop_now(gdb, &gdb->due, err);
 	}
-	if (!gdb->attached || !gdb->stepping || run->exit_reason != KVM_EXIT_IO || run->io.port == NUB_PORT_EXCEPTION)
+	if (!gdb->attached || !gdb->stepping || exit->kind != NUB_EXIT_PORT)
 		return 0;
 	/* TF off first: where the instruction is completed now, its #DB would be queued. */
 	const bool watching = gdb->watching;
 	struct nub_gdb_stop why;
-	nub_gdb_end_step(gdb);
+	if (nub_gdb_end_step(gdb, err) < 0)
+		return -1;
 	gdb->watching = watching;
 	gdb->late_step = true;
-	if (nub_vcpu_complete_io(&gdb->sandbox->vm, err) < 0)
+	if (nub_engine_complete(gdb->sandbox->machine.engine, err) < 0)
 		return -1;
-	if (step_ends(gdb, nub_vcpu_regs(&gdb->sandbox->vm)->rip, nub_gdb_root(gdb), &why))
+	if (step_ends(gdb, &why))
 		return nub_gdb_stop_now(gdb, &why, err);
-	nub_gdb_begin_step(gdb);
-	return 0;
+	return nub_gdb_begin_step(gdb, err);
+}
+
+/* Back into the guest's own code, at rip. */
+static int return_to(struct nub_gdb *gdb, uint64_t rip, bool tf, struct nub_error *err)
+{
+	struct nub_registers regs = gdb->sandbox->machine.engine->regs;
+
+	regs.rip = rip;
+	regs.rflags = (regs.rflags & ~NUB_RFLAGS_TF) | (tf ? NUB_RFLAGS_TF : 0);
+	return nub_engine_set_regs(gdb->sandbox->machine.engine, &regs, err);
 }
 
 /* #DB: the step is done, unless it goes on within its range of addresses. */
-static int stepped(struct nub_gdb *gdb, const struct nub_exception_frame *frame, struct kvm_sregs *sregs,
-                   struct nub_error *err)
+static enum nub_verdict stepped(struct nub_gdb *gdb, struct nub_error *err)
 {
 	struct nub_gdb_stop why;
 	const bool late = !gdb->stepping;
-	const bool again = !late && !step_ends(gdb, frame->rip, sregs->cr3, &why);
+	const bool again = !late && !step_ends(gdb, &why);
 	const bool tf = again || (gdb->stepping && gdb->guest_tf);
 
 	gdb->late_step = false;
-	if (nub_gdb_leave_monitor(gdb, frame, sregs, frame->rip, tf, err) < 0)
-		return -1;
+	if (return_to(gdb, gdb->sandbox->machine.engine->regs.rip, tf, err) < 0)
+		return NUB_VERDICT_FAILED;
 	if (again || late)
-		return 0;
+		return NUB_VERDICT_GO_ON;
 	nub_gdb_forget_step(gdb);
 	stop_soon(gdb, why);
-	return 0;
+	return NUB_VERDICT_GO_ON;
 }
 
 /* Did the guest come to one of our int3s, and where? */
-static bool is_breakpoint(const struct nub_gdb *gdb, const struct nub_exception_frame *frame,
-                          const struct kvm_sregs *sregs, uint64_t *rip)
+static bool is_breakpoint(const struct nub_gdb *gdb, const struct nub_exit *exit, uint64_t *rip)
 {
-	*rip = frame->rip;
-	switch (frame->vector) {
+	*rip = gdb->sandbox->machine.engine->regs.rip;
+	switch (exit->fault.vector) {
 	case NUB_VECTOR_BP:
 		/* It is past when it is reported. */
 		--*rip;
 		break;
 	case NUB_VECTOR_PF:
 		/* gdb puts one on the stack, for functions that it calls to return to; it can't be executed there. */
-		if (!(frame->error_code & NUB_FAULT_FETCH) || sregs->cr2 != *rip)
+		if (!(exit->fault.error_code & NUB_FAULT_FETCH) || exit->fault.address != *rip)
 			return false;
 		break;
 	default:
@@ -139,7 +149,7 @@ bool nub_gdb_stuck(struct nub_debugger *debugger)
 {
 	struct nub_gdb *gdb = nub_gdb_of(debugger);
 
-	if (!gdb->attached || !nub_gdb_breakpoints_has(&gdb->breakpoints, nub_vcpu_regs(&gdb->sandbox->vm)->rip))
+	if (!gdb->attached || !nub_gdb_breakpoints_has(&gdb->breakpoints, gdb->sandbox->machine.engine->regs.rip))
 		return false;
 	stop_soon(gdb, trap_or_interrupt(gdb, NUB_GDB_STOP_SWBREAK));
 	return true;
@@ -156,16 +166,16 @@ static struct nub_gdb_stop hardware_stop(const struct nub_gdb_hardware_slot *slo
 	return (struct nub_gdb_stop){ .signal = NUB_GDB_SIGTRAP, .kind = kinds[slot->kind], .gva = slot->gva };
 }
 
-/* While the debug registers are ours, KVM tells of every #DB before the guest gets it: the vCPU is the guest's, no frame was
- * made. Steps end here then, and what is the guest's own is given back to it. */
-int nub_gdb_trapped(struct nub_debugger *debugger, struct nub_error *err)
+/* While the debug registers are ours, we are told of every #DB before the guest gets it. Steps end here then, and what is the
+ * guest's own is given back to it. */
+int nub_gdb_trapped(struct nub_debugger *debugger, const struct nub_exit *exit, struct nub_error *err)
 {
 	struct nub_gdb *gdb = nub_gdb_of(debugger);
-	const uint64_t dr6 = gdb->sandbox->vm.run->debug.arch.dr6;
+	const uint64_t dr6 = exit->debug.dr6;
 	const struct nub_gdb_hardware_slot *slot = nub_gdb_hardware_hit(&gdb->hardware, dr6);
 
-	/* A guest can put one off until the monitor's first instruction (mov to ss, then a fault), where it can't stop. */
-	if (nub_gdb_in_monitor(gdb))
+	/* A guest can put one off until the engine's first instruction (mov to ss, then a fault), where it can't stop. */
+	if (!nub_engine_in_guest(gdb->sandbox->machine.engine))
 		return 0;
 	if (slot) {
 		stop_soon(gdb, hardware_stop(slot));
@@ -174,38 +184,32 @@ int nub_gdb_trapped(struct nub_debugger *debugger, struct nub_error *err)
 	if (!(dr6 & NUB_GDB_DR6_BS) || (!gdb->stepping && !gdb->late_step))
 		return nub_gdb_set_hardware(gdb, true, err);
 	struct nub_gdb_stop why;
-	if (gdb->stepping && step_ends(gdb, nub_vcpu_regs(&gdb->sandbox->vm)->rip, nub_gdb_root(gdb), &why))
+	if (gdb->stepping && step_ends(gdb, &why))
 		stop_soon(gdb, why);
 	gdb->late_step = false;
 	return 0;
 }
 
-int nub_gdb_exception(struct nub_debugger *debugger, struct nub_exception_frame *frame, struct kvm_sregs *sregs,
-                      bool *handled, struct nub_error *err)
+enum nub_verdict nub_gdb_fault(struct nub_debugger *debugger, const struct nub_exit *exit, struct nub_error *err)
 {
 	struct nub_gdb *gdb = nub_gdb_of(debugger);
 	uint64_t rip;
 
-	*handled = false;
 	/* A #DB that was under way when the client left is still nobody else's. */
-	if ((!gdb->attached && !gdb->late_step) || !nub_gdb_frame_valid(gdb, frame))
-		return 0;
-	if (frame->vector == NUB_VECTOR_DB && (gdb->stepping || gdb->late_step)) {
-		*handled = true;
-		return stepped(gdb, frame, sregs, err);
-	}
-	if (is_breakpoint(gdb, frame, sregs, &rip)) {
+	if ((!gdb->attached && !gdb->late_step) || !exit->fault.resumable)
+		return NUB_VERDICT_PASS;
+	if (exit->fault.vector == NUB_VECTOR_DB && (gdb->stepping || gdb->late_step))
+		return stepped(gdb, err);
+	if (is_breakpoint(gdb, exit, &rip)) {
 		const bool tf = gdb->stepping && gdb->guest_tf;
-		*handled = true;
 		nub_gdb_forget_step(gdb);
-		if (nub_gdb_leave_monitor(gdb, frame, sregs, rip, tf, err) < 0)
-			return -1;
+		if (return_to(gdb, rip, tf, err) < 0)
+			return NUB_VERDICT_FAILED;
 		stop_soon(gdb, trap_or_interrupt(gdb, NUB_GDB_STOP_SWBREAK));
-		return 0;
+		return NUB_VERDICT_GO_ON;
 	}
-	/* It crashes; the flags that are told are in the frame. */
-	if (gdb->stepping && !gdb->guest_tf)
-		frame->rflags &= ~NUB_GDB_RFLAGS_TF;
+	/* It crashes, and that is told as if nobody had looked. */
+	gdb->crash_tf = gdb->stepping && !gdb->guest_tf;
 	nub_gdb_forget_step(gdb);
-	return 0;
+	return NUB_VERDICT_PASS;
 }

@@ -3,120 +3,69 @@
 
 #include "base/error.h"
 #include "base/util.h"
+#include "cpu/vectors.h"
 #include "gdb/gdb.h"
 #include "gdb/gdb_memory.h"
 #include "gdb/gdb_monitor.h"
 #include "gdb/gdb_probe.h"
-#include "machine/cpu.h"
+
 #include "paging/paging.h"
-
-#define RFLAGS_FIXED UINT64_C(2)
-#define RFLAGS_KERNEL UINT64_C(0x3200) /* IF and IOPL, which code at CPL 0 sets */
-
-_Static_assert(sizeof(struct kvm_regs) == sizeof(struct nub_registers), "the same registers in the same order");
 
 uint64_t nub_gdb_root(struct nub_gdb *gdb)
 {
-	struct kvm_sregs sregs;
+	struct nub_sregs sregs;
 
-	return nub_vcpu_get_sregs(&gdb->sandbox->vm, &sregs, NULL) < 0 ? 0 : sregs.cr3;
+	return nub_engine_sregs(gdb->sandbox->machine.engine, &sregs, NULL) < 0 ? 0 : sregs.cr3;
 }
 
-static void take_segments(const struct kvm_sregs *sregs, struct nub_gdb_cpu *cpu)
-{
-	const struct kvm_segment *const segments[NUB_GDB_SEGMENTS] = {
-		[NUB_GDB_CS] = &sregs->cs, [NUB_GDB_SS] = &sregs->ss, [NUB_GDB_DS] = &sregs->ds,
-		[NUB_GDB_ES] = &sregs->es, [NUB_GDB_FS] = &sregs->fs, [NUB_GDB_GS] = &sregs->gs,
-	};
-
-	for (unsigned i = 0; i < NUB_GDB_SEGMENTS; i++)
-		cpu->segments[i] = segments[i]->selector;
-	cpu->fs_base = sregs->fs.base;
-	cpu->gs_base = sregs->gs.base;
-}
-
-/* After an exception the vCPU is the monitor's; the crash has the guest's registers, and tells whose code it was. */
-static void take_crash(const struct nub_crash *crash, struct nub_gdb_cpu *cpu)
-{
-	cpu->regs = crash->regs;
-	if (!crash->has_vector)
-		return;
-	cpu->segments[NUB_GDB_CS] = crash->privilege_level == 3 ? NUB_SELECTOR_USER_CODE : NUB_SELECTOR_KERNEL_CODE;
-	cpu->segments[NUB_GDB_SS] = crash->privilege_level == 3 ? NUB_SELECTOR_USER_DATA : NUB_SELECTOR_KERNEL_DATA;
-}
-
-static bool read_cpu(void *context, struct nub_gdb_cpu *cpu)
+static bool read_cpu(void *context, struct nub_cpu *cpu)
 {
 	struct nub_gdb *gdb = context;
-	struct nub_vm *vm = &gdb->sandbox->vm;
-	struct kvm_sregs sregs;
-	struct kvm_xsave xsave;
+	struct nub_engine *engine = gdb->sandbox->machine.engine;
 
 	memset(cpu, 0, sizeof(*cpu));
-	if (nub_vcpu_get_sregs(vm, &sregs, NULL) < 0 || nub_vcpu_get_xsave(vm, &xsave, NULL) < 0)
+	if (nub_engine_sregs(engine, &cpu->sregs, NULL) < 0 || nub_engine_xsave(engine, cpu->xsave, NULL) < 0)
 		return false;
-	memcpy(&cpu->regs, nub_vcpu_regs(vm), sizeof(cpu->regs));
-	take_segments(&sregs, cpu);
-	memcpy(cpu->xsave, xsave.region, sizeof(cpu->xsave));
-	if (gdb->crash)
-		take_crash(gdb->crash, cpu);
+	cpu->regs = gdb->crash ? gdb->crash->regs : engine->regs;
 	return true;
 }
 
-static bool write_bases(struct nub_vm *vm, const struct nub_gdb_cpu *cpu)
-{
-	struct kvm_sregs sregs;
-
-	if (nub_vcpu_get_sregs(vm, &sregs, NULL) < 0)
-		return false;
-	if (sregs.fs.base == cpu->fs_base && sregs.gs.base == cpu->gs_base)
-		return true;
-	sregs.fs.base = cpu->fs_base;
-	sregs.gs.base = cpu->gs_base;
-	return nub_vcpu_set_sregs(vm, &sregs, NULL) == 0;
-}
-
-static bool write_cpu(void *context, const struct nub_gdb_cpu *cpu)
+static bool write_cpu(void *context, const struct nub_cpu *cpu)
 {
 	struct nub_gdb *gdb = context;
-	struct nub_vm *vm = &gdb->sandbox->vm;
-	struct kvm_xsave xsave;
-	struct kvm_regs regs;
+	struct nub_engine *engine = gdb->sandbox->machine.engine;
+	uint8_t xsave[NUB_XSAVE_SIZE];
 
-	if (gdb->crash || nub_vcpu_get_xsave(vm, &xsave, NULL) < 0 || !write_bases(vm, cpu))
+	if (gdb->crash || nub_engine_xsave(engine, xsave, NULL) < 0 ||
+	    nub_engine_set_bases(engine, cpu->sregs.fs.base, cpu->sregs.gs.base, NULL) < 0)
 		return false;
-	if (memcmp(xsave.region, cpu->xsave, sizeof(cpu->xsave)) != 0) {
-		memcpy(xsave.region, cpu->xsave, sizeof(cpu->xsave));
-		if (nub_vcpu_set_xsave(vm, &xsave, NULL) < 0)
-			return false;
-	}
-	memcpy(&regs, &cpu->regs, sizeof(regs));
-	nub_vcpu_set_regs(vm, &regs);
-	return true;
+	if (memcmp(xsave, cpu->xsave, sizeof(xsave)) != 0 && nub_engine_set_xsave(engine, cpu->xsave, NULL) < 0)
+		return false;
+	return nub_engine_set_regs(engine, &cpu->regs, NULL) == 0;
 }
 
 static size_t read_memory(void *context, uint64_t gva, uint8_t *bytes, size_t size)
 {
 	struct nub_gdb *gdb = context;
 
-	return nub_gdb_memory_read(&gdb->sandbox->memory, nub_gdb_root(gdb), gva, bytes, size);
+	return nub_gdb_memory_read(&gdb->sandbox->machine.memory, nub_gdb_root(gdb), gva, bytes, size);
 }
 
 static bool write_memory(void *context, uint64_t gva, const uint8_t *bytes, size_t size)
 {
 	struct nub_gdb *gdb = context;
 
-	return !gdb->crash && nub_gdb_memory_write(&gdb->sandbox->memory, nub_gdb_root(gdb), gva, bytes, size);
+	return !gdb->crash && nub_gdb_memory_write(&gdb->sandbox->machine.memory, nub_gdb_root(gdb), gva, bytes, size);
 }
 
 /* Not in supervisor pages of a guest at CPL 3: the monitor would fault, or stop, in itself. */
 static bool is_guests(struct nub_gdb *gdb, uint64_t gva)
 {
-	const struct nub_pt_reader reader = nub_memory_reader(&gdb->sandbox->memory);
+	const struct nub_pt_reader reader = nub_memory_reader(&gdb->sandbox->machine.memory);
 	struct nub_mapping leaf;
 
 	return nub_canonical(gva) && nub_pt_translate(&reader, nub_gdb_root(gdb), gva, &leaf) &&
-	       (gdb->sandbox->guest->privilege_level != 3 || leaf.user);
+	       (gdb->sandbox->machine.guest->privilege_level != 3 || leaf.user);
 }
 
 static bool add_breakpoint(void *context, uint64_t gva)
@@ -124,7 +73,8 @@ static bool add_breakpoint(void *context, uint64_t gva)
 	struct nub_gdb *gdb = context;
 	size_t size = 1;
 
-	return is_guests(gdb, gva) && nub_gdb_memory_at(&gdb->sandbox->memory, nub_gdb_root(gdb), gva, &size, true) &&
+	return is_guests(gdb, gva) &&
+	       nub_gdb_memory_at(&gdb->sandbox->machine.memory, nub_gdb_root(gdb), gva, &size, true) &&
 	       nub_gdb_breakpoints_add(&gdb->breakpoints, gva);
 }
 
@@ -140,7 +90,8 @@ static bool works(struct nub_gdb *gdb, enum nub_gdb_hardware_kind kind)
 	const bool data = kind != NUB_GDB_EXECUTE;
 
 	if (!gdb->hardware_kinds[data].probed)
-		gdb->hardware_kinds[data].works = nub_probe_debug_registers(gdb->sandbox->guest->privilege_level, data);
+		gdb->hardware_kinds[data].works =
+		    nub_probe_debug_registers(gdb->sandbox->machine.guest->privilege_level, data);
 	gdb->hardware_kinds[data].probed = true;
 	return gdb->hardware_kinds[data].works;
 }
@@ -182,8 +133,8 @@ void nub_gdb_target_init(struct nub_gdb *gdb)
 {
 	gdb->target = (struct nub_gdb_target){
 		.context = gdb,
-		.entry = gdb->sandbox->guest->entry,
-		.image_base = gdb->sandbox->guest->image_base,
+		.entry = gdb->sandbox->machine.guest->entry,
+		.image_base = gdb->sandbox->machine.guest->image_base,
 		.read_cpu = read_cpu,
 		.write_cpu = write_cpu,
 		.read_memory = read_memory,
@@ -228,70 +179,17 @@ unsigned nub_gdb_crash_signal(const struct nub_crash *crash)
 	}
 }
 
-/* ---- The monitor and TF ---- */
-
-bool nub_gdb_frame_valid(const struct nub_gdb *gdb, const struct nub_exception_frame *frame)
-{
-	const unsigned level = gdb->sandbox->guest->privilege_level;
-
-	return frame->cs == (level == 3 ? NUB_SELECTOR_USER_CODE : NUB_SELECTOR_KERNEL_CODE) &&
-	       nub_canonical(frame->rip);
-}
-
-int nub_gdb_leave_monitor(struct nub_gdb *gdb, const struct nub_exception_frame *frame, struct kvm_sregs *sregs,
-                          uint64_t rip, bool tf, struct nub_error *err)
-{
-	struct nub_sandbox *sandbox = gdb->sandbox;
-	const unsigned level = frame->cs & 3;
-	struct kvm_sregs of_guest = *sregs;
-
-	/* The `out` first: some KVMs have yet to step over it. */
-	if (nub_vcpu_complete_io(&sandbox->vm, err) < 0)
-		return -1;
-	const uint64_t kept = (NUB_GDB_RFLAGS & ~NUB_GDB_RFLAGS_TF) | (level == 0 ? RFLAGS_KERNEL : 0);
-	struct kvm_regs regs = *nub_vcpu_regs(&sandbox->vm);
-	regs.rip = rip;
-	regs.rsp = frame->rsp;
-	regs.rflags = (frame->rflags & kept) | RFLAGS_FIXED | (tf ? NUB_GDB_RFLAGS_TF : 0);
-	nub_vcpu_set_regs(&sandbox->vm, &regs);
-	nub_cpu_set_sregs(&of_guest, &sandbox->cpu_tables, level);
-	sregs->cs = of_guest.cs;
-	sregs->ss = of_guest.ss;
-	return nub_vcpu_set_sregs(&sandbox->vm, sregs, err);
-}
-
-bool nub_gdb_in_monitor(struct nub_gdb *gdb)
-{
-	return nub_page_down(nub_vcpu_regs(&gdb->sandbox->vm)->rip) ==
-	       nub_layout_scratch_page_gva(NUB_SCRATCH_PAGE_MONITOR);
-}
-
-/* The CPU pushes a frame at the top of the vector's stack, so it is known where, however far the monitor has come. */
-void nub_gdb_frame_tf(struct nub_gdb *gdb, bool tf)
-{
-	const uint64_t rsp = nub_vcpu_regs(&gdb->sandbox->vm)->rsp;
-	const uint64_t page = nub_page_down(rsp - 1);
-	const bool shared = page == nub_layout_scratch_page_gva(NUB_SCRATCH_PAGE_METADATA);
-	const uint64_t top = page + NUB_PAGE_SIZE - (shared ? NUB_SCRATCH_OFF_EXCEPTION_STACK : 0);
-	const uint64_t at = top - (sizeof(struct nub_exception_frame) - offsetof(struct nub_exception_frame, rflags));
-	uint64_t rflags;
-
-	if (nub_gdb_memory_read(&gdb->sandbox->memory, nub_gdb_root(gdb), at, (uint8_t *)&rflags, sizeof(rflags)) !=
-	    sizeof(rflags))
-		return;
-	rflags = (rflags & ~NUB_GDB_RFLAGS_TF) | (tf ? NUB_GDB_RFLAGS_TF : 0);
-	nub_gdb_memory_write(&gdb->sandbox->memory, nub_gdb_root(gdb), at, (const uint8_t *)&rflags, sizeof(rflags));
-}
+/* ---- TF ---- */
 
 bool nub_gdb_tf(const struct nub_gdb *gdb)
 {
-	return nub_vcpu_regs(&gdb->sandbox->vm)->rflags & NUB_GDB_RFLAGS_TF;
+	return gdb->sandbox->machine.engine->regs.rflags & NUB_RFLAGS_TF;
 }
 
-void nub_gdb_set_tf(struct nub_gdb *gdb, bool tf)
+int nub_gdb_set_tf(struct nub_gdb *gdb, bool tf, struct nub_error *err)
 {
-	struct kvm_regs regs = *nub_vcpu_regs(&gdb->sandbox->vm);
+	struct nub_registers regs = gdb->sandbox->machine.engine->regs;
 
-	regs.rflags = (regs.rflags & ~NUB_GDB_RFLAGS_TF) | (tf ? NUB_GDB_RFLAGS_TF : 0);
-	nub_vcpu_set_regs(&gdb->sandbox->vm, &regs);
+	regs.rflags = (regs.rflags & ~NUB_RFLAGS_TF) | (tf ? NUB_RFLAGS_TF : 0);
+	return nub_engine_set_regs(gdb->sandbox->machine.engine, &regs, err);
 }

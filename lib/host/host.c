@@ -1,18 +1,13 @@
-/* What this host offers: /dev/kvm's capabilities, and two measurements made with a guest of a few instructions. */
-#include <cpuid.h>
+/* What this host offers: what its engine says, and two measurements made with a guest of a few instructions. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <sys/utsname.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
-#include "base/util.h"
+#include "engine/engines.h"
 #include "host/probe_guest.h"
-#include "machine/kvm.h"
-#include "machine/quirks.h"
 #include "nub.h"
 
 /* Interpreted code takes some hundred times longer than native code: any bound between does. */
@@ -30,14 +25,6 @@ static bool agree(double a, double b)
 	return a < AGREE * b && b < AGREE * a;
 }
 
-static double now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
 static int run_probe(const struct nub_image *image, double *ns, struct nub_error *err)
 {
 	struct nub_config config = nub_config_default();
@@ -46,9 +33,9 @@ static int run_probe(const struct nub_image *image, double *ns, struct nub_error
 
 	if (!sandbox)
 		return -1;
-	const double start = now_ns();
+	const uint64_t start = nub_clock_ns();
 	int result = nub_sandbox_run_main(sandbox, 0, NULL, &outcome, err);
-	*ns = now_ns() - start;
+	*ns = (double)(nub_clock_ns() - start);
 	if (result == 0 && outcome.kind != NUB_OUTCOME_EXITED)
 		result =
 		    nub_fail(err, NUB_E_KVM, 0, "the probe guest did not end as it should (outcome %d)", outcome.kind);
@@ -104,68 +91,6 @@ static int measure(struct nub_host_info *info, struct nub_error *err)
 	return 0;
 }
 
-static bool first_line(const char *path, char *text, size_t size)
-{
-	FILE *file = fopen(path, "re");
-
-	if (!file)
-		return false;
-	const bool got = fgets(text, (int)size, file) != NULL;
-	fclose(file);
-	if (got)
-		text[strcspn(text, "\n")] = '\0';
-	return got;
-}
-
-static void find_module(struct nub_host_info *info)
-{
-	static const char *const modules[] = { "kvm_intel", "kvm_amd", "kvm_pvm" };
-	char path[64];
-	struct stat status;
-
-	for (size_t i = 0; i < sizeof(modules) / sizeof(modules[0]); i++) {
-		snprintf(path, sizeof(path), "/sys/module/%s", modules[i]);
-		if (stat(path, &status) == 0)
-			snprintf(info->module, sizeof(info->module), "%s", modules[i]);
-	}
-}
-
-/* TCG says it in CPUID; Bochs' CPU says that it is a real one, but its firmware who made it. */
-static void find_emulator(struct nub_host_info *info)
-{
-	char vendor[32];
-
-	if (nub_quirk_tcg())
-		snprintf(info->emulator, sizeof(info->emulator), "QEMU TCG");
-	else if (first_line("/sys/class/dmi/id/bios_vendor", vendor, sizeof(vendor)) &&
-	         strcmp(vendor, "The Bochs Project") == 0)
-		snprintf(info->emulator, sizeof(info->emulator), "Bochs");
-}
-
-static bool has_extension(int kvm, int number)
-{
-	return ioctl(kvm, KVM_CHECK_EXTENSION, number) > 0;
-}
-
-static void find_features(struct nub_host_info *info, int kvm)
-{
-	unsigned eax, ebx, ecx, edx;
-	char text[64];
-
-	info->api_version = ioctl(kvm, KVM_GET_API_VERSION, 0);
-	info->sync_regs = has_extension(kvm, KVM_CAP_SYNC_REGS);
-	info->readonly_memory = has_extension(kvm, KVM_CAP_READONLY_MEM);
-	info->immediate_exit = has_extension(kvm, KVM_CAP_IMMEDIATE_EXIT);
-	if (__get_cpuid(1, &eax, &ebx, &ecx, &edx)) {
-		info->xsave = ecx & bit_XSAVE;
-		info->avx = ecx & bit_AVX;
-	}
-	if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx))
-		info->fsgsbase = ebx & bit_FSGSBASE;
-	info->large_pages =
-	    first_line("/sys/kernel/mm/transparent_hugepage/enabled", text, sizeof(text)) && !strstr(text, "[never]");
-}
-
 int nub_host_probe(struct nub_host_info *info, struct nub_error *err)
 {
 	struct utsname name;
@@ -173,11 +98,5 @@ int nub_host_probe(struct nub_host_info *info, struct nub_error *err)
 	memset(info, 0, sizeof(*info));
 	if (uname(&name) == 0)
 		snprintf(info->kernel, sizeof(info->kernel), "%.127s", name.release);
-	find_module(info);
-	find_emulator(info);
-	NUB_AUTO_CLOSE int kvm = nub_kvm_open(err);
-	if (kvm < 0)
-		return -1;
-	find_features(info, kvm);
-	return measure(info, err);
+	return nub_kvm_probe(info, err) < 0 ? -1 : measure(info, err);
 }

@@ -27,46 +27,40 @@ static uint64_t pages_up(uint64_t size)
 
 /* ---- Checks ---- */
 
-static int too_big(const char *what, uint64_t asked, const char *cure, struct nub_error *err)
+/* `parameter` as config.h has it, NULL where several count. */
+static int too_big(const char *what, uint64_t asked, const char *parameter, struct nub_error *err)
 {
 	nub_fail(err, NUB_E_MEMORY_TOO_BIG, 0, "memory request too big: %s is %" PRIu64 " bytes, the limit is %" PRIu64,
 	         what, asked, (uint64_t)NUB_MAX_MEMORY_SIZE);
-	return nub_hint(err, "%s", cure);
+	return nub_parameter(err, parameter, 0);
 }
 
 /* A size of heap, stack or ring: not 0, not over the limit, so that sums of them can't wrap. */
-static int check_size(const char *option, uint64_t size, struct nub_error *err)
+static int check_size(const char *parameter, uint64_t size, struct nub_error *err)
 {
-	char cure[64];
-
 	if (size == 0) {
-		nub_fail(err, NUB_E_SIZE, 0, "%s is 0 bytes, at least 1 page (%" PRIu64 " bytes) is needed", option,
+		nub_fail(err, NUB_E_SIZE, 0, "%s is 0 bytes, at least 1 page (%" PRIu64 " bytes) is needed", parameter,
 		         (uint64_t)NUB_PAGE_SIZE);
-		return nub_hint(err, "give %s %" PRIu64 " or more, or leave it out for the default", option,
-		                (uint64_t)NUB_PAGE_SIZE);
+		return nub_parameter(err, parameter, NUB_PAGE_SIZE);
 	}
-	if (size > NUB_MAX_MEMORY_SIZE) {
-		snprintf(cure, sizeof(cure), "give a smaller %s", option);
-		return too_big(option, size, cure, err);
-	}
-	return 0;
+	return size > NUB_MAX_MEMORY_SIZE ? too_big(parameter, size, parameter, err) : 0;
 }
 
 /* Rings are used as they are, never rounded: the guest is told the very size that was asked for. */
-static int check_ring(const char *option, uint64_t size, struct nub_error *err)
+static int check_ring(const char *parameter, uint64_t size, struct nub_error *err)
 {
 	uint64_t next = size < NUB_PAGE_SIZE ? NUB_PAGE_SIZE : (size | 7) + 1;
 
-	if (check_size(option, size, err) != 0)
+	if (check_size(parameter, size, err) != 0)
 		return -1;
 	if (size >= NUB_PAGE_SIZE && size % 8 == 0)
 		return 0;
 	if (size < NUB_PAGE_SIZE)
-		nub_fail(err, NUB_E_SIZE, 0, "%s is %" PRIu64 " bytes, at least %" PRIu64 " are needed", option, size,
-		         (uint64_t)NUB_PAGE_SIZE);
+		nub_fail(err, NUB_E_SIZE, 0, "%s is %" PRIu64 " bytes, at least %" PRIu64 " are needed", parameter,
+		         size, (uint64_t)NUB_PAGE_SIZE);
 	else
-		nub_fail(err, NUB_E_SIZE, 0, "%s is %" PRIu64 " bytes, which is not a multiple of 8", option, size);
-	return nub_hint(err, "give %s %" PRIu64, option, next);
+		nub_fail(err, NUB_E_SIZE, 0, "%s is %" PRIu64 " bytes, which is not a multiple of 8", parameter, size);
+	return nub_parameter(err, parameter, next);
 }
 
 /* Code and PEB must lie in the lower half, off page 0, and off the window of heap, init data and stack. */
@@ -74,9 +68,10 @@ static int check_image(const struct nub_layout_sizes *sizes, struct nub_error *e
 {
 	uint64_t size, end;
 
-	if (sizes->image_size > NUB_MAX_MEMORY_SIZE)
-		return too_big("the guest's image", sizes->image_size, "link the guest's segments closer together",
-		               err);
+	if (sizes->image_size > NUB_MAX_MEMORY_SIZE) {
+		too_big("the guest's image", sizes->image_size, NULL, err);
+		return nub_hint(err, "link the guest's segments closer together");
+	}
 	size = sizes->image_size + PEB_SIZE;
 	if (!nub_page_aligned(sizes->image_base) || !nub_page_aligned(sizes->image_size) || sizes->image_size == 0)
 		return nub_fail(err, NUB_E_ELF_ADDRESS, 0,
@@ -105,13 +100,15 @@ static int check_image(const struct nub_layout_sizes *sizes, struct nub_error *e
 
 static int check_sizes(const struct nub_layout_sizes *sizes, struct nub_error *err)
 {
-	if (check_size("--heap", sizes->heap_size, err) != 0 || check_size("--stack", sizes->stack_size, err) != 0 ||
-	    check_ring("--input", sizes->input_size, err) != 0 || check_ring("--output", sizes->output_size, err) != 0)
+	if (check_size("heap_size", sizes->heap_size, err) != 0 ||
+	    check_size("stack_size", sizes->stack_size, err) != 0 ||
+	    check_ring("input_size", sizes->input_size, err) != 0 ||
+	    check_ring("output_size", sizes->output_size, err) != 0)
 		return -1;
 	if (sizes->init_data_size > NUB_MAX_MEMORY_SIZE)
-		return too_big("--init-data", sizes->init_data_size, "give a smaller file to --init-data", err);
+		return too_big("init_data_size", sizes->init_data_size, "init_data_size", err);
 	if (sizes->scratch_size > NUB_MAX_MEMORY_SIZE)
-		return too_big("--scratch", sizes->scratch_size, "give a smaller --scratch", err);
+		return too_big("scratch_size", sizes->scratch_size, "scratch_size", err);
 	return check_image(sizes, err);
 }
 
@@ -119,10 +116,17 @@ static int check_sizes(const struct nub_layout_sizes *sizes, struct nub_error *e
 
 static int check_snapshot(const struct nub_layout *layout, struct nub_error *err)
 {
+	const char *largest = "heap_size";
+	uint64_t size = layout->heap_size;
+
 	if (layout->snapshot_size <= NUB_MAX_MEMORY_SIZE)
 		return 0;
+	if (layout->stack_size > size)
+		largest = "stack_size", size = layout->stack_size;
+	if (layout->init_data_size > size)
+		largest = "init_data_size";
 	return too_big("the guest's code, PEB, heap, init data, stack and page tables together", layout->snapshot_size,
-	               "give a smaller --heap, --stack or --init-data", err);
+	               largest, err);
 }
 
 static void place_parts(struct nub_layout *layout, const struct nub_layout_sizes *sizes)
@@ -198,16 +202,17 @@ static int check_scratch(const struct nub_layout *layout, struct nub_error *err)
 
 	if (layout->cow == NUB_COW_GUEST)
 		minimum += layout->page_table_size;
-	if (minimum > NUB_MAX_MEMORY_SIZE || layout->scratch_size > NUB_MAX_MEMORY_SIZE)
-		return too_big("scratch, with its buffers,",
-		               minimum > layout->scratch_size ? minimum : layout->scratch_size,
-		               "give a smaller --input, --output or --scratch", err);
+	if (minimum > NUB_MAX_MEMORY_SIZE)
+		return too_big("scratch, with its buffers,", minimum,
+		               layout->input_size > layout->output_size ? "input_size" : "output_size", err);
+	if (layout->scratch_size > NUB_MAX_MEMORY_SIZE)
+		return too_big("scratch, with its buffers,", layout->scratch_size, "scratch_size", err);
 	if (layout->scratch_size >= minimum)
 		return 0;
 	nub_fail(err, NUB_E_MEMORY_TOO_SMALL, 0,
-	         "memory request too small: --scratch is %" PRIu64 " bytes, the minimum is %" PRIu64,
+	         "memory request too small: scratch_size is %" PRIu64 " bytes, the minimum is %" PRIu64,
 	         layout->scratch_size, minimum);
-	return nub_hint(err, "give --scratch %" PRIu64 " or more, or leave it out", minimum);
+	return nub_parameter(err, "scratch_size", minimum);
 }
 
 /* ---- Interface ---- */
@@ -221,6 +226,7 @@ int nub_layout_init(struct nub_layout *layout, const struct nub_layout_sizes *si
 	if (check_snapshot(layout, err) != 0)
 		return -1;
 	layout->cow = sizes->cow;
+	layout->engine = sizes->engine;
 	layout->input_size = sizes->input_size;
 	layout->output_size = sizes->output_size;
 	layout->scratch_automatic = sizes->scratch_size == 0;
@@ -237,7 +243,7 @@ int nub_layout_init(struct nub_layout *layout, const struct nub_layout_sizes *si
 int nub_layout_set_page_tables(struct nub_layout *layout, uint64_t size, struct nub_error *err)
 {
 	if (size > NUB_MAX_MEMORY_SIZE)
-		return too_big("page tables", size, "give a smaller --heap, or map less", err);
+		return too_big("page tables", size, NULL, err);
 	layout->page_table_size = size;
 	if (layout->cow == NUB_COW_GUEST)
 		return check_scratch(layout, err);
@@ -252,7 +258,12 @@ uint64_t nub_layout_scratch_gpa(const struct nub_layout *layout)
 
 uint64_t nub_layout_scratch_gva(const struct nub_layout *layout)
 {
-	return SCRATCH_END_GVA - layout->scratch_size;
+	return nub_layout_scratch_end_gva(layout) - layout->scratch_size;
+}
+
+uint64_t nub_layout_scratch_end_gva(const struct nub_layout *layout)
+{
+	return layout->engine == NUB_ENGINE_PROCESS ? NUB_LAYOUT_PROCESS_SCRATCH_END : SCRATCH_END_GVA;
 }
 
 uint64_t nub_layout_first_free_gpa(const struct nub_layout *layout)

@@ -18,6 +18,12 @@
 #include "nub/region.h"
 #include "nub/value.h"
 
+/* How guest code is executed. */
+enum nub_engine_kind {
+	NUB_ENGINE_KVM,     /* in a virtual machine of its own: a hardware boundary */
+	NUB_ENGINE_PROCESS, /* in a process of its own under seccomp, for hosts without KVM: no guests at CPL 0 */
+};
+
 enum nub_cow {
 	NUB_COW_HOST,  /* the host kernel copies pages that a guest writes */
 	NUB_COW_GUEST, /* the monitor does */
@@ -46,7 +52,7 @@ struct nub_trace_record {
 };
 
 /* An exit of the vCPU that has been dealt with. Times are CLOCK_MONOTONIC. */
-struct nub_exit {
+struct nub_exit_report {
 	uint64_t entered_ns; /* the guest ran from here ... */
 	uint64_t left_ns;    /* ... to here, and the host worked ... */
 	uint64_t served_ns;  /* ... to here */
@@ -74,7 +80,7 @@ struct nub_host_ops {
 	/* When this is here, the guest is told that it is traced, and this is called for each of its records. */
 	int (*trace)(void *context, const struct nub_trace_record *record, struct nub_error *err);
 	/* After each exit, the last one included. It slows down every one. */
-	void (*exit)(void *context, const struct nub_exit *exit);
+	void (*exit)(void *context, const struct nub_exit_report *exit);
 	/* The guest stands still, its memory and registers as they were: it CRASHED, TIMED_OUT or was INTERRUPTED, and
 	 * nothing has been cleaned up yet; or nub_sandbox_interrupt was called (`outcome` is NULL), and it goes on
 	 * afterwards. May read the sandbox and write its core, not run it. */
@@ -91,6 +97,7 @@ struct nub_file_map {
 };
 
 struct nub_config {
+	enum nub_engine_kind engine;
 	uint64_t heap_size; /* rounded up to pages */
 	uint64_t stack_size;
 	uint64_t scratch_size; /* 0: as much as is needed, at least NUB_DEFAULT_SCRATCH_SIZE */

@@ -38,7 +38,7 @@ enum nub_crash_kind {
 
 const char *nub_crash_kind_name(enum nub_crash_kind kind);
 
-/* General registers in the order of struct kvm_regs. */
+/* General registers in the order of struct nub_registers. */
 struct nub_registers {
 	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rsp, rbp;
 	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;

@@ -6,19 +6,8 @@
 
 #include "base/error.h"
 #include "base/util.h"
-#include "machine/monitor.h"
+#include "cpu/vectors.h"
 #include "sandbox/sandbox.h"
-
-static const char *const vector_names[NUB_MONITOR_VECTORS] = {
-	[0] = "#DE",  [1] = "#DB",  [2] = "NMI",  [3] = "#BP",  [4] = "#OF",  [5] = "#BR",  [6] = "#UD",  [7] = "#NM",
-	[8] = "#DF",  [10] = "#TS", [11] = "#NP", [12] = "#SS", [13] = "#GP", [14] = "#PF", [16] = "#MF", [17] = "#AC",
-	[18] = "#MC", [19] = "#XM", [20] = "#VE", [21] = "#CP", [28] = "#HV", [29] = "#VC", [30] = "#SX",
-};
-
-const char *nub_vector_name(unsigned vector)
-{
-	return vector < NUB_MONITOR_VECTORS ? vector_names[vector] : NULL;
-}
 
 const char *nub_crash_kind_name(enum nub_crash_kind kind)
 {
@@ -37,41 +26,12 @@ const char *nub_crash_kind_name(enum nub_crash_kind kind)
 	return (size_t)kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "unknown";
 }
 
-static void copy_registers(const struct kvm_regs *from, struct nub_registers *to)
+void nub_crash_abi(struct nub_sandbox *sandbox, const struct nub_error *reason)
 {
-	/* Both are 18 u64s in the kernel's order (asm/kvm.h, struct kvm_regs). */
-	_Static_assert(sizeof(*from) == sizeof(*to), "struct nub_registers follows struct kvm_regs");
-	_Static_assert(offsetof(struct kvm_regs, rflags) == offsetof(struct nub_registers, rflags), "the same order");
-	memcpy(to, from, sizeof(*to));
-}
+	struct nub_crash *crash = nub_machine_crash(&sandbox->machine, NUB_CRASH_ABI);
 
-void nub_crash_exit(struct nub_sandbox *sandbox, enum nub_crash_kind kind, struct nub_outcome *outcome)
-{
-	memset(&outcome->crash, 0, sizeof(outcome->crash));
-	outcome->kind = NUB_OUTCOME_CRASHED;
-	outcome->crash.kind = kind;
-	outcome->crash.privilege_level = sandbox->guest->privilege_level;
-	outcome->crash.registers_lost = sandbox->vm.registers_lost;
-	if (!sandbox->vm.registers_lost)
-		copy_registers(nub_vcpu_regs(&sandbox->vm), &outcome->crash.regs);
-}
-
-void nub_crash_abort(struct nub_sandbox *sandbox, struct nub_outcome *outcome)
-{
-	struct nub_crash *crash = &outcome->crash;
-
-	nub_crash_exit(sandbox, NUB_CRASH_ABORT, outcome);
-	if (sandbox->abort_size == 0)
-		return;
-	crash->abort_code = sandbox->abort_bytes[0];
-	memcpy(crash->abort_message, sandbox->abort_bytes + 1, sandbox->abort_size - 1);
-}
-
-void nub_crash_abi(struct nub_sandbox *sandbox, const struct nub_error *reason, struct nub_outcome *outcome)
-{
-	nub_crash_exit(sandbox, NUB_CRASH_ABI, outcome);
-	_Static_assert(sizeof(reason->message) <= sizeof(outcome->crash.abort_message), "any message fits");
-	memcpy(outcome->crash.abort_message, reason->message, sizeof(reason->message));
+	_Static_assert(sizeof(reason->message) <= sizeof(crash->abort_message), "any message fits");
+	memcpy(crash->abort_message, reason->message, sizeof(reason->message));
 }
 
 /* Is the instruction in code[0..size) an IN or OUT, and of which port (SDM vol. 2, IN, INS, OUT, OUTS)? */
@@ -112,11 +72,11 @@ static bool decode_port(const uint8_t *code, size_t size, uint16_t dx, struct nu
 }
 
 /* Read as much as is mapped of the instruction at rip, at most the longest one's 15 bytes. */
-static size_t read_code(struct nub_sandbox *sandbox, uint64_t cr3, uint64_t rip, uint8_t code[15])
+static size_t read_code(struct nub_sandbox *sandbox, uint64_t rip, uint8_t code[15])
 {
 	size_t size = 0;
 
-	while (size < 15 && nub_memory_read(&sandbox->memory, cr3, rip + size, code + size, 1, NULL) == 0)
+	while (size < 15 && nub_sandbox_read(sandbox, rip + size, code + size, 1, NULL) == 0)
 		size++;
 	return size;
 }
@@ -124,7 +84,7 @@ static size_t read_code(struct nub_sandbox *sandbox, uint64_t cr3, uint64_t rip,
 /* The region that the address lies in, or the nearest; all but page tables have a gva. */
 static void locate(const struct nub_sandbox *sandbox, struct nub_crash *crash)
 {
-	const struct nub_plan *plan = &sandbox->plan;
+	const struct nub_plan *plan = &sandbox->machine.plan;
 	const struct nub_region scratch = nub_layout_scratch_region(&plan->layout);
 	const struct {
 		const struct nub_region *regions;
@@ -156,57 +116,40 @@ static void explain_page_fault(struct nub_sandbox *sandbox, uint64_t cr2, struct
 }
 
 /* The I/O bitmap turns an IN or OUT to a closed port into #GP: say which port it was. */
-static void explain_protection_fault(struct nub_sandbox *sandbox, uint64_t cr3, struct nub_crash *crash)
+static void explain_protection_fault(struct nub_sandbox *sandbox, struct nub_crash *crash)
 {
 	uint8_t code[15];
-	const size_t size = read_code(sandbox, cr3, crash->regs.rip, code);
+	const size_t size = read_code(sandbox, crash->regs.rip, code);
 
 	if (crash->privilege_level == 3 && decode_port(code, size, (uint16_t)crash->regs.rdx, crash))
 		crash->kind = NUB_CRASH_BAD_PORT;
 }
 
-int nub_exception_read(struct nub_sandbox *sandbox, struct nub_exception_frame *frame, struct kvm_sregs *sregs,
-                       struct nub_error *err)
-{
-	if (nub_vcpu_get_sregs(&sandbox->vm, sregs, err) < 0)
-		return -1;
-	/* A guest at CPL 0 can come here by itself, with any rsp. */
-	if (nub_memory_read(&sandbox->memory, sregs->cr3, nub_vcpu_regs(&sandbox->vm)->rsp, frame, sizeof(*frame),
-	                    err) < 0)
-		return nub_error_context(err, "exception frame");
-	return 0;
-}
-
-static void take_frame(struct nub_crash *crash, const struct nub_exception_frame *frame)
+static void take_fault(struct nub_crash *crash, const struct nub_exit *exit)
 {
 	crash->has_vector = true;
-	crash->vector = (unsigned)(frame->vector & 0xff);
-	crash->error_code = frame->error_code;
-	crash->privilege_level = frame->cs & 3;
-	crash->regs.rip = frame->rip;
-	crash->regs.rsp = frame->rsp;
-	crash->regs.rflags = frame->rflags;
+	crash->vector = exit->fault.vector;
+	crash->error_code = exit->fault.error_code;
+	crash->privilege_level = exit->fault.privilege_level;
 }
 
-void nub_crash_exception(struct nub_sandbox *sandbox, const struct nub_exception_frame *frame,
-                         const struct kvm_sregs *sregs, struct nub_outcome *outcome)
+void nub_crash_exception(struct nub_sandbox *sandbox, const struct nub_exit *exit)
 {
-	struct nub_crash *crash = &outcome->crash;
+	struct nub_crash *crash = nub_machine_crash(&sandbox->machine, NUB_CRASH_EXCEPTION);
 
-	nub_crash_exit(sandbox, NUB_CRASH_EXCEPTION, outcome);
-	take_frame(crash, frame);
+	take_fault(crash, exit);
 	if (crash->vector == NUB_VECTOR_PF)
-		explain_page_fault(sandbox, sregs->cr2, crash);
+		explain_page_fault(sandbox, exit->fault.address, crash);
 	else if (crash->vector == NUB_VECTOR_GP)
-		explain_protection_fault(sandbox, sregs->cr3, crash);
+		explain_protection_fault(sandbox, crash);
 }
 
 /* Enough scratch for a copy of every page that the guest may write. */
 static uint64_t scratch_for_all(const struct nub_sandbox *sandbox)
 {
-	const struct nub_region_list *regions = &sandbox->plan.regions;
-	uint64_t size = nub_layout_first_free_gpa(&sandbox->plan.layout) -
-	                nub_layout_scratch_gpa(&sandbox->plan.layout) + NUB_SCRATCH_MIN_PAGES * NUB_PAGE_SIZE;
+	const struct nub_region_list *regions = &sandbox->machine.plan.regions;
+	uint64_t size = nub_layout_first_free_gpa(&sandbox->machine.plan.layout) -
+	                nub_layout_scratch_gpa(&sandbox->machine.plan.layout) + NUB_SCRATCH_MIN_PAGES * NUB_PAGE_SIZE;
 
 	for (size_t i = 0; i < regions->count; i++)
 		if (regions->items[i].flags & NUB_REGION_WRITE)
@@ -215,20 +158,18 @@ static uint64_t scratch_for_all(const struct nub_sandbox *sandbox)
 	return size;
 }
 
-void nub_crash_scratch(struct nub_sandbox *sandbox, const struct nub_exception_frame *frame, uint64_t address,
-                       struct nub_outcome *outcome)
+void nub_crash_scratch(struct nub_sandbox *sandbox, const struct nub_exit *exit)
 {
-	struct nub_crash *crash = &outcome->crash;
+	struct nub_crash *crash = nub_machine_crash(&sandbox->machine, NUB_CRASH_SCRATCH);
 
-	nub_crash_exit(sandbox, NUB_CRASH_SCRATCH, outcome);
-	take_frame(crash, frame);
+	take_fault(crash, exit);
 	crash->has_address = true;
-	crash->address = address;
+	crash->address = exit->fault.address;
 	crash->access = NUB_REGION_WRITE;
 	crash->page_present = true;
 	locate(sandbox, crash);
 	snprintf(crash->abort_message, sizeof(crash->abort_message),
-	         "scratch is full: its %" PRIu64
-	         " bytes hold no further copy of a page that the guest writes; --scratch %" PRIu64 " is enough for all",
-	         sandbox->plan.layout.scratch_size, scratch_for_all(sandbox));
+	         "scratch is full: its %" PRIu64 " bytes hold no further copy of a page that the guest writes; %" PRIu64
+	         " are enough for all",
+	         sandbox->machine.plan.layout.scratch_size, scratch_for_all(sandbox));
 }

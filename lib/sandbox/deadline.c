@@ -1,21 +1,14 @@
-/* Timeouts of a run: a timer whose signal ends KVM_RUN.
+/* Timeouts of a run: a timer whose signal ends the engine's run.
  *
- * The signal is blocked in the thread and let through by KVM_RUN only, which it ends with EINTR. It never reaches a
+ * The signal is blocked in the thread and let through while the guest runs only, and ends that. It never reaches a
  * handler, so a library user's own signals are left alone, and one that comes while the host is busy is not lost: it is
- * pending at the next KVM_RUN.
+ * pending when the guest is entered next.
  */
 #include <errno.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "sandbox/sandbox.h"
-
-uint64_t nub_clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static void set_timer(const struct nub_deadline *deadline)
 {
@@ -43,7 +36,8 @@ static int arm(struct nub_deadline *deadline, struct nub_error *err)
 	return 0;
 }
 
-int nub_deadline_start(struct nub_deadline *deadline, struct nub_vm *vm, uint64_t timeout_ns, struct nub_error *err)
+int nub_deadline_start(struct nub_deadline *deadline, struct nub_engine *engine, uint64_t timeout_ns,
+                       struct nub_error *err)
 {
 	sigset_t signals;
 
@@ -55,7 +49,7 @@ int nub_deadline_start(struct nub_deadline *deadline, struct nub_vm *vm, uint64_
 	sigemptyset(&signals);
 	sigaddset(&signals, NUB_DEADLINE_SIGNAL);
 	pthread_sigmask(SIG_BLOCK, &signals, &deadline->saved_mask);
-	if (nub_vcpu_unblock_signal(vm, NUB_DEADLINE_SIGNAL, err) == 0 && arm(deadline, err) == 0)
+	if (nub_engine_unblock_signal(engine, NUB_DEADLINE_SIGNAL, err) == 0 && arm(deadline, err) == 0)
 		return 0;
 	nub_deadline_stop(deadline);
 	return -1;
@@ -94,7 +88,7 @@ void nub_deadline_pause(struct nub_deadline *deadline)
 		return;
 	deadline->left_ns = now < deadline->at_ns ? deadline->at_ns - now : 0;
 	timer_settime(deadline->timer, 0, &never, NULL);
-	/* A signal that is pending would end every KVM_RUN from now on. */
+	/* A signal that is pending would end every run from now on. */
 	drain();
 }
 

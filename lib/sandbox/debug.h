@@ -8,33 +8,28 @@
 
 #include <stdbool.h>
 
-#include "machine/monitor.h"
-#include "nub/error.h"
-#include "nub/outcome.h"
+#include "personality/machine.h"
 
-struct kvm_sregs;
 struct nub_debugger;
 
 struct nub_debugger_hooks {
 	/* A run is about to begin; the registers are those with which it will. */
 	int (*begin)(struct nub_debugger *debugger, struct nub_error *err);
 
-	/* A signal ended KVM_RUN, and it is not the deadline's. */
+	/* A signal ended the engine's run, and it is not the deadline's. */
 	int (*interrupted)(struct nub_debugger *debugger, struct nub_error *err);
 
-	/* The last exit was served, the guest is to go on after it. */
-	int (*served)(struct nub_debugger *debugger, struct nub_error *err);
+	/* The exit was served, the guest is to go on after it. */
+	int (*served)(struct nub_debugger *debugger, const struct nub_exit *exit, struct nub_error *err);
 
-	/* The guest faulted, and it is not for copy on write. With *handled it goes on as the registers are then; else it
-	 * has crashed, and the frame is what will be told of it. */
-	int (*exception)(struct nub_debugger *debugger, struct nub_exception_frame *frame, struct kvm_sregs *sregs,
-	                 bool *handled, struct nub_error *err);
+	/* A FAULT. PASS: the guest has crashed. Else it goes on as its registers are then. */
+	enum nub_verdict (*fault)(struct nub_debugger *debugger, const struct nub_exit *exit, struct nub_error *err);
 
-	/* KVM can't run the instruction at rip. Is it the debugger's, so that the guest is to go on? Else it has crashed. */
+	/* STUCK: is the instruction at rip the debugger's, so that the guest is to go on? Else it has crashed. */
 	bool (*stuck)(struct nub_debugger *debugger);
 
-	/* KVM_EXIT_DEBUG: only a debugger that has set debug registers gets it. */
-	int (*trapped)(struct nub_debugger *debugger, struct nub_error *err);
+	/* DEBUG: only a debugger that has set debug registers gets it. */
+	int (*trapped)(struct nub_debugger *debugger, const struct nub_exit *exit, struct nub_error *err);
 
 	/* The run is to end (sandbox->stop): don't wait for anybody any longer. Called by signal handlers. */
 	void (*wake)(struct nub_debugger *debugger);

@@ -1,78 +1,88 @@
-/* Why KVM_RUN came back: ports go to ports.c, most else is the end of the guest. */
+/* What an exit is about: ports go to the personality, faults to the debugger, most else is the end of the guest. */
 #include "base/error.h"
 #include "sandbox/sandbox.h"
 
-/* An `in`, or an `out` to a port outside the ABI. At CPL 3 the I/O bitmap already refuses most of them. */
-static enum nub_step serve_io(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
+static enum nub_verdict crash(struct nub_sandbox *sandbox, enum nub_crash_kind kind)
 {
-	const struct kvm_run *run = sandbox->vm.run;
-	const uint16_t port = run->io.port;
-	bool known = false;
-
-	if (run->io.direction == KVM_EXIT_IO_OUT) {
-		const enum nub_step step = nub_port_serve(sandbox, port, &known, outcome, err);
-		if (known)
-			return step;
-	}
-	nub_crash_exit(sandbox, NUB_CRASH_BAD_PORT, outcome);
-	outcome->crash.port = port;
-	outcome->crash.port_read = run->io.direction == KVM_EXIT_IO_IN;
-	return NUB_STEP_STOP;
+	nub_machine_crash(&sandbox->machine, kind);
+	return NUB_VERDICT_STOP;
 }
 
-static enum nub_step serve_mmio(struct nub_sandbox *sandbox, struct nub_outcome *outcome)
+/* What is not the personality's is a crash. At CPL 3 the I/O bitmap already refuses most other ports. */
+static enum nub_verdict serve_port(struct nub_sandbox *sandbox, const struct nub_exit *exit, struct nub_error *err)
 {
-	const struct kvm_run *run = sandbox->vm.run;
+	const enum nub_verdict verdict = nub_personality_serve(sandbox->personality, exit, err);
 
-	nub_crash_exit(sandbox, NUB_CRASH_NO_MEMORY, outcome);
-	outcome->crash.has_address = true;
-	outcome->crash.address = run->mmio.phys_addr;
-	outcome->crash.access = run->mmio.is_write ? NUB_REGION_WRITE : NUB_REGION_READ;
-	return NUB_STEP_STOP;
+	if (verdict != NUB_VERDICT_PASS)
+		return verdict;
+	struct nub_crash *crash = nub_machine_crash(&sandbox->machine, NUB_CRASH_BAD_PORT);
+	crash->port = exit->port.number;
+	crash->port_read = exit->port.read;
+	return NUB_VERDICT_STOP;
 }
 
-static enum nub_step serve_stuck(struct nub_sandbox *sandbox, struct nub_outcome *outcome)
+static enum nub_verdict serve_no_memory(struct nub_sandbox *sandbox, const struct nub_exit *exit)
+{
+	struct nub_crash *crash = nub_machine_crash(&sandbox->machine, NUB_CRASH_NO_MEMORY);
+
+	crash->has_address = true;
+	crash->address = exit->no_memory.gpa;
+	crash->access = exit->no_memory.write ? NUB_REGION_WRITE : NUB_REGION_READ;
+	return NUB_VERDICT_STOP;
+}
+
+static enum nub_verdict serve_fault(struct nub_sandbox *sandbox, const struct nub_exit *exit, struct nub_error *err)
+{
+	enum nub_verdict verdict = NUB_VERDICT_PASS;
+
+	if (sandbox->debugger)
+		verdict = sandbox->debugger->hooks->fault(sandbox->debugger, exit, err);
+	if (verdict != NUB_VERDICT_PASS)
+		return verdict;
+	nub_crash_exception(sandbox, exit);
+	return NUB_VERDICT_STOP;
+}
+
+static enum nub_verdict serve_stuck(struct nub_sandbox *sandbox)
 {
 	if (sandbox->debugger && sandbox->debugger->hooks->stuck(sandbox->debugger))
-		return NUB_STEP_GO_ON;
-	nub_crash_exit(sandbox, NUB_CRASH_EMULATION, outcome);
-	return NUB_STEP_STOP;
+		return NUB_VERDICT_GO_ON;
+	return crash(sandbox, NUB_CRASH_EMULATION);
 }
 
-enum nub_step nub_exit_serve(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
+static enum nub_verdict serve_debug(struct nub_sandbox *sandbox, const struct nub_exit *exit, struct nub_error *err)
 {
-	const struct kvm_run *run = sandbox->vm.run;
+	if (sandbox->debugger)
+		return sandbox->debugger->hooks->trapped(sandbox->debugger, exit, err) < 0 ? NUB_VERDICT_FAILED
+		                                                                           : NUB_VERDICT_GO_ON;
+	return nub_fail(err, NUB_E_INTERNAL, 0, "a #DB of debug registers that nobody has set");
+}
 
-	if (run->exit_reason == KVM_EXIT_IO)
-		return serve_io(sandbox, outcome, err);
-	sandbox->exits.other++;
-	switch (run->exit_reason) {
-	case KVM_EXIT_MMIO:
-		return serve_mmio(sandbox, outcome);
-	case KVM_EXIT_SHUTDOWN:
-		nub_crash_exit(sandbox, NUB_CRASH_TRIPLE_FAULT, outcome);
-		return NUB_STEP_STOP;
-	case KVM_EXIT_HLT:
-		nub_crash_exit(sandbox, NUB_CRASH_HALTED, outcome);
-		return NUB_STEP_STOP;
-	case KVM_EXIT_INTERNAL_ERROR:
-		if (run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION)
-			return serve_stuck(sandbox, outcome);
-		/* An exception of a guest at CPL 0 that can't be delivered: no memory is where its stack, its IDT or
-		 * its page tables should be. Other CPUs and KVMs end that in a triple fault. */
-		if (run->internal.suberror == KVM_INTERNAL_ERROR_DELIVERY_EV) {
-			nub_crash_exit(sandbox, NUB_CRASH_TRIPLE_FAULT, outcome);
-			return NUB_STEP_STOP;
-		}
-		return nub_fail(err, NUB_E_KVM, 0, "KVM_RUN: internal error %u", run->internal.suberror);
-	case KVM_EXIT_FAIL_ENTRY:
-		return nub_fail(err, NUB_E_KVM, 0, "KVM_RUN: the CPU refused the guest's state, reason 0x%llx",
-		                (unsigned long long)run->fail_entry.hardware_entry_failure_reason);
-	case KVM_EXIT_DEBUG:
-		if (sandbox->debugger)
-			return sandbox->debugger->hooks->trapped(sandbox->debugger, err);
-		/* fall through */
-	default:
-		return nub_fail(err, NUB_E_KVM, 0, "KVM_RUN: exit reason %u is not known", run->exit_reason);
+enum nub_verdict nub_exit_serve(struct nub_sandbox *sandbox, const struct nub_exit *exit, struct nub_error *err)
+{
+	switch (exit->kind) {
+	case NUB_EXIT_PORT:
+		return serve_port(sandbox, exit, err);
+	case NUB_EXIT_MENDED:
+		return NUB_VERDICT_GO_ON;
+	case NUB_EXIT_FAULT:
+		return serve_fault(sandbox, exit, err);
+	case NUB_EXIT_SCRATCH:
+		nub_crash_scratch(sandbox, exit);
+		return NUB_VERDICT_STOP;
+	case NUB_EXIT_NO_MEMORY:
+		return serve_no_memory(sandbox, exit);
+	case NUB_EXIT_HALT:
+		return crash(sandbox, NUB_CRASH_HALTED);
+	case NUB_EXIT_SHUTDOWN:
+		return crash(sandbox, NUB_CRASH_TRIPLE_FAULT);
+	case NUB_EXIT_STUCK:
+		return serve_stuck(sandbox);
+	case NUB_EXIT_DEBUG:
+		return serve_debug(sandbox, exit, err);
+	case NUB_EXIT_INTERRUPTED:
+	case NUB_EXIT_FAILED:
+		break;
 	}
+	return NUB_VERDICT_FAILED;
 }

@@ -9,20 +9,18 @@
  * same struct, always, and makes the same checks: what can be saved can be loaded.
  *
  * Reading a file: nub_snapshot_decode_header, nub_snapshot_check_file_size, nub_snapshot_decode_meta,
- * nub_snapshot_check_cpu; then map the memory, and nub_snapshot_restore_sregs for the vCPU. Writing one: fill the meta,
- * memory_hash by a nub_memory_hasher, hash by nub_snapshot_hash, then nub_snapshot_encode_meta and _header.
+ * nub_cpu_check_features; then map the memory, and load the CPU. Writing one: fill the meta, memory_hash by a nub_memory_hasher, hash by nub_snapshot_hash, then nub_snapshot_encode_meta and _header.
  */
 #ifndef NUB_SNAPFILE_H
 #define NUB_SNAPFILE_H
 
-#include <linux/kvm.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "cpu/cpu.h"
 #include "layout/layout.h"
-#include "machine/cpu.h"
 #include "nub/error.h"
 #include "nub/region.h"
 #include "nub/value.h"
@@ -38,14 +36,10 @@
 #define NUB_SNAPSHOT_MAX_FUNCTIONS 65536u
 #define NUB_SNAPSHOT_MAX_ROOTS 16u
 #define NUB_SNAPSHOT_MAX_HOST_FUNCTIONS 1024u
-#define NUB_SNAPSHOT_MAX_MSRS 32u
 #define NUB_SNAPSHOT_MAX_PATH 4096u
 #define NUB_SNAPSHOT_MAX_BASE_NAME 255u
 #define NUB_SNAPSHOT_MAX_RUNS (1u << 20)
 #define NUB_SNAPSHOT_MAX_LAYERS 16u
-
-/* Bytes of the XSAVE area that are kept: x87, SSE and AVX in the standard form (NUB_XCR0; SDM vol. 1, 13.4). */
-#define NUB_SNAPSHOT_XSAVE_SIZE 832u
 
 struct nub_hash {
 	uint8_t bytes[16]; /* XXH3-128, canonical (big-endian) */
@@ -55,20 +49,6 @@ enum nub_next_action {
 	NUB_NEXT_INITIALISE = 0, /* enter at guest.entry: nothing has run */
 	NUB_NEXT_CALL = 1,       /* enter at dispatch_gva, with a request */
 	NUB_NEXT_RESUME = 2,     /* go on with cpu.regs, in the middle of the guest's code */
-};
-
-/* The state of the vCPU (R31). What is not kept is ignored by the encoder, and 0 after decoding: everything but the CPUID
- * with NUB_NEXT_INITIALISE, regs unless NUB_NEXT_RESUME, bytes 464 to 511 of xsave (the host's). */
-struct nub_cpu_state {
-	struct kvm_regs regs;
-	struct kvm_sregs sregs;         /* not kept: cr3, apic_base, interrupt_bitmap; at CPL 3: tr, ldt, gdt, idt */
-	struct kvm_debugregs debugregs; /* not kept: flags */
-	uint64_t xcr0;
-	uint32_t xsave_size; /* NUB_SNAPSHOT_XSAVE_SIZE */
-	uint8_t xsave[4096]; /* zeros after that, as KVM_SET_XSAVE wants it */
-	uint32_t msr_count;
-	struct kvm_msr_entry msrs[NUB_SNAPSHOT_MAX_MSRS];
-	struct nub_cpuid cpuid; /* what the guest was shown, so what a CPU must have to run it */
 };
 
 /* A run of pages that this file stores, when it is a layer. */
@@ -115,7 +95,10 @@ struct nub_snapshot_meta {
 	uint32_t run_count;
 	uint32_t depth; /* 0 for a file that needs no other; the base's is one less */
 
-	struct nub_cpu_state cpu; /* last: its CPUID ends in KVM's flexible array */
+	/* The state of the vCPU (R31). What is not kept is ignored by the encoder, and 0 after decoding: everything but the
+	 * CPUID with NUB_NEXT_INITIALISE, regs unless NUB_NEXT_RESUME, cr3, at CPL 3 tr, ldt, gdt and idt, bytes 464 to 511
+	 * of xsave (the host's). */
+	struct nub_cpu cpu;
 };
 
 void nub_snapshot_meta_release(struct nub_snapshot_meta *meta);
@@ -148,16 +131,6 @@ int nub_snapshot_check_file_size(const struct nub_snapshot_header *header, uint6
  * field, its value, what is allowed), SNAPSHOT_LAYERS (depth), NO_MEMORY. */
 int nub_snapshot_decode_meta(const struct nub_snapshot_header *header, const uint8_t *bytes, size_t size,
                              struct nub_snapshot_meta *meta, struct nub_error *err);
-
-/* Does this host's CPU have every feature that the snapshot's CPUID promises, and its XCR0? Error: SNAPSHOT_CPU, naming
- * the first that is missing. `host` is what nub_cpu_fill_cpuid gives here. */
-int nub_snapshot_check_cpu(const struct nub_snapshot_meta *meta, const struct nub_cpuid *host, struct nub_error *err);
-
-/* The sregs with which to go on (NUB_NEXT_CALL, NUB_NEXT_RESUME): the snapshot's, completed by what is not kept. *sregs
- * is as KVM has it, or meta->cpu.sregs itself; `tables` are those of the scratch that was written for this restore, cr3
- * is tables->cr3. */
-void nub_snapshot_restore_sregs(const struct nub_snapshot_meta *meta, const struct nub_cpu_tables *tables,
-                                struct kvm_sregs *sregs);
 
 /* ---- Hashes ---- */
 

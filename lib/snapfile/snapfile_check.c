@@ -27,7 +27,7 @@ static int check_guest(const struct nub_snapshot_meta *meta, struct nub_error *e
 
 	if (meta->abi_version != NUB_ABI_VERSION)
 		return nub_field_fail(err, "guest.abi_version", meta->abi_version,
-		                      "%u, the guest ABI that this nubrun speaks", NUB_ABI_VERSION);
+		                      "%u, the guest ABI that this libnub speaks", NUB_ABI_VERSION);
 	if (meta->privilege_level != 0 && meta->privilege_level != 3)
 		return nub_field_fail(err, "guest.privilege_level", meta->privilege_level, "0 or 3");
 	if (path_size > NUB_SNAPSHOT_MAX_PATH)
@@ -169,7 +169,7 @@ static int check_layer(const struct nub_snapshot_meta *meta, struct nub_error *e
 	if (meta->depth > NUB_SNAPSHOT_MAX_LAYERS) {
 		nub_fail(err, NUB_E_SNAPSHOT_LAYERS, 0, "layer.depth is 0x%x, it must be at most 0x%x", meta->depth,
 		         NUB_SNAPSHOT_MAX_LAYERS);
-		return nub_hint(err, "make one file of the layers with nubrun snapshot --flatten");
+		return nub_parameter(err, "base", 0);
 	}
 	if (!meta->has_base)
 		return nub_field_fail(err, "layer.depth", meta->depth, "0 without a base");
@@ -190,12 +190,10 @@ static int check_hash(const struct nub_snapshot_meta *meta, struct nub_error *er
 int nub_snapshot_check(const struct nub_snapshot_meta *meta, struct nub_error *err)
 {
 	if (check_guest(meta, err) < 0 || check_functions(meta, err) < 0 || nub_snapshot_check_memory(meta, err) < 0 ||
-	    check_next(meta, err) < 0 || nub_snapshot_check_cpuid(&meta->cpu.cpuid, err) < 0 ||
-	    check_layer(meta, err) < 0)
+	    check_next(meta, err) < 0 || nub_cpu_check_cpuid(&meta->cpu.cpuid, err) < 0 || check_layer(meta, err) < 0)
 		return -1;
 	if (meta->next != NUB_NEXT_INITIALISE &&
-	    (nub_snapshot_check_regs(meta, err) < 0 || nub_snapshot_check_sregs(meta, err) < 0 ||
-	     nub_snapshot_check_cpu_rest(meta, err) < 0))
+	    nub_cpu_check(&meta->cpu, meta->privilege_level, meta->next == NUB_NEXT_RESUME, err) < 0)
 		return -1;
 	return check_hash(meta, err);
 }

@@ -1,14 +1,11 @@
-/* The sections of the CPU's state, field by field, and what a restore adds to it. */
+/* The sections of the CPU's state, field by field. */
 #include <string.h>
 
 #include "snapfile/snapfile_parts.h"
 
 enum { MSR_SIZE = 16, CPUID_SIZE = 32 };
 
-/* In the XSAVE area: bytes that belong to the host's software (SDM vol. 1, 10.5.1). */
-enum { XSAVE_SOFTWARE = 464, XSAVE_SOFTWARE_SIZE = 48 };
-
-static void code_regs(const struct nub_codec *codec, struct kvm_regs *regs)
+static void code_regs(const struct nub_codec *codec, struct nub_registers *regs)
 {
 	NUB_CODE(codec, "cpu.rax", regs->rax);
 	NUB_CODE(codec, "cpu.rbx", regs->rbx);
@@ -30,7 +27,7 @@ static void code_regs(const struct nub_codec *codec, struct kvm_regs *regs)
 	NUB_CODE(codec, "cpu.rflags", regs->rflags);
 }
 
-static void code_segment(const struct nub_codec *codec, const char *what, struct kvm_segment *segment)
+static void code_segment(const struct nub_codec *codec, const char *what, struct nub_segment *segment)
 {
 	NUB_CODE(codec, what, segment->base);
 	NUB_CODE(codec, what, segment->limit);
@@ -47,14 +44,14 @@ static void code_segment(const struct nub_codec *codec, const char *what, struct
 	nub_code_reserved(codec, what, 1);
 }
 
-static void code_table(const struct nub_codec *codec, const char *what, struct kvm_dtable *table)
+static void code_table(const struct nub_codec *codec, const char *what, struct nub_dtable *table)
 {
 	NUB_CODE(codec, what, table->base);
 	NUB_CODE(codec, what, table->limit);
 	nub_code_reserved(codec, what, 6);
 }
 
-static void code_sregs(const struct nub_codec *codec, struct kvm_sregs *sregs)
+static void code_sregs(const struct nub_codec *codec, struct nub_sregs *sregs)
 {
 	code_segment(codec, "cpu.cs", &sregs->cs);
 	code_segment(codec, "cpu.ds", &sregs->ds);
@@ -73,29 +70,29 @@ static void code_sregs(const struct nub_codec *codec, struct kvm_sregs *sregs)
 	NUB_CODE(codec, "cpu.efer", sregs->efer);
 }
 
-static void code_debugregs(const struct nub_codec *codec, struct kvm_debugregs *debugregs)
+static void code_debugregs(const struct nub_codec *codec, struct nub_debugregs *debugregs)
 {
 	for (unsigned i = 0; i < 4; i++)
-		NUB_CODE(codec, "cpu.dr", debugregs->db[i]);
+		NUB_CODE(codec, "cpu.dr", debugregs->dr[i]);
 	NUB_CODE(codec, "cpu.dr6", debugregs->dr6);
 	NUB_CODE(codec, "cpu.dr7", debugregs->dr7);
 }
 
 void nub_code_cpu(const struct nub_codec *codec, struct nub_snapshot_meta *meta)
 {
-	struct nub_cpu_state *cpu = &meta->cpu;
+	struct nub_cpu *cpu = &meta->cpu;
 
 	code_regs(codec, &cpu->regs);
 	code_sregs(codec, &cpu->sregs);
 	code_debugregs(codec, &cpu->debugregs);
 	NUB_CODE(codec, "cpu.xcr0", cpu->xcr0);
 	NUB_CODE(codec, "cpu.xsave_size", cpu->xsave_size);
-	nub_code_count(codec, "cpu.msr_count", &cpu->msr_count, NUB_SNAPSHOT_MAX_MSRS, MSR_SIZE);
-	nub_code_bytes(codec, "cpu.xsave", cpu->xsave, NUB_SNAPSHOT_XSAVE_SIZE);
+	nub_code_count(codec, "cpu.msr_count", &cpu->msr_count, NUB_CPU_MAX_MSRS, MSR_SIZE);
+	nub_code_bytes(codec, "cpu.xsave", cpu->xsave, NUB_XSAVE_SIZE);
 	for (uint32_t i = 0; i < cpu->msr_count && !nub_codec_failed(codec); i++) {
 		NUB_CODE(codec, "cpu.msrs[].index", cpu->msrs[i].index);
 		nub_code_reserved(codec, "cpu.msrs[]", 4);
-		NUB_CODE(codec, "cpu.msrs[].value", cpu->msrs[i].data);
+		NUB_CODE(codec, "cpu.msrs[].value", cpu->msrs[i].value);
 	}
 }
 
@@ -103,10 +100,10 @@ void nub_code_cpuid(const struct nub_codec *codec, struct nub_snapshot_meta *met
 {
 	struct nub_cpuid *table = &meta->cpu.cpuid;
 
-	nub_code_count(codec, "cpuid.count", &table->nent, NUB_CPUID_ENTRIES, CPUID_SIZE);
+	nub_code_count(codec, "cpuid.count", &table->count, NUB_CPUID_ENTRIES, CPUID_SIZE);
 	nub_code_reserved(codec, "section CPUID", 4);
-	for (uint32_t i = 0; i < table->nent && !nub_codec_failed(codec); i++) {
-		struct kvm_cpuid_entry2 *entry = &table->entries[i];
+	for (uint32_t i = 0; i < table->count && !nub_codec_failed(codec); i++) {
+		struct nub_cpuid_leaf *entry = &table->entries[i];
 		NUB_CODE(codec, "cpuid[].function", entry->function);
 		NUB_CODE(codec, "cpuid[].index", entry->index);
 		NUB_CODE(codec, "cpuid[].flags", entry->flags);
@@ -118,17 +115,9 @@ void nub_code_cpuid(const struct nub_codec *codec, struct nub_snapshot_meta *met
 	}
 }
 
-static void drop_paddings(struct kvm_sregs *sregs)
-{
-	sregs->cs.padding = sregs->ds.padding = sregs->es.padding = sregs->fs.padding = 0;
-	sregs->gs.padding = sregs->ss.padding = sregs->tr.padding = sregs->ldt.padding = 0;
-	memset(sregs->gdt.padding, 0, sizeof(sregs->gdt.padding));
-	memset(sregs->idt.padding, 0, sizeof(sregs->idt.padding));
-}
-
 void nub_snapshot_drop_unkept(struct nub_snapshot_meta *meta)
 {
-	struct nub_cpu_state *cpu = &meta->cpu;
+	struct nub_cpu *cpu = &meta->cpu;
 	const struct nub_cpuid cpuid = cpu->cpuid;
 
 	if (meta->next == NUB_NEXT_INITIALISE) {
@@ -138,35 +127,10 @@ void nub_snapshot_drop_unkept(struct nub_snapshot_meta *meta)
 	}
 	if (meta->next != NUB_NEXT_RESUME)
 		memset(&cpu->regs, 0, sizeof(cpu->regs));
-	drop_paddings(&cpu->sregs);
+	cpu->sregs.cr3 = 0;
 	if (meta->privilege_level == 3) {
-		cpu->sregs.tr = cpu->sregs.ldt = (struct kvm_segment){ 0 };
-		cpu->sregs.gdt = cpu->sregs.idt = (struct kvm_dtable){ 0 };
+		cpu->sregs.tr = cpu->sregs.ldt = (struct nub_segment){ 0 };
+		cpu->sregs.gdt = cpu->sregs.idt = (struct nub_dtable){ 0 };
 	}
-	memset(cpu->xsave + XSAVE_SOFTWARE, 0, XSAVE_SOFTWARE_SIZE);
-}
-
-void nub_snapshot_restore_sregs(const struct nub_snapshot_meta *meta, const struct nub_cpu_tables *tables,
-                                struct kvm_sregs *sregs)
-{
-	const struct kvm_sregs kept = meta->cpu.sregs; /* *sregs may be these */
-
-	nub_cpu_set_sregs(sregs, tables, meta->privilege_level);
-	sregs->cs = kept.cs;
-	sregs->ss = kept.ss;
-	sregs->ds = kept.ds;
-	sregs->es = kept.es;
-	sregs->fs = kept.fs;
-	sregs->gs = kept.gs;
-	sregs->cr0 = kept.cr0;
-	sregs->cr2 = kept.cr2;
-	sregs->cr4 = kept.cr4;
-	sregs->cr8 = kept.cr8;
-	sregs->efer = kept.efer;
-	if (meta->privilege_level == 3)
-		return;
-	sregs->tr = kept.tr;
-	sregs->ldt = kept.ldt;
-	sregs->gdt = kept.gdt;
-	sregs->idt = kept.idt;
+	memset(cpu->xsave + NUB_XSAVE_SOFTWARE, 0, NUB_XSAVE_SOFTWARE_SIZE);
 }

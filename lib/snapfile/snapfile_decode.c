@@ -62,7 +62,7 @@ static int skip_unknown(const struct section *section, struct nub_error *err)
 		                section->flags);
 	if (section->flags & NUB_SECTION_CRITICAL)
 		return nub_fail(err, NUB_E_SNAPSHOT_FIELD, 0,
-		                "a section of type %u is critical, this nubrun knows types 1 to %u", section->type,
+		                "a section of type %u is critical, this libnub knows types 1 to %u", section->type,
 		                NUB_SECTION_LAST);
 	return 0;
 }

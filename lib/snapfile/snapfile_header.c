@@ -49,9 +49,9 @@ static int check_version(uint32_t version, uint32_t compatible, struct nub_error
 {
 	if (compatible > NUB_SNAPSHOT_VERSION) {
 		nub_fail(err, NUB_E_SNAPSHOT_VERSION, 0,
-		         "the snapshot has format version %u, which needs a reader of version %u, this nubrun reads %u",
+		         "the snapshot has format version %u, which needs a reader of version %u, this libnub reads %u",
 		         version, compatible, NUB_SNAPSHOT_VERSION);
-		return nub_hint(err, "restore it with the version of nubrun that took it, or a later one");
+		return nub_hint(err, "restore it with the version that took it, or a later one");
 	}
 	if (compatible == 0)
 		return nub_field_fail(err, "header.compatible", compatible, "at least 1");
@@ -108,8 +108,8 @@ static int read_fields(struct nub_cursor *cursor, struct nub_snapshot_header *he
 	    check_constant("header.page_size", page_size, NUB_PAGE_SIZE, err) < 0)
 		return -1;
 	if (architecture != ARCHITECTURE_X86_64)
-		return nub_field_fail(err, "header.architecture", architecture,
-		                      "0x%x (x86-64), the one that this nubrun runs", ARCHITECTURE_X86_64);
+		return nub_field_fail(err, "header.architecture", architecture, "0x%x (x86-64), the one that runs here",
+		                      ARCHITECTURE_X86_64);
 	nub_code_reserved(&codec, "header", 4);
 	header->metadata_offset = nub_cursor_u64(cursor, "header.metadata_offset");
 	header->metadata_size = nub_cursor_u64(cursor, "header.metadata_size");

@@ -8,6 +8,7 @@
 #define NUB_SNAPFILE_PARTS_H
 
 #include "base/cursor.h"
+#include "base/field.h"
 #include "snapfile/snapfile.h"
 
 /* ---- snapfile_codec.c ---- */
@@ -73,28 +74,16 @@ void nub_code_cpuid(const struct nub_codec *codec, struct nub_snapshot_meta *met
 /* Zero what a file does not keep of the CPU's state. */
 void nub_snapshot_drop_unkept(struct nub_snapshot_meta *meta);
 
-/* ---- The checks: snapfile_check.c, snapfile_check_memory.c, snapfile_check_regs.c, snapfile_check_cpu.c ---- */
+/* ---- The checks: snapfile_check.c, snapfile_check_memory.c ---- */
 
 /* All values in their ranges and consistent with each other. Errors: SNAPSHOT_FIELD, SNAPSHOT_LAYERS. */
 int nub_snapshot_check(const struct nub_snapshot_meta *meta, struct nub_error *err);
 int nub_snapshot_check_memory(const struct nub_snapshot_meta *meta, struct nub_error *err);
-int nub_snapshot_check_regs(const struct nub_snapshot_meta *meta, struct nub_error *err);
-int nub_snapshot_check_sregs(const struct nub_snapshot_meta *meta, struct nub_error *err);
-int nub_snapshot_check_cpu_rest(const struct nub_snapshot_meta *meta, struct nub_error *err);
-int nub_snapshot_check_cpuid(const struct nub_cpuid *cpuid, struct nub_error *err);
 
 /* What follows from the layout's other fields: page_table_gpa, snapshot_size, and *image_end_gpa. */
 void nub_snapshot_derive_layout(struct nub_layout *layout, uint64_t *image_end_gpa);
 
-/* ---- snapfile_fail.c ---- */
-
-/* SNAPSHOT_FIELD: "FIELD is 0x..., it must be ALLOWED". Gives -1. */
-int nub_field_fail(struct nub_error *err, const char *field, uint64_t value, const char *allowed, ...)
-    __attribute__((format(printf, 4, 5)));
-
-/* The same for member `member` of list[index]. */
-int nub_item_fail(struct nub_error *err, const char *list, uint32_t index, const char *member, uint64_t value,
-                  const char *allowed);
+/* ---- snapfile_decode.c ---- */
 
 /* Say what to do about a file that was refused, unless that has been said. Gives -1. */
 int nub_snapshot_hint(struct nub_error *err);

@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "base/util.h"
-#include "machine/cpu_features.h"
+#include "cpu/cpu_features.h"
 #include "memory/plan.h"
 #include "snapshot/snapshot_output.h"
 
@@ -145,7 +145,7 @@ static int open_base(struct nub_snapshot *snapshot, const char *given, struct nu
 	if (!given && meta->base_name[0] == '\0') {
 		nub_fail(err, NUB_E_SNAPSHOT_BASE, 0, "%s: is a layer, and its base's name was not kept",
 		         snapshot->name);
-		return nub_hint(err, "name the base with --base");
+		return nub_parameter(err, "base_path", 0);
 	}
 	NUB_AUTO_FREE char *path = base_path_of(snapshot, given);
 	if (!path)
@@ -153,7 +153,7 @@ static int open_base(struct nub_snapshot *snapshot, const char *given, struct nu
 	NUB_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0) {
 		nub_fail_errno(err, NUB_E_SNAPSHOT_BASE, "%s: its base '%s'", snapshot->name, path);
-		return nub_hint(err, "put the base beside it, or name it with --base");
+		return nub_parameter(err, "base_path", 0);
 	}
 	snapshot->base = open_layer(fd, path, NULL, meta->depth, err);
 	if (!snapshot->base)
@@ -163,7 +163,7 @@ static int open_base(struct nub_snapshot *snapshot, const char *given, struct nu
 		         "%s: '%s' is not the snapshot that it was made on: hash %02x%02x…, needs %02x%02x…",
 		         snapshot->name, path, snapshot->base->meta.hash.bytes[0], snapshot->base->meta.hash.bytes[1],
 		         meta->base_hash.bytes[0], meta->base_hash.bytes[1]);
-		return nub_hint(err, "name the right one with --base");
+		return nub_parameter(err, "base_path", 0);
 	}
 	return 0;
 }
@@ -277,8 +277,8 @@ size_t nub_snapshot_cpu_features(const struct nub_snapshot *snapshot, const char
 	const struct nub_cpuid *table = &snapshot->meta.cpu.cpuid;
 	size_t count = 0;
 
-	for (uint32_t i = 0; i < table->nent; i++) {
-		const struct kvm_cpuid_entry2 *leaf = &table->entries[i];
+	for (uint32_t i = 0; i < table->count; i++) {
+		const struct nub_cpuid_leaf *leaf = &table->entries[i];
 		const uint32_t values[NUB_CPUID_REGISTERS] = { leaf->eax, leaf->ebx, leaf->ecx, leaf->edx };
 		for (unsigned bit = 0; leaf->index == 0 && bit < 32 * NUB_CPUID_REGISTERS; bit++) {
 			const enum nub_cpuid_register reg = bit / 32;

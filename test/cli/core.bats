@@ -389,7 +389,7 @@ all_joined() { # JSON-FILE
 	nub run "$GUESTS/crash.elf" null
 	[ "$(field .crash.region.text)" = "in the null page" ]
 	[ "$(field '[.crash.backtrace[].symbol] | join(" ")')" = \
-		"null crash main serve_request nub_rt_serve nub_rt_start _start" ]
+		"null crash main serve_request rt_serve rt_start _start" ]
 }
 
 @test "status: a guest's names come from its file, which a pipe is read whole for, and one without a build id" {

@@ -446,7 +446,7 @@ client() { # PORT
 	for cow in host guest; do
 		"$NUBRUN" snapshot -q --cow "$cow" -o a.snap "$GUESTS/spin.elf"
 		start restore --timeout "$(slow 20)s" a.snap
-		timeout "$(slow 30)" gdb -nx -batch -ex 'target remote sock' -ex 'break nub_rt_dispatch' -ex continue "$GUESTS/spin.elf" \
+		timeout "$(slow 30)" gdb -nx -batch -ex 'target remote sock' -ex 'break rt_dispatch' -ex continue "$GUESTS/spin.elf" \
 			>gdb.out 2>&1 3>&- &
 		gdb=$!
 		pause 1.2

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # What a newcomer types: scripts/quickstart, from anywhere, twice, where something is missing; how scripts/check counts; what
-# scripts/check-rooms refuses. But for the first two, the scripts run in a tree of their own, on a PATH where make, apt-get
+# scripts/check-rooms and check-names refuse. But for the first two, the scripts run in a tree of their own, on a PATH where make, apt-get
 # and others are stand-ins.
 
 setup_file() {
@@ -238,6 +238,17 @@ check_tree() { # UNIT-TAP BATS-TAP [FUZZ-STATUS]
 	[ "${lines[-1]}" = "3 passed, 1 failed" ]
 }
 
+@test "check: a file that a test leaves in the tree fails the whole" {
+	make_tree
+	stand_in left <<<"mkdir -p '$TREE/build' && touch '$TREE/build/log' '$TREE/restored'"
+	sed -i 's/^run_docs() {$/&\n\tleft/' "$TREE/scripts/check"
+	CI='' PATH=$BIN run "$TREE/scripts/check" docs
+	echo "$output"
+	[ "$status" -eq 1 ]
+	[[ $output == *"FAIL  left in the tree: ./restored"* ]]
+	[[ $output != *build/log* ]]
+}
+
 @test "check: skips are counted and named" {
 	check_tree '1..2\nok 1 - a\nnot ok 2 # SKIP b\n' '1..2\nok 1 c\nok 2 d # skip only root\n'
 	[ "$status" -eq 0 ]
@@ -321,7 +332,7 @@ good_bats='printf "1..1\nok 1 needy\n"; exit 0'
 # A library of two rooms, `left` and `right`, in this order, with these files too.
 rooms_tree() { # [FILE TEXT]...
 	local file
-	mkdir -p "$TREE"/{nubrun,lib/left,lib/right,objects/left,objects/right}
+	mkdir -p "$TREE"/{nubrun,test,lib/left,lib/right,objects/left,objects/right}
 	cp -r "$ROOT/scripts" "$TREE"
 	printf '%s\n' '| room | what is in it |' '| --- | --- |' '| `left` | a |' '| `right` | b |' '' >"$TREE/README.md"
 	echo 'int nub_right(void);' >"$TREE/lib/nub.h"
@@ -363,6 +374,16 @@ rooms_tree() { # [FILE TEXT]...
 	[ "${lines[1]}" = 'nubrun/main.c includes "right/near.h": nub.h is the way in' ]
 }
 
+@test "check-rooms: the JSON library outside its room" {
+	mkdir -p "$TREE"/nubrun/{json,run} "$TREE/test"
+	rooms_tree nubrun/json/j.c '#include <cjson/cJSON.h>\n' nubrun/run/r.c '#include <json-c/json.h>\n' \
+		test/t.c '#include <cJSON.h>\n'
+	[ "$status" -eq 1 ]
+	[ "${#lines[@]}" -eq 2 ]
+	[ "${lines[0]}" = 'nubrun/run/r.c includes <json-c/json.h>: json/json.h is the way in' ]
+	[ "${lines[1]}" = 'test/t.c includes <cJSON.h>: json/json.h is the way in' ]
+}
+
 @test "check-rooms: two files of one name, a folder that the README lacks, and nothing to look at" {
 	mkdir -p "$TREE/lib/other"
 	rooms_tree lib/left/r.c 'int nub_left;\n'
@@ -374,6 +395,65 @@ rooms_tree() { # [FILE TEXT]...
 	[ "$status" -ne 0 ]
 	[[ $output == *right/r.c.o* ]]
 	run "$TREE/scripts/check-rooms" "$TREE/none"
+	[ "$status" -eq 1 ]
+	[[ $output == *"nothing to check" ]]
+}
+
+# A library, a command and a guest runtime of one file each, with these files too; and what they are built to.
+names_tree() { # [FILE TEXT]...
+	local file
+	mkdir -p "$TREE"/{lib/left,nubrun/cli,guests/rt} "$TREE"/build/{obj/lib/left,obj/nubrun/cli,guests/rt}
+	cp -r "$ROOT/scripts" "$TREE"
+	echo 'void nub_guests_own(void);' >"$TREE/guests/rt/nub_guest.h"
+	printf '#define _GNU_SOURCE\nint nub_left; static int own;\n' >"$TREE/lib/left/l.c"
+	printf 'int cmd_main; int main(void) { return 0; }\n' >"$TREE/nubrun/cli/m.c"
+	printf 'int rt_inside; void nub_guests_own(void) { }\n' >"$TREE/guests/rt/r.c"
+	while (($#)); do
+		printf %b "$2" >"$TREE/$1"
+		shift 2
+	done
+	for file in lib/left/l.c nubrun/cli/m.c; do
+		gcc -w -c "$TREE/$file" -o "$TREE/build/obj/$file.o"
+	done
+	gcc -w -c "$TREE/guests/rt/r.c" -o "$TREE/build/guests/rt/r.c.o"
+	run "$TREE/scripts/check-names"
+	echo "$output"
+}
+
+@test "check-names: is content with names and texts in their place" {
+	names_tree lib/left/l.h '#ifndef NUB_L_H\n#define NUB_L_H\nstruct nub_l {\n};\n#define nub_m(x) x\n#endif\n'
+	[ "$status" -eq 0 ]
+}
+
+@test "check-names: functions, variables, tags and macros with another's beginning" {
+	names_tree lib/left/l.c 'int left(void) { return 1; }\n' lib/left/l.h 'struct cmd_l {\n\tint x;\n};\n' \
+		nubrun/cli/m.c 'int nub_main; int main(void) { return 0; }\n' nubrun/cli/m.h '#define NUB_MOST 5\n' \
+		guests/rt/r.c 'int nub_inside; void nub_guests_own(void) { }\n'
+	[ "$status" -eq 1 ]
+	[ "${#lines[@]}" -eq 5 ]
+	[ "${lines[0]}" = 'lib/left/l.c: left does not begin with nub_' ]
+	[ "${lines[1]}" = 'lib/left/l.h: cmd_l does not begin with nub_' ]
+	[ "${lines[2]}" = 'nubrun/cli/m.c: nub_main does not begin with cmd_' ]
+	[ "${lines[3]}" = 'nubrun/cli/m.h: NUB_MOST does not begin with cmd_' ]
+	[ "${lines[4]}" = 'guests/rt/r.c: nub_inside does not begin with rt_' ]
+}
+
+@test "check-names: a text of the library that names an option, and one that names the command" {
+	names_tree lib/left/l.c '/* --this of nubrun is fine */\nconst char *nub_left = "a \\"word\\", and --seed";\n' \
+		lib/left/l.h '#define NUB_TEXT "x" "nubrun run"\n'
+	[ "$status" -eq 1 ]
+	[ "${#lines[@]}" -eq 2 ]
+	[[ $output == *'lib/left/l.c:2 speaks of a command line: "a \"word\", and --seed"'* ]]
+	[[ $output == *'lib/left/l.h:1 speaks of a command line: "nubrun run"'* ]]
+}
+
+@test "check-names: nothing to look at" {
+	names_tree
+	[ "$status" -eq 0 ]
+	rm "$TREE"/build/guests/rt/r.c.o
+	run "$TREE/scripts/check-names"
+	[ "$status" -ne 0 ]
+	run "$TREE/scripts/check-names" "$TREE/none"
 	[ "$status" -eq 1 ]
 	[[ $output == *"nothing to check" ]]
 }

@@ -29,8 +29,8 @@ static void check_output(struct nub_gdb_session *session)
 /* What the session may never let a client do. */
 static void check_target(const struct fake *fake)
 {
-	FUZZ_CHECK(fake->cpu.segments[NUB_GDB_CS] == 0x33);
-	FUZZ_CHECK((fake->cpu.regs.rflags & ~(NUB_GDB_RFLAGS | 2)) == 0);
+	FUZZ_CHECK(fake->cpu.sregs.cs.selector == 0x33);
+	FUZZ_CHECK((fake->cpu.regs.rflags & ~(NUB_RFLAGS_USER | 2)) == 0);
 	FUZZ_CHECK(fake->cpu.regs.rip < UINT64_C(1) << 47 || fake->cpu.regs.rip >= -(UINT64_C(1) << 47));
 	for (size_t i = FAKE_WRITABLE; i < FAKE_SIZE; i++)
 		FUZZ_CHECK(fake->memory[i] == (uint8_t)i);

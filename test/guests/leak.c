@@ -39,8 +39,8 @@ static uint64_t pattern_inverted = 0x6c4b2a19f8e7d6b5;
 
 /* rdx is an argument of the runtime's entry and is set back; rax, rbx and rflags are nobody's there. */
 __asm__(".text\n"
-        ".globl __wrap_nub_rt_dispatch\n"
-        "__wrap_nub_rt_dispatch:\n\t"
+        ".globl __wrap_rt_dispatch\n"
+        "__wrap_rt_dispatch:\n\t"
         "movq %rax, 0+entry(%rip)\n\t"
         "movq %rbx, 8+entry(%rip)\n\t"
         "movq %rcx, 16+entry(%rip)\n\t"
@@ -71,7 +71,7 @@ __asm__(".text\n"
         "xorl %edx, %edx\n\t"
         "xsave64 entry_xsave(%rip)\n\t"
         "movq 24+entry(%rip), %rdx\n\t"
-        "jmp __real_nub_rt_dispatch");
+        "jmp __real_rt_dispatch");
 _Static_assert(offsetof(struct entry_state, rflags) == 128 && offsetof(struct entry_state, ds) == 152,
                "the offsets above");
 

@@ -11,7 +11,7 @@ enum { FAKE_BASE = 0x1000, FAKE_SIZE = 0x2000, FAKE_WRITABLE = 0x1000, FAKE_MAX_
 
 struct fake {
 	struct nub_gdb_target target;
-	struct nub_gdb_cpu cpu;
+	struct nub_cpu cpu;
 	uint8_t memory[FAKE_SIZE];
 	uint64_t breakpoints[FAKE_MAX_BREAKPOINTS];
 	unsigned breakpoint_count;
@@ -20,13 +20,13 @@ struct fake {
 	bool frozen; /* nothing can be changed, as after a crash */
 };
 
-static inline bool fake_read_cpu(void *context, struct nub_gdb_cpu *cpu)
+static inline bool fake_read_cpu(void *context, struct nub_cpu *cpu)
 {
 	*cpu = ((struct fake *)context)->cpu;
 	return true;
 }
 
-static inline bool fake_write_cpu(void *context, const struct nub_gdb_cpu *cpu)
+static inline bool fake_write_cpu(void *context, const struct nub_cpu *cpu)
 {
 	struct fake *fake = context;
 
@@ -117,7 +117,7 @@ static inline void fake_init(struct fake *fake)
 			.remove_hardware = fake_remove_hardware,
 			.monitor = fake_monitor,
 		},
-		.cpu = { .regs = { .rax = 0x1122334455667788, .rip = 0x1000, .rsp = 0x2ff0 }, .segments = { 0x33 } },
+		.cpu = { .regs = { .rax = 0x1122334455667788, .rip = 0x1000, .rsp = 0x2ff0 }, .sregs = { .cs.selector = 0x33 } },
 	};
 	for (size_t i = 0; i < sizeof(fake->memory); i++)
 		fake->memory[i] = (uint8_t)i;

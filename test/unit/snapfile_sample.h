@@ -108,35 +108,35 @@ static inline void sample_memory(struct nub_snapshot_meta *meta, enum sample_kin
 
 static inline void sample_cpu(struct nub_snapshot_meta *meta)
 {
-	static const struct kvm_msr_entry msrs[] = {
-		{ .index = 0x277, .data = UINT64_C(0x0007040600070406) },
-		{ .index = 0xc0000102, .data = UINT64_C(0xffff800000001000) },
-		{ .index = 0xc0000103, .data = 7 },
-		{ .index = 0x174, .data = 0 },
-		{ .index = 0xc0000082, .data = 0 },
+	static const struct nub_msr msrs[] = {
+		{ .index = 0x277, .value = UINT64_C(0x0007040600070406) },
+		{ .index = 0xc0000102, .value = UINT64_C(0xffff800000001000) },
+		{ .index = 0xc0000103, .value = 7 },
+		{ .index = 0x174, .value = 0 },
+		{ .index = 0xc0000082, .value = 0 },
 	};
 	const struct nub_cpu_tables tables = { .tss = UINT64_C(0xffffffffffff8238), .tss_limit = 0x76 };
-	struct nub_cpu_state *cpu = &meta->cpu;
+	struct nub_cpu *cpu = &meta->cpu;
 
-	nub_cpu_set_sregs(&cpu->sregs, &tables, meta->privilege_level);
+	nub_cpu_initial_sregs(&cpu->sregs, &tables, meta->privilege_level);
 	cpu->sregs.cr2 = 0xdeadb000;
 	cpu->sregs.fs.base = UINT64_C(0x600000001000);
 	cpu->sregs.gs.base = UINT64_C(0xffff900000000000);
 	if (meta->privilege_level == 3) {
-		cpu->sregs.tr = cpu->sregs.ldt = (struct kvm_segment){ 0 };
-		cpu->sregs.gdt = cpu->sregs.idt = (struct kvm_dtable){ 0 };
+		cpu->sregs.tr = cpu->sregs.ldt = (struct nub_segment){ 0 };
+		cpu->sregs.gdt = cpu->sregs.idt = (struct nub_dtable){ 0 };
 	} else {
-		cpu->sregs.gdt = (struct kvm_dtable){ .base = UINT64_C(0x500140002000), .limit = 0x37 };
-		cpu->sregs.idt = (struct kvm_dtable){ .base = UINT64_C(0x500140003000), .limit = 0x1ff };
+		cpu->sregs.gdt = (struct nub_dtable){ .base = UINT64_C(0x500140002000), .limit = 0x37 };
+		cpu->sregs.idt = (struct nub_dtable){ .base = UINT64_C(0x500140003000), .limit = 0x1ff };
 		cpu->sregs.cr8 = 3;
 	}
 	for (unsigned i = 0; i < 4; i++)
-		cpu->debugregs.db[i] = 0x1000 * (i + 1);
+		cpu->debugregs.dr[i] = 0x1000 * (i + 1);
 	cpu->debugregs.dr6 = 0xffff0ff0;
 	cpu->debugregs.dr7 = 0x400;
 	cpu->xcr0 = NUB_XCR0;
-	cpu->xsave_size = NUB_SNAPSHOT_XSAVE_SIZE;
-	for (unsigned i = 0; i < NUB_SNAPSHOT_XSAVE_SIZE; i++)
+	cpu->xsave_size = NUB_XSAVE_SIZE;
+	for (unsigned i = 0; i < NUB_XSAVE_SIZE; i++)
 		cpu->xsave[i] = (uint8_t)i;
 	memset(cpu->xsave + 24, 0, 8);
 	cpu->xsave[25] = 0x1f; /* MXCSR 0x1f80 */
@@ -149,7 +149,7 @@ static inline void sample_cpu(struct nub_snapshot_meta *meta)
 
 static inline void sample_cpuid(struct nub_cpuid *cpuid)
 {
-	static const struct kvm_cpuid_entry2 entries[] = {
+	static const struct nub_cpuid_leaf entries[] = {
 		{ .function = 0, .eax = 0xd, .ebx = 0x756e6547, .ecx = 0x6c65746e, .edx = 0x49656e69 },
 		{ .function = 1, .eax = 0x50654, .ebx = 0x800, .ecx = 0x94002201, .edx = 0x07808011 },
 		{ .function = 7, .flags = 1, .ebx = 0x21 },
@@ -157,7 +157,7 @@ static inline void sample_cpuid(struct nub_cpuid *cpuid)
 		{ .function = 0xd, .index = 2, .flags = 1, .eax = 256, .ebx = 576 },
 	};
 
-	cpuid->nent = sizeof(entries) / sizeof(entries[0]);
+	cpuid->count = sizeof(entries) / sizeof(entries[0]);
 	memcpy(cpuid->entries, entries, sizeof(entries));
 }
 

@@ -2,7 +2,7 @@
 #include "crooked_guest.h"
 
 #include "freeze/confined.h"
-#include "machine/kvm.h"
+#include "kvm_inside.h"
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -36,9 +36,9 @@ static void what_nubrun_writes(void **state)
 		/* So it needs no new VM: this one has run. */
 		guest_call(&again, "add", (struct nub_value[]){ i64_value(2), i64_value(3) }, 2, NUB_OUTCOME_RETURNED);
 		guest_reset(&again, first);
-		assert_true(again.sandbox->vm.sregs_shared);
+		assert_true(kvm_of(again.sandbox)->vm.sregs_shared);
 		guest_reset(&again, second);
-		assert_true(again.sandbox->vm.sregs_shared);
+		assert_true(kvm_of(again.sandbox)->vm.sregs_shared);
 		guest_close(&again);
 		guest_close(&guest);
 		nub_snapshot_free(second);
@@ -53,7 +53,7 @@ static void what_does_not(void **state)
 		struct guest guest;
 
 		open_guest(&guest, policies[i], MIB);
-		const struct nub_layout *layout = &guest.sandbox->plan.layout;
+		const struct nub_layout *layout = &guest.sandbox->machine.plan.layout;
 		const uint64_t heap = nub_layout_data_gva(layout->heap_gpa) + MIB / 2;
 		const uint64_t monitor = nub_layout_scratch_page_gva(NUB_SCRATCH_PAGE_MONITOR);
 		const struct crooked entries[] = {

@@ -131,7 +131,7 @@ static void the_host_looks(void **state)
 	{
 		struct guest *guest = &victim.guest;
 		const int fd = temporary_file();
-		const uint64_t heap = guest->sandbox->plan.regions.items[2].gva;
+		const uint64_t heap = guest->sandbox->machine.plan.regions.items[2].gva;
 		pages_scribble(guest, 0, 50);
 		guest_reset(guest, victim.snapshot);
 		pages_scribble(guest, 0, 50);
@@ -189,7 +189,7 @@ static void tables_are_gone(void **state)
 
 	(void)state;
 	open_victim(&victim, NUB_COW_HOST, 4096);
-	const uint64_t stack = victim.guest.sandbox->stack_top_gva - 8;
+	const uint64_t stack = nub_layout_stack_top_gva(&victim.guest.sandbox->machine.plan.layout) - 8;
 	assert_int_equal(nub_sandbox_read(victim.guest.sandbox, stack, &byte, 1, &victim.guest.err), 0);
 	spoil(&victim);
 	assert_int_equal(nub_sandbox_read(victim.guest.sandbox, stack, &byte, 1, &victim.guest.err), -1);

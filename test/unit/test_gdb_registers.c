@@ -3,7 +3,7 @@
 
 #include "gdb/gdb_registers.h"
 
-static uint64_t get(const struct nub_gdb_cpu *cpu, unsigned number)
+static uint64_t get(const struct nub_cpu *cpu, unsigned number)
 {
 	uint8_t bytes[NUB_GDB_REGISTER_MAX];
 	uint64_t value;
@@ -13,7 +13,7 @@ static uint64_t get(const struct nub_gdb_cpu *cpu, unsigned number)
 	return value;
 }
 
-static bool set(struct nub_gdb_cpu *cpu, unsigned number, uint64_t value)
+static bool set(struct nub_cpu *cpu, unsigned number, uint64_t value)
 {
 	uint8_t bytes[NUB_GDB_REGISTER_MAX] = { 0 };
 
@@ -38,7 +38,7 @@ static void every_number_has_a_size(void **state)
 
 static void general_registers_are_in_their_places(void **state)
 {
-	const struct nub_gdb_cpu cpu = {
+	const struct nub_cpu cpu = {
 		.regs = { .rax = 1,
 		          .rbx = 2,
 		          .rcx = 3,
@@ -51,9 +51,12 @@ static void general_registers_are_in_their_places(void **state)
 		          .r15 = 16,
 		          .rip = 17,
 		          .rflags = 0x246 },
-		.segments = { 0x33, 0x2b, 0x2c, 0x2d, 0x2e, 0x2f },
-		.fs_base = 0x1234567890,
-		.gs_base = 0xffff800000000000,
+		.sregs = { .cs.selector = 0x33,
+		           .ss.selector = 0x2b,
+		           .ds.selector = 0x2c,
+		           .es.selector = 0x2d,
+		           .fs = { .selector = 0x2e, .base = 0x1234567890 },
+		           .gs = { .selector = 0x2f, .base = 0xffff800000000000 } },
 	};
 
 	(void)state;
@@ -73,7 +76,7 @@ static void what_is_written_is_read(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < NUB_GDB_REGISTER_COUNT; i++) {
-		struct nub_gdb_cpu cpu = { 0 }, before;
+		struct nub_cpu cpu = { 0 }, before;
 		uint8_t in[NUB_GDB_REGISTER_MAX] = { 0x51, 0x42 }, out[NUB_GDB_REGISTER_MAX];
 		const bool segment = i >= 18 && i < 24, tags = i == 34, flags = i == NUB_GDB_EFLAGS;
 
@@ -94,7 +97,7 @@ static void what_is_written_is_read(void **state)
 /* A register that was in its initial state is in use once it is written. */
 static void the_xsave_header_follows(void **state)
 {
-	struct nub_gdb_cpu cpu = { 0 };
+	struct nub_cpu cpu = { 0 };
 
 	(void)state;
 	assert_true(set(&cpu, 3, 1));
@@ -110,12 +113,12 @@ static void the_xsave_header_follows(void **state)
 
 static void some_values_are_refused(void **state)
 {
-	struct nub_gdb_cpu cpu = { .segments = { 0x33 }, .regs = { .rip = 0x401000, .rflags = 0x2 } };
+	struct nub_cpu cpu = { .sregs = { .cs.selector = 0x33 }, .regs = { .rip = 0x401000, .rflags = 0x2 } };
 
 	(void)state;
 	assert_true(set(&cpu, 18, 0x33));
 	assert_false(set(&cpu, 18, 0x08));
-	assert_int_equal(cpu.segments[0], 0x33);
+	assert_int_equal(cpu.sregs.cs.selector, 0x33);
 	assert_false(set(&cpu, NUB_GDB_RIP, UINT64_C(1) << 47));
 	assert_int_equal(cpu.regs.rip, 0x401000);
 	assert_true(set(&cpu, NUB_GDB_RIP, 0x7fffffffffff));
@@ -133,7 +136,7 @@ static void x87_tags_are_translated(void **state)
 {
 	static const uint8_t one[10] = { 0, 0, 0, 0, 0, 0, 0, 0x80, 0xff, 0x3f };
 	static const uint8_t infinity[10] = { 0, 0, 0, 0, 0, 0, 0, 0x80, 0xff, 0x7f };
-	struct nub_gdb_cpu cpu = { 0 };
+	struct nub_cpu cpu = { 0 };
 
 	(void)state;
 	assert_int_equal(get(&cpu, 34), 0xffff);

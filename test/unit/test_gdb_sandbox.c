@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <time.h>
 
-#include "machine/quirks.h"
+#include "engine/kvm/quirks.h"
 
 enum { RIP = 16, RFLAGS = 17 };
 

@@ -5,7 +5,7 @@
 
 #include <sys/resource.h>
 
-#include "sandbox/sandbox.h"
+#include "kvm_inside.h"
 #include "snapshot/snapshot.h"
 
 #define MIB (UINT64_C(1) << 20)
@@ -39,11 +39,11 @@ static void registers_survive(void **state)
 		guest_restore(&guest, snapshot);
 		for (unsigned round = 0; round < 3; round++) {
 			/* An abort message that was begun in another life (R34). */
-			guest.sandbox->abort_size = 4;
+			native_of(guest.sandbox)->abort_size = 4;
 			guest_resume(&guest, NUB_OUTCOME_EXITED);
 			assert_int_equal(guest.outcome.exit_code, 0);
 			assert_string_equal(guest.text, "restored\n");
-			assert_int_equal(guest.sandbox->abort_size, 0);
+			assert_int_equal(native_of(guest.sandbox)->abort_size, 0);
 			guest_reset(&guest, other);
 			assert_int_equal(pages_damaged(&guest, 1), 0);
 			guest_reset(&guest, snapshot);
@@ -64,17 +64,17 @@ static void interrupts_stay_off(void **state)
 	(void)state;
 	guest_open_stopping(&guest, "checkpoint.elf", NUB_COW_HOST);
 	guest_main(&guest, NULL, NUB_OUTCOME_CHECKPOINT);
-	struct kvm_regs regs = *nub_vcpu_regs(&guest.sandbox->vm);
+	struct nub_registers regs = guest.sandbox->machine.engine->regs;
 	assert_int_equal(regs.rflags & INTERRUPTS, 0);
 	regs.rflags |= INTERRUPTS;
-	nub_vcpu_set_regs(&guest.sandbox->vm, &regs);
+	assert_int_equal(nub_engine_set_regs(guest.sandbox->machine.engine, &regs, &guest.err), 0);
 	snapshot = guest_snapshot(&guest);
 	assert_true(snapshot->meta.cpu.regs.rflags & INTERRUPTS);
 	guest_close(&guest);
 
 	guest_restore(&guest, snapshot);
 	guest_resume(&guest, NUB_OUTCOME_EXITED);
-	assert_int_equal(nub_vcpu_regs(&guest.sandbox->vm)->rflags & INTERRUPTS, 0);
+	assert_int_equal(guest.sandbox->machine.engine->regs.rflags & INTERRUPTS, 0);
 	guest_close(&guest);
 	nub_snapshot_free(snapshot);
 }
@@ -82,26 +82,26 @@ static void interrupts_stay_off(void **state)
 /* Who has not run yet begins with the x87 and vector state of a new vCPU, whoever was there before. */
 static void a_fresh_guest_has_fresh_vectors(void **state)
 {
-	struct kvm_xsave fresh, found;
+	uint8_t fresh[NUB_XSAVE_SIZE], found[NUB_XSAVE_SIZE];
 	struct nub_snapshot *snapshot;
 	struct guest guest;
 
 	(void)state;
 	guest_open(&guest, "registers.elf");
-	assert_int_equal(nub_vcpu_get_xsave(&guest.sandbox->vm, &fresh, &guest.err), 0);
-	assert_int_equal(fresh.region[0] & 0xffff, 0x37f);
-	assert_int_equal(fresh.region[6], 0x1f80);
+	assert_int_equal(nub_vcpu_get_xsave(&kvm_of(guest.sandbox)->vm, fresh, &guest.err), 0);
+	assert_int_equal(fresh[0] | fresh[1] << 8, 0x37f);
+	assert_int_equal(fresh[24] | fresh[25] << 8, 0x1f80);
 	snapshot = guest_snapshot(&guest);
 	guest_main(&guest, NULL, NUB_OUTCOME_EXITED);
-	assert_int_equal(nub_vcpu_get_xsave(&guest.sandbox->vm, &found, &guest.err), 0);
-	assert_int_not_equal(found.region[6], 0x1f80);
+	assert_int_equal(nub_vcpu_get_xsave(&kvm_of(guest.sandbox)->vm, found, &guest.err), 0);
+	assert_int_not_equal(found[24] | found[25] << 8, 0x1f80);
 	guest_reset(&guest, snapshot);
-	assert_int_equal(nub_vcpu_get_xsave(&guest.sandbox->vm, &found, &guest.err), 0);
-	assert_int_equal(found.region[0] & 0xffff, 0x37f);
-	assert_int_equal(found.region[6], 0x1f80);
+	assert_int_equal(nub_vcpu_get_xsave(&kvm_of(guest.sandbox)->vm, found, &guest.err), 0);
+	assert_int_equal(found[0] | found[1] << 8, 0x37f);
+	assert_int_equal(found[24] | found[25] << 8, 0x1f80);
 	/* XMM, and the upper halves of YMM. */
-	assert_memory_equal(found.region + 40, fresh.region + 40, 256);
-	assert_memory_equal(found.region + 144, fresh.region + 144, 256);
+	assert_memory_equal(found + 160, fresh + 160, 256);
+	assert_memory_equal(found + 576, fresh + 576, 256);
 	guest_close(&guest);
 	nub_snapshot_free(snapshot);
 }
@@ -116,19 +116,19 @@ static void features_are_the_snapshots(void **state)
 	struct guest guest;
 
 	(void)state;
-	for (unsigned i = 0; i < cpuid->nent; i++)
+	for (unsigned i = 0; i < cpuid->count; i++)
 		if (cpuid->entries[i].function == 7)
 			cpuid->entries[i].ebx = 1; /* FSGSBASE */
 	assert_memory_not_equal(cpuid, &all->meta.cpu.cpuid, sizeof(*cpuid));
 	guest_restore(&guest, fewer);
-	assert_memory_equal(&guest.sandbox->cpuid, cpuid, sizeof(*cpuid));
+	assert_memory_equal(&guest.sandbox->machine.cpuid, cpuid, sizeof(*cpuid));
 	for (unsigned round = 0; round < 4; round++) {
 		struct nub_snapshot *next = round % 2 ? fewer : all;
 		assert_int_equal(pages_damaged(&guest, round % 2 ? 1 : 2), 0);
-		assert_true(guest.sandbox->vm.sregs_shared);
+		assert_true(kvm_of(guest.sandbox)->vm.sregs_shared);
 		guest_reset(&guest, next);
-		assert_false(guest.sandbox->vm.sregs_shared);
-		assert_memory_equal(&guest.sandbox->cpuid, &next->meta.cpu.cpuid, sizeof(*cpuid));
+		assert_false(kvm_of(guest.sandbox)->vm.sregs_shared);
+		assert_memory_equal(&guest.sandbox->machine.cpuid, &next->meta.cpu.cpuid, sizeof(*cpuid));
 	}
 	guest_close(&guest);
 	nub_snapshot_free(all);
@@ -398,7 +398,7 @@ static void memory_in_the_apics_place(void **state)
 	guest_restore(&guest, small);
 	for (unsigned round = 0; round < 4; round++) {
 		guest_reset(&guest, round % 2 ? small : large);
-		assert_true(round % 2 || !guest.sandbox->vm.local_apic);
+		assert_true(round % 2 || !kvm_of(guest.sandbox)->vm.local_apic);
 		assert_int_equal(pages_damaged(&guest, round % 2 ? 1 : 2), 0);
 	}
 	guest_close(&guest);

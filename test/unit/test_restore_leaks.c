@@ -5,6 +5,8 @@
 
 #include <sys/ioctl.h>
 
+#include "kvm_inside.h"
+
 static uint32_t look(struct guest *guest)
 {
 	guest_call(guest, "look", NULL, 0, NUB_OUTCOME_RETURNED);
@@ -49,9 +51,9 @@ static void fill_and_crash(struct guest *guest)
 /* In time or not, the run is cut off in the middle. */
 static void fill_and_time_out(struct guest *guest)
 {
-	guest->sandbox->config.timeout_ns = slow(60 * MS);
+	guest->sandbox->machine.config.timeout_ns = slow(60 * MS);
 	guest_call(guest, "fill_and_spin", NULL, 0, NUB_OUTCOME_TIMED_OUT);
-	guest->sandbox->config.timeout_ns = 0;
+	guest->sandbox->machine.config.timeout_ns = 0;
 }
 
 static void (*const ends[])(struct guest *) = { fill_and_return, fill_and_crash, fill_and_time_out };
@@ -141,21 +143,46 @@ static uint64_t xcr0_of(struct guest *guest)
 {
 	struct kvm_xcrs xcrs;
 
-	assert_int_equal(ioctl(guest->sandbox->vm.vcpu_fd, KVM_GET_XCRS, &xcrs), 0);
+	assert_int_equal(ioctl(kvm_of(guest->sandbox)->vm.vcpu_fd, KVM_GET_XCRS, &xcrs), 0);
 	return xcrs.xcrs[0].value;
+}
+
+static struct kvm_sregs sregs_of(struct guest *guest)
+{
+	struct kvm_sregs sregs;
+
+	assert_int_equal(ioctl(kvm_of(guest->sandbox)->vm.vcpu_fd, KVM_GET_SREGS, &sregs), 0);
+	return sregs;
+}
+
+/* What KVM keeps for itself in its special registers stays as it was when the others are set. */
+static void apic_base_is_kept(void **state)
+{
+	struct nub_sregs sregs;
+	struct guest guest;
+
+	(void)state;
+	guest_open(&guest, "calc.elf");
+	const uint64_t base = sregs_of(&guest).apic_base;
+	assert_int_equal(nub_vcpu_get_sregs(&kvm_of(guest.sandbox)->vm, &sregs, &guest.err), 0);
+	sregs.fs.base = 0x1000;
+	assert_int_equal(nub_vcpu_set_sregs(&kvm_of(guest.sandbox)->vm, &sregs, &guest.err), 0);
+	assert_int_equal(sregs_of(&guest).fs.base, 0x1000);
+	assert_true(sregs_of(&guest).apic_base == base);
+	guest_close(&guest);
 }
 
 static uint64_t lstar_of(struct guest *guest)
 {
-	struct kvm_msr_entry msr = { .index = 0xc0000082 };
+	struct nub_msr msr = { .index = 0xc0000082 };
 
-	assert_int_equal(nub_vcpu_get_msrs(&guest->sandbox->vm, &msr, 1, &guest->err), 1);
-	return msr.data;
+	assert_int_equal(nub_vcpu_get_msrs(&kvm_of(guest->sandbox)->vm, &msr, 1, &guest->err), 1);
+	return msr.value;
 }
 
 static uint8_t *fault_stack(struct guest *guest)
 {
-	const struct nub_memory_map *scratch = &guest->sandbox->memory.scratch;
+	const struct nub_memory_map *scratch = &guest->sandbox->machine.memory.scratch;
 
 	return scratch->host + scratch->size - NUB_SCRATCH_PAGE_FAULT_STACK * NUB_PAGE_SIZE;
 }
@@ -182,7 +209,7 @@ static void nothing_of_a_kernel_is_left(enum nub_cow cow)
 		assert_null(memchr(fault_stack(&guest), 0x5a, NUB_PAGE_SIZE));
 		guest_resume(&guest, NUB_OUTCOME_EXITED);
 		assert_int_equal(guest.outcome.exit_code, 0);
-		assert_int_equal(nub_vcpu_set_xcr0(&guest.sandbox->vm, 3, &guest.err), 0);
+		assert_int_equal(nub_vcpu_set_xcr0(&kvm_of(guest.sandbox)->vm, 3, &guest.err), 0);
 		/* Nor is it the guest itself that leaves something on the monitor's stacks. */
 		memset(fault_stack(&guest), 0x5a, NUB_PAGE_SIZE);
 		if (i % 3 < 2)
@@ -222,7 +249,7 @@ static struct nub_snapshot *crooked_snapshot(enum nub_cow cow, uint64_t gpa)
 	guest_create(&guest);
 	prepare(&guest);
 	const struct crooked entry = {
-		.gva = nub_layout_data_gva(guest.sandbox->plan.layout.heap_gpa) + (UINT64_C(512) << 10),
+		.gva = nub_layout_data_gva(guest.sandbox->machine.plan.layout.heap_gpa) + (UINT64_C(512) << 10),
 		.level = 1,
 		.entry = gpa | CROOKED_USER_PAGE,
 	};
@@ -265,6 +292,7 @@ int main(void)
 		KVM_TEST(nothing_is_left_host),
 		KVM_TEST(nothing_is_left_guest),
 		KVM_TEST(between_policies),
+		KVM_TEST(apic_base_is_kept),
 		KVM_TEST(nothing_of_a_kernel_is_left_host),
 		KVM_TEST(nothing_of_a_kernel_is_left_guest),
 		KVM_TEST(nothing_is_left_where_tables_lead_astray),

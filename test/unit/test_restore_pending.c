@@ -4,7 +4,7 @@
 #include "snapshot_guest.h"
 
 #include "host/probe_guest.h"
-#include "sandbox/sandbox.h"
+#include "kvm_inside.h"
 
 enum {
 	/* From the entry of the probe guest to its last `out`. */
@@ -26,12 +26,12 @@ static struct nub_snapshot *snapshot_at_halt(enum nub_cow cow)
 	guest.config.stop_at_checkpoint = true;
 	guest_create(&guest);
 	guest_main(&guest, NULL, NUB_OUTCOME_CHECKPOINT);
-	assert_int_equal(nub_vcpu_complete_io(&guest.sandbox->vm, &guest.err), 0);
-	struct kvm_regs regs = *nub_vcpu_regs(&guest.sandbox->vm);
+	assert_int_equal(nub_vcpu_complete_io(&kvm_of(guest.sandbox)->vm, &guest.err), 0);
+	struct nub_registers regs = guest.sandbox->machine.engine->regs;
 	regs.rip = nub_image_info(guest.image)->entry + PROBE_HALT;
 	regs.rax = 0;
 	regs.rdi = EXIT_CODE;
-	nub_vcpu_set_regs(&guest.sandbox->vm, &regs);
+	assert_int_equal(nub_engine_set_regs(guest.sandbox->machine.engine, &regs, &guest.err), 0);
 	guest.sandbox->state = NUB_STATE_BROKEN_INTO;
 	snapshot = guest_snapshot(&guest);
 	nub_sandbox_free(guest.sandbox);
@@ -49,13 +49,13 @@ static void an_out_is_not_stepped_over_again(void **state)
 		struct guest guest;
 
 		guest_restore(&guest, snapshot);
-		const int vcpu = guest.sandbox->vm.vcpu_fd;
+		const int vcpu = kvm_of(guest.sandbox)->vm.vcpu_fd;
 		for (unsigned round = 0; round < 4; round++) {
 			guest_resume(&guest, NUB_OUTCOME_EXITED);
 			assert_int_equal(guest.outcome.exit_code, EXIT_CODE);
 			guest_reset(&guest, round == 2 ? other : snapshot);
 			/* In place. */
-			assert_int_equal(guest.sandbox->vm.vcpu_fd, vcpu);
+			assert_int_equal(kvm_of(guest.sandbox)->vm.vcpu_fd, vcpu);
 		}
 		nub_sandbox_free(guest.sandbox);
 		nub_snapshot_free(snapshot);

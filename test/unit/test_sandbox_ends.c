@@ -4,7 +4,7 @@
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 
-#include "sandbox/sandbox.h"
+#include "kvm_inside.h"
 
 /* In the place of the C library's: the guest's halt is made into another end. */
 static void (*pretended)(struct kvm_run *run);
@@ -37,7 +37,7 @@ static void expect_tables(struct guest *guest)
 static const struct nub_crash *end_in(struct guest *guest, void (*end)(struct kvm_run *run))
 {
 	guest_open(guest, "hello.elf");
-	run_of = guest->sandbox->vm.run;
+	run_of = kvm_of(guest->sandbox)->vm.run;
 	pretended = end;
 	guest_main(guest, NULL, NUB_OUTCOME_CRASHED);
 	pretended = NULL;
@@ -62,7 +62,7 @@ static void an_exception_that_is_not_delivered(void **state)
 	(void)state;
 	assert_int_equal(crash->kind, NUB_CRASH_TRIPLE_FAULT);
 	assert_false(crash->registers_lost);
-	assert_int_equal(crash->regs.rip, nub_vcpu_regs(&guest.sandbox->vm)->rip);
+	assert_int_equal(crash->regs.rip, guest.sandbox->machine.engine->regs.rip);
 	guest_close(&guest);
 }
 
@@ -80,7 +80,7 @@ static void a_triple_fault(void **state)
 	(void)state;
 	assert_int_equal(crash->kind, NUB_CRASH_TRIPLE_FAULT);
 	assert_false(crash->registers_lost);
-	assert_int_equal(crash->regs.rip, nub_vcpu_regs(&guest.sandbox->vm)->rip);
+	assert_int_equal(crash->regs.rip, guest.sandbox->machine.engine->regs.rip);
 	assert_int_not_equal(crash->regs.rip, 0);
 	guest_close(&guest);
 }

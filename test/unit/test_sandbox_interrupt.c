@@ -5,7 +5,7 @@
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 
-#include "sandbox/sandbox.h"
+#include "kvm_inside.h"
 
 /* In the place of the C library's: the signal arrives right after this request was served, once. */
 static struct nub_sandbox *interrupted;
@@ -20,7 +20,8 @@ int ioctl(int fd, unsigned long request, ...)
 	void *argument = va_arg(args, void *);
 	va_end(args);
 	struct nub_sandbox *sandbox = interrupted;
-	const bool now = sandbox && request == at_request && (!immediate_only || sandbox->vm.run->immediate_exit);
+	const bool now =
+	    sandbox && request == at_request && (!immediate_only || kvm_of(sandbox)->vm.run->immediate_exit);
 	const int result = (int)syscall(SYS_ioctl, fd, request, argument);
 
 	if (now) {

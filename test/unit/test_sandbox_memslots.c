@@ -3,7 +3,7 @@
  */
 #include "pages_guest.h"
 
-#include "sandbox/sandbox.h"
+#include "kvm_inside.h"
 
 #define MIB (UINT64_C(1) << 20)
 #define HEAP (256 * MIB)
@@ -23,7 +23,7 @@ static void create(struct guest *guest, enum nub_cow cow, uint64_t heap_size)
 
 static const struct nub_deferred *deferred(const struct guest *guest)
 {
-	return &guest->sandbox->deferred;
+	return &kvm_of(guest->sandbox)->deferred;
 }
 
 static void expect_bytes(struct guest *guest, uint64_t gva, uint8_t value)
@@ -89,36 +89,32 @@ static void all_of_it(void **state)
 	guest_close(&guest);
 }
 
+/* As if the guest had faulted. */
+static enum nub_mending fault(struct guest *guest, unsigned vector, uint64_t error_code, uint64_t gva)
+{
+	struct nub_kvm *kvm = kvm_of(guest->sandbox);
+
+	kvm->frame = (struct nub_exception_frame){ .vector = vector, .error_code = error_code };
+	kvm->vm.run->s.regs.sregs.cr2 = gva;
+	return nub_memslots_fault(kvm, &guest->err);
+}
+
 /* What is not there is no memory of the heap either, and what may not be executed still may not. */
 static void other_faults_are_crashes(void **state)
 {
-	struct nub_exception_frame frame = { .vector = 14, .error_code = 4 };
-	struct kvm_sregs sregs = { 0 };
 	struct guest guest;
-	bool handled;
 
 	(void)state;
 	create(&guest, NUB_COW_HOST, HEAP);
 	const struct nub_deferred start = *deferred(&guest);
 	const uint64_t wrong[] = { 0, start.gva - 1, start.gva + start.size, UINT64_MAX };
-	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-		sregs.cr2 = wrong[i];
-		assert_int_equal(nub_memslots_fault(guest.sandbox, &frame, &sregs, &handled, &guest.err), 0);
-		assert_false(handled);
-	}
-	sregs.cr2 = start.gva;
-	frame.error_code = 5;
-	assert_int_equal(nub_memslots_fault(guest.sandbox, &frame, &sregs, &handled, &guest.err), 0);
-	assert_false(handled);
-	frame = (struct nub_exception_frame){ .vector = 13 };
-	assert_int_equal(nub_memslots_fault(guest.sandbox, &frame, &sregs, &handled, &guest.err), 0);
-	assert_false(handled);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_int_equal(fault(&guest, 14, 4, wrong[i]), NUB_MENDING_NOT);
+	assert_int_equal(fault(&guest, 14, 5, start.gva), NUB_MENDING_NOT);
+	assert_int_equal(fault(&guest, 13, 0, start.gva), NUB_MENDING_NOT);
 	assert_int_equal(deferred(&guest)->size, start.size);
 	/* The last byte of it belongs to it. */
-	frame = (struct nub_exception_frame){ .vector = 14, .error_code = 6 };
-	sregs.cr2 = start.gva + start.size - 1;
-	assert_int_equal(nub_memslots_fault(guest.sandbox, &frame, &sregs, &handled, &guest.err), 0);
-	assert_true(handled);
+	assert_int_equal(fault(&guest, 14, 6, start.gva + start.size - 1), NUB_MENDING_DONE);
 	assert_int_equal(deferred(&guest)->size, 0);
 	guest_close(&guest);
 }
@@ -228,8 +224,8 @@ static void walks_see_it(void **state)
 
 	(void)state;
 	create(&guest, NUB_COW_HOST, HEAP);
-	struct nub_pt_reader reader = nub_memory_reader(&guest.sandbox->memory);
-	const uint64_t root = guest.sandbox->cpu_tables.cr3, end = NUB_USER_GVA_END - 1;
+	struct nub_pt_reader reader = nub_memory_reader(&guest.sandbox->machine.memory);
+	const uint64_t root = guest.sandbox->machine.root_gpa, end = NUB_USER_GVA_END - 1;
 	const uint64_t waiting = deferred(&guest)->size;
 	assert_int_equal(nub_pt_walk(&reader, root, 0, end, 1 << 20, count_leaf, &before, &guest.err), 0);
 	reader.deferred = false;

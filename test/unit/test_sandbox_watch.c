@@ -6,7 +6,7 @@
 struct watcher {
 	struct guest guest; /* first: keep_output takes the same context */
 	unsigned exits;
-	struct nub_exit last;
+	struct nub_exit_report last;
 	char last_call[64];
 	bool in_order;
 	uint64_t last_ns;
@@ -14,7 +14,7 @@ struct watcher {
 	bool refuse;
 };
 
-static void take_exit(void *context, const struct nub_exit *exit)
+static void take_exit(void *context, const struct nub_exit_report *exit)
 {
 	struct watcher *watcher = context;
 

@@ -1,8 +1,10 @@
 /* What the host puts into scratch (R7, R8, R9): rings, bookkeeping, GDT, IDT, TSS and monitor, each decoded here by hand. */
 #include "unit.h"
 
-#include "machine/monitor.h"
-#include "machine/scratch.h"
+#include "engine/kvm/cpu_tables.h"
+#include "engine/kvm/monitor.h"
+#include "personality/nub/native.h"
+#include "personality/nub/scratch.h"
 
 struct fixture {
 	struct nub_layout layout;
@@ -28,7 +30,8 @@ static void set_up(struct fixture *fixture, uint64_t input_size, uint64_t output
 	fixture->scratch = calloc(1, fixture->layout.scratch_size);
 	assert_non_null(fixture->scratch);
 	nub_scratch_reset_rings(&fixture->layout, fixture->scratch);
-	nub_scratch_write_cpu(&fixture->layout, fixture->scratch, &fixture->tables);
+	nub_cpu_tables_write(&fixture->layout, fixture->scratch, nub_native_ports, nub_native_port_count,
+	                     &fixture->tables);
 }
 
 static int set_up_default(void **state)

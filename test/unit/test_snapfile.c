@@ -1,7 +1,7 @@
 /* Snapshot files that are right: what goes in comes out, and what is derived, hashed and compared (R23 to R28, R31). */
 #include "unit.h"
 
-#include "machine/cpu_features.h"
+#include "cpu/cpu_features.h"
 #include "snapfile_sample.h"
 
 #define MUST(call)                                                                                                     \
@@ -85,11 +85,8 @@ static void test_unkept(void **state)
 	sample_encode(&plain, SAMPLE_LAYER);
 	sample_meta(&meta, SAMPLE_LAYER);
 	meta.cpu.sregs.cr3 = 0x114000;
-	meta.cpu.sregs.apic_base = 0xfee00900;
-	meta.cpu.sregs.interrupt_bitmap[1] = 1;
-	meta.cpu.sregs.cs.padding = 1;
-	meta.cpu.sregs.tr = (struct kvm_segment){ .base = 1, .limit = 2, .present = 1, .type = 11 };
-	meta.cpu.sregs.ldt = (struct kvm_segment){ .unusable = 1 };
+	meta.cpu.sregs.tr = (struct nub_segment){ .base = 1, .limit = 2, .present = 1, .type = 11 };
+	meta.cpu.sregs.ldt = (struct nub_segment){ .unusable = 1 };
 	meta.cpu.sregs.gdt.limit = meta.cpu.sregs.idt.limit = 7;
 	meta.cpu.xsave[464] = 0xe7;
 	MUST(nub_snapshot_encode_meta(&meta, &file.metadata, &err));
@@ -118,10 +115,10 @@ static void test_restore_sregs(void **state)
 		.gdt = 0x111000, .idt = 0x222000, .tss = 0x333000, .idt_limit = 511, .tss_limit = 118, .cr3 = 0x114000
 	};
 	struct nub_snapshot_meta meta;
-	struct kvm_sregs sregs = { .apic_base = 0xfee00900 };
+	struct nub_sregs sregs;
 
 	sample_meta(&meta, SAMPLE_LAYER);
-	nub_snapshot_restore_sregs(&meta, &tables, &sregs);
+	nub_cpu_resumed_sregs(&sregs, &meta.cpu.sregs, &tables, meta.privilege_level);
 	assert_int_equal(sregs.cs.dpl, 3);
 	assert_int_equal(sregs.gdt.base, 0x111000);
 	assert_int_equal(sregs.idt.base, 0x222000);
@@ -129,14 +126,12 @@ static void test_restore_sregs(void **state)
 	assert_int_equal(sregs.cr3, 0x114000);
 	assert_int_equal(sregs.cr2, 0xdeadb000);
 	assert_int_equal(sregs.fs.base, UINT64_C(0x600000001000));
-	assert_int_equal(sregs.apic_base, 0xfee00900);
-	nub_snapshot_restore_sregs(&meta, &tables, &meta.cpu.sregs);
-	sregs.apic_base = 0;
-	assert_memory_equal(&meta.cpu.sregs, &sregs, sizeof(sregs));
+	nub_cpu_resumed_sregs(&meta.cpu.sregs, &meta.cpu.sregs, &tables, 3);
+	assert_true(nub_sregs_equal(&meta.cpu.sregs, &sregs));
 	nub_snapshot_meta_release(&meta);
 
 	sample_meta(&meta, SAMPLE_KERNEL);
-	nub_snapshot_restore_sregs(&meta, &tables, &sregs);
+	nub_cpu_resumed_sregs(&sregs, &meta.cpu.sregs, &tables, meta.privilege_level);
 	assert_int_equal(sregs.gdt.base, UINT64_C(0x500140002000));
 	assert_int_equal(sregs.idt.base, UINT64_C(0x500140003000));
 	assert_int_equal(sregs.tr.base, UINT64_C(0xffffffffffff8238));
@@ -324,6 +319,11 @@ static void test_memory_hash(void **state)
 	assert_false(nub_page_is_zero(full));
 }
 
+static int check_features(const struct nub_snapshot_meta *meta, const struct nub_cpuid *host, struct nub_error *err)
+{
+	return nub_cpu_check_features(&meta->cpu.cpuid, meta->cpu.xcr0, host, err);
+}
+
 /* A CPU that lacks a feature is refused by the feature's name. */
 static void test_check_cpu(void **state)
 {
@@ -334,25 +334,25 @@ static void test_check_cpu(void **state)
 
 	sample_meta(&meta, SAMPLE_LAYER);
 	host = meta.cpu.cpuid;
-	MUST(nub_snapshot_check_cpu(&meta, &host, &err));
+	MUST(check_features(&meta, &host, &err));
 	host.entries[2].ebx |= 1u << 8;
-	MUST(nub_snapshot_check_cpu(&meta, &host, &err)); /* has more than it needs */
+	MUST(check_features(&meta, &host, &err)); /* has more than it needs */
 	host.entries[0].ebx = 0;
-	MUST(nub_snapshot_check_cpu(&meta, &host, &err)); /* of another vendor */
+	MUST(check_features(&meta, &host, &err)); /* of another vendor */
 	host.entries[2].ebx &= ~(1u << 5);
-	assert_fails(nub_snapshot_check_cpu(&meta, &host, &err), &err, NUB_E_SNAPSHOT_CPU,
+	assert_fails(check_features(&meta, &host, &err), &err, NUB_E_SNAPSHOT_CPU,
 	             "this CPU has no AVX2 (CPUID leaf 0x7 EBX bit 5)");
 	assert_string_not_equal(err.hint, "");
 	host = meta.cpu.cpuid;
 	meta.cpu.cpuid.entries[1].edx |= 1u << 18;
-	assert_fails(nub_snapshot_check_cpu(&meta, &host, &err), &err, NUB_E_SNAPSHOT_CPU, "leaf 0x1 EDX bit 18");
+	assert_fails(check_features(&meta, &host, &err), &err, NUB_E_SNAPSHOT_CPU, "leaf 0x1 EDX bit 18");
 	meta.cpu.cpuid = host;
 	host.entries[3].eax = 3;
-	assert_fails(nub_snapshot_check_cpu(&meta, &host, &err), &err, NUB_E_SNAPSHOT_CPU, "AVX state");
+	assert_fails(check_features(&meta, &host, &err), &err, NUB_E_SNAPSHOT_CPU, "AVX state");
 	meta.cpu.cpuid.entries[3].eax = 3;
-	assert_fails(nub_snapshot_check_cpu(&meta, &host, &err), &err, NUB_E_SNAPSHOT_CPU, "AVX state"); /* xcr0 */
+	assert_fails(check_features(&meta, &host, &err), &err, NUB_E_SNAPSHOT_CPU, "AVX state"); /* xcr0 */
 	meta.cpu.cpuid.entries[4].index = 9;
-	assert_fails(nub_snapshot_check_cpu(&meta, &host, &err), &err, NUB_E_SNAPSHOT_CPU, "leaf 0xd, index 9");
+	assert_fails(check_features(&meta, &host, &err), &err, NUB_E_SNAPSHOT_CPU, "leaf 0xd, index 9");
 	nub_snapshot_meta_release(&meta);
 }
 
@@ -366,8 +366,8 @@ static void test_feature_names(void **state)
 	unsigned named = 0;
 
 	nub_cpu_fill_cpuid(&host);
-	for (uint32_t i = 0; i < host.nent; i++) {
-		const struct kvm_cpuid_entry2 *leaf = &host.entries[i];
+	for (uint32_t i = 0; i < host.count; i++) {
+		const struct nub_cpuid_leaf *leaf = &host.entries[i];
 		const uint32_t values[NUB_CPUID_REGISTERS] = { leaf->eax, leaf->ebx, leaf->ecx, leaf->edx };
 		for (enum nub_cpuid_register reg = 0; reg < NUB_CPUID_REGISTERS; reg++)
 			for (unsigned bit = 0; bit < 32; bit++) {
@@ -386,7 +386,7 @@ static void test_feature_names(void **state)
 	assert_false(nub_cpu_has_features(0, 0, NUB_CPUID_EBX));
 	meta.cpu.cpuid = host;
 	meta.cpu.xcr0 = NUB_XCR0;
-	MUST(nub_snapshot_check_cpu(&meta, &host, &err));
+	MUST(check_features(&meta, &host, &err));
 }
 
 /* A later version that says that this one can read it: sections that are not critical are skipped. */

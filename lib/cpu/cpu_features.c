@@ -1,0 +1,86 @@
+/* CPUID feature bits by name (SDM vol. 2A, CPUID; vol. 1, 13.2 for leaf 0xd; APM vol. 3, appendix D and E). */
+#include "cpu/cpu_features.h"
+
+#include <stddef.h>
+
+/* No guest is shown AVX-512 yet; a snapshot that a later version took may need it. */
+static const struct feature {
+	uint32_t function;
+	uint8_t reg, bit;
+	const char *name;
+} features[] = {
+	{ 1, NUB_CPUID_ECX, 0, "SSE3" },
+	{ 1, NUB_CPUID_ECX, 1, "PCLMULQDQ" },
+	{ 1, NUB_CPUID_ECX, 9, "SSSE3" },
+	{ 1, NUB_CPUID_ECX, 12, "FMA" },
+	{ 1, NUB_CPUID_ECX, 13, "CMPXCHG16B" },
+	{ 1, NUB_CPUID_ECX, 19, "SSE4.1" },
+	{ 1, NUB_CPUID_ECX, 20, "SSE4.2" },
+	{ 1, NUB_CPUID_ECX, 22, "MOVBE" },
+	{ 1, NUB_CPUID_ECX, 23, "POPCNT" },
+	{ 1, NUB_CPUID_ECX, 25, "AES" },
+	{ 1, NUB_CPUID_ECX, 26, "XSAVE" },
+	{ 1, NUB_CPUID_ECX, 28, "AVX" },
+	{ 1, NUB_CPUID_ECX, 29, "F16C" },
+	{ 1, NUB_CPUID_ECX, 30, "RDRAND" },
+	{ 1, NUB_CPUID_ECX, 31, "hypervisor" },
+	{ 1, NUB_CPUID_EDX, 0, "FPU" },
+	{ 1, NUB_CPUID_EDX, 3, "PSE" },
+	{ 1, NUB_CPUID_EDX, 4, "TSC" },
+	{ 1, NUB_CPUID_EDX, 5, "MSR" },
+	{ 1, NUB_CPUID_EDX, 6, "PAE" },
+	{ 1, NUB_CPUID_EDX, 8, "CX8" },
+	{ 1, NUB_CPUID_EDX, 13, "PGE" },
+	{ 1, NUB_CPUID_EDX, 15, "CMOV" },
+	{ 1, NUB_CPUID_EDX, 16, "PAT" },
+	{ 1, NUB_CPUID_EDX, 19, "CLFLUSH" },
+	{ 1, NUB_CPUID_EDX, 23, "MMX" },
+	{ 1, NUB_CPUID_EDX, 24, "FXSR" },
+	{ 1, NUB_CPUID_EDX, 25, "SSE" },
+	{ 1, NUB_CPUID_EDX, 26, "SSE2" },
+	{ 7, NUB_CPUID_EBX, 0, "FSGSBASE" },
+	{ 7, NUB_CPUID_EBX, 3, "BMI1" },
+	{ 7, NUB_CPUID_EBX, 5, "AVX2" },
+	{ 7, NUB_CPUID_EBX, 8, "BMI2" },
+	{ 7, NUB_CPUID_EBX, 9, "ERMS" },
+	{ 7, NUB_CPUID_EBX, 16, "AVX512F" },
+	{ 7, NUB_CPUID_EBX, 17, "AVX512DQ" },
+	{ 7, NUB_CPUID_EBX, 18, "RDSEED" },
+	{ 7, NUB_CPUID_EBX, 19, "ADX" },
+	{ 7, NUB_CPUID_EBX, 23, "CLFLUSHOPT" },
+	{ 7, NUB_CPUID_EBX, 24, "CLWB" },
+	{ 7, NUB_CPUID_EBX, 28, "AVX512CD" },
+	{ 7, NUB_CPUID_EBX, 29, "SHA" },
+	{ 7, NUB_CPUID_EBX, 30, "AVX512BW" },
+	{ 7, NUB_CPUID_EBX, 31, "AVX512VL" },
+	{ 7, NUB_CPUID_ECX, 8, "GFNI" },
+	{ 7, NUB_CPUID_ECX, 9, "VAES" },
+	{ 7, NUB_CPUID_ECX, 10, "VPCLMULQDQ" },
+	{ 7, NUB_CPUID_EDX, 4, "FSRM" },
+	{ 0xd, NUB_CPUID_EAX, 0, "x87 state" },
+	{ 0xd, NUB_CPUID_EAX, 1, "SSE state" },
+	{ 0xd, NUB_CPUID_EAX, 2, "AVX state" },
+	{ 0x80000001, NUB_CPUID_ECX, 0, "LAHF64" },
+	{ 0x80000001, NUB_CPUID_ECX, 5, "LZCNT" },
+	{ 0x80000001, NUB_CPUID_ECX, 8, "PREFETCHW" },
+	{ 0x80000001, NUB_CPUID_EDX, 20, "NX" },
+	{ 0x80000001, NUB_CPUID_EDX, 26, "1 GiB pages" },
+	{ 0x80000001, NUB_CPUID_EDX, 29, "long mode" },
+};
+enum { FEATURE_COUNT = sizeof(features) / sizeof(features[0]) };
+
+bool nub_cpu_has_features(uint32_t function, uint32_t index, enum nub_cpuid_register reg)
+{
+	for (size_t i = 0; index == 0 && i < FEATURE_COUNT; i++)
+		if (features[i].function == function && features[i].reg == reg)
+			return true;
+	return false;
+}
+
+const char *nub_cpu_feature_name(uint32_t function, enum nub_cpuid_register reg, unsigned bit)
+{
+	for (size_t i = 0; i < FEATURE_COUNT; i++)
+		if (features[i].function == function && features[i].reg == reg && features[i].bit == bit)
+			return features[i].name;
+	return NULL;
+}
