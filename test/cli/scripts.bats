@@ -48,7 +48,8 @@ make_tree() {
 	sed -i "/^kvm_usable/,/^}/s|/dev/kvm|$KVM|g" "$TREE/scripts/deps.sh"
 	grep -q "<>$KVM" "$TREE/scripts/deps.sh"
 	touch "$KVM"
-	printf '%s\n' '#!/bin/bash' 'echo "with-kvm $*" >>"$LOG"' 'while [[ $1 == -* || $1 == 600 || $1 == build/* ]]; do shift; done' '"$@"' >"$TREE/scripts/with-kvm"
+	printf '%s\n' '#!/bin/bash' 'echo "with-kvm $*" >>"$LOG"' \
+		'while [[ $1 == -* ]]; do case $1 in --copy | --timeout) shift ;; esac; shift; done' '"$@"' >"$TREE/scripts/with-kvm"
 	make_bin
 	stand_in make <<-'END'
 		echo "make $*" >>"$LOG"
