@@ -91,8 +91,8 @@ struct cmd_json *cmd_json_host(const struct nub_host_info *info, const struct nu
 
 	cmd_json_add(object, "schema", cmd_json_int(1));
 	cmd_json_add(object, "version", cmd_json_plain(NUB_VERSION));
-	cmd_json_add(object, "usable", cmd_json_bool(error == NULL));
-	if (error != NULL) {
+	cmd_json_add(object, "usable", cmd_json_bool(!error));
+	if (error) {
 		cmd_json_add(object, "error", cmd_json_error(error));
 		return object;
 	}
