@@ -9,18 +9,6 @@
 #include "elf/elf_image.h"
 #include "memory/address_space.h"
 
-struct nub_config nub_config_default(void)
-{
-	return (struct nub_config){
-		.heap_size = NUB_DEFAULT_HEAP_SIZE,
-		.stack_size = NUB_DEFAULT_STACK_SIZE,
-		.input_size = NUB_DEFAULT_RING_SIZE,
-		.output_size = NUB_DEFAULT_RING_SIZE,
-		.init_data_flags = NUB_REGION_READ,
-		.log_level = NUB_LOG_WARN,
-	};
-}
-
 /* Its size in whole pages. */
 static int check_map_size(const struct nub_file_map *map, uint64_t *size, struct nub_error *err)
 {

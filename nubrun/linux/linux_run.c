@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/util.h"
-#include "cli/clock.h"
 #include "cli/fail.h"
 #include "cli/signals.h"
 #include "report/crash_text.h"
@@ -168,18 +168,18 @@ static int run(struct cmd_session *session, const struct nub_program_config *con
 {
 	struct cmd_report *report = session->report;
 	struct nub_outcome outcome = { 0 };
-	uint64_t start = cmd_now_ns();
+	uint64_t start = nub_clock_ns();
 
 	report->load_ns = start - report->start_ns;
 	struct nub_program *program = nub_program_create(config, fd, err);
-	report->create_ns = cmd_now_ns() - start;
+	report->create_ns = nub_clock_ns() - start;
 	if (!program)
 		return -1;
 	session->io.program = program;
 	cmd_signals_stop_program(program);
-	start = cmd_now_ns();
+	start = nub_clock_ns();
 	const int failed = nub_program_run(program, &outcome, err);
-	report->run_ns = cmd_now_ns() - start;
+	report->run_ns = nub_clock_ns() - start;
 	session->io.program = NULL;
 	cmd_signals_stop_program(NULL);
 	report->exits = *nub_program_exit_counts(program);
