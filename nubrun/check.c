@@ -30,6 +30,8 @@ static void print_text(const struct nub_host_info *info)
 	printf("/dev/kvm              usable, API version %d\n", info->api_version);
 	printf("kernel                %s, module %s\n", info->kernel,
 	       info->module[0] != '\0' ? info->module : "unknown");
+	if (info->emulator[0] != '\0')
+		printf("host CPU              emulated by %s: for tests, all is much slower\n", info->emulator);
 	print_capability("read-only memory", info->readonly_memory, "mapped files are guarded by page tables only");
 	print_capability("register sharing", info->sync_regs, "each call costs a few more ioctls");
 	print_capability("immediate exit", info->immediate_exit, "use a kernel of 4.13 or later");

@@ -5,8 +5,8 @@ CLANG_FORMAT ?= clang-format
 CLANG_TIDY ?= clang-tidy
 CPPCHECK ?= cppcheck
 
-C_FILES = $(wildcard $(addsuffix /*.[ch],lib lib/* nubrun nubrun/* guests guests/rt test/unit test/fuzz test/guests test/tools test/bench scripts/emulate))
-TIDY_STAMPS = $(patsubst %,$(B)/lint/%.tidy,$(wildcard lib/*/*.c nubrun/*.c nubrun/*/*.c))
+C_FILES = $(wildcard $(addsuffix /*.[ch],lib lib/* lib/*/* nubrun nubrun/* guests guests/rt test/unit test/fuzz test/guests test/tools test/bench scripts/emulate))
+TIDY_STAMPS = $(patsubst %,$(B)/lint/%.tidy,$(wildcard lib/*/*.c lib/*/*/*.c nubrun/*.c nubrun/*/*.c))
 SHELL_FILES = .ci/run $(shell grep -lsE '^(.!.*sh|. shellcheck shell=.*)$$' scripts/*)
 BATS_FILES = $(wildcard test/cli/*.bash test/cli/*.bats)
 
@@ -18,7 +18,7 @@ lint-format:
 
 lint-tidy: $(TIDY_STAMPS)
 
-$(B)/lint/%.tidy: % $(wildcard lib/*.h lib/*/*.h nubrun/*.h nubrun/*/*.h) .clang-tidy test/lint.mk
+$(B)/lint/%.tidy: % $(wildcard lib/*.h lib/*/*.h lib/*/*/*.h nubrun/*.h nubrun/*/*.h) .clang-tidy test/lint.mk
 	$(call say,TIDY,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG_TIDY) --quiet --warnings-as-errors='*' $< -- $(ALL_CFLAGS) -Wno-unknown-warning-option 2>$@.err || \

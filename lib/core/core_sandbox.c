@@ -16,12 +16,12 @@ static int find_regions(struct nub_sandbox *sandbox, const struct nub_sregs *sre
 	const uint64_t roots[] = { sregs->cr3 };
 	struct nub_error reason = { 0 };
 	struct nub_crash_space space = {
-		.memory = &sandbox->memory,
-		.layout = &sandbox->plan.layout,
-		.parts = sandbox->plan.regions.items,
-		.part_count = sandbox->plan.regions.count,
-		.maps = sandbox->plan.maps,
-		.map_count = sandbox->plan.map_count,
+		.memory = &sandbox->machine.memory,
+		.layout = &sandbox->machine.plan.layout,
+		.parts = sandbox->machine.plan.regions.items,
+		.part_count = sandbox->machine.plan.regions.count,
+		.maps = sandbox->machine.plan.maps,
+		.map_count = sandbox->machine.plan.map_count,
 		.paging = sregs->cr0 & CR0_PAGING,
 		.roots = roots,
 		.root_count = 1,
@@ -56,7 +56,7 @@ static enum nub_core_reason reason_of(const struct nub_outcome *outcome)
 static void describe(struct nub_core *core, const struct nub_sandbox *sandbox, const struct nub_outcome *outcome,
                      const char *guest_path)
 {
-	const struct nub_image_info *guest = sandbox->guest;
+	const struct nub_image_info *guest = sandbox->machine.guest;
 
 	core->reason = reason_of(outcome);
 	core->has_crash = core->reason == NUB_CORE_CRASH;
@@ -67,7 +67,7 @@ static void describe(struct nub_core *core, const struct nub_sandbox *sandbox, c
 	nub_sandbox_registers(sandbox, outcome, &core->crash.regs);
 	core->image_base = guest->image_base;
 	core->entry = guest->entry;
-	core->generation = sandbox->generation;
+	core->generation = sandbox->machine.generation;
 	if (guest->build_id && guest->build_id_size <= sizeof(core->build_id)) {
 		core->build_id_size = (uint32_t)guest->build_id_size;
 		memcpy(core->build_id, guest->build_id, guest->build_id_size);
@@ -86,7 +86,7 @@ int nub_sandbox_save_core(struct nub_sandbox *sandbox, const struct nub_outcome 
 
 	if (!core || !cpu)
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "core");
-	if (nub_engine_save(sandbox->engine, cpu, err) < 0 ||
+	if (nub_engine_save(sandbox->machine.engine, cpu, err) < 0 ||
 	    find_regions(sandbox, &cpu->sregs, &regions, &count, err) < 0)
 		return -1;
 	describe(core, sandbox, outcome, guest_path);
@@ -94,6 +94,6 @@ int nub_sandbox_save_core(struct nub_sandbox *sandbox, const struct nub_outcome 
 	core->cr2 = cpu->sregs.cr2;
 	core->cr3 = cpu->sregs.cr3;
 	memcpy(core->xsave, cpu->xsave, sizeof(core->xsave));
-	nub_core_find_program_headers(core, &sandbox->memory);
-	return nub_core_save(core, regions, count, &sandbox->memory, sandbox->snapshot, path, err);
+	nub_core_find_program_headers(core, &sandbox->machine.memory);
+	return nub_core_save(core, regions, count, &sandbox->machine.memory, sandbox->snapshot, path, err);
 }

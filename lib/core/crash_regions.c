@@ -46,7 +46,8 @@ static enum nub_region_type type_of(const struct nub_crash_space *space, const s
 		return part->type;
 	if (leaf->gva >= NUB_PAGE_TABLES_GVA && leaf->gva < NUB_PAGE_TABLES_GVA_END)
 		return NUB_REGION_PAGE_TABLES;
-	if (leaf->gva >= nub_layout_scratch_gva(space->layout) || leaf->gpa >= nub_layout_scratch_gpa(space->layout))
+	const struct nub_region scratch = nub_layout_scratch_region(space->layout);
+	if (find_part(&scratch, 1, leaf->gva) || leaf->gpa >= nub_layout_scratch_gpa(space->layout))
 		return NUB_REGION_SCRATCH;
 	return leaf->gpa >= NUB_MAP_GPA_BASE ? NUB_REGION_MAPPED_FILE : NUB_REGION_SNAPSHOT;
 }

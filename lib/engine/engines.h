@@ -3,10 +3,16 @@
 #define NUB_ENGINES_H
 
 #include "engine/engine.h"
+#include "nub/config.h"
 #include "nub/host.h"
+
+struct nub_engine *nub_engine_create(enum nub_engine_kind kind, struct nub_error *err);
 
 /* A virtual machine. */
 struct nub_engine *nub_kvm_create(struct nub_error *err);
+
+/* A process under seccomp. */
+struct nub_engine *nub_process_create(struct nub_error *err);
 
 /* Can this host make one? All of *info but what is measured, and the kernel. Errors: KVM_MISSING, KVM_DENIED, KVM. */
 int nub_kvm_probe(struct nub_host_info *info, struct nub_error *err);

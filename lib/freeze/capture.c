@@ -20,7 +20,7 @@
 struct walk {
 	struct nub_capture *capture;
 	struct nub_memory *memory;
-	uint64_t scratch_gva;
+	uint64_t scratch_gva, scratch_end_gva;
 	struct nub_pt_item *items; /* owned */
 	size_t count, capacity, limit;
 };
@@ -38,7 +38,8 @@ static size_t item_limit(const struct nub_memory *memory)
 static bool skipped(const struct walk *walk, uint64_t gva)
 {
 	/* Scratch, and a CPL 0 guest's view of its tables, are mapped anew. */
-	return gva >= walk->scratch_gva || (gva >= NUB_PAGE_TABLES_GVA && gva < NUB_PAGE_TABLES_GVA_END);
+	return (gva >= walk->scratch_gva && gva < walk->scratch_end_gva) ||
+	       (gva >= NUB_PAGE_TABLES_GVA && gva < NUB_PAGE_TABLES_GVA_END);
 }
 
 static int add_item(struct walk *walk, const struct nub_pt_item *item, struct nub_error *err)
@@ -249,6 +250,7 @@ int nub_capture_init(struct nub_capture *capture, struct nub_memory *memory, con
 		.capture = capture,
 		.memory = memory,
 		.scratch_gva = nub_layout_scratch_gva(layout),
+		.scratch_end_gva = nub_layout_scratch_end_gva(layout),
 		.limit = item_limit(memory),
 	};
 	uint64_t data_end = 0;
@@ -256,6 +258,7 @@ int nub_capture_init(struct nub_capture *capture, struct nub_memory *memory, con
 
 	memset(capture, 0, sizeof(*capture));
 	capture->layout = *layout;
+	capture->layout.engine = NUB_ENGINE_KVM;
 	capture->root_count = root_count;
 	if (nub_pt_walk_spaces(&reader, roots, root_count, 0, NUB_SCRATCH_TOP_GVA, MAX_LEAVES, visit, &walk, err) ==
 	        0 &&

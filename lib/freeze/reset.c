@@ -1,5 +1,4 @@
 /* Putting a sandbox back in place: to the snapshot that it came from, or to another one (R29, R30). */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -11,7 +10,7 @@
 static bool confined(struct nub_sandbox *sandbox)
 {
 	if (!sandbox->confined_known) {
-		sandbox->confined = sandbox->guest->privilege_level == 3 &&
+		sandbox->confined = sandbox->machine.guest->privilege_level == 3 &&
 		                    (!sandbox->snapshot || nub_snapshot_confines(sandbox->snapshot));
 		sandbox->confined_known = true;
 	}
@@ -31,7 +30,7 @@ static bool must_begin_anew(struct nub_sandbox *sandbox, const struct nub_snapsh
 	};
 
 	return sandbox->state == NUB_STATE_POISONED || !confined(sandbox) || snapshot->guest.privilege_level == 0 ||
-	       !nub_engine_fits(sandbox->engine, &guest);
+	       !nub_engine_fits(sandbox->machine.engine, &guest);
 }
 
 /* To other memory. */
@@ -39,18 +38,16 @@ static int change_memory(struct nub_sandbox *sandbox, const struct nub_snapshot 
                          struct nub_error *err)
 {
 	if (nub_restore_check_cpu(sandbox, snapshot, err) < 0 ||
-	    nub_engine_detach(sandbox->engine, anew ? NUB_ENGINE_KEEP_NOTHING : NUB_ENGINE_KEEP_CPU, err) < 0)
+	    nub_engine_detach(sandbox->machine.engine, anew ? NUB_ENGINE_KEEP_NOTHING : NUB_ENGINE_KEEP_CPU, err) < 0)
 		return -1;
-	nub_memory_release(&sandbox->memory);
+	nub_memory_release(&sandbox->machine.memory);
 	nub_dirty_forget(&sandbox->dirty);
-	free(sandbox->item);
-	sandbox->item = NULL;
 	return nub_restore_take_memory(sandbox, snapshot, err);
 }
 
 static int put_back_pages(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err)
 {
-	const struct nub_layout *layout = &sandbox->plan.layout;
+	const struct nub_layout *layout = &sandbox->machine.plan.layout;
 	/* What only the monitor can write is written anew below; code at CPL 0 can write it all. */
 	const uint64_t fixed =
 	    confined(sandbox) ? layout->scratch_size - NUB_SCRATCH_FIXED_PAGES * NUB_PAGE_SIZE : layout->scratch_size;
@@ -58,16 +55,17 @@ static int put_back_pages(struct nub_sandbox *sandbox, const struct nub_snapshot
 	/* Such a guest may have let interrupts through (snapshot/dirty.h). */
 	if (!confined(sandbox))
 		nub_dirty_forget(&sandbox->dirty);
-	if (nub_dirty_put_back(&sandbox->dirty, &sandbox->memory, snapshot, fixed, err) < 0 ||
-	    nub_restore_copy_tables(sandbox, err) < 0)
+	if (nub_dirty_put_back(&sandbox->dirty, &sandbox->machine.memory, snapshot, fixed, err) < 0 ||
+	    nub_restore_copy_tables(sandbox, err) < 0 || nub_place_scratch(sandbox, err) < 0)
 		return -1;
-	return nub_sandbox_fill_scratch(sandbox, err);
+	return nub_personality_begin(sandbox->personality, err);
 }
 
 /* To the same memory. */
 static int put_back(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, bool anew, struct nub_error *err)
 {
-	if (nub_engine_detach(sandbox->engine, anew ? NUB_ENGINE_KEEP_NOTHING : NUB_ENGINE_KEEP_MEMORY, err) < 0)
+	if (nub_engine_detach(sandbox->machine.engine, anew ? NUB_ENGINE_KEEP_NOTHING : NUB_ENGINE_KEEP_MEMORY, err) <
+	    0)
 		return -1;
 	return put_back_pages(sandbox, snapshot, err);
 }

@@ -6,7 +6,6 @@
 
 #include "base/error.h"
 #include "base/util.h"
-#include "engine/engines.h"
 #include "freeze/restore.h"
 #include "snapshot/snapshot.h"
 
@@ -14,11 +13,12 @@
 static int take_plan(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err)
 {
 	const struct nub_snapshot_meta *meta = &snapshot->meta;
-	struct nub_plan *plan = &sandbox->plan;
+	struct nub_plan *plan = &sandbox->machine.plan;
 
 	nub_plan_release(plan);
 	memset(plan, 0, sizeof(*plan));
 	plan->layout = meta->layout;
+	plan->layout.engine = sandbox->machine.config.engine;
 	plan->regions.items = calloc(meta->region_count + 1, sizeof(*plan->regions.items));
 	if (!plan->regions.items)
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "list of %" PRIu32 " regions", meta->region_count);
@@ -35,22 +35,32 @@ static void take_identity(struct nub_sandbox *sandbox, const struct nub_snapshot
 
 	sandbox->snapshot = snapshot;
 	sandbox->confined_known = false;
-	sandbox->guest = &snapshot->guest;
-	sandbox->generation = meta->generation;
-	sandbox->root_gpa = meta->roots[0];
-	sandbox->peb_gva = meta->peb_gva;
-	sandbox->stack_top_gva = meta->stack_top_gva;
-	sandbox->config.cow = meta->layout.cow;
+	sandbox->machine.guest = &snapshot->guest;
+	sandbox->machine.generation = meta->generation;
+	sandbox->machine.root_gpa = meta->roots[0];
+	sandbox->machine.config.cow = meta->layout.cow;
+}
+
+/* The offset in the file is the gpa (nub-snapshot(5)). */
+static int show_part(void *context, const struct nub_snapshot *file, uint64_t gpa, uint64_t size, struct nub_error *err)
+{
+	const struct nub_memory_piece piece = { .gpa = gpa, .size = size, .fd = file->fd, .offset = gpa };
+
+	if (nub_memory_show_file(context, &piece, err) < 0)
+		return nub_error_context(err, "%s", file->name);
+	return 0;
 }
 
 static int map_memory(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err)
 {
-	const struct nub_layout *layout = &sandbox->plan.layout;
-	struct nub_memory *memory = &sandbox->memory;
+	const struct nub_layout *layout = &sandbox->machine.plan.layout;
+	struct nub_memory *memory = &sandbox->machine.memory;
 
-	if (nub_memory_init(memory, &sandbox->plan, &sandbox->config, err) < 0)
+	if (nub_memory_init(memory, &sandbox->machine.plan, &sandbox->machine.config, err) < 0)
 		return -1;
 	memory->snapshot.from_file = true;
+	if (memory->shared.on)
+		return nub_snapshot_parts(snapshot, NUB_BASE_ADDRESS, layout->snapshot_size, show_part, memory, err);
 	return nub_snapshot_map(snapshot, NUB_BASE_ADDRESS, layout->snapshot_size, memory->snapshot.host,
 	                        PROT_READ | PROT_WRITE, err);
 }
@@ -58,8 +68,8 @@ static int map_memory(struct nub_sandbox *sandbox, const struct nub_snapshot *sn
 /* Where the guest copies pages, its tables are in scratch: the stored ones are copied there (R26). */
 int nub_restore_copy_tables(struct nub_sandbox *sandbox, struct nub_error *err)
 {
-	const struct nub_layout *layout = &sandbox->plan.layout;
-	uint8_t *tables = nub_memory_at(&sandbox->memory, layout->page_table_gpa, layout->page_table_size);
+	const struct nub_layout *layout = &sandbox->machine.plan.layout;
+	uint8_t *tables = nub_memory_at(&sandbox->machine.memory, layout->page_table_gpa, layout->page_table_size);
 
 	if (layout->cow == NUB_COW_HOST)
 		return 0;
@@ -73,17 +83,15 @@ int nub_restore_take_memory(struct nub_sandbox *sandbox, const struct nub_snapsh
 {
 	take_identity(sandbox, snapshot);
 	if (take_plan(sandbox, snapshot, err) < 0 || map_memory(sandbox, snapshot, err) < 0 ||
-	    nub_restore_copy_tables(sandbox, err) < 0)
+	    nub_restore_copy_tables(sandbox, err) < 0 || nub_place_scratch(sandbox, err) < 0)
 		return -1;
-	return nub_sandbox_fill_scratch(sandbox, err);
+	return nub_personality_begin(sandbox->personality, err);
 }
 
 static void set_state(struct nub_sandbox *sandbox)
 {
 	const struct nub_snapshot_meta *meta = &sandbox->snapshot->meta;
 
-	sandbox->dispatch_gva = meta->dispatch_gva;
-	sandbox->restored_answer = false;
 	switch (meta->next) {
 	case NUB_NEXT_INITIALISE:
 		sandbox->state = NUB_STATE_FRESH;
@@ -93,30 +101,38 @@ static void set_state(struct nub_sandbox *sandbox)
 		break;
 	case NUB_NEXT_RESUME:
 		sandbox->state = NUB_STATE_STOPPED;
-		sandbox->restored_answer = true;
 		break;
 	}
+}
+
+static int load_personality(struct nub_sandbox *sandbox, struct nub_error *err)
+{
+	const struct nub_snapshot *snapshot = sandbox->snapshot;
+	const struct nub_snapshot_meta *meta = &snapshot->meta;
+	const struct nub_personality_state state = {
+		.peb_gva = meta->peb_gva,
+		.stack_top_gva = meta->stack_top_gva,
+		.dispatch_gva = meta->dispatch_gva,
+	};
+	struct nub_error reason = { 0 };
+
+	if (nub_personality_load(sandbox->personality, &state, meta->next == NUB_NEXT_RESUME ? &meta->cpu.regs : NULL,
+	                         &reason) == 0)
+		return 0;
+	nub_fail(err, NUB_E_SNAPSHOT_FIELD, 0, "%s: %s", snapshot->name, reason.message);
+	return nub_hint(err, "the file is damaged: make it again, or copy it again");
 }
 
 /* What a sandbox needs once its memory is mapped and filled. */
 int nub_restore_start(struct nub_sandbox *sandbox, struct nub_error *err)
 {
-	const struct nub_snapshot *snapshot = sandbox->snapshot;
-	const struct nub_registers *regs = &snapshot->meta.cpu.regs;
+	const struct nub_snapshot_meta *meta = &sandbox->snapshot->meta;
 	const struct nub_engine_guest guest = nub_sandbox_engine_guest(sandbox);
-	const bool fresh = snapshot->meta.next == NUB_NEXT_INITIALISE;
-	struct nub_error reason = { 0 };
+	const struct nub_cpu *cpu = meta->next == NUB_NEXT_INITIALISE ? NULL : &meta->cpu;
 
-	if (nub_engine_attach(sandbox->engine, &guest, err) < 0 ||
-	    nub_engine_start(sandbox->engine, fresh ? NULL : &snapshot->meta.cpu, err) < 0)
+	if (nub_engine_attach(sandbox->machine.engine, &guest, err) < 0 ||
+	    nub_engine_start(sandbox->machine.engine, cpu, err) < 0 || load_personality(sandbox, err) < 0)
 		return -1;
-	/* Saved again before it goes on, it has the spaces that it named at its checkpoint. */
-	sandbox->root_count = 0;
-	if (snapshot->meta.privilege_level == 0 && nub_checkpoint_stands_at(sandbox, regs) &&
-	    nub_checkpoint_take_roots(sandbox, regs, &reason) < 0) {
-		nub_fail(err, NUB_E_SNAPSHOT_FIELD, 0, "%s: %s", snapshot->name, reason.message);
-		return nub_hint(err, "the file is damaged: make it again, or copy it again");
-	}
 	set_state(sandbox);
 	return 0;
 }
@@ -128,7 +144,7 @@ int nub_restore_check_cpu(struct nub_sandbox *sandbox, const struct nub_snapshot
 	nub_cpu_fill_cpuid(&host);
 	if (nub_cpu_check_features(&snapshot->meta.cpu.cpuid, snapshot->meta.cpu.xcr0, &host, err) < 0)
 		return nub_error_context(err, "%s", snapshot->name);
-	sandbox->cpuid = snapshot->meta.cpu.cpuid;
+	sandbox->machine.cpuid = snapshot->meta.cpu.cpuid;
 	return 0;
 }
 
@@ -149,19 +165,14 @@ static int check_whole(const struct nub_snapshot *snapshot, struct nub_error *er
 struct nub_sandbox *nub_sandbox_restore(const struct nub_config *config, const struct nub_snapshot *snapshot,
                                         struct nub_error *err)
 {
-	struct nub_sandbox *sandbox = calloc(1, sizeof(*sandbox));
+	struct nub_sandbox *sandbox = nub_sandbox_new(config, err);
 
-	if (!sandbox) {
-		nub_fail_errno(err, NUB_E_NO_MEMORY, "sandbox");
+	if (!sandbox)
 		return NULL;
-	}
-	sandbox->config = *config;
-	sandbox->config.init_data = NULL;
-	sandbox->config.maps = NULL;
-	sandbox->config.map_count = 0;
-	nub_dirty_init(&sandbox->dirty);
-	sandbox->engine = nub_kvm_create(err);
-	if (!sandbox->engine || check_whole(snapshot, err) < 0 || nub_restore_check_cpu(sandbox, snapshot, err) < 0 ||
+	sandbox->machine.config.init_data = NULL;
+	sandbox->machine.config.maps = NULL;
+	sandbox->machine.config.map_count = 0;
+	if (check_whole(snapshot, err) < 0 || nub_restore_check_cpu(sandbox, snapshot, err) < 0 ||
 	    nub_restore_take_memory(sandbox, snapshot, err) < 0 || nub_restore_start(sandbox, err) < 0) {
 		nub_sandbox_free(sandbox);
 		return NULL;

@@ -15,6 +15,10 @@ int nub_restore_take_memory(struct nub_sandbox *sandbox, const struct nub_snapsh
 /* A step of that alone: page tables into scratch (cow=guest). */
 int nub_restore_copy_tables(struct nub_sandbox *sandbox, struct nub_error *err);
 
+/* Move scratch to where this sandbox's engine has it: in the page tables, and in the PEB. Error: ENGINE, when something else
+ * is there. */
+int nub_place_scratch(struct nub_sandbox *sandbox, struct nub_error *err);
+
 /* Memory is mapped and filled: its engine, registers, and what the sandbox is now. */
 int nub_restore_start(struct nub_sandbox *sandbox, struct nub_error *err);
 

@@ -9,7 +9,7 @@
 
 static int fill_regions(struct nub_snapshot_writer *writer, struct nub_error *err)
 {
-	const struct nub_plan *plan = &writer->sandbox->plan;
+	const struct nub_plan *plan = &writer->sandbox->machine.plan;
 	struct nub_snapshot_meta *meta = &writer->meta;
 
 	meta->regions = calloc(plan->regions.count + plan->map_count + 1, sizeof(*meta->regions));
@@ -37,7 +37,7 @@ static int compare_names(const void *a, const void *b)
 
 static int fill_names(struct nub_snapshot_writer *writer, struct nub_error *err)
 {
-	const struct nub_image_info *guest = writer->sandbox->guest;
+	const struct nub_image_info *guest = writer->sandbox->machine.guest;
 	const struct nub_snapshot_options *options = writer->options;
 	struct nub_snapshot_meta *meta = &writer->meta;
 
@@ -62,10 +62,10 @@ static int fill_names(struct nub_snapshot_writer *writer, struct nub_error *err)
 
 static void fill_guest(struct nub_snapshot_writer *writer)
 {
-	const struct nub_image_info *guest = writer->sandbox->guest;
+	const struct nub_image_info *guest = writer->sandbox->machine.guest;
 	struct nub_snapshot_meta *meta = &writer->meta;
 
-	meta->generation = writer->sandbox->generation + 1;
+	meta->generation = writer->sandbox->machine.generation + 1;
 	meta->relocatable = guest->relocatable;
 	meta->abi_version = guest->abi_version;
 	meta->privilege_level = guest->privilege_level;
@@ -76,9 +76,9 @@ static void fill_guest(struct nub_snapshot_writer *writer)
 		meta->build_id_size = (uint32_t)guest->build_id_size;
 		memcpy(meta->build_id, guest->build_id ? guest->build_id : meta->build_id, guest->build_id_size);
 	}
-	meta->peb_gva = writer->sandbox->peb_gva;
-	meta->stack_top_gva = writer->sandbox->stack_top_gva;
-	meta->dispatch_gva = writer->sandbox->dispatch_gva;
+	meta->peb_gva = writer->state.peb_gva;
+	meta->stack_top_gva = writer->state.stack_top_gva;
+	meta->dispatch_gva = writer->state.dispatch_gva;
 }
 
 static int fill_base(struct nub_snapshot_writer *writer, struct nub_error *err)
@@ -120,15 +120,11 @@ int nub_snapshot_fill_meta(struct nub_snapshot_writer *writer, struct nub_error 
 		break;
 	default:
 		return nub_fail(err, NUB_E_STATE, 0, "%s: has ended, there is nothing to take a snapshot of",
-		                sandbox->guest->name);
+		                sandbox->machine.guest->name);
 	}
 	fill_guest(writer);
-	if (fill_names(writer, err) < 0 || fill_regions(writer, err) < 0 || fill_base(writer, err) < 0 ||
-	    nub_engine_save(sandbox->engine, &meta->cpu, err) < 0)
+	if (fill_names(writer, err) < 0 || fill_regions(writer, err) < 0 || fill_base(writer, err) < 0)
 		return -1;
-	meta->cpu.cpuid = sandbox->cpuid;
-	if (sandbox->state != NUB_STATE_BROKEN_INTO)
-		meta->cpu.regs.rax = 1; /* what the checkpoint returns in a restored run */
 	meta->layout = writer->capture.layout;
 	meta->image_end_gpa = meta->layout.data_end_gpa + writer->capture.tables.size;
 	memcpy(meta->roots, writer->capture.roots, sizeof(meta->roots));

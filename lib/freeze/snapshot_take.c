@@ -113,7 +113,7 @@ static struct view patched_page(struct nub_snapshot_writer *writer, const struct
 static const uint8_t *look_at(struct nub_snapshot_writer *writer, size_t index, struct nub_error *err)
 {
 	const struct nub_capture *capture = &writer->capture;
-	const struct nub_memory *memory = &writer->sandbox->memory;
+	const struct nub_memory *memory = &writer->sandbox->machine.memory;
 	const struct nub_captured_page *page = &capture->image[index];
 	struct nub_snapshot_window *window = &writer->window;
 	const size_t count = capture->small_count + capture->large_count;
@@ -148,7 +148,7 @@ static int take_captured(struct nub_snapshot_writer *writer, struct nub_memory_h
                          unsigned patch_count, struct nub_error *err)
 {
 	const struct nub_captured_page *page = &writer->capture.image[index];
-	const uint8_t *source = nub_memory_at(&writer->sandbox->memory, page->old_gpa, page->size);
+	const uint8_t *source = nub_memory_at(&writer->sandbox->machine.memory, page->old_gpa, page->size);
 	const uint8_t *bytes = NULL;
 
 	for (uint64_t at = 0; at < page->size; at += NUB_PAGE_SIZE) {
@@ -180,7 +180,7 @@ static int take_pages(struct nub_snapshot_writer *writer, struct nub_memory_hash
 	uint64_t gpa = NUB_BASE_ADDRESS;
 	int result = 0;
 
-	nub_untouched_init(&untouched, &writer->sandbox->memory.snapshot, writer->sandbox->snapshot);
+	nub_untouched_init(&untouched, &writer->sandbox->machine.memory.snapshot, writer->sandbox->snapshot);
 	for (size_t i = 0; result == 0 && i < count; i++) {
 		const struct nub_captured_page *page = &capture->image[i];
 		result = take_gap(writer, hasher, gpa, page->new_gpa, err);

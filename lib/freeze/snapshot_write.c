@@ -19,15 +19,13 @@
 static int find_roots(struct nub_snapshot_writer *writer, uint64_t roots[NUB_SNAPSHOT_MAX_ROOTS], unsigned *count,
                       struct nub_error *err)
 {
-	struct nub_sandbox *sandbox = writer->sandbox;
-	struct nub_sregs sregs;
+	const struct nub_personality_state *state = &writer->state;
 
-	if (nub_engine_sregs(sandbox->engine, &sregs, err) < 0)
-		return -1;
-	roots[0] = sregs.cr3 & NUB_PTE_ADDRESS;
+	_Static_assert(NUB_SNAPSHOT_MAX_ROOTS >= NUB_MAX_ROOTS, "nub-snapshot(5)");
+	roots[0] = writer->meta.cpu.sregs.cr3 & NUB_PTE_ADDRESS;
 	*count = 1;
-	for (unsigned i = 0; i < sandbox->root_count; i++) {
-		const uint64_t root = sandbox->roots[i] & NUB_PTE_ADDRESS;
+	for (unsigned i = 0; i < state->root_count; i++) {
+		const uint64_t root = state->roots[i] & NUB_PTE_ADDRESS;
 		bool seen = false;
 		for (unsigned j = 0; j < *count; j++)
 			seen = seen || roots[j] == root;
@@ -43,19 +41,19 @@ static int find_roots(struct nub_snapshot_writer *writer, uint64_t roots[NUB_SNA
 static unsigned find_patches(const struct nub_snapshot_writer *writer, const uint64_t *roots,
                              struct nub_snapshot_patch *patches)
 {
-	const struct nub_sandbox *sandbox = writer->sandbox;
-	const struct nub_pt_reader reader = nub_memory_reader(&writer->sandbox->memory);
+	const struct nub_personality_state *state = &writer->state;
+	const struct nub_pt_reader reader = nub_memory_reader(&writer->sandbox->machine.memory);
 	unsigned count = 0;
 
-	for (unsigned i = 0; i < sandbox->root_count; i++) {
-		const uint64_t gva = sandbox->roots_gva + 8 * (uint64_t)i;
+	for (unsigned i = 0; i < state->root_count; i++) {
+		const uint64_t gva = state->roots_gva + 8 * (uint64_t)i;
 		struct nub_mapping leaf;
 
 		if (!nub_pt_translate(&reader, roots[0], gva, &leaf))
 			continue;
 		const uint64_t gpa = nub_capture_new_gpa(&writer->capture, leaf.gpa + (gva - leaf.gva));
 		for (unsigned j = 0; gpa != 0 && j < writer->capture.root_count; j++)
-			if (roots[j] == (sandbox->roots[i] & NUB_PTE_ADDRESS))
+			if (roots[j] == (state->roots[i] & NUB_PTE_ADDRESS))
 				patches[count++] = (struct nub_snapshot_patch){ gpa, writer->capture.roots[j] };
 	}
 	return count;
@@ -84,19 +82,34 @@ static int write_file(struct nub_snapshot_writer *writer, int fd, struct nub_err
 	return 0;
 }
 
+/* Registers, and what the guest's personality keeps. */
+static int save_state(struct nub_snapshot_writer *writer, struct nub_error *err)
+{
+	struct nub_sandbox *sandbox = writer->sandbox;
+	struct nub_cpu *cpu = &writer->meta.cpu;
+
+	if (nub_engine_save(sandbox->machine.engine, cpu, err) < 0)
+		return -1;
+	cpu->cpuid = sandbox->machine.cpuid;
+	nub_personality_save(sandbox->personality, &writer->state,
+	                     sandbox->state == NUB_STATE_STOPPED ? &cpu->regs : NULL);
+	return 0;
+}
+
 static int write_snapshot(struct nub_snapshot_writer *writer, int fd, struct nub_error *err)
 {
 	struct nub_sandbox *sandbox = writer->sandbox;
-	struct nub_snapshot_patch patches[NUB_SNAPSHOT_MAX_ROOTS];
+	struct nub_snapshot_patch patches[NUB_SNAPSHOT_MAX_ROOTS + NUB_PLACE_PATCHES];
 	uint64_t roots[NUB_SNAPSHOT_MAX_ROOTS] = { 0 };
 	unsigned root_count;
 
-	if (find_roots(writer, roots, &root_count, err) < 0 ||
-	    nub_capture_init(&writer->capture, &sandbox->memory, &sandbox->plan.layout, sandbox->guest->privilege_level,
-	                     roots, root_count, err) < 0 ||
+	if (save_state(writer, err) < 0 || find_roots(writer, roots, &root_count, err) < 0 ||
+	    nub_capture_init(&writer->capture, &sandbox->machine.memory, &sandbox->machine.plan.layout,
+	                     sandbox->machine.guest->privilege_level, roots, root_count, err) < 0 ||
 	    nub_snapshot_fill_meta(writer, err) < 0)
 		return -1;
-	const unsigned patch_count = find_patches(writer, roots, patches);
+	unsigned patch_count = find_patches(writer, roots, patches);
+	patch_count += nub_place_patches(writer, roots[0], patches + patch_count);
 	NUB_AUTO_FREE uint8_t *copies = malloc(NUB_PAGE_SIZE * (patch_count + 1));
 	if (!copies)
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "snapshot: patched pages");

@@ -12,7 +12,7 @@ struct nub_extent {
 	const uint8_t *bytes;
 };
 
-/* A u64 that the image has another value for than the sandbox: a root that a guest at CPL 0 keeps. */
+/* A u64 that the image has another value for than the sandbox: a root that a guest at CPL 0 keeps, an address in the PEB. */
 struct nub_snapshot_patch {
 	uint64_t gpa, value;
 };
@@ -30,6 +30,7 @@ struct nub_snapshot_writer {
 	const struct nub_snapshot_options *options;
 	struct nub_capture capture;
 	struct nub_snapshot_meta meta;
+	struct nub_personality_state state;
 	struct nub_extent *extents; /* owned; ascending */
 	size_t extent_count, extent_capacity;
 	uint8_t *patched; /* owned: copies of the pages that have patches */
@@ -42,6 +43,12 @@ struct nub_snapshot_writer {
  * has otherwise than the sandbox; writer->patched has a page for each. */
 int nub_snapshot_take_memory(struct nub_snapshot_writer *writer, const struct nub_snapshot_patch *patches,
                              unsigned patch_count, struct nub_error *err);
+
+/* Where the guest's PEB names scratch, the image names the place that scratch has in every stored guest (place.c). At most
+ * NUB_PLACE_PATCHES; how many is returned. */
+enum { NUB_PLACE_PATCHES = 2 };
+unsigned nub_place_patches(const struct nub_snapshot_writer *writer, uint64_t root_gpa,
+                           struct nub_snapshot_patch *patches);
 
 /* All of the metadata but what nub_snapshot_take_memory finds, and the snapshot's own hash. */
 int nub_snapshot_fill_meta(struct nub_snapshot_writer *writer, struct nub_error *err);

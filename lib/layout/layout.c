@@ -226,6 +226,7 @@ int nub_layout_init(struct nub_layout *layout, const struct nub_layout_sizes *si
 	if (check_snapshot(layout, err) < 0)
 		return -1;
 	layout->cow = sizes->cow;
+	layout->engine = sizes->engine;
 	layout->input_size = sizes->input_size;
 	layout->output_size = sizes->output_size;
 	layout->scratch_automatic = sizes->scratch_size == 0;
@@ -257,7 +258,12 @@ uint64_t nub_layout_scratch_gpa(const struct nub_layout *layout)
 
 uint64_t nub_layout_scratch_gva(const struct nub_layout *layout)
 {
-	return SCRATCH_END_GVA - layout->scratch_size;
+	return nub_layout_scratch_end_gva(layout) - layout->scratch_size;
+}
+
+uint64_t nub_layout_scratch_end_gva(const struct nub_layout *layout)
+{
+	return layout->engine == NUB_ENGINE_PROCESS ? NUB_LAYOUT_PROCESS_SCRATCH_END : SCRATCH_END_GVA;
 }
 
 uint64_t nub_layout_first_free_gpa(const struct nub_layout *layout)

@@ -69,6 +69,7 @@ struct nub_layout_sizes {
 	uint64_t mapped_size; /* of all files, each rounded up to pages */
 	unsigned map_count;
 	enum nub_cow cow;
+	enum nub_engine_kind engine; /* which tells where scratch is */
 };
 
 /* gpa of each part and its size; sizes are page-rounded but init_data_bytes. */
@@ -88,7 +89,12 @@ struct nub_layout {
 	uint64_t scratch_size;
 	bool scratch_automatic; /* scratch_size was chosen here */
 	enum nub_cow cow;
+	enum nub_engine_kind engine; /* of the guest that runs; a stored one's scratch is where the kvm engine has it */
 };
+
+/* Where scratch ends for the process engine: a process has no upper half. It is congruent with the other place modulo what an
+ * entry of the root page table maps (512 GiB), so that scratch moves by moving one entry. */
+#define NUB_LAYOUT_PROCESS_SCRATCH_END UINT64_C(0x6ffffffff000)
 
 /* Errors: SIZE (zero; a ring under a page or not a multiple of 8: names the option), MEMORY_TOO_BIG, MEMORY_TOO_SMALL,
  * ELF_ADDRESS when the image collides with page 0, the data window or the upper half. page_table_gpa is valid at once
@@ -105,6 +111,7 @@ uint64_t nub_layout_min_scratch(uint64_t input_size, uint64_t output_size);
 
 uint64_t nub_layout_scratch_gpa(const struct nub_layout *layout);
 uint64_t nub_layout_scratch_gva(const struct nub_layout *layout);
+uint64_t nub_layout_scratch_end_gva(const struct nub_layout *layout);
 
 /* Scratch as one region, of which the guest's part is the rings. */
 struct nub_region nub_layout_scratch_region(const struct nub_layout *layout);
@@ -115,7 +122,7 @@ uint64_t nub_layout_rings_size(const struct nub_layout *layout);
 /* gpa of the first byte of scratch that nothing occupies (R7). */
 uint64_t nub_layout_first_free_gpa(const struct nub_layout *layout);
 
-/* gpa and gva of one of the NUB_SCRATCH_PAGE_ pages. */
+/* gpa and gva of one of the NUB_SCRATCH_PAGE_ pages, as the kvm engine has them: the process engine has no use for them. */
 uint64_t nub_layout_scratch_page_gpa(unsigned page);
 uint64_t nub_layout_scratch_page_gva(unsigned page);
 
@@ -134,11 +141,5 @@ struct nub_region_options {
 };
 int nub_layout_regions(const struct nub_layout *layout, const struct nub_region_options *options,
                        struct nub_region_list *list, struct nub_error *err);
-
-/* Write the PEB (R13) for this layout into image[0..size), which backs gpa NUB_BASE_ADDRESS and up; then the mapped
- * files, in order (R14). Errors: INTERNAL, naming offset and length, when it does not fit; MAP_LIMIT, MAP_LABEL. */
-int nub_layout_write_peb(const struct nub_layout *layout, uint8_t *image, uint64_t size, struct nub_error *err);
-int nub_layout_add_file_mapping(const struct nub_layout *layout, uint8_t *image, uint64_t size, uint64_t gva,
-                                uint64_t bytes, const char *label, struct nub_error *err);
 
 #endif

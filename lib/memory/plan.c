@@ -122,6 +122,7 @@ int nub_plan_init(struct nub_plan *plan, const struct nub_config *config, const 
 		.output_size = config->output_size,
 		.scratch_size = config->scratch_size,
 		.cow = config->cow,
+		.engine = config->engine,
 		.map_count = (unsigned)config->map_count,
 	};
 	const struct nub_region_options options = {

@@ -42,9 +42,11 @@ enum nub_error_class {
 	X(KVM_MISSING, "kvm-missing", HOST) /* no /dev/kvm */                                                          \
 	X(KVM_DENIED, "kvm-denied", HOST)   /* no permission */                                                        \
 	X(KVM, "kvm", HOST)                 /* an ioctl failed, or a capability is missing */                          \
+	X(PROCESS, "process", HOST)         /* a system call of the process engine failed, or is missing */            \
 	X(INTERNAL, "internal", HOST)       /* can't happen */                                                         \
 	X(DEBUGGER, "debugger", HOST)       /* the debugger ended the run */                                           \
 	X(INTERRUPTED, "interrupted", HOST) /* a signal ended it */                                                    \
+	X(ENGINE, "engine", INPUT)          /* the guest needs what the engine hasn't */                               \
 	X(NOT_FOUND, "not-found", NOT_FOUND)                                                                           \
 	/* the ELF file's (R15, R16) */                                                                                \
 	X(ELF_MAGIC, "elf-magic", INPUT)             /* not an ELF file */                                             \

@@ -24,6 +24,13 @@ struct nub_snapshot {
 int nub_snapshot_read_file(const struct nub_snapshot *snapshot, uint64_t offset, void *bytes, uint64_t size,
                            struct nub_error *err);
 
+/* Report which file, of the snapshot or of one below it, has which part of [gpa, gpa + size) of the image: layer by layer, the
+ * base first, so that a later part takes the place of an earlier one. A negative value ends it, and is returned. */
+typedef int (*nub_snapshot_part_visitor)(void *context, const struct nub_snapshot *file, uint64_t gpa, uint64_t size,
+                                         struct nub_error *err);
+int nub_snapshot_parts(const struct nub_snapshot *snapshot, uint64_t gpa, uint64_t size,
+                       nub_snapshot_part_visitor visit, void *context, struct nub_error *err);
+
 /* Map [gpa, gpa + size) of the image at `at`, private, over zeroed memory that is reserved there: layer by layer, the
  * base first. What lies beyond a base's image, and is in no layer, stays zero. */
 int nub_snapshot_map(const struct nub_snapshot *snapshot, uint64_t gpa, uint64_t size, uint8_t *at, int protection,

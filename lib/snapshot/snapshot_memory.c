@@ -10,20 +10,6 @@
 #include "base/util.h"
 #include "snapshot/snapshot.h"
 
-static int map_part(const struct nub_snapshot *snapshot, uint64_t gpa, uint64_t size, uint8_t *at, int protection,
-                    struct nub_error *err)
-{
-	/* The offset in the file is the gpa (nub-snapshot(5)). */
-	if (mmap(at, size, protection, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, snapshot->fd, (off_t)gpa) != MAP_FAILED)
-		return 0;
-	const bool too_many = errno == ENOMEM && snapshot->base;
-	nub_fail_errno(err, NUB_E_NO_MEMORY, "%s: mapping of %" PRIu64 " bytes", snapshot->name, size);
-	if (!too_many)
-		return -1;
-	return nub_hint(err, "a layer takes a mapping for each run of pages: flatten it into one file, or allow more "
-	                     "(sysctl vm.max_map_count)");
-}
-
 /* The part of [gpa, gpa + size) that lies in [start, end). */
 static bool clip(uint64_t gpa, uint64_t size, uint64_t start, uint64_t end, uint64_t *part, uint64_t *part_size)
 {
@@ -49,8 +35,8 @@ static uint32_t first_run(const struct nub_snapshot_meta *meta, uint64_t gpa)
 	return low;
 }
 
-int nub_snapshot_map(const struct nub_snapshot *snapshot, uint64_t gpa, uint64_t size, uint8_t *at, int protection,
-                     struct nub_error *err)
+int nub_snapshot_parts(const struct nub_snapshot *snapshot, uint64_t gpa, uint64_t size,
+                       nub_snapshot_part_visitor visit, void *context, struct nub_error *err)
 {
 	const struct nub_snapshot_meta *meta = &snapshot->meta;
 	uint64_t part, part_size;
@@ -58,17 +44,49 @@ int nub_snapshot_map(const struct nub_snapshot *snapshot, uint64_t gpa, uint64_t
 	if (!snapshot->base) {
 		if (!clip(gpa, size, NUB_BASE_ADDRESS, meta->image_end_gpa, &part, &part_size))
 			return 0;
-		return map_part(snapshot, part, part_size, at + (part - gpa), protection, err);
+		return visit(context, snapshot, part, part_size, err);
 	}
-	if (nub_snapshot_map(snapshot->base, gpa, size, at, protection, err) < 0)
+	if (nub_snapshot_parts(snapshot->base, gpa, size, visit, context, err) < 0)
 		return -1;
 	for (uint32_t i = first_run(meta, gpa); i < meta->run_count && meta->runs[i].gpa < gpa + size; i++) {
 		const struct nub_page_run *run = &meta->runs[i];
 		clip(gpa, size, run->gpa, run->gpa + run->pages * NUB_PAGE_SIZE, &part, &part_size);
-		if (map_part(snapshot, part, part_size, at + (part - gpa), protection, err) < 0)
+		if (visit(context, snapshot, part, part_size, err) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+/* Where and how parts are to be mapped. */
+struct target {
+	uint8_t *at;
+	uint64_t gpa;
+	int protection;
+};
+
+static int map_part(void *context, const struct nub_snapshot *snapshot, uint64_t gpa, uint64_t size,
+                    struct nub_error *err)
+{
+	const struct target *target = context;
+
+	/* The offset in the file is the gpa (nub-snapshot(5)). */
+	if (mmap(target->at + (gpa - target->gpa), size, target->protection, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
+	         snapshot->fd, (off_t)gpa) != MAP_FAILED)
+		return 0;
+	const bool too_many = errno == ENOMEM && snapshot->base;
+	nub_fail_errno(err, NUB_E_NO_MEMORY, "%s: mapping of %" PRIu64 " bytes", snapshot->name, size);
+	if (!too_many)
+		return -1;
+	return nub_hint(err, "a layer takes a mapping for each run of pages: flatten it into one file, or allow more "
+	                     "(sysctl vm.max_map_count)");
+}
+
+int nub_snapshot_map(const struct nub_snapshot *snapshot, uint64_t gpa, uint64_t size, uint8_t *at, int protection,
+                     struct nub_error *err)
+{
+	struct target target = { .at = at, .gpa = gpa, .protection = protection };
+
+	return nub_snapshot_parts(snapshot, gpa, size, map_part, &target, err);
 }
 
 int nub_snapshot_read(const struct nub_snapshot *snapshot, uint64_t gpa, void *bytes, uint64_t size,

@@ -32,8 +32,8 @@ int cmd_option_map(const struct cmd_option *option, const char *value, void *fie
 	return 0;
 }
 
-/* "host" and "guest" count from 1. */
-int cmd_option_cow(const struct cmd_option *option, const char *value, void *field, struct nub_error *err)
+/* The choices count from 1: 0 is an option that was not given. */
+int cmd_option_given_choice(const struct cmd_option *option, const char *value, void *field, struct nub_error *err)
 {
 	unsigned choice;
 

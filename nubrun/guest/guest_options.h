@@ -24,7 +24,7 @@ struct cmd_guest_options {
 
 int cmd_option_init_data(const struct cmd_option *option, const char *value, void *field, struct nub_error *err);
 int cmd_option_map(const struct cmd_option *option, const char *value, void *field, struct nub_error *err);
-int cmd_option_cow(const struct cmd_option *option, const char *value, void *field, struct nub_error *err);
+int cmd_option_given_choice(const struct cmd_option *option, const char *value, void *field, struct nub_error *err);
 
 /* Rows of an option table; `type` is the command's struct, `member` its struct cmd_guest_options. */
 #define CMD_SIZE_OPTION(type, member, field, text)                                                                     \
@@ -54,7 +54,7 @@ int cmd_option_cow(const struct cmd_option *option, const char *value, void *fie
 	      .help = "let the guest execute its heap" },                                                              \
 	{                                                                                                              \
 		.name = "cow", .arg = "WHO", .values = "host guest", .offset = offsetof(type, member.cow),             \
-		.parse = cmd_option_cow, .help = "who copies pages that are written: host (default) or guest"          \
+		.parse = cmd_option_given_choice, .help = "who copies pages that are written: host (default) or guest" \
 	}
 
 struct cmd_guest {

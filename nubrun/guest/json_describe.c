@@ -98,6 +98,7 @@ struct cmd_json *cmd_json_host(const struct nub_host_info *info, const struct nu
 	}
 	cmd_json_add(object, "kernel", cmd_json_cstring(info->kernel));
 	cmd_json_add(object, "module", info->module[0] != '\0' ? cmd_json_cstring(info->module) : NULL);
+	cmd_json_add(object, "emulator", info->emulator[0] != '\0' ? cmd_json_cstring(info->emulator) : NULL);
 	cmd_json_add(object, "api_version", cmd_json_int(info->api_version));
 	cmd_json_add(object, "capabilities", capabilities(info));
 	struct cmd_json *cpl0 = cmd_json_object();

@@ -29,6 +29,7 @@ struct cmd_report {
 	struct nub_exit_counts exits;
 	struct nub_memory_info memory;
 	uint64_t calls, calls_median_ns, calls_min_ns; /* --repeat; calls is 0 without it */
+	const char *engine;                            /* that runs the guest; NULL: nothing runs */
 	bool checkpoint;                               /* the guest is stopped at one */
 	/* Owned; NULL where they do not apply. */
 	struct cmd_json *guest, *crash;

@@ -96,11 +96,17 @@ static int parse_seed(const struct cmd_option *option, const char *value, void *
 		.help = "show the guest FILE at address GVA, read-only (up to 32)"                                     \
 	}
 #define ROWS_OF_ALL                                                                                                    \
-	{ .name = "host-fn",                                                                                           \
-	  .arg = "NAME=COMMAND",                                                                                       \
-	  FIELD(functions),                                                                                            \
-	  .parse = parse_host_fn,                                                                                      \
-	  .help = "let the guest call NAME: a shell command, JSON on stdin and stdout" },                              \
+	{ .name = "engine",                                                                                            \
+	  .arg = "ENGINE",                                                                                             \
+	  .values = "kvm process",                                                                                     \
+	  FIELD(engine),                                                                                               \
+	  .parse = cmd_option_given_choice,                                                                            \
+	  .help = "what runs the guest: kvm (default), or process where there is no KVM" },                            \
+	    { .name = "host-fn",                                                                                       \
+	      .arg = "NAME=COMMAND",                                                                                   \
+	      FIELD(functions),                                                                                        \
+	      .parse = parse_host_fn,                                                                                  \
+	      .help = "let the guest call NAME: a shell command, JSON on stdin and stdout" },                          \
 	    { .name = "core",                                                                                          \
 	      .arg = "FILE",                                                                                           \
 	      .file = true,                                                                                            \

@@ -33,6 +33,7 @@ struct cmd_run_options {
 	const char *base;   /* NULL: none */
 	bool flatten;
 	const char *core, *core_dir; /* where a failed guest's core goes; NULL: nowhere */
+	unsigned engine;             /* 1 + enum nub_engine_kind; 0: not given */
 	uint64_t timeout_ns;
 	struct cmd_host_fn functions[CMD_MAX_HOST_FUNCTIONS];
 	size_t function_count;

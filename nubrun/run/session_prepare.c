@@ -9,6 +9,7 @@
 #include "guest/json_snapshot.h"
 #include "guest/snapshot_file.h"
 #include "report/json_status.h"
+#include "run/engine.h"
 #include "run/save.h"
 #include "run/session.h"
 
@@ -146,10 +147,22 @@ static void configure(struct cmd_session *session)
 	config->ops = cmd_guest_io_ops(&session->io);
 }
 
+static int choose_engine(struct cmd_session *session, struct nub_error *err)
+{
+	enum nub_engine_kind *engine = &session->guest.config.engine;
+
+	if (cmd_engine_choose(session->options.engine, engine, err) < 0)
+		return -1;
+	session->report->engine = cmd_engine_name(*engine);
+	return 0;
+}
+
 int cmd_session_prepare(struct cmd_session *session, int argc, char **argv, struct nub_error *err)
 {
 	const struct cmd_run_options *options = &session->options;
 
+	if (!options->flatten && choose_engine(session, err) < 0)
+		return -1;
 	if (session->snapshot && !options->flatten && check_host_functions(session, argv[0], err) < 0)
 		return -1;
 	if (options->call && prepare_call(session, argc, argv, err) < 0)

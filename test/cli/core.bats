@@ -157,7 +157,7 @@ all_joined() { # JSON-FILE
 }
 
 @test "core: a guest out of time leaves one, and the status says where it was" {
-	nub run --timeout 100ms --core core "$GUESTS/spin.elf"
+	nub run --timeout "$(slow 200)ms" --core core "$GUESTS/spin.elf"
 	ended 124 timeout
 	[ "$(field .crash.kind)" = timeout ]
 	[[ $(field .crash.symbol) == main* ]]
@@ -173,7 +173,7 @@ all_joined() { # JSON-FILE
 @test "core: SIGQUIT makes one, the guest goes on, and the next has another name" {
 	local pid count
 	mkdir cores
-	"$NUBRUN" run --timeout 3s --core-dir cores "$GUESTS/spin.elf" >out 2>err &
+	"$NUBRUN" run --timeout "$(slow 3)s" --core-dir cores "$GUESTS/spin.elf" >out 2>err &
 	pid=$!
 	# The guest says so when it is in its loop.
 	while ! grep -q spinning out; do
@@ -183,7 +183,7 @@ all_joined() { # JSON-FILE
 	for count in 1 2; do
 		while [ "$(grep -c 'nubrun: core: ' err || true)" -lt "$count" ]; do
 			kill -QUIT "$pid" || return 1
-			sleep 0.3
+			pause 0.3
 		done
 	done
 	local status=0
@@ -203,7 +203,7 @@ all_joined() { # JSON-FILE
 
 @test "core: without --core, SIGQUIT ends nubrun as ever" {
 	# A shell has its background jobs ignore SIGQUIT.
-	(ulimit -c 0; exec env --default-signal=QUIT "$NUBRUN" run --timeout 5s "$GUESTS/spin.elf") >out 2>err &
+	(ulimit -c 0; exec env --default-signal=QUIT "$NUBRUN" run --timeout "$(slow 5)s" "$GUESTS/spin.elf") >out 2>err &
 	local pid=$! status=0
 	# The guest says so when it has begun; its time-out ends a wait for nothing.
 	while ! grep -q spinning out; do
@@ -296,7 +296,7 @@ all_joined() { # JSON-FILE
 	ended 134 guest-crash
 	[ "$(stat -c %s core)" -gt 16000000000 ]
 	[ "$(du -k core | cut -f1)" -lt 1024 ]
-	((${end/./} - ${start/./} < 5000000))
+	((${end/./} - ${start/./} < $(slow 5000000)))
 	ask_gdb "$GUESTS/crash.elf" core bt
 	frame_is 0 ud2 guests/crash.c '"ud2"'
 	nub snapshot --heap 15G -o snap "$GUESTS/crash.elf"
@@ -318,7 +318,7 @@ all_joined() { # JSON-FILE
 
 @test "core: a mapped file is in it" {
 	seq 100000 >table
-	nub run --map table@0x10000000:table --timeout 100ms --core core "$GUESTS/spin.elf"
+	nub run --map table@0x10000000:table --timeout "$(slow 200)ms" --core core "$GUESTS/spin.elf"
 	ended 124 timeout
 	"$NUBRUN" dump --raw --read "0x10000000:$(stat -c %s table)" core | cmp - table
 	nub dump --json core
@@ -359,7 +359,7 @@ all_joined() { # JSON-FILE
 	nub run --core core "$GUESTS/crash.elf" ud2
 	ended 134 guest-crash
 	mkfifo pipe
-	timeout 30 cat pipe >through &
+	timeout "$(slow 30)" cat pipe >through &
 	nub run --core pipe "$GUESTS/crash.elf" ud2
 	wait $!
 	[ -p pipe ]

@@ -39,10 +39,16 @@ stand_in() { # NAME
 	chmod +x "$BIN/$1"
 }
 
-# A tree with nothing but the scripts. `make` writes a nubrun whose `run` ends with RUN_STATUS.
+# A tree with nothing but the scripts. `make` writes a nubrun whose `run` ends with RUN_STATUS. For them, /dev/kvm is the file
+# KVM, which is there; and with-kvm says what it would run in a machine, and runs it here.
 make_tree() {
+	KVM=$BATS_TEST_TMPDIR/kvm
 	mkdir -p "$TREE"
 	cp -r "$ROOT/scripts" "$TREE"
+	sed -i "/^kvm_usable/,/^}/s|/dev/kvm|$KVM|g" "$TREE/scripts/deps.sh"
+	grep -q "<>$KVM" "$TREE/scripts/deps.sh"
+	touch "$KVM"
+	printf '%s\n' '#!/bin/bash' 'echo "with-kvm $*" >>"$LOG"' 'while [[ $1 == -* || $1 == 300 ]]; do shift; done' '"$@"' >"$TREE/scripts/with-kvm"
 	make_bin
 	stand_in make <<-'END'
 		echo "make $*" >>"$LOG"
@@ -88,12 +94,24 @@ quickstart() {
 	[[ $output == *'"status"'* ]]
 }
 
-@test "quickstart: where KVM can't be used, it still builds, lets nubrun check explain, and exits with 125" {
+@test "quickstart: where nubrun fails, it lets nubrun check explain, and exits with 125" {
 	make_tree
 	RUN_STATUS=125 quickstart
 	[ "$status" -eq 125 ]
 	[[ $(cat "$LOG") == "make -j"*" B=build all" ]]
 	[[ ${lines[-1]} == "nubrun: check" ]]
+}
+
+@test "quickstart: where /dev/kvm can't be used, it says so and why, and runs hello on emulated KVM" {
+	make_tree
+	rm "$KVM"
+	quickstart
+	[ "$status" -eq 0 ]
+	[[ $output == *"nubrun: check"*"/dev/kvm can't be used here"*"nubrun: run build/guests/hello.elf"* ]]
+	[[ ${lines[-1]} == "Next: scripts/with-kvm build/nubrun run "* ]]
+	grep -qx 'with-kvm build/nubrun run build/guests/hello.elf' "$LOG"
+	RUN_STATUS=7 quickstart
+	[ "$status" -eq 7 ]
 }
 
 @test "quickstart: the guest's own exit code comes through" {
@@ -182,7 +200,8 @@ check_tree() { # UNIT-TAP BATS-TAP [FUZZ-STATUS]
 	printf '#!/bin/sh\nexit %s\n' "${3-0}" >"$TREE/build/test/fuzz_a"
 	chmod +x "$TREE"/build/test/*
 	stand_in bats <<<"printf '$2'"
-	CI='' NUBRUN_REQUIRE_KVM=${REQUIRE-} PATH=$BIN run "$TREE/scripts/check" tests
+	[ -z "${rm_kvm-}" ] || rm "$KVM"
+	NUBRUN_REQUIRE_KVM=${REQUIRE-} PATH=$BIN run "$TREE/scripts/check" tests
 	echo "$output"
 }
 
@@ -230,28 +249,83 @@ check_tree() { # UNIT-TAP BATS-TAP [FUZZ-STATUS]
 	[[ $output != *build/log* ]]
 }
 
-@test "check: skips are counted and named; for want of KVM they fail where it is required" {
-	check_tree '1..2\nok 1 - a\nnot ok 2 # SKIP b\n' '1..2\nok 1 c\nok 2 d # skip no access to /dev/kvm\n'
+@test "check: skips are counted and named" {
+	check_tree '1..2\nok 1 - a\nnot ok 2 # SKIP b\n' '1..2\nok 1 c\nok 2 d # skip only root\n'
 	[ "$status" -eq 0 ]
 	[ "${lines[-1]}" = "4 passed, 0 failed, 2 skipped" ]
-	[[ $output == *"ok 2 d # skip no access to /dev/kvm"* ]]
-
-	if [ -r /dev/kvm ] && [ -w /dev/kvm ]; then
-		REQUIRE=1 check_tree '1..1\nok 1 - a\n' '1..2\nok 1 c\nok 2 d # skip no access to /dev/kvm\n'
-		[ "$status" -eq 1 ]
-		[ "${lines[-1]}" = "5 passed, 1 failed" ]
-	fi
+	[[ $output == *"ok 2 d # skip only root"* ]]
 }
 
-@test "check: where KVM is required, its absence is a failure, whatever the tests say" {
-	make_tree
-	local missing="$BATS_TEST_TMPDIR/no-kvm"
-	sed -i "s|<>/dev/kvm|<>$missing/kvm|" "$TREE/scripts/check"
-	grep -q "$missing" "$TREE/scripts/check"
-	NUBRUN_REQUIRE_KVM=1 PATH=$BIN run "$TREE/scripts/check" docs
-	echo "$output"
+@test "check: where KVM is, a test that skips for want of it has failed" {
+	check_tree '1..1\nok 1 - a\n' '1..2\nok 1 c\nok 2 d # skip no access to /dev/kvm\n'
+	[ "$status" -eq 1 ]
+	[ "${lines[-1]}" = "4 passed, 1 failed" ]
+}
+
+@test "check: where KVM is not, what wants it is skipped and named, and fails only where KVM is required" {
+	rm_kvm=1 check_tree '1..2\nok 1 - a\nnot ok 2 # SKIP kvm: b\n' '1..2\nok 1 c\nok 2 d # skip no access to /dev/kvm\n'
+	[ "$status" -eq 0 ]
+	[ "${lines[-1]}" = "4 passed, 0 failed, 2 skipped" ]
+	[[ $output == *"skip  build/d: wants KVM"* && $output == *"skip  build/test_a: kvm: b: wants KVM"* ]]
+	REQUIRE=1 rm_kvm=1 check_tree '1..1\nok 1 - a\n' '1..1\nok 1 c\n'
 	[ "$status" -eq 1 ]
 	[[ ${lines[0]} == "FAIL  /dev/kvm can be opened" ]]
+}
+
+# A tree with a unit test that wants KVM and command tests of which one does, on a host without; `scripts/check ARG...` in it.
+# In a machine, which has NUBRUN_REQUIRE_KVM=1, they do as UNIT and BATS say.
+kvm_tree() { # UNIT BATS ARG...
+	make_tree
+	mkdir -p "$TREE"/test/{unit,fuzz,cli} "$TREE/build/test"
+	touch "$TREE"/test/{unit/test_a.c,fuzz/fuzz_a.c,cli/emulated-slow}
+	printf '@test "%s" {\n%s\n}\n' plain '' needy $'\tneeds_kvm' >"$TREE/test/cli/a.bats"
+	printf '%s\n' '#!/bin/bash' '# /dev/kvm' '[ "$NUBRUN_REQUIRE_KVM" != 1 ] || { '"$1"'; }' \
+		'printf "1..1\nnot ok 1 # SKIP kvm: a\n"' >"$TREE/build/test/test_a"
+	printf '#!/bin/sh\n' >"$TREE/build/test/fuzz_a"
+	chmod +x "$TREE"/build/test/*
+	stand_in bats <<<'
+		echo "bats $*" >>"$LOG"
+		[ "$NUBRUN_REQUIRE_KVM" != 1 ] || { '"$2"'; }
+		printf "1..2\nok 1 plain\nok 2 needy # skip no access to /dev/kvm\n"'
+	rm "$KVM"
+	[ -z "${SLOW-}" ] || printf %b "$SLOW" >"$TREE/test/cli/emulated-slow"
+	shift 2
+	NUBRUN_REQUIRE_KVM='' PATH=$BIN run "$TREE/scripts/check" "$@"
+	echo "$output"
+}
+
+good_unit='printf "1..1\nok 1 - kvm: a\n"; exit 0'
+good_bats='printf "1..1\nok 1 needy\n"; exit 0'
+
+@test "check: what wants KVM is run on emulated KVM, then nothing is skipped" {
+	kvm_tree "$good_unit" "$good_bats" tests kvm
+	[ "$status" -eq 0 ]
+	[[ ${lines[-1]} == *" passed, 0 failed" ]]
+	[[ $output == *"test_a on emulated KVM, svm: 1 passed"*"a on emulated KVM, svm: 1 passed"* ]]
+	[[ $output == *"test_a on emulated KVM, svm-shadow: 1 passed"* ]]
+	grep -qF 'bats --formatter tap --filter ^(needy)$ test/cli/a.bats' "$LOG"
+}
+
+@test "check: a slow command test waits for --all, and is skipped until then" {
+	SLOW='a\tneedy\tlong\n' kvm_tree "$good_unit" "$good_bats" tests kvm
+	[ "$status" -eq 0 ]
+	[[ ${lines[-2]} == "skip  build/needy: wants KVM" ]]
+	[[ ${lines[-1]} == *" passed, 0 failed, 1 skipped" ]]
+	SLOW='a\tneedy\tlong\n' kvm_tree "$good_unit" "$good_bats" --all tests kvm
+	[[ ${lines[-1]} == *" passed, 0 failed" ]]
+}
+
+@test "check: a test that fails on emulated KVM, a machine that hangs, one that stops" {
+	kvm_tree 'printf "1..1\nnot ok 1 - kvm: a\n"; exit 1' "$good_bats" kvm
+	[ "$status" -eq 1 ]
+	[[ ${lines[-1]} == *" passed, 2 failed" ]]
+	JOBS_PATIENCE=5 kvm_tree 'sleep 60' "$good_bats" kvm
+	[ "$status" -eq 1 ]
+	[[ $output == *"FAIL  test_a on emulated KVM, svm"*"hung in this job"*"a on emulated KVM, svm: 1 passed"* ]]
+	[[ ${lines[-1]} == *" passed, 2 failed" ]]
+	kvm_tree 'kill -KILL $PPID; exit 1' "$good_bats" kvm
+	[ "$status" -eq 1 ]
+	[[ $output == *"FAIL  test_a on emulated KVM, svm"*"a on emulated KVM, svm: 1 passed"* ]]
 }
 
 # A library of two rooms, `left` and `right`, in this order, with these files too.

@@ -73,7 +73,7 @@ follows_the_rules() {
 	nub run --trace "$TRACE" --heap 4K "$GUESTS/trace.elf" "${words[@]}"
 	ended 134 guest-crash
 	follows_the_rules
-	nub run --trace "$TRACE" --timeout 100ms "$GUESTS/spin.elf"
+	nub run --trace "$TRACE" --timeout "$(slow 100)ms" "$GUESTS/spin.elf"
 	ended 124 timeout
 	follows_the_rules
 	nub snapshot -o "$BATS_TEST_TMPDIR/snap" --trace "$TRACE" "$GUESTS/trace.elf"
@@ -169,7 +169,7 @@ follows_the_rules() {
 	nub run --trace "$TRACE" "$GUESTS/crash.elf" null
 	ended 134 guest-crash
 	events '.[-1].name == "run" and any(.[]; .name == "exception")'
-	nub run --trace "$TRACE" --timeout 50ms "$GUESTS/spin.elf"
+	nub run --trace "$TRACE" --timeout "$(slow 50)ms" "$GUESTS/spin.elf"
 	ended 124 timeout
 	events 'any(.[]; .name == "interrupted")'
 	nub run --trace "$TRACE" "$GUESTS/crash.elf" abort
@@ -185,7 +185,7 @@ follows_the_rules() {
 }
 
 @test "trace: nubrun killed leaves what there was, complete but for the end of the list" {
-	"$NUBRUN" run --timeout 10s --trace "$TRACE" "$GUESTS/spin.elf" >"$BATS_TEST_TMPDIR/out" 2>&1 &
+	"$NUBRUN" run --timeout "$(slow 10)s" --trace "$TRACE" "$GUESTS/spin.elf" >"$BATS_TEST_TMPDIR/out" 2>&1 &
 	local pid=$! status=0
 	while ! grep -q spinning "$BATS_TEST_TMPDIR/out" || ! grep -q '"print"' "$TRACE"; do
 		kill -0 "$pid" || return 1

@@ -232,14 +232,14 @@ static void time_stands_still_while_stopped(void **state)
 
 	(void)state;
 	debug_open(&d, "debug.elf", NUB_COW_HOST);
-	d.guest.config.timeout_ns = 100 * MS;
+	d.guest.config.timeout_ns = slow(100 * MS);
 	nub_sandbox_free(d.guest.sandbox);
 	guest_create(&d.guest);
 	debug_start(&d);
 	set_breakpoint(&d, address_of(&d, "main"));
-	usleep(150000);
+	usleep((useconds_t)slow(150000));
 	expect(&d, "c", "T05");
-	usleep(150000);
+	usleep((useconds_t)slow(150000));
 	clear_breakpoint(&d, address_of(&d, "main"));
 	expect(&d, "c", "W07");
 	ended_with(&d, 7);
@@ -247,11 +247,11 @@ static void time_stands_still_while_stopped(void **state)
 
 	/* And goes on afterwards. */
 	debug_open(&d, "spin.elf", NUB_COW_HOST);
-	d.guest.config.timeout_ns = 100 * MS;
+	d.guest.config.timeout_ns = slow(100 * MS);
 	nub_sandbox_free(d.guest.sandbox);
 	guest_create(&d.guest);
 	debug_start(&d);
-	usleep(150000);
+	usleep((useconds_t)slow(150000));
 	expect(&d, "c", "W7c");
 	debug_join(&d);
 	assert_int_equal(d.guest.outcome.kind, NUB_OUTCOME_TIMED_OUT);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "layout/layout.h"
+#include "personality/nub/peb.h"
 
 #define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)
@@ -473,7 +474,7 @@ static void peb_fields(void **state)
 
 	(void)state;
 	layout_with_a_peb(&layout, 5);
-	assert_int_equal(nub_layout_write_peb(&layout, image, sizeof(image), &err), 0);
+	assert_int_equal(nub_peb_write(&layout, image, sizeof(image), &err), 0);
 	assert_int_equal(word(image, peb), 0x1008);
 	assert_true(word(image, peb + 8) == nub_layout_scratch_gva(&layout));
 	assert_int_equal(word(image, peb + 16), 0x10000);
@@ -487,7 +488,7 @@ static void peb_fields(void **state)
 	assert_int_equal(word(image, peb + 80), 0);
 
 	layout_with_a_peb(&layout, 0);
-	assert_int_equal(nub_layout_write_peb(&layout, image, sizeof(image), &err), 0);
+	assert_int_equal(nub_peb_write(&layout, image, sizeof(image), &err), 0);
 	assert_int_equal(word(image, peb + 32), 0);
 	assert_int_equal(word(image, peb + 40), 0);
 }
@@ -501,13 +502,13 @@ static void peb_writes_are_bounded(void **state)
 
 	(void)state;
 	layout_with_a_peb(&layout, 0);
-	assert_int_equal(nub_layout_write_peb(&layout, image, 0x5000 + 79, &err), -1);
+	assert_int_equal(nub_peb_write(&layout, image, 0x5000 + 79, &err), -1);
 	assert_int_equal(err.kind, NUB_E_INTERNAL);
 	assert_non_null(strstr(err.message, "offset 20480 of 80 bytes does not fit in 20559"));
-	assert_int_equal(nub_layout_add_file_mapping(&layout, image, 0x4000, 0x10000, 1, "a", &err), -1);
+	assert_int_equal(nub_peb_add_file(&layout, image, 0x4000, 0x10000, 1, "a", &err), -1);
 	assert_int_equal(err.kind, NUB_E_INTERNAL);
-	assert_int_equal(nub_layout_write_peb(&layout, image, 0x5000 + 80, &err), 0);
-	assert_int_equal(nub_layout_add_file_mapping(&layout, image, 0x5000 + 159, 0x10000, 1, "a", &err), -1);
+	assert_int_equal(nub_peb_write(&layout, image, 0x5000 + 80, &err), 0);
+	assert_int_equal(nub_peb_add_file(&layout, image, 0x5000 + 159, 0x10000, 1, "a", &err), -1);
 	assert_int_equal(err.kind, NUB_E_INTERNAL);
 	assert_int_equal(word(image, 0x5000 + 64), 0);
 }
@@ -522,10 +523,10 @@ static void file_mappings(void **state)
 
 	(void)state;
 	layout_with_a_peb(&layout, 0);
-	assert_int_equal(nub_layout_write_peb(&layout, image, sizeof(image), &err), 0);
+	assert_int_equal(nub_peb_write(&layout, image, sizeof(image), &err), 0);
 	memset(label, 'l', 64);
 	label[64] = '\0';
-	assert_int_equal(nub_layout_add_file_mapping(&layout, image, sizeof(image), 0x10000, 7, label, &err), -1);
+	assert_int_equal(nub_peb_add_file(&layout, image, sizeof(image), 0x10000, 7, label, &err), -1);
 	assert_int_equal(err.kind, NUB_E_MAP_LABEL);
 	assert_non_null(strstr(err.message, "64 bytes, at most 63"));
 	assert_int_equal(word(image, 0x5040), 0);
@@ -533,15 +534,15 @@ static void file_mappings(void **state)
 	for (uint64_t i = 0; i < 32; i++) {
 		uint64_t entry = 0x5000 + 80 + 80 * i;
 
-		assert_int_equal(nub_layout_add_file_mapping(&layout, image, sizeof(image), 0x10000 * (i + 1), 7 + i,
-		                                             i == 0 ? label : "b", &err),
+		assert_int_equal(nub_peb_add_file(&layout, image, sizeof(image), 0x10000 * (i + 1), 7 + i,
+		                                  i == 0 ? label : "b", &err),
 		                 0);
 		assert_int_equal(word(image, 0x5040), i + 1);
 		assert_int_equal(word(image, entry), 0x10000 * (i + 1));
 		assert_int_equal(word(image, entry + 8), 7 + i);
 		assert_string_equal((const char *)image + entry + 16, i == 0 ? label : "b");
 	}
-	assert_int_equal(nub_layout_add_file_mapping(&layout, image, sizeof(image), 0x10000, 7, "c", &err), -1);
+	assert_int_equal(nub_peb_add_file(&layout, image, sizeof(image), 0x10000, 7, "c", &err), -1);
 	assert_int_equal(err.kind, NUB_E_MAP_LIMIT);
 	assert_string_equal(err.message, "file mapping limit reached (32 of 32)");
 	assert_int_equal(word(image, 0x5000 + 80 + 80 * 32), 0);

@@ -35,7 +35,7 @@ static int attach(struct nub_engine *engine, const struct nub_engine_guest *gues
 	nub_cpu_tables_write(layout, scratch, guest->ports, guest->port_count, &kvm->tables);
 	kvm->tables.cr3 = guest->root_gpa;
 	nub_cpu_tables_set_patch(layout, scratch, 0, 0, 0);
-	kvm->next_free_gpa = nub_layout_first_free_gpa(layout);
+	nub_copies_init(&kvm->copies, guest->memory, layout);
 	switch (kvm->kept) {
 	case NUB_ENGINE_KEEP_NOTHING:
 		return make_vm(kvm, err);

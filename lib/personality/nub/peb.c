@@ -1,10 +1,11 @@
 /* Writing the PEB and its file-mapping array into the guest's memory, bounds-checked (R13, R14). */
+#include "personality/nub/peb.h"
+
 #include <inttypes.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/util.h"
-#include "layout/layout.h"
 
 /* Where [gpa, gpa + length) lies in the image; NULL and INTERNAL when it is not all in there. */
 static uint8_t *locate(uint8_t *image, uint64_t size, uint64_t gpa, uint64_t length, struct nub_error *err)
@@ -24,7 +25,7 @@ static uint64_t mapping_gpa(const struct nub_layout *layout, uint64_t index)
 	return layout->peb_gpa + sizeof(struct nub_peb) + index * sizeof(struct nub_file_mapping);
 }
 
-int nub_layout_write_peb(const struct nub_layout *layout, uint8_t *image, uint64_t size, struct nub_error *err)
+int nub_peb_write(const struct nub_layout *layout, uint8_t *image, uint64_t size, struct nub_error *err)
 {
 	uint64_t scratch_gva = nub_layout_scratch_gva(layout);
 	uint8_t *place = locate(image, size, layout->peb_gpa, sizeof(struct nub_peb), err);
@@ -44,8 +45,8 @@ int nub_layout_write_peb(const struct nub_layout *layout, uint8_t *image, uint64
 	return 0;
 }
 
-int nub_layout_add_file_mapping(const struct nub_layout *layout, uint8_t *image, uint64_t size, uint64_t gva,
-                                uint64_t bytes, const char *label, struct nub_error *err)
+int nub_peb_add_file(const struct nub_layout *layout, uint8_t *image, uint64_t size, uint64_t gva, uint64_t bytes,
+                     const char *label, struct nub_error *err)
 {
 	uint8_t *place = locate(image, size, layout->peb_gpa, sizeof(struct nub_peb), err);
 	struct nub_file_mapping mapping = { .gva = gva, .size = bytes };

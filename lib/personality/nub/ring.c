@@ -1,5 +1,5 @@
 /* Pushing to and popping from a ring that the guest can overwrite (R9). */
-#include "call/ring.h"
+#include "personality/nub/ring.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
