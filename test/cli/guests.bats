@@ -96,6 +96,7 @@ dot: -1086.941, mix: fd639f91" ]
 }
 
 @test "guests: two-spaces sees its own page in each space, and the shared one in both" {
+	only_kvm
 	local kind line
 	for kind in elf pie.elf; do
 		nub run --timeout "$(slow 20)" "$GUESTS/two-spaces.$kind"
