@@ -93,7 +93,7 @@ int cmd_check(int argc, char **argv, struct cmd_report *report)
 
 	report->only_errors = true;
 	if (cmd_command_options(&argc, &argv, &options, report) && cmd_command_operands(argc, argv, 0, 0, report) &&
-	    check(&options, &err) != 0)
+	    check(&options, &err) < 0)
 		cmd_report_error(report, &err);
 	return cmd_report_end(report);
 }

@@ -68,15 +68,20 @@ static int signal_of(const struct nub_core *core)
 	switch (core->crash.kind) {
 	case NUB_CRASH_EXCEPTION:
 		return signal_of_vector(core->crash.vector);
+	case NUB_CRASH_SIGNAL:
+		return (int)core->crash.abort_code;
 	case NUB_CRASH_NO_MEMORY:
+	case NUB_CRASH_MEMORY:
 	case NUB_CRASH_SCRATCH:
 		return SIGBUS;
 	case NUB_CRASH_BAD_PORT:
+	case NUB_CRASH_UNSUPPORTED:
 		return SIGSYS;
 	case NUB_CRASH_EMULATION:
 		return SIGILL;
 	case NUB_CRASH_TRIPLE_FAULT:
 	case NUB_CRASH_HALTED:
+	case NUB_CRASH_DEADLOCK:
 		return SIGKILL;
 	case NUB_CRASH_ABORT:
 	case NUB_CRASH_ABI:

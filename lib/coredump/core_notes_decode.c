@@ -52,7 +52,7 @@ static void take_crash(struct nub_cursor *cursor, struct nub_core *core)
 	crash->has_region = known & NUB_CORE_HAS_REGION;
 	crash->port_read = known & NUB_CORE_PORT_READ;
 	crash->registers_lost = known & NUB_CORE_REGISTERS_LOST;
-	crash->kind = (enum nub_crash_kind)take_upto(cursor, "the crash's kind", NUB_CRASH_ABI);
+	crash->kind = (enum nub_crash_kind)take_upto(cursor, "the crash's kind", NUB_CRASH_MEMORY);
 	crash->vector = take_upto(cursor, "the vector", 255);
 	crash->error_code = nub_cursor_u64(cursor, "the error code");
 	crash->address = nub_cursor_u64(cursor, "the address");

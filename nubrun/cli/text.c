@@ -18,7 +18,7 @@ char *cmd_utf8_repair(const void *text, size_t size, size_t *clean_size)
 	    __builtin_add_overflow(capacity, 1, &capacity))
 		return NULL;
 	char *clean = malloc(capacity);
-	if (clean == NULL)
+	if (!clean)
 		return NULL;
 
 	size_t used = 0;
@@ -29,7 +29,7 @@ char *cmd_utf8_repair(const void *text, size_t size, size_t *clean_size)
 		i += length ? length : 1;
 	}
 	clean[used] = '\0';
-	if (clean_size != NULL)
+	if (clean_size)
 		*clean_size = used;
 	return clean;
 }
@@ -57,13 +57,13 @@ char *cmd_text_printable(const void *text, size_t size)
 	size_t clean_size, capacity, used = 0;
 	char *clean = cmd_utf8_repair(text, size, &clean_size);
 
-	if (clean == NULL || __builtin_mul_overflow(clean_size, (size_t)4, &capacity) ||
+	if (!clean || __builtin_mul_overflow(clean_size, (size_t)4, &capacity) ||
 	    __builtin_add_overflow(capacity, (size_t)8, &capacity)) {
 		free(clean);
 		return NULL;
 	}
 	char *out = malloc(capacity);
-	if (out != NULL) {
+	if (out) {
 		for (size_t i = 0; i < clean_size;) {
 			const uint8_t *at = (const uint8_t *)clean + i;
 			unsigned length = nub_utf8_length(at, clean_size - i);

@@ -105,9 +105,9 @@ struct cmd_json *cmd_json_host(const struct nub_host_info *info, const struct nu
 
 	cmd_json_add(object, "schema", cmd_json_int(1));
 	cmd_json_add(object, "version", cmd_json_plain(NUB_VERSION));
-	cmd_json_add(object, "usable", cmd_json_bool(error == NULL));
+	cmd_json_add(object, "usable", cmd_json_bool(!error));
 	cmd_json_add(object, "process_engine", process_engine(process));
-	if (error != NULL) {
+	if (error) {
 		cmd_json_add(object, "error", cmd_json_error(error));
 		return object;
 	}

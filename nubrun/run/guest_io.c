@@ -20,7 +20,9 @@ uint64_t cmd_guest_io_remaining(void *context)
 {
 	struct cmd_guest_io *io = context;
 
-	return io->sandbox != NULL ? nub_sandbox_remaining_ns(io->sandbox) : UINT64_MAX;
+	if (io->program)
+		return nub_program_remaining_ns(io->program);
+	return io->sandbox ? nub_sandbox_remaining_ns(io->sandbox) : UINT64_MAX;
 }
 
 int cmd_guest_io_write(struct cmd_guest_io *io, int fd, const void *bytes, size_t size, struct nub_error *err)
@@ -59,7 +61,7 @@ static char *log_text(const struct nub_log_record *record, size_t *size)
 	NUB_AUTO_FREE char *message = cmd_text_printable(record->message, strlen(record->message));
 	char *line;
 
-	if (source == NULL || message == NULL)
+	if (!source || !message)
 		return NULL;
 	int length =
 	    asprintf(&line, "%s: %s:%u: %s\n", cmd_log_level_name(record->level), source, record->line, message);
@@ -84,9 +86,9 @@ static int log_record(void *context, const struct nub_log_record *record, struct
 	cmd_evidence_log(io->evidence, record, ns);
 	NUB_AUTO_FREE char *line = io->json_log ? log_json(record, ns, &size) : log_text(record, &size);
 
-	if (line == NULL)
+	if (!line)
 		return nub_fail(err, NUB_E_NO_MEMORY, 0, "out of memory for a log record");
-	if (io->stderr_open && cmd_guest_io_write(io, STDERR_FILENO, "\n", 1, err) != 0)
+	if (io->stderr_open && cmd_guest_io_write(io, STDERR_FILENO, "\n", 1, err) < 0)
 		return -1;
 	return cmd_guest_io_write(io, STDERR_FILENO, line, size, err);
 }
@@ -127,9 +129,9 @@ static int stopped(void *context, struct nub_sandbox *sandbox, const struct nub_
 	struct cmd_guest_io *io = context;
 	NUB_AUTO_FREE char *line = cmd_evidence_take(io->evidence, sandbox, outcome);
 
-	if (line == NULL)
+	if (!line)
 		return 0;
-	if (io->stderr_open && cmd_guest_io_write(io, STDERR_FILENO, "\n", 1, err) != 0)
+	if (io->stderr_open && cmd_guest_io_write(io, STDERR_FILENO, "\n", 1, err) < 0)
 		return -1;
 	return cmd_guest_io_write(io, STDERR_FILENO, line, strlen(line), err);
 }
@@ -142,8 +144,8 @@ struct nub_host_ops cmd_guest_io_ops(struct cmd_guest_io *io)
 		.log = log_record,
 		.call = call,
 		.stopped = stopped,
-		.trace = io->trace != NULL ? trace_record : NULL,
-		.exit = io->trace != NULL || io->show_exits ? exit_served : NULL,
+		.trace = io->trace ? trace_record : NULL,
+		.exit = io->trace || io->show_exits ? exit_served : NULL,
 	};
 }
 

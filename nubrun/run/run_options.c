@@ -12,7 +12,7 @@ static int parse_repeat(const struct cmd_option *option, const char *value, void
 {
 	uint64_t *count = field;
 
-	if (cmd_parse_number(option->name, value, count, err) != 0)
+	if (cmd_parse_number(option->name, value, count, err) < 0)
 		return -1;
 	if (*count >= 1 && *count <= MAX_REPEAT)
 		return 0;
@@ -36,7 +36,7 @@ static int parse_host_fn(const struct cmd_option *option, const char *value, voi
 		         CMD_MAX_HOST_FUNCTIONS);
 		return nub_hint(err, "serve several functions with one command");
 	}
-	if (cmd_parse_host_fn(option->name, value, added, err) != 0)
+	if (cmd_parse_host_fn(option->name, value, added, err) < 0)
 		return -1;
 	for (size_t i = 0; i < options->function_count; i++)
 		if (strcmp(options->functions[i].name, added->name) == 0) {
@@ -178,6 +178,7 @@ const struct cmd_option cmd_run_options[] = {
 	ROW_GDB,
 	CMD_GUEST_OPTIONS(struct cmd_run_options, guest),
 	ROW_MAP,
+	CMD_LINUX_OPTIONS(struct cmd_run_options, linux_guest),
 	ROWS_OF_ALL,
 };
 
@@ -238,6 +239,7 @@ unsigned cmd_run_log_level(const struct cmd_run_options *options)
 void cmd_run_options_release(struct cmd_run_options *options)
 {
 	cmd_guest_options_release(&options->guest);
+	cmd_linux_options_release(&options->linux_guest);
 	for (size_t i = 0; i < options->function_count; i++)
 		cmd_host_fn_release(&options->functions[i]);
 }

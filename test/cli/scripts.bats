@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # What a newcomer types: scripts/quickstart, from anywhere, twice, where something is missing; how scripts/check counts; what
-# scripts/check-rooms and check-names refuse. But for the first two, the scripts run in a tree of their own, on a PATH where make, apt-get
+# scripts/check-rooms, check-names and check-dialect refuse. But for the first two, the scripts run in a tree of their own, on a PATH where make, apt-get
 # and others are stand-ins.
 
 setup_file() {
@@ -48,7 +48,8 @@ make_tree() {
 	sed -i "/^kvm_usable/,/^}/s|/dev/kvm|$KVM|g" "$TREE/scripts/deps.sh"
 	grep -q "<>$KVM" "$TREE/scripts/deps.sh"
 	touch "$KVM"
-	printf '%s\n' '#!/bin/bash' 'echo "with-kvm $*" >>"$LOG"' 'while [[ $1 == -* || $1 == 600 || $1 == build/* ]]; do shift; done' '"$@"' >"$TREE/scripts/with-kvm"
+	printf '%s\n' '#!/bin/bash' 'echo "with-kvm $*" >>"$LOG"' \
+		'while [[ $1 == -* ]]; do case $1 in --copy | --timeout) shift ;; esac; shift; done' '"$@"' >"$TREE/scripts/with-kvm"
 	make_bin
 	stand_in make <<-'END'
 		echo "make $*" >>"$LOG"
@@ -455,4 +456,19 @@ names_tree() { # [FILE TEXT]...
 	run "$TREE/scripts/check-names" "$TREE/none"
 	[ "$status" -eq 1 ]
 	[[ $output == *"nothing to check" ]]
+}
+
+@test "check-dialect: pointers and NULL, failed calls and 0, also over lines" {
+	local file=$BATS_TEST_TMPDIR/a.c
+	printf '%s\n' 'int f(const char *p) {' 'if (p == NULL || NULL != p || g(h(p),' '"(") != 0 || g(p) == -1)' 'return 1;' \
+		'return strcmp(p, "x() != 0") != 0 || (p && g(p) < 0) || (a | b) != 0;' '}' >"$file"
+	run "$ROOT/scripts/check-dialect" "$file"
+	echo "$output"
+	[ "$status" -eq 1 ]
+	[ "${#lines[@]}" -eq 4 ]
+	[[ $output == *"a.c:2: a pointer is compared with NULL"*"a.c:2: a pointer is compared with NULL"* ]]
+	[ "$(grep -c 'a.c:3: g() fails with' <<<"$output")" -eq 2 ]
+	echo 'int f(const char *p) { return p && g(p) < 0; }' >"$file"
+	run "$ROOT/scripts/check-dialect" "$file"
+	[ "$status" -eq 0 ]
 }

@@ -16,7 +16,7 @@ static bool first_line(const char *path, char *text, size_t size)
 
 	if (!file)
 		return false;
-	const bool got = fgets(text, (int)size, file) != NULL;
+	const bool got = fgets(text, (int)size, file);
 	fclose(file);
 	if (got)
 		text[strcspn(text, "\n")] = '\0';

@@ -364,7 +364,7 @@ enum nub_box_event nub_box_run(struct nub_box *box, uint64_t deadline_ns, struct
 		}
 		if (event == NUB_BOX_GONE)
 			return event;
-		if (load(&box->shared->failed) != 0)
+		if (load(&box->shared->failed) > 0)
 			return called ? (check_calls(box, err), NUB_BOX_ERROR) : end(box);
 		take_frame(box);
 		if (box->frame.signal != NUB_BOX_KICK_SIGNAL)
