@@ -32,7 +32,7 @@ static void expect_stop(const struct box_guest *guest, int signal, uint64_t vect
 static void test_out(void **state)
 {
 	struct box_guest *guest = *state;
-	struct nub_frame *frame = &guest->box.frame;
+	struct nub_signal_frame *frame = &guest->box.frame;
 	struct nub_error err = { 0 };
 
 	frame->rax = 0x1234;
@@ -51,7 +51,7 @@ static void test_out(void **state)
 static void test_faults(void **state)
 {
 	struct box_guest *guest = *state;
-	const struct nub_frame *frame = &guest->box.frame;
+	const struct nub_signal_frame *frame = &guest->box.frame;
 
 	/* mov %eax,0x500ff0; mov %eax,0x400000: a write to read-only memory */
 	assert_int_equal(GUEST_RUN(guest, "\x89\x04\x25\xf0\x0f\x50\x00\x89\x04\x25\x00\x00\x40\x00"), NUB_BOX_STOPPED);
@@ -79,7 +79,7 @@ static void test_faults(void **state)
 static void test_step(void **state)
 {
 	struct box_guest *guest = *state;
-	struct nub_frame *frame = &guest->box.frame;
+	struct nub_signal_frame *frame = &guest->box.frame;
 	struct nub_error err = { 0 };
 
 	frame->rflags |= 0x100;

@@ -251,7 +251,7 @@ int nub_box_first_frame(struct nub_box *box, struct nub_error *err)
 static void put_frame(struct nub_box *box)
 {
 	struct nub_box_shared *shared = box->shared;
-	struct nub_frame frame = box->frame;
+	struct nub_signal_frame frame = box->frame;
 
 	frame.restorer = box->first.restorer;
 	frame.flags = box->first.flags;

@@ -75,7 +75,7 @@ static int detach(struct nub_engine *engine, enum nub_engine_keep keep, struct n
 static int set_regs(struct nub_engine *engine, const struct nub_registers *regs, struct nub_error *err)
 {
 	struct nub_process *process = nub_process_of(engine);
-	struct nub_frame *frame = &process->box.frame;
+	struct nub_signal_frame *frame = &process->box.frame;
 
 	(void)err;
 	frame->rax = regs->rax;
