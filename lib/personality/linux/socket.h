@@ -17,7 +17,8 @@ struct nub_linux_socket {
 	struct nub_linux_socket *peer; /* NULL: closed */
 	int type;                      /* SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET */
 	bool shut_read, shut_write;
-	int error; /* ECONNRESET, told once */
+	bool alone; /* it never had a peer: socket(2) */
+	int error;  /* ECONNRESET, told once */
 	struct nub_linux_edges edges;
 	uint32_t number;
 	uint32_t mark; /* what saving calls it */

@@ -14,19 +14,26 @@ NUB_LINUX_ARG_SHORT_NAMES;
 
 _Static_assert(sizeof(struct msghdr) == 56, "struct msghdr is Linux's for x86-64: recvmsg(2)");
 
+static int check_unix(int type, int protocol)
+{
+	if (type < 0 || type > SOCK_PACKET)
+		return -EINVAL;
+	if (type != SOCK_STREAM && type != SOCK_DGRAM && type != SOCK_SEQPACKET)
+		return -ESOCKTNOSUPPORT;
+	return protocol != 0 && protocol != AF_UNIX ? -EPROTONOSUPPORT : 0;
+}
+
 static int64_t serve_socketpair(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
 {
 	const int type = (int)args[1] & ~(SOCK_CLOEXEC | SOCK_NONBLOCK);
 	const uint32_t flags = args[1] & SOCK_NONBLOCK ? O_NONBLOCK : 0;
 
 	if ((int)args[0] != AF_UNIX)
-		return nub_linux_unsupported(linux, thread, -EAFNOSUPPORT);
-	if (type < 0 || type > SOCK_PACKET)
-		return -EINVAL;
-	if (type != SOCK_STREAM && type != SOCK_DGRAM && type != SOCK_SEQPACKET)
-		return -ESOCKTNOSUPPORT;
-	if ((int)args[2] != 0 && (int)args[2] != AF_UNIX)
-		return -EPROTONOSUPPORT;
+		return nub_linux_unsupported(linux, thread, -EPERM);
+	const int error = check_unix(type, (int)args[2]);
+
+	if (error < 0)
+		return error;
 	struct nub_linux_file *one = nub_linux_socket_open(linux->files, type, flags);
 	struct nub_linux_file *other = one ? nub_linux_socket_open(linux->files, type, flags) : NULL;
 
@@ -36,6 +43,26 @@ static int64_t serve_socketpair(struct nub_linux *linux, struct nub_linux_thread
 	}
 	nub_linux_socket_join(one->object, other->object);
 	return nub_linux_fd_pair(linux, one, other, args[1] & SOCK_CLOEXEC, args[3]);
+}
+
+/* A socket that nobody is at the other end of: there is no network, and no names to bind. */
+static int64_t serve_socket(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
+{
+	const int type = (int)args[1] & ~(SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if ((int)args[0] != AF_UNIX)
+		return nub_linux_unsupported(linux, thread, -EPERM);
+	const int error = check_unix(type, (int)args[2]);
+
+	if (error < 0)
+		return error;
+	struct nub_linux_file *file =
+	    nub_linux_socket_open(linux->files, type, args[1] & SOCK_NONBLOCK ? O_NONBLOCK : 0);
+
+	if (!file)
+		return -ENOMEM;
+	((struct nub_linux_socket *)file->object)->alone = true;
+	return nub_linux_fd_install(linux->files, file, 0, args[1] & SOCK_CLOEXEC);
 }
 
 /* The socket's description; NULL and -EBADF or -ENOTSOCK. */
@@ -293,7 +320,24 @@ static int64_t serve_setsockopt(struct nub_linux *linux, struct nub_linux_thread
 	return nub_linux_read(linux, args[3], &value, sizeof(value));
 }
 
+static int64_t serve_connect(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
+{
+	int64_t error;
+
+	return socket_of(linux, args[0], &error) ? nub_linux_unsupported(linux, thread, -ECONNREFUSED) : error;
+}
+
+static int64_t serve_bind(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
+{
+	int64_t error;
+
+	return socket_of(linux, args[0], &error) ? nub_linux_unsupported(linux, thread, -EPERM) : error;
+}
+
 static const struct nub_linux_call calls[] = {
+	{ __NR_socket, "socket", serve_socket, { INT, HEX, INT }, false },
+	{ __NR_connect, "connect", serve_connect, { FD, IN, SIZE }, false },
+	{ __NR_bind, "bind", serve_bind, { FD, IN, SIZE }, false },
 	{ __NR_socketpair, "socketpair", serve_socketpair, { INT, HEX, INT, POINTER }, false },
 	{ __NR_sendto, "sendto", serve_sendto, { FD, IN, SIZE, HEX, POINTER, SIZE }, false },
 	{ __NR_recvfrom, "recvfrom", serve_recvfrom, { FD, OUT_RESULT, SIZE, HEX, POINTER, POINTER }, false },

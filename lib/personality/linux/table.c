@@ -18,6 +18,7 @@ const struct nub_linux_family *const nub_linux_families[] = {
 	&nub_linux_directory_family,
 	&nub_linux_attributes_family,
 	&nub_linux_content_family,
+	&nub_linux_xattr_family,
 	&nub_linux_ioctl_family,
 	&nub_linux_pipe_family,
 	&nub_linux_poll_family,
