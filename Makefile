@@ -11,11 +11,13 @@ MANDIR = $(PREFIX)/share/man
 COMPLETIONDIR = $(PREFIX)/share/bash-completion/completions
 
 # Switches: V=1 shows commands, WERROR=1 makes warnings errors, STATIC=0 links nubrun dynamically, SANITIZE=address,undefined
-# builds nubrun and the unit tests (never the guests) with these sanitizers.
+# builds nubrun and the unit tests (never the guests) with these sanitizers, JSON=cjson takes cJSON instead of json-c. What was
+# built with other switches stays as it is: give each kind of build a B of its own, or make clean.
 V ?= 0
 WERROR ?= 0
 SANITIZE ?=
-STATIC ?= $(if $(SANITIZE),0,1)
+JSON ?= json-c
+STATIC ?= $(if $(SANITIZE)$(filter cjson,$(JSON)),0,1)
 CC = gcc
 GUEST_CC ?= gcc
 PKG_CONFIG ?= pkg-config
@@ -29,7 +31,15 @@ CFLAGS ?= -O2 -g
 SANFLAGS = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 HARDENING = $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong
 
-PACKAGES = libelf libxxhash json-c
+# What is built for each: the package that pkg-config knows, and the file of nubrun/json/ that knows its header.
+JSON_PACKAGE_json-c = json-c
+JSON_PACKAGE_cjson = libcjson
+JSON_FILE_json-c = nubrun/json/json_c.c
+JSON_FILE_cjson = nubrun/json/cjson.c
+JSON_FILE := $(JSON_FILE_$(JSON))
+$(if $(JSON_FILE),,$(error JSON is json-c or cjson, not '$(JSON)'))
+
+PACKAGES = libelf libxxhash $(JSON_PACKAGE_$(JSON))
 .DEFAULT_GOAL := all
 
 # Only targets that compile against them ask for the packages.
@@ -37,7 +47,7 @@ ifneq ($(filter-out help clean uninstall emulate check check-sanitize lint-forma
 need = $(if $(shell $(PKG_CONFIG) --exists $(1) && echo yes),,$(error $(1) is missing: $(2); scripts/quickstart installs it))
 $(call need,libelf,nubrun reads guests with it (Debian: libelf-dev))
 $(call need,libxxhash,snapshots are sealed with it (Debian: libxxhash-dev))
-$(call need,json-c,the status is written with it (Debian: libjson-c-dev))
+$(call need,$(JSON_PACKAGE_$(JSON)),the status is written with it (Debian: lib$(JSON)-dev))
 DEP_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
 DEP_LIBS := $(shell $(PKG_CONFIG) --libs $(if $(filter 1,$(STATIC)),--static) $(PACKAGES))
 endif
@@ -47,7 +57,8 @@ ALL_CFLAGS = -std=gnu17 -Ulinux -D_GNU_SOURCE -Ilib -Inubrun $(WARNINGS) $(CFLAG
 LINK_STATIC = $(if $(filter 1,$(STATIC)),-static)
 
 LIB_OBJS = $(patsubst %,$(B)/obj/%.o,$(wildcard lib/*/*.c lib/*/*/*.c lib/*/*/*.S))
-CMD_OBJS = $(patsubst %,$(B)/obj/%.o,$(wildcard nubrun/*.c nubrun/*/*.c))
+CMD_SRCS = $(filter-out nubrun/json/json_c.c nubrun/json/cjson.c,$(wildcard nubrun/*.c nubrun/*/*.c)) $(JSON_FILE)
+CMD_OBJS = $(patsubst %,$(B)/obj/%.o,$(CMD_SRCS))
 
 ## all: the command, the library, the guest runtime, the sample guests (the default)
 all: $(B)/nubrun $(B)/libnub.a guests $(B)/nubrun.bash

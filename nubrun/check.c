@@ -10,12 +10,12 @@ struct check_options {
 	bool json;
 };
 
-const struct nub_option nub_check_options[] = {
+const struct cmd_option cmd_check_options[] = {
 	{ .name = "json",
 	  .offset = offsetof(struct check_options, json),
-	  .parse = nub_option_flag,
+	  .parse = cmd_option_flag,
 	  .help = "print it as one JSON object" },
-	NUB_OPTION_HELP,
+	CMD_OPTION_HELP,
 	{ 0 },
 };
 
@@ -30,6 +30,8 @@ static void print_text(const struct nub_host_info *info)
 	printf("/dev/kvm              usable, API version %d\n", info->api_version);
 	printf("kernel                %s, module %s\n", info->kernel,
 	       info->module[0] != '\0' ? info->module : "unknown");
+	if (info->emulator[0] != '\0')
+		printf("host CPU              emulated by %s: for tests, all is much slower\n", info->emulator);
 	print_capability("read-only memory", info->readonly_memory, "mapped files are guarded by page tables only");
 	print_capability("register sharing", info->sync_regs, "each call costs a few more ioctls");
 	print_capability("immediate exit", info->immediate_exit, "use a kernel of 4.13 or later");
@@ -54,27 +56,27 @@ static int check(const struct check_options *options, struct nub_error *err)
 	int failed = nub_host_probe(&info, err);
 
 	if (options->json)
-		failed |= nub_print_json(nub_json_host(&info, failed != 0 ? err : NULL), &print_err);
+		failed |= cmd_print_json(cmd_json_host(&info, failed != 0 ? err : NULL), &print_err);
 	else if (failed == 0)
 		print_text(&info);
 	else
 		printf("This host can't run guests: %s\n%s%s\n", err->message, err->hint[0] != '\0' ? "To do: " : "",
 		       err->hint);
 	if (print_err.kind == NUB_E_NONE)
-		failed |= nub_print_end(&print_err);
+		failed |= cmd_print_end(&print_err);
 	if (failed != 0 && err->kind == NUB_E_NONE)
 		*err = print_err;
 	return failed;
 }
 
-int nub_cmd_check(int argc, char **argv, struct nub_report *report)
+int cmd_check(int argc, char **argv, struct cmd_report *report)
 {
 	struct check_options options = { 0 };
 	struct nub_error err = { 0 };
 
 	report->only_errors = true;
-	if (nub_command_options(&argc, &argv, &options, report) && nub_command_operands(argc, argv, 0, 0, report) &&
+	if (cmd_command_options(&argc, &argv, &options, report) && cmd_command_operands(argc, argv, 0, 0, report) &&
 	    check(&options, &err) != 0)
-		nub_report_error(report, &err);
-	return nub_report_end(report);
+		cmd_report_error(report, &err);
+	return cmd_report_end(report);
 }

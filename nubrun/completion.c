@@ -10,7 +10,7 @@ static void print_names(void)
 {
 	const char *space = "";
 
-	for (const struct nub_command *command = nub_commands; command->name != NULL; command++)
+	for (const struct cmd_command *command = cmd_commands; command->name != NULL; command++)
 		if (!command->hidden) {
 			printf("%s%s", space, command->name);
 			space = " ";
@@ -18,7 +18,7 @@ static void print_names(void)
 }
 
 /* The words that may stand after `option`, as a case of the shell's. */
-static void print_value_case(const struct nub_option *option)
+static void print_value_case(const struct cmd_option *option)
 {
 	printf("\t\t--%s", option->name);
 	if (option->short_name != 0)
@@ -31,16 +31,16 @@ static void print_value_case(const struct nub_option *option)
 		printf(") return ;;\n");
 }
 
-static void print_command_case(const struct nub_command *command)
+static void print_command_case(const struct cmd_command *command)
 {
 	printf("\t%s)\n\t\toptions='", command->name);
-	for (const struct nub_option *option = command->options; option->name != NULL; option++) {
+	for (const struct cmd_option *option = command->options; option->name != NULL; option++) {
 		if (option->short_name != 0)
 			printf("-%c ", option->short_name);
 		printf("--%s%s", option->name, option[1].name != NULL ? " " : "");
 	}
 	printf("'\n\t\tcase $prev in\n");
-	for (const struct nub_option *option = command->options; option->name != NULL; option++)
+	for (const struct cmd_option *option = command->options; option->name != NULL; option++)
 		if (option->arg != NULL)
 			print_value_case(option);
 	printf("\t\tesac\n\t\t;;\n");
@@ -68,7 +68,7 @@ static void print_bash(void)
 	       "\t\tcur=\n"
 	       "\tfi\n"
 	       "\tcase ${COMP_WORDS[1]} in\n");
-	for (const struct nub_command *command = nub_commands; command->name != NULL; command++)
+	for (const struct cmd_command *command = cmd_commands; command->name != NULL; command++)
 		if (!command->hidden && strcmp(command->name, "help") != 0)
 			print_command_case(command);
 	printf("\thelp)\n"
@@ -86,53 +86,53 @@ static void print_bash(void)
 	       "complete -o filenames -F _nubrun nubrun\n");
 }
 
-int nub_cmd_completion(int argc, char **argv, struct nub_report *report)
+int cmd_completion(int argc, char **argv, struct cmd_report *report)
 {
 	struct nub_error err = { 0 };
 	char none;
 
 	report->only_errors = true;
-	if (!nub_command_options(&argc, &argv, &none, report) || !nub_command_operands(argc, argv, 1, 1, report))
-		return nub_report_end(report);
+	if (!cmd_command_options(&argc, &argv, &none, report) || !cmd_command_operands(argc, argv, 1, 1, report))
+		return cmd_report_end(report);
 	if (strcmp(argv[0], "bash") != 0) {
-		nub_refuse(&err, NUB_E_USAGE, "completion: there is none for '%.200s'", argv[0]);
-		nub_advise(&err, "write 'nubrun completion bash'");
+		nub_fail(&err, NUB_E_USAGE, 0, "completion: there is none for '%.200s'", argv[0]);
+		nub_hint(&err, "write 'nubrun completion bash'");
 	} else {
 		print_bash();
-		nub_print_end(&err);
+		cmd_print_end(&err);
 	}
 	if (err.kind != NUB_E_NONE)
-		nub_report_error(report, &err);
-	return nub_report_end(report);
+		cmd_report_error(report, &err);
+	return cmd_report_end(report);
 }
 
 /* One line per option: name, short name or -, argument or -, values or -, separated by tabs. */
-static void print_table(const struct nub_command *command)
+static void print_table(const struct cmd_command *command)
 {
-	for (const struct nub_option *option = command->options; option->name != NULL; option++)
+	for (const struct cmd_option *option = command->options; option->name != NULL; option++)
 		printf("%s\t%c\t%s\t%s\n", option->name, option->short_name != 0 ? option->short_name : '-',
 		       option->arg != NULL ? option->arg : "-", option->values != NULL ? option->values : "-");
 }
 
-int nub_cmd_options(int argc, char **argv, struct nub_report *report)
+int cmd_options(int argc, char **argv, struct cmd_report *report)
 {
 	struct nub_error err = { 0 };
 	char none;
 
 	report->only_errors = true;
-	if (!nub_command_options(&argc, &argv, &none, report) || !nub_command_operands(argc, argv, 0, 1, report))
-		return nub_report_end(report);
-	const struct nub_command *command = argc == 1 ? nub_command_find(argv[0]) : NULL;
+	if (!cmd_command_options(&argc, &argv, &none, report) || !cmd_command_operands(argc, argv, 0, 1, report))
+		return cmd_report_end(report);
+	const struct cmd_command *command = argc == 1 ? cmd_command_find(argv[0]) : NULL;
 	if (argc == 1 && command == NULL) {
-		nub_command_unknown(argv[0], &err);
+		cmd_command_unknown(argv[0], &err);
 	} else {
 		if (command != NULL)
 			print_table(command);
 		else
 			print_names(), putchar('\n');
-		nub_print_end(&err);
+		cmd_print_end(&err);
 	}
 	if (err.kind != NUB_E_NONE)
-		nub_report_error(report, &err);
-	return nub_report_end(report);
+		cmd_report_error(report, &err);
+	return cmd_report_end(report);
 }

@@ -7,7 +7,7 @@
 #include "report/print.h"
 
 /* "  -q, --quiet" or "      --heap SIZE" */
-static int option_label(const struct nub_option *option, char *out, size_t size)
+static int option_label(const struct cmd_option *option, char *out, size_t size)
 {
 	char shown[8] = "    ";
 
@@ -17,16 +17,16 @@ static int option_label(const struct nub_option *option, char *out, size_t size)
 	                option->arg != NULL ? option->arg : "");
 }
 
-static void print_options(const struct nub_option *options)
+static void print_options(const struct cmd_option *options)
 {
 	char label[80];
 	int width = 0;
 
-	for (const struct nub_option *option = options; option->name != NULL; option++) {
+	for (const struct cmd_option *option = options; option->name != NULL; option++) {
 		int length = option_label(option, label, sizeof(label));
 		width = length > width ? length : width;
 	}
-	for (const struct nub_option *option = options; option->name != NULL; option++) {
+	for (const struct cmd_option *option = options; option->name != NULL; option++) {
 		option_label(option, label, sizeof(label));
 		printf("%-*s  %s\n", width, label, option->help);
 	}
@@ -36,7 +36,7 @@ static void print_commands(void)
 {
 	printf("usage: nubrun COMMAND [options] ...\n"
 	       "Run ELF guests in KVM virtual machines without a kernel and without devices.\n\ncommands:\n");
-	for (const struct nub_command *command = nub_commands; command->name != NULL; command++)
+	for (const struct cmd_command *command = cmd_commands; command->name != NULL; command++)
 		if (!command->hidden)
 			printf("  %-8s  %s\n", command->name, command->purpose);
 	printf("\noptions:\n"
@@ -45,7 +45,7 @@ static void print_commands(void)
 	       "'nubrun help COMMAND' shows a command's options, nubrun(1) everything.\n");
 }
 
-int nub_help_print(const struct nub_command *command, struct nub_error *err)
+int cmd_help_print(const struct cmd_command *command, struct nub_error *err)
 {
 	if (command == NULL) {
 		print_commands();
@@ -53,25 +53,25 @@ int nub_help_print(const struct nub_command *command, struct nub_error *err)
 		printf("usage: nubrun %s %s\n%s\n\noptions:\n", command->name, command->synopsis, command->purpose);
 		print_options(command->options);
 	}
-	return nub_print_end(err);
+	return cmd_print_end(err);
 }
 
-int nub_cmd_help(int argc, char **argv, struct nub_report *report)
+int cmd_help(int argc, char **argv, struct cmd_report *report)
 {
 	struct nub_error err = { 0 };
-	const struct nub_command *command = NULL;
+	const struct cmd_command *command = NULL;
 	char none;
 
 	report->only_errors = true;
-	if (!nub_command_options(&argc, &argv, &none, report) || !nub_command_operands(argc, argv, 0, 1, report))
-		return nub_report_end(report);
+	if (!cmd_command_options(&argc, &argv, &none, report) || !cmd_command_operands(argc, argv, 0, 1, report))
+		return cmd_report_end(report);
 	if (argc == 1)
-		command = nub_command_find(argv[0]);
+		command = cmd_command_find(argv[0]);
 	if (argc == 1 && command == NULL)
-		nub_command_unknown(argv[0], &err);
+		cmd_command_unknown(argv[0], &err);
 	else
-		nub_help_print(command, &err);
+		cmd_help_print(command, &err);
 	if (err.kind != NUB_E_NONE)
-		nub_report_error(report, &err);
-	return nub_report_end(report);
+		cmd_report_error(report, &err);
+	return cmd_report_end(report);
 }

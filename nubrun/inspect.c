@@ -5,78 +5,78 @@
 #include "guest/snapshot_file.h"
 #include "look/dump.h"
 
-#define FIELD(member) .offset = offsetof(struct nub_inspect_options, member)
+#define FIELD(member) .offset = offsetof(struct cmd_inspect_options, member)
 
-const struct nub_option nub_inspect_options[] = {
+const struct cmd_option cmd_inspect_options[] = {
 	{ .name = "map",
 	  FIELD(map),
-	  .parse = nub_option_flag,
+	  .parse = cmd_option_flag,
 	  .help = "draw the memory that the guest will have, or that the snapshot holds" },
 	{ .name = "svg",
 	  .arg = "FILE",
 	  .file = true,
 	  FIELD(svg),
-	  .parse = nub_option_text,
+	  .parse = cmd_option_text,
 	  .help = "write a picture of it there, for a report" },
-	NUB_OPTION_JSON(struct nub_inspect_options, json),
+	CMD_OPTION_JSON(struct cmd_inspect_options, json),
 	{ .name = "verify",
 	  FIELD(verify),
-	  .parse = nub_option_flag,
+	  .parse = cmd_option_flag,
 	  .help = "read all memory of a snapshot, and compare it with its hash" },
 	{ .name = "diff",
 	  .arg = "FIRST",
 	  .file = true,
 	  FIELD(diff),
-	  .parse = nub_option_text,
+	  .parse = cmd_option_text,
 	  .help = "say where SNAPSHOT differs from this one" },
-	NUB_OPTION_LAYER_BASE(struct nub_inspect_options, base),
-	NUB_GUEST_OPTIONS(struct nub_inspect_options, guest),
-	NUB_OPTION_HELP,
+	CMD_OPTION_LAYER_BASE(struct cmd_inspect_options, base),
+	CMD_GUEST_OPTIONS(struct cmd_inspect_options, guest),
+	CMD_OPTION_HELP,
 	{ 0 },
 };
 
 /* Options that say nothing about this kind of file are mistakes. */
 static int refuse_option(const char *option, const char *path, const char *kind, struct nub_error *err)
 {
-	nub_refuse(err, NUB_E_USAGE, "--%s: %s is a %s", option, path, kind);
-	return nub_advise(err, "leave it out; 'nubrun help inspect' says what each option is for");
+	nub_fail(err, NUB_E_USAGE, 0, "--%s: %s is a %s", option, path, kind);
+	return nub_hint(err, "leave it out; 'nubrun help inspect' says what each option is for");
 }
 
-static int inspect(const struct nub_inspect_options *options, const char *path, struct nub_error *err)
+static int inspect(const struct cmd_inspect_options *options, const char *path, struct nub_error *err)
 {
-	const char *given = nub_guest_options_given(&options->guest);
+	const char *given = cmd_guest_options_given(&options->guest);
 
-	if (options->diff == NULL && nub_is_core(path)) {
+	if (options->diff == NULL && cmd_is_core(path)) {
 		const char *wrong = options->verify ? "verify" : options->base != NULL ? "base" : given;
 		return wrong != NULL ? refuse_option(wrong, path, "core, not a snapshot", err)
-		                     : nub_inspect_core(options, path, err);
+		                     : cmd_inspect_core(options, path, err);
 	}
-	if (options->diff == NULL && !nub_is_snapshot(path)) {
+	if (options->diff == NULL && !cmd_is_snapshot(path)) {
 		if (options->verify || options->base != NULL)
 			return refuse_option(options->verify ? "verify" : "base", path, "guest, not a snapshot", err);
-		return nub_inspect_guest(options, path, err);
+		return cmd_inspect_guest(options, path, err);
 	}
 	if (given != NULL)
 		return refuse_option(given, path, "snapshot, whose memory is laid out already", err);
 	if (options->diff == NULL)
-		return nub_inspect_snapshot(options, path, err);
+		return cmd_inspect_snapshot(options, path, err);
 	if (options->map || options->svg != NULL || options->verify || options->base != NULL) {
-		nub_refuse(err, NUB_E_USAGE, "--diff: goes with no other option but --json");
-		return nub_advise(err, "inspect each of the two alone");
+		nub_fail(err, NUB_E_USAGE, 0, "--diff: goes with no other option but --json");
+		return nub_hint(err, "inspect each of the two alone");
 	}
-	return nub_inspect_diff(options, options->diff, path, err);
+	return cmd_inspect_diff(options, options->diff, path, err);
 }
 
-int nub_cmd_inspect(int argc, char **argv, struct nub_report *report)
+int cmd_inspect(int argc, char **argv, struct cmd_report *report)
 {
-	struct nub_inspect_options options = { 0 };
+	struct cmd_inspect_options options = { 0 };
 	struct nub_error err = { 0 };
 
 	report->only_errors = true;
-	if (nub_command_options(&argc, &argv, &options, report) && nub_command_operands(argc, argv, 1, 1, report) &&
+	if (cmd_command_options(&argc, &argv, &options, report) && cmd_command_operands(argc, argv, 1, 1, report) &&
 	    inspect(&options, argv[0], &err) != 0)
-		nub_report_error(report, &err);
-	int exit_code = nub_report_end(report);
-	nub_guest_options_release(&options.guest);
+		cmd_report_error(report, &err);
+	int exit_code = cmd_report_end(report);
+	cmd_guest_options_release(&options.guest);
 	return exit_code;
 }

@@ -4,29 +4,29 @@
 #include "run/outcome.h"
 #include "run/session.h"
 
-static int run(struct nub_session *session, int argc, char **argv, struct nub_error *err)
+static int run(struct cmd_session *session, int argc, char **argv, struct nub_error *err)
 {
 	struct nub_outcome outcome = { 0 };
 
-	if (nub_linux_wanted(&session->options, argv[0])) {
-		if (nub_report_check_target(session->report, err) != 0)
+	if (cmd_linux_wanted(&session->options, argv[0])) {
+		if (cmd_report_check_target(session->report, err) != 0)
 			return -1;
-		return nub_linux_run(session, argc, argv, err);
+		return cmd_linux_run(session, argc, argv, err);
 	}
-	if (nub_run_options_check(&session->options, err) != 0 || nub_report_check_target(session->report, err) != 0 ||
-	    nub_session_open_guest(session, argv[0], err) != 0 || nub_session_prepare(session, argc, argv, err) != 0 ||
-	    nub_session_run(session, argc, argv, &outcome, err) != 0 || nub_outcome_note(session, &outcome, err) != 0 ||
-	    nub_session_draw(session, &outcome, err) != 0)
+	if (cmd_run_options_check(&session->options, err) != 0 || cmd_report_check_target(session->report, err) != 0 ||
+	    cmd_session_open_guest(session, argv[0], err) != 0 || cmd_session_prepare(session, argc, argv, err) != 0 ||
+	    cmd_session_run(session, argc, argv, &outcome, err) != 0 || cmd_outcome_note(session, &outcome, err) != 0 ||
+	    cmd_session_draw(session, &outcome, err) != 0)
 		return -1;
-	return nub_session_save(session, &outcome, err);
+	return cmd_session_save(session, &outcome, err);
 }
 
-int nub_cmd_run(int argc, char **argv, struct nub_report *report)
+int cmd_run(int argc, char **argv, struct cmd_report *report)
 {
-	struct nub_session session = NUB_SESSION(report);
+	struct cmd_session session = CMD_SESSION(report);
 	struct nub_error err = { 0 };
 
-	if (nub_session_options(&session, &argc, &argv) && run(&session, argc, argv, &err) != 0)
-		nub_session_fail(&session, &err);
-	return nub_session_end(&session);
+	if (cmd_session_options(&session, &argc, &argv) && run(&session, argc, argv, &err) != 0)
+		cmd_session_fail(&session, &err);
+	return cmd_session_end(&session);
 }

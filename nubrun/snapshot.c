@@ -6,65 +6,64 @@
 #include "run/save.h"
 #include "run/session.h"
 
-static int open_source(struct nub_session *session, const char *path, struct nub_error *err)
+static int open_source(struct cmd_session *session, const char *path, struct nub_error *err)
 {
-	const char *given = nub_guest_options_given(&session->options.guest);
+	const char *given = cmd_guest_options_given(&session->options.guest);
 
-	if (!nub_is_snapshot(path))
-		return nub_session_open_guest(session, path, err);
+	if (!cmd_is_snapshot(path))
+		return cmd_session_open_guest(session, path, err);
 	if (given != NULL) {
-		nub_refuse(err, NUB_E_USAGE, "--%s: %s is a snapshot, whose memory is laid out already", given, path);
-		return nub_advise(err, "leave it out, or start from the guest's ELF file");
+		nub_fail(err, NUB_E_USAGE, 0, "--%s: %s is a snapshot, whose memory is laid out already", given, path);
+		return nub_hint(err, "leave it out, or start from the guest's ELF file");
 	}
-	return nub_session_open_snapshot(session, path, NULL, err);
+	return cmd_session_open_snapshot(session, path, NULL, err);
 }
 
-static int flatten(struct nub_session *session, const char *path, struct nub_error *err)
+static int flatten(struct cmd_session *session, const char *path, struct nub_error *err)
 {
 	const struct nub_snapshot_options none = { 0 };
 
 	if (session->snapshot != NULL)
-		return nub_save(NULL, session->snapshot, &none, session->options.output, session->report, err);
-	nub_refuse(err, NUB_E_USAGE, "--flatten: %s is no snapshot", path);
-	return nub_advise(err, "name a snapshot that has a base");
+		return cmd_save(NULL, session->snapshot, &none, session->options.output, session->report, err);
+	nub_fail(err, NUB_E_USAGE, 0, "--flatten: %s is no snapshot", path);
+	return nub_hint(err, "name a snapshot that has a base");
 }
 
-static int check_arguments(const struct nub_run_options *options, int argc, char **argv, struct nub_error *err)
+static int check_arguments(const struct cmd_run_options *options, int argc, char **argv, struct nub_error *err)
 {
 	if (argc == 1 || options->call != NULL || options->until_checkpoint)
 		return 0;
-	nub_refuse(err, NUB_E_USAGE, "snapshot: '%.200s' is an argument, but nothing is run that takes one", argv[1]);
-	return nub_advise(err,
-	                  "main gets its arguments from 'nubrun restore'; or add --until-checkpoint or --call FUNC");
+	nub_fail(err, NUB_E_USAGE, 0, "snapshot: '%.200s' is an argument, but nothing is run that takes one", argv[1]);
+	return nub_hint(err, "main gets its arguments from 'nubrun restore'; or add --until-checkpoint or --call FUNC");
 }
 
-static int save(struct nub_session *session, int argc, char **argv, struct nub_error *err)
+static int save(struct cmd_session *session, int argc, char **argv, struct nub_error *err)
 {
-	const struct nub_run_options *options = &session->options;
+	const struct cmd_run_options *options = &session->options;
 	struct nub_outcome outcome = { 0 };
 
-	if (nub_snapshot_options_check(options, err) != 0 || nub_report_check_target(session->report, err) != 0 ||
+	if (cmd_snapshot_options_check(options, err) != 0 || cmd_report_check_target(session->report, err) != 0 ||
 	    check_arguments(options, argc, argv, err) != 0 || open_source(session, argv[0], err) != 0 ||
-	    (options->base != NULL && nub_session_open_base(session, options->base, err) != 0) ||
-	    nub_session_prepare(session, argc, argv, err) != 0)
+	    (options->base != NULL && cmd_session_open_base(session, options->base, err) != 0) ||
+	    cmd_session_prepare(session, argc, argv, err) != 0)
 		return -1;
 	if (options->flatten)
 		return flatten(session, argv[0], err);
 	int failed = options->call != NULL || options->until_checkpoint
-	                 ? nub_session_run(session, argc, argv, &outcome, err)
-	                 : nub_session_initialise(session, &outcome, err);
-	if (failed != 0 || nub_outcome_note(session, &outcome, err) != 0 ||
-	    nub_session_draw(session, &outcome, err) != 0)
+	                 ? cmd_session_run(session, argc, argv, &outcome, err)
+	                 : cmd_session_initialise(session, &outcome, err);
+	if (failed != 0 || cmd_outcome_note(session, &outcome, err) != 0 ||
+	    cmd_session_draw(session, &outcome, err) != 0)
 		return -1;
-	return nub_session_save(session, &outcome, err);
+	return cmd_session_save(session, &outcome, err);
 }
 
-int nub_cmd_snapshot(int argc, char **argv, struct nub_report *report)
+int cmd_snapshot(int argc, char **argv, struct cmd_report *report)
 {
-	struct nub_session session = NUB_SESSION(report);
+	struct cmd_session session = CMD_SESSION(report);
 	struct nub_error err = { 0 };
 
-	if (nub_session_options(&session, &argc, &argv) && save(&session, argc, argv, &err) != 0)
-		nub_session_fail(&session, &err);
-	return nub_session_end(&session);
+	if (cmd_session_options(&session, &argc, &argv) && save(&session, argc, argv, &err) != 0)
+		cmd_session_fail(&session, &err);
+	return cmd_session_end(&session);
 }

@@ -17,8 +17,9 @@ build  libjson-c-dev  module   json-c
 test   g++            command  g++
 test   clang          command  clang
 test   libcmocka-dev  module   cmocka
+test   libcjson-dev   module   libcjson
 test   bats           command  bats
-test   jq             command  jq
+test   gojq           command  gojq
 test   gdb            command  gdb
 test   elfutils       command  eu-readelf
 test   binutils       command  readelf
@@ -30,6 +31,12 @@ emulate  cpio                command  cpio
 emulate  gcc                 command  gcc
 emulate  libc6-dev           archive  libc.a
 emulate  make                command  make
+bochs  bochs            command  bochs
+bochs  bochsbios        file     /usr/share/bochs/BIOS-bochs-latest
+bochs  vgabios          file     /usr/share/vgabios/vgabios.bin
+bochs  isolinux         file     /usr/lib/ISOLINUX/isolinux.bin
+bochs  syslinux-common  file     /usr/lib/syslinux/modules/bios/ldlinux.c32
+bochs  xorriso          command  xorriso
 lint   clang-format   command  clang-format
 lint   clang-tidy     command  clang-tidy
 lint   cppcheck       command  cppcheck
@@ -114,6 +121,11 @@ tool_pinned() { # TOOL
 		echo "$tool is ${version:-of unknown version}, the project uses $pinned"
 		return 1
 	done <<<"${LINT_VERSIONS#?}"
+}
+
+# Can guests run here? (Without the first two, root's shell would make a file of that name.)
+kvm_usable() {
+	[ -r /dev/kvm ] && [ -w /dev/kvm ] && (exec 3<>/dev/kvm) 2>/dev/null
 }
 
 # Libraries come without archives on many systems other than Debian; nubrun is linked dynamically there.

@@ -1,5 +1,5 @@
-# Lint: layout of the C files, two static analysers over the library and the command, the order of the rooms of lib/, manual
-# pages, shell. The versions that the sources are clean with are in scripts/deps.sh.
+# Lint: layout of the C files, two static analysers over the library and the command, the order of the rooms of lib/, names,
+# manual pages, shell. The versions that the sources are clean with are in scripts/deps.sh.
 
 CLANG_FORMAT ?= clang-format
 CLANG_TIDY ?= clang-tidy
@@ -10,8 +10,8 @@ TIDY_STAMPS = $(patsubst %,$(B)/lint/%.tidy,$(wildcard lib/*/*.c lib/*/*/*.c nub
 SHELL_FILES = .ci/run $(shell grep -lsE '^(.!.*sh|. shellcheck shell=.*)$$' scripts/*)
 BATS_FILES = $(wildcard test/cli/*.bash test/cli/*.bats)
 
-## lint: clang-format, clang-tidy, cppcheck, mandoc and shellcheck over everything they read; scripts/check-rooms
-lint: lint-format lint-tidy lint-cppcheck lint-rooms lint-man lint-shell
+## lint: clang-format, clang-tidy, cppcheck, mandoc and shellcheck over everything they read; scripts/check-rooms, check-names
+lint: lint-format lint-tidy lint-cppcheck lint-rooms lint-names lint-man lint-shell
 
 lint-format:
 	$(Q)$(CLANG_FORMAT) --dry-run -Werror $(C_FILES)
@@ -35,6 +35,9 @@ lint-cppcheck:
 lint-rooms: $(LIB_OBJS)
 	$(Q)scripts/check-rooms $(B)/obj/lib
 
+lint-names: $(LIB_OBJS) $(CMD_OBJS) $(RT_OBJS)
+	$(Q)scripts/check-names $(B)
+
 lint-man:
 	$(Q)mandoc -T lint -W warning $(wildcard man/*.[1-9])
 
@@ -43,4 +46,4 @@ lint-shell:
 	$(Q)shellcheck -x $(SHELL_FILES)
 	$(Q)shellcheck -x -e SC2016,SC2030,SC2031,SC2154,SC2164 $(BATS_FILES)
 
-.PHONY: lint lint-format lint-tidy lint-cppcheck lint-rooms lint-man lint-shell
+.PHONY: lint lint-format lint-tidy lint-cppcheck lint-rooms lint-names lint-man lint-shell

@@ -14,7 +14,11 @@ CMOCKA_LIBS = $(shell $(PKG_CONFIG) --libs cmocka)
 $(B)/test/test_%: test/unit/test_%.c $(B)/libnub.a $(wildcard test/unit/*.h)
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(CMOCKA_CFLAGS) -Itest/unit -MMD -MP -MF $@.d -o $@ $< $(B)/libnub.a $(DEP_LIBS) $(CMOCKA_LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(CMOCKA_CFLAGS) -Itest/unit -MMD -MP -MF $@.d -o $@ $< $(OBJECTS) $(B)/libnub.a $(DEP_LIBS) $(CMOCKA_LIBS)
+
+# It includes what it tests, but for the library behind it.
+$(B)/test/test_cmd_json: $(B)/obj/$(JSON_FILE).o
+$(B)/test/test_cmd_json: OBJECTS = $(B)/obj/$(JSON_FILE).o
 
 $(B)/test/fuzz_%: test/fuzz/fuzz_%.c $(wildcard test/fuzz/driver.c test/fuzz/*.h) $(B)/libnub.a
 	$(call say,TEST,$@)
@@ -39,7 +43,7 @@ GUEST_FLAGS_known-registers = -mavx -mfsgsbase
 GUEST_FLAGS_wx = $(if $(shell ld --help | grep no-warn-rwx-segments),-Wl$(comma)--no-warn-rwx-segments)
 comma = ,
 # leak is entered by code of its own; leak-kernel runs at CPL 0, where some hosts know general registers only.
-GUEST_FLAGS_leak = -Wl,--wrap=nub_rt_dispatch
+GUEST_FLAGS_leak = -Wl,--wrap=rt_dispatch
 GUEST_FLAGS_leak-kernel = -mgeneral-regs-only
 
 # Ordinary programs, which also run without nubrun; static, and as the compiler makes them.

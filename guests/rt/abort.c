@@ -4,7 +4,7 @@
 
 /* Gathers bytes to 3 in an `out`. */
 struct abort_sink {
-	struct nub_sink sink;
+	struct rt_sink sink;
 	uint32_t word;
 	uint32_t count;
 };
@@ -12,7 +12,7 @@ struct abort_sink {
 static void send(struct abort_sink *to)
 {
 	if (to->count > 0)
-		nub_rt_out(NUB_PORT_ABORT, to->word | to->count);
+		rt_out(NUB_PORT_ABORT, to->word | to->count);
 	to->word = 0;
 	to->count = 0;
 }
@@ -25,7 +25,7 @@ static void add(struct abort_sink *to, uint8_t byte)
 		send(to);
 }
 
-static void abort_write(struct nub_sink *sink, const char *text, size_t size)
+static void abort_write(struct rt_sink *sink, const char *text, size_t size)
 {
 	struct abort_sink *to = (struct abort_sink *)sink;
 
@@ -38,9 +38,9 @@ static NUB_NORETURN void abort_with(uint8_t code, const char *format, va_list ar
 	struct abort_sink to = { .sink = { abort_write } };
 
 	add(&to, code);
-	nub_format(&to.sink, format, args);
+	rt_format(&to.sink, format, args);
 	send(&to);
-	nub_rt_out(NUB_PORT_ABORT, NUB_ABORT_END);
+	rt_out(NUB_PORT_ABORT, NUB_ABORT_END);
 	for (;;)
 		__asm__ volatile("ud2");
 }
@@ -56,7 +56,7 @@ static NUB_NORETURN void flush_and_abort(uint8_t code, const char *format, ...)
 	abort_with(code, format, args);
 }
 
-void nub_rt_broken(const char *format, ...)
+void rt_broken(const char *format, ...)
 {
 	va_list args;
 

@@ -33,7 +33,7 @@ static void multiply_power(struct big *big, uint32_t base, int exponent, int mos
 	}
 }
 
-static void strip_zeros(struct nub_decimal *decimal)
+static void strip_zeros(struct rt_decimal *decimal)
 {
 	while (decimal->count > 0 && decimal->digits[decimal->count - 1] == '0')
 		decimal->count--;
@@ -41,7 +41,7 @@ static void strip_zeros(struct nub_decimal *decimal)
 		decimal->point = 0;
 }
 
-static void write_digits(struct nub_decimal *decimal, const struct big *big)
+static void write_digits(struct rt_decimal *decimal, const struct big *big)
 {
 	decimal->count = 0;
 	for (int i = big->count - 1; i >= 0; i--) {
@@ -56,7 +56,7 @@ static void write_digits(struct nub_decimal *decimal, const struct big *big)
 
 /* value = mantissa * 2^exponent = mantissa * 5^-exponent / 10^-exponent: with a negative exponent, the digits of a whole
  * number with the point moved. */
-void nub_decimal_from_double(struct nub_decimal *decimal, double value)
+void rt_decimal_from_double(struct rt_decimal *decimal, double value)
 {
 	uint64_t bits;
 	struct big big;
@@ -90,7 +90,7 @@ void nub_decimal_from_double(struct nub_decimal *decimal, double value)
 	strip_zeros(decimal);
 }
 
-void nub_decimal_round(struct nub_decimal *decimal, int64_t keep)
+void rt_decimal_round(struct rt_decimal *decimal, int64_t keep)
 {
 	if (keep >= decimal->count)
 		return;

@@ -13,8 +13,8 @@ int __cxa_atexit(void (*function)(void *argument), void *argument, void *object)
 void *__dso_handle;
 
 /* Set by the linker script. */
-typedef void nub_destructor(void);
-extern nub_destructor *const nub_fini_array_start[], *const nub_fini_array_end[];
+typedef void rt_destructor(void);
+extern rt_destructor *const rt_fini_array_start[], *const rt_fini_array_end[];
 
 static int add(void (*function)(void *), void (*plain)(void), void *argument)
 {
@@ -50,10 +50,10 @@ static void run_exit_functions(void)
 		else
 			last->function(last->argument);
 	}
-	static nub_destructor *const *end;
+	static rt_destructor *const *end;
 	if (!end)
-		end = nub_fini_array_end;
-	while (end > nub_fini_array_start)
+		end = rt_fini_array_end;
+	while (end > rt_fini_array_start)
 		(*--end)();
 }
 
@@ -66,5 +66,5 @@ void exit(int code)
 
 void _Exit(int code)
 {
-	nub_rt_halt(NUB_HALT_EXIT, (uint32_t)code);
+	rt_halt(NUB_HALT_EXIT, (uint32_t)code);
 }

@@ -2,7 +2,7 @@
 #include "rt.h"
 
 /* Set by the linker script. */
-extern const struct nub_export_entry nub_exports_start[], nub_exports_end[];
+extern const struct nub_export_entry rt_exports_start[], rt_exports_end[];
 
 /* What nub_fail said about the current call. */
 static struct {
@@ -32,7 +32,7 @@ void *nub_temp(size_t size)
 	return made + 1;
 }
 
-void nub_rt_free_temporaries(void)
+void rt_free_temporaries(void)
 {
 	while (temporaries) {
 		struct temporary *next = temporaries->next;
@@ -56,7 +56,7 @@ static const struct nub_export_entry *find(const uint8_t *name, uint32_t length)
 {
 	if (length > NUB_NAME_MAX)
 		return NULL;
-	for (const struct nub_export_entry *entry = nub_exports_start; entry < nub_exports_end; entry++)
+	for (const struct nub_export_entry *entry = rt_exports_start; entry < rt_exports_end; entry++)
 		if (entry->name[length] == '\0' && memcmp(entry->name, name, length) == 0)
 			return entry;
 	return NULL;
@@ -65,60 +65,60 @@ static const struct nub_export_entry *find(const uint8_t *name, uint32_t length)
 static void reply_error(void)
 {
 	uint32_t length = (uint32_t)strlen(failure.message);
-	uint8_t *at = nub_rt_push(1 + sizeof(uint32_t) + sizeof(uint32_t) + length);
+	uint8_t *at = rt_push(1 + sizeof(uint32_t) + sizeof(uint32_t) + length);
 
 	if (!at)
-		nub_rt_broken("the output ring has no room for an error of %u bytes", length);
-	at = nub_rt_put_u8(at, NUB_REPLY_ERROR);
-	nub_copy(at, &failure.code, sizeof(failure.code));
-	nub_rt_put_bytes(at + sizeof(failure.code), failure.message, length);
+		rt_broken("the output ring has no room for an error of %u bytes", length);
+	at = rt_put_u8(at, NUB_REPLY_ERROR);
+	rt_copy(at, &failure.code, sizeof(failure.code));
+	rt_put_bytes(at + sizeof(failure.code), failure.message, length);
 }
 
 static void reply(const struct nub_value *result)
 {
 	if (!failure.failed) {
-		uint64_t size = 1 + nub_rt_value_size(result);
-		uint8_t *at = nub_rt_push(size);
+		uint64_t size = 1 + rt_value_size(result);
+		uint8_t *at = rt_push(size);
 		if (at) {
-			nub_rt_put_value(nub_rt_put_u8(at, NUB_REPLY_OK), result);
+			rt_put_value(rt_put_u8(at, NUB_REPLY_OK), result);
 			return;
 		}
 		nub_fail(0, "the reply has %llu bytes, the output ring has room for %llu", (unsigned long long)size,
-		         (unsigned long long)nub_rt_room());
+		         (unsigned long long)rt_room());
 	}
 	reply_error();
 }
 
-static bool take_arguments(struct nub_rt_cursor *cursor, const struct nub_export_entry *entry, struct nub_value *args)
+static bool take_arguments(struct rt_cursor *cursor, const struct nub_export_entry *entry, struct nub_value *args)
 {
 	for (unsigned i = 0; i < entry->param_count; i++)
-		if (!nub_rt_take_value(cursor, &args[i]) || args[i].type != entry->params[i])
+		if (!rt_take_value(cursor, &args[i]) || args[i].type != entry->params[i])
 			return false;
-	nub_rt_terminate(args, entry->param_count);
+	rt_terminate(args, entry->param_count);
 	return cursor->next == cursor->end;
 }
 
-void nub_rt_serve_call(uint8_t *request, size_t size)
+void rt_serve_call(uint8_t *request, size_t size)
 {
-	struct nub_rt_cursor cursor = { request, request + size };
+	struct rt_cursor cursor = { request, request + size };
 	struct nub_value args[NUB_MAX_PARAMS];
 	struct nub_value result = { NUB_TYPE_VOID, { 0 } };
 	uint8_t result_type, count, *name;
 	uint32_t length;
 
-	if (!nub_rt_take_u8(&cursor, &result_type) || !nub_rt_take_u8(&cursor, &count) ||
-	    !nub_rt_take_u32(&cursor, &length) || !nub_rt_take(&cursor, length, &name))
-		nub_rt_broken("a call ends before its arguments");
+	if (!rt_take_u8(&cursor, &result_type) || !rt_take_u8(&cursor, &count) || !rt_take_u32(&cursor, &length) ||
+	    !rt_take(&cursor, length, &name))
+		rt_broken("a call ends before its arguments");
 	const struct nub_export_entry *entry = find(name, length);
 	failure.failed = false;
 	if (!entry)
 		nub_fail(0, "no function '%.*s' is exported", (int)(length > NUB_NAME_MAX ? NUB_NAME_MAX : length),
 		         (const char *)name);
 	else if (entry->result != result_type || entry->param_count != count || !take_arguments(&cursor, entry, args))
-		nub_rt_broken("a call of '%s' does not have the types that it exports", entry->name);
+		rt_broken("a call of '%s' does not have the types that it exports", entry->name);
 	else
 		entry->function(args, &result);
 	fflush(NULL);
 	reply(&result);
-	nub_rt_free_temporaries();
+	rt_free_temporaries();
 }

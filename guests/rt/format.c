@@ -3,28 +3,28 @@
 
 #include <limits.h>
 
-static void format_text(struct nub_output *out, const struct nub_spec *spec, struct nub_arguments *args)
+static void format_text(struct rt_output *out, const struct rt_spec *spec, struct rt_arguments *args)
 {
-	struct nub_field field = { 0 };
+	struct rt_field field = { 0 };
 	char byte;
 
 	if (spec->conversion == 'c') {
 		byte = (char)va_arg(args->list, int);
-		nub_field_add(&field, &byte, 1);
+		rt_field_add(&field, &byte, 1);
 	} else {
 		const char *text = va_arg(args->list, const char *);
 		int64_t size = 0;
 		text = text ? text : "(null)";
 		while ((spec->precision < 0 || size < spec->precision) && text[size])
 			size++;
-		nub_field_add(&field, text, size);
+		rt_field_add(&field, text, size);
 	}
-	nub_field_put(out, spec, &field);
+	rt_field_put(out, spec, &field);
 }
 
 /* ---- Parsing ---- */
 
-static const char *parse_flags(const char *at, struct nub_spec *spec)
+static const char *parse_flags(const char *at, struct rt_spec *spec)
 {
 	for (;; at++) {
 		switch (*at) {
@@ -49,7 +49,7 @@ static const char *parse_flags(const char *at, struct nub_spec *spec)
 	}
 }
 
-static const char *parse_number(const char *at, struct nub_arguments *args, int64_t *number)
+static const char *parse_number(const char *at, struct rt_arguments *args, int64_t *number)
 {
 	if (*at == '*') {
 		*number = va_arg(args->list, int);
@@ -62,17 +62,17 @@ static const char *parse_number(const char *at, struct nub_arguments *args, int6
 	return at;
 }
 
-static const char *parse_length(const char *at, struct nub_spec *spec)
+static const char *parse_length(const char *at, struct rt_spec *spec)
 {
 	static const struct {
 		char letter, doubled, length, doubled_length;
 	} lengths[] = {
-		{ 'h', 'h', NUB_LENGTH_SHORT, NUB_LENGTH_CHAR },
-		{ 'l', 'l', NUB_LENGTH_LONG, NUB_LENGTH_LONG_LONG },
-		{ 'z', 0, NUB_LENGTH_SIZE, 0 },
-		{ 'j', 0, NUB_LENGTH_MAX, 0 },
-		{ 't', 0, NUB_LENGTH_DIFFERENCE, 0 },
-		{ 'L', 0, NUB_LENGTH_LONG_DOUBLE, 0 },
+		{ 'h', 'h', RT_LENGTH_SHORT, RT_LENGTH_CHAR },
+		{ 'l', 'l', RT_LENGTH_LONG, RT_LENGTH_LONG_LONG },
+		{ 'z', 0, RT_LENGTH_SIZE, 0 },
+		{ 'j', 0, RT_LENGTH_MAX, 0 },
+		{ 't', 0, RT_LENGTH_DIFFERENCE, 0 },
+		{ 'L', 0, RT_LENGTH_LONG_DOUBLE, 0 },
 	};
 
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
@@ -85,9 +85,9 @@ static const char *parse_length(const char *at, struct nub_spec *spec)
 	return at;
 }
 
-static const char *parse_spec(const char *at, struct nub_spec *spec, struct nub_arguments *args)
+static const char *parse_spec(const char *at, struct rt_spec *spec, struct rt_arguments *args)
 {
-	*spec = (struct nub_spec){ .precision = -1 };
+	*spec = (struct rt_spec){ .precision = -1 };
 	at = parse_flags(at, spec);
 	at = parse_number(at, args, &spec->width);
 	if (spec->width < 0) {
@@ -104,7 +104,7 @@ static const char *parse_spec(const char *at, struct nub_spec *spec, struct nub_
 }
 
 /* False when the conversion is unknown. */
-static bool convert(struct nub_output *out, const struct nub_spec *spec, struct nub_arguments *args)
+static bool convert(struct rt_output *out, const struct rt_spec *spec, struct rt_arguments *args)
 {
 	switch (spec->conversion) {
 	case 'd':
@@ -114,7 +114,7 @@ static bool convert(struct nub_output *out, const struct nub_spec *spec, struct 
 	case 'X':
 	case 'o':
 	case 'p':
-		nub_format_integer(out, spec, args);
+		rt_format_integer(out, spec, args);
 		return true;
 	case 'f':
 	case 'F':
@@ -122,38 +122,38 @@ static bool convert(struct nub_output *out, const struct nub_spec *spec, struct 
 	case 'E':
 	case 'g':
 	case 'G':
-		nub_format_float(out, spec, args);
+		rt_format_float(out, spec, args);
 		return true;
 	case 'c':
 	case 's':
 		format_text(out, spec, args);
 		return true;
 	case '%':
-		nub_output_put(out, "%", 1);
+		rt_output_put(out, "%", 1);
 		return true;
 	default:
 		return false;
 	}
 }
 
-int nub_format(struct nub_sink *sink, const char *format, va_list list)
+int rt_format(struct rt_sink *sink, const char *format, va_list list)
 {
-	struct nub_output out = { sink, 0 };
-	struct nub_arguments args;
-	struct nub_spec spec;
+	struct rt_output out = { sink, 0 };
+	struct rt_arguments args;
+	struct rt_spec spec;
 
 	va_copy(args.list, list);
 	while (*format) {
 		const char *start = format;
 		while (*format && *format != '%')
 			format++;
-		nub_output_put(&out, start, format - start);
+		rt_output_put(&out, start, format - start);
 		if (!*format)
 			break;
 		start = format;
 		format = parse_spec(format + 1, &spec, &args);
 		if (!convert(&out, &spec, &args))
-			nub_output_put(&out, start, format - start);
+			rt_output_put(&out, start, format - start);
 	}
 	va_end(args.list);
 	return out.total > INT_MAX ? -1 : (int)out.total;

@@ -1,30 +1,30 @@
 /* printf's padding: a converted value goes out with its prefix, its pieces and what fills them up (format_field.h). */
 #include "format_field.h"
 
-void nub_output_put(struct nub_output *out, const char *text, int64_t size)
+void rt_output_put(struct rt_output *out, const char *text, int64_t size)
 {
 	if (size > 0)
 		out->sink->write(out->sink, text, (size_t)size);
 	out->total += size > 0 ? size : 0;
 }
 
-static void put_repeated(struct nub_output *out, bool zeros, int64_t count)
+static void put_repeated(struct rt_output *out, bool zeros, int64_t count)
 {
 	static const char blanks[] = "                ";
 	static const char noughts[] = "0000000000000000";
 	const int64_t most = sizeof(blanks) - 1;
 
 	for (; count > 0; count -= most)
-		nub_output_put(out, zeros ? noughts : blanks, count < most ? count : most);
+		rt_output_put(out, zeros ? noughts : blanks, count < most ? count : most);
 }
 
-void nub_field_add(struct nub_field *field, const char *text, int64_t size)
+void rt_field_add(struct rt_field *field, const char *text, int64_t size)
 {
 	if (size > 0)
-		field->pieces[field->count++] = (struct nub_piece){ text, size };
+		field->pieces[field->count++] = (struct rt_piece){ text, size };
 }
 
-void nub_field_put(struct nub_output *out, const struct nub_spec *spec, const struct nub_field *field)
+void rt_field_put(struct rt_output *out, const struct rt_spec *spec, const struct rt_field *field)
 {
 	int64_t size = field->prefix_size;
 
@@ -33,12 +33,12 @@ void nub_field_put(struct nub_output *out, const struct nub_spec *spec, const st
 	int64_t padding = spec->width - size;
 	if (!spec->left && !field->zero_fill)
 		put_repeated(out, false, padding);
-	nub_output_put(out, field->prefix, field->prefix_size);
+	rt_output_put(out, field->prefix, field->prefix_size);
 	if (!spec->left && field->zero_fill)
 		put_repeated(out, true, padding);
 	for (int i = 0; i < field->count; i++) {
 		if (field->pieces[i].text)
-			nub_output_put(out, field->pieces[i].text, field->pieces[i].size);
+			rt_output_put(out, field->pieces[i].text, field->pieces[i].size);
 		else
 			put_repeated(out, true, field->pieces[i].size);
 	}
@@ -46,7 +46,7 @@ void nub_field_put(struct nub_output *out, const struct nub_spec *spec, const st
 		put_repeated(out, false, padding);
 }
 
-void nub_field_sign(struct nub_field *field, const struct nub_spec *spec, bool negative)
+void rt_field_sign(struct rt_field *field, const struct rt_spec *spec, bool negative)
 {
 	if (negative)
 		field->prefix[field->prefix_size++] = '-';

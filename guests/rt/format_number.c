@@ -3,37 +3,37 @@
 
 /* ---- Integers ---- */
 
-static int64_t take_signed(struct nub_arguments *args, const struct nub_spec *spec)
+static int64_t take_signed(struct rt_arguments *args, const struct rt_spec *spec)
 {
 	switch (spec->length) {
-	case NUB_LENGTH_CHAR:
+	case RT_LENGTH_CHAR:
 		return (signed char)va_arg(args->list, int);
-	case NUB_LENGTH_SHORT:
+	case RT_LENGTH_SHORT:
 		return (short)va_arg(args->list, int);
-	case NUB_LENGTH_INT:
+	case RT_LENGTH_INT:
 		return va_arg(args->list, int);
 	default:
 		return va_arg(args->list, int64_t);
 	}
 }
 
-static uint64_t take_unsigned(struct nub_arguments *args, const struct nub_spec *spec)
+static uint64_t take_unsigned(struct rt_arguments *args, const struct rt_spec *spec)
 {
 	switch (spec->length) {
-	case NUB_LENGTH_CHAR:
+	case RT_LENGTH_CHAR:
 		return (unsigned char)va_arg(args->list, unsigned);
-	case NUB_LENGTH_SHORT:
+	case RT_LENGTH_SHORT:
 		return (unsigned short)va_arg(args->list, unsigned);
-	case NUB_LENGTH_INT:
+	case RT_LENGTH_INT:
 		return va_arg(args->list, unsigned);
 	default:
 		return va_arg(args->list, uint64_t);
 	}
 }
 
-void nub_format_integer(struct nub_output *out, const struct nub_spec *spec, struct nub_arguments *args)
+void rt_format_integer(struct rt_output *out, const struct rt_spec *spec, struct rt_arguments *args)
 {
-	struct nub_field field = { .zero_fill = spec->zero && spec->precision < 0 };
+	struct rt_field field = { .zero_fill = spec->zero && spec->precision < 0 };
 	char text[24], *at = text + sizeof(text);
 	const char *digits = spec->conversion == 'X' ? "0123456789ABCDEF" : "0123456789abcdef";
 	unsigned base = 10;
@@ -42,7 +42,7 @@ void nub_format_integer(struct nub_output *out, const struct nub_spec *spec, str
 	if (spec->conversion == 'd' || spec->conversion == 'i') {
 		int64_t number = take_signed(args, spec);
 		value = number < 0 ? -(uint64_t)number : (uint64_t)number;
-		nub_field_sign(&field, spec, number < 0);
+		rt_field_sign(&field, spec, number < 0);
 	} else {
 		value = spec->conversion == 'p' ? (uint64_t)(uintptr_t)va_arg(args->list, void *)
 		                                : take_unsigned(args, spec);
@@ -59,48 +59,48 @@ void nub_format_integer(struct nub_output *out, const struct nub_spec *spec, str
 	int64_t zeros = spec->precision - size;
 	if (base == 8 && spec->alternate && zeros <= 0 && (size == 0 || *at != '0'))
 		zeros = 1;
-	nub_field_add(&field, NULL, zeros);
-	nub_field_add(&field, at, size);
-	nub_field_put(out, spec, &field);
+	rt_field_add(&field, NULL, zeros);
+	rt_field_add(&field, at, size);
+	rt_field_put(out, spec, &field);
 }
 
 /* ---- Floating point ---- */
 
 /* The digits [from, from + size) after the first one, where the number has any there; zeros elsewhere. `from` may be
  * negative: that is before the first digit. */
-static void add_digits(struct nub_field *field, const struct nub_decimal *decimal, int64_t from, int64_t size)
+static void add_digits(struct rt_field *field, const struct rt_decimal *decimal, int64_t from, int64_t size)
 {
 	int64_t before = from < 0 ? (-from < size ? -from : size) : 0;
 
-	nub_field_add(field, NULL, before);
+	rt_field_add(field, NULL, before);
 	from += before;
 	size -= before;
 	int64_t there = decimal->count - from;
 	there = there < 0 ? 0 : there < size ? there : size;
-	nub_field_add(field, decimal->digits + from, there);
-	nub_field_add(field, NULL, size - there);
+	rt_field_add(field, decimal->digits + from, there);
+	rt_field_add(field, NULL, size - there);
 }
 
-static void add_fixed(struct nub_field *field, const struct nub_spec *spec, const struct nub_decimal *decimal,
+static void add_fixed(struct rt_field *field, const struct rt_spec *spec, const struct rt_decimal *decimal,
                       int64_t precision)
 {
 	if (decimal->point > 0)
 		add_digits(field, decimal, 0, decimal->point);
 	else
-		nub_field_add(field, NULL, 1);
-	nub_field_add(field, ".", precision > 0 || spec->alternate);
+		rt_field_add(field, NULL, 1);
+	rt_field_add(field, ".", precision > 0 || spec->alternate);
 	add_digits(field, decimal, decimal->point, precision);
 }
 
 /* `text` is for the exponent, which has at most 5 characters. */
-static void add_scientific(struct nub_field *field, const struct nub_spec *spec, const struct nub_decimal *decimal,
+static void add_scientific(struct rt_field *field, const struct rt_spec *spec, const struct rt_decimal *decimal,
                            int64_t precision, char text[5])
 {
 	int exponent = decimal->count > 0 ? decimal->point - 1 : 0;
 	int size = 0;
 
 	add_digits(field, decimal, 0, 1);
-	nub_field_add(field, ".", precision > 0 || spec->alternate);
+	rt_field_add(field, ".", precision > 0 || spec->alternate);
 	add_digits(field, decimal, 1, precision);
 	text[size++] = spec->conversion < 'a' ? 'E' : 'e';
 	text[size++] = exponent < 0 ? '-' : '+';
@@ -109,7 +109,7 @@ static void add_scientific(struct nub_field *field, const struct nub_spec *spec,
 		text[size++] = (char)('0' + exponent / 100);
 	text[size++] = (char)('0' + exponent / 10 % 10);
 	text[size++] = (char)('0' + exponent % 10);
-	nub_field_add(field, text, size);
+	rt_field_add(field, text, size);
 }
 
 static int64_t min(int64_t a, int64_t b)
@@ -118,11 +118,11 @@ static int64_t min(int64_t a, int64_t b)
 }
 
 /* %g: as %e or %f with this many significant digits, without the zeros at the end. */
-static void add_general(struct nub_field *field, const struct nub_spec *spec, struct nub_decimal *decimal,
+static void add_general(struct rt_field *field, const struct rt_spec *spec, struct rt_decimal *decimal,
                         int64_t precision, char text[5])
 {
 	precision = precision == 0 ? 1 : precision;
-	nub_decimal_round(decimal, precision);
+	rt_decimal_round(decimal, precision);
 	int64_t exponent = decimal->count > 0 ? decimal->point - 1 : 0;
 	if (exponent < -4 || exponent >= precision) {
 		int64_t digits = spec->alternate ? precision - 1 : min(precision - 1, decimal->count - 1);
@@ -134,39 +134,39 @@ static void add_general(struct nub_field *field, const struct nub_spec *spec, st
 	}
 }
 
-void nub_format_float(struct nub_output *out, const struct nub_spec *spec, struct nub_arguments *args)
+void rt_format_float(struct rt_output *out, const struct rt_spec *spec, struct rt_arguments *args)
 {
-	double value = spec->length == NUB_LENGTH_LONG_DOUBLE ? (double)va_arg(args->list, long double)
-	                                                      : va_arg(args->list, double);
-	struct nub_field field = { .zero_fill = spec->zero };
+	double value = spec->length == RT_LENGTH_LONG_DOUBLE ? (double)va_arg(args->list, long double)
+	                                                     : va_arg(args->list, double);
+	struct rt_field field = { .zero_fill = spec->zero };
 	int64_t precision = spec->precision < 0 ? 6 : spec->precision;
-	struct nub_decimal decimal;
+	struct rt_decimal decimal;
 	char exponent[5];
 
-	nub_field_sign(&field, spec, __builtin_signbit(value));
+	rt_field_sign(&field, spec, __builtin_signbit(value));
 	if (!__builtin_isfinite(value)) {
 		bool upper = spec->conversion < 'a';
 		field.zero_fill = false;
 		if (__builtin_isnan(value))
-			nub_field_add(&field, upper ? "NAN" : "nan", 3);
+			rt_field_add(&field, upper ? "NAN" : "nan", 3);
 		else
-			nub_field_add(&field, upper ? "INF" : "inf", 3);
-		nub_field_put(out, spec, &field);
+			rt_field_add(&field, upper ? "INF" : "inf", 3);
+		rt_field_put(out, spec, &field);
 		return;
 	}
-	nub_decimal_from_double(&decimal, value);
+	rt_decimal_from_double(&decimal, value);
 	switch (spec->conversion | 0x20) {
 	case 'f':
-		nub_decimal_round(&decimal, decimal.point + precision);
+		rt_decimal_round(&decimal, decimal.point + precision);
 		add_fixed(&field, spec, &decimal, precision);
 		break;
 	case 'e':
-		nub_decimal_round(&decimal, 1 + precision);
+		rt_decimal_round(&decimal, 1 + precision);
 		add_scientific(&field, spec, &decimal, precision, exponent);
 		break;
 	default:
 		add_general(&field, spec, &decimal, precision, exponent);
 		break;
 	}
-	nub_field_put(out, spec, &field);
+	rt_field_put(out, spec, &field);
 }

@@ -3,7 +3,7 @@
 
 #define ALIGNMENT 16
 #define HEADER sizeof(struct header)
-#define MIN_CHUNK sizeof(struct nub_heap_chunk)
+#define MIN_CHUNK sizeof(struct rt_heap_chunk)
 #define IN_USE UINT64_C(1)
 
 /* How many chunks of its own bin a request looks at before it takes a larger one. */
@@ -14,32 +14,32 @@ struct header {
 	uint64_t size;  /* with this header; bit 0: in use */
 };
 
-struct nub_heap_chunk {
+struct rt_heap_chunk {
 	struct header header;
-	struct nub_heap_chunk *next, **link; /* while it is free: its bin, and the pointer that points here */
+	struct rt_heap_chunk *next, **link; /* while it is free: its bin, and the pointer that points here */
 };
 
 _Static_assert(sizeof(struct header) == ALIGNMENT, "blocks would lose their alignment");
 
-static uint64_t size_of(const struct nub_heap_chunk *chunk)
+static uint64_t size_of(const struct rt_heap_chunk *chunk)
 {
 	return chunk->header.size & ~IN_USE;
 }
 
-static struct nub_heap_chunk *at(const void *base, uint64_t offset)
+static struct rt_heap_chunk *at(const void *base, uint64_t offset)
 {
-	return (struct nub_heap_chunk *)((uintptr_t)base + offset);
+	return (struct rt_heap_chunk *)((uintptr_t)base + offset);
 }
 
-static uint8_t *block_of(struct nub_heap_chunk *chunk)
+static uint8_t *block_of(struct rt_heap_chunk *chunk)
 {
 	return (uint8_t *)chunk + HEADER;
 }
 
 /* Set a chunk's size, and what its upper neighbour knows of it. */
-static void set_size(struct nub_heap *heap, struct nub_heap_chunk *chunk, uint64_t size, uint64_t in_use)
+static void set_size(struct rt_heap *heap, struct rt_heap_chunk *chunk, uint64_t size, uint64_t in_use)
 {
-	struct nub_heap_chunk *above = at(chunk, size);
+	struct rt_heap_chunk *above = at(chunk, size);
 
 	chunk->header.size = size | in_use;
 	if ((uint8_t *)above == heap->top)
@@ -59,11 +59,11 @@ static void bin_of(uint64_t size, unsigned *class, unsigned *step)
 		*step = (unsigned)(size / ALIGNMENT);
 	} else {
 		*class = log2 - 6;
-		*step = (unsigned)(size >> (log2 - 3)) & (NUB_HEAP_STEPS - 1);
+		*step = (unsigned)(size >> (log2 - 3)) & (RT_HEAP_STEPS - 1);
 	}
 }
 
-static void bin_insert(struct nub_heap *heap, struct nub_heap_chunk *chunk)
+static void bin_insert(struct rt_heap *heap, struct rt_heap_chunk *chunk)
 {
 	unsigned class, step;
 
@@ -77,7 +77,7 @@ static void bin_insert(struct nub_heap *heap, struct nub_heap_chunk *chunk)
 	heap->step_map[class] |= (uint8_t)(1u << step);
 }
 
-static void bin_remove(struct nub_heap *heap, struct nub_heap_chunk *chunk)
+static void bin_remove(struct rt_heap *heap, struct rt_heap_chunk *chunk)
 {
 	unsigned class, step;
 
@@ -94,7 +94,7 @@ static void bin_remove(struct nub_heap *heap, struct nub_heap_chunk *chunk)
 		heap->class_map &= ~(UINT64_C(1) << class);
 }
 
-static struct nub_heap_chunk *fitting(struct nub_heap_chunk *chunk, uint64_t size, unsigned limit)
+static struct rt_heap_chunk *fitting(struct rt_heap_chunk *chunk, uint64_t size, unsigned limit)
 {
 	while (chunk && limit-- > 0) {
 		if (size_of(chunk) >= size)
@@ -105,7 +105,7 @@ static struct nub_heap_chunk *fitting(struct nub_heap_chunk *chunk, uint64_t siz
 }
 
 /* The first chunk of the smallest bin above this one: any chunk there is large enough. */
-static struct nub_heap_chunk *larger(struct nub_heap *heap, unsigned class, unsigned step)
+static struct rt_heap_chunk *larger(struct rt_heap *heap, unsigned class, unsigned step)
 {
 	unsigned steps = heap->step_map[class] & (unsigned)~((2u << step) - 1u);
 
@@ -122,10 +122,10 @@ static struct nub_heap_chunk *larger(struct nub_heap *heap, unsigned class, unsi
 /* ---- Chunks ---- */
 
 /* Free a chunk that is in no bin: join it with its free neighbours, give it to the memory above top or to a bin. */
-static void release(struct nub_heap *heap, struct nub_heap_chunk *chunk)
+static void release(struct rt_heap *heap, struct rt_heap_chunk *chunk)
 {
 	uint64_t size = size_of(chunk);
-	struct nub_heap_chunk *above = at(chunk, size);
+	struct rt_heap_chunk *above = at(chunk, size);
 
 	chunk->header.size = size;
 	if ((uint8_t *)above != heap->top && !(above->header.size & IN_USE)) {
@@ -133,7 +133,7 @@ static void release(struct nub_heap *heap, struct nub_heap_chunk *chunk)
 		size += size_of(above);
 	}
 	if (chunk->header.below) {
-		struct nub_heap_chunk *below = at(chunk, -chunk->header.below);
+		struct rt_heap_chunk *below = at(chunk, -chunk->header.below);
 		if (!(below->header.size & IN_USE)) {
 			bin_remove(heap, below);
 			size += size_of(below);
@@ -150,21 +150,21 @@ static void release(struct nub_heap *heap, struct nub_heap_chunk *chunk)
 }
 
 /* Make a chunk in use no larger than it need be. */
-static void trim(struct nub_heap *heap, struct nub_heap_chunk *chunk, uint64_t size)
+static void trim(struct rt_heap *heap, struct rt_heap_chunk *chunk, uint64_t size)
 {
 	uint64_t rest = size_of(chunk) - size;
 
 	if (rest < MIN_CHUNK)
 		return;
-	struct nub_heap_chunk *tail = at(chunk, size);
+	struct rt_heap_chunk *tail = at(chunk, size);
 	set_size(heap, tail, rest, IN_USE);
 	set_size(heap, chunk, size, IN_USE);
 	release(heap, tail);
 }
 
-static struct nub_heap_chunk *take_top(struct nub_heap *heap, uint64_t size)
+static struct rt_heap_chunk *take_top(struct rt_heap *heap, uint64_t size)
 {
-	struct nub_heap_chunk *chunk = at(heap->top, 0);
+	struct rt_heap_chunk *chunk = at(heap->top, 0);
 
 	if (size > (uint64_t)(heap->end - heap->top))
 		return NULL;
@@ -177,7 +177,7 @@ static struct nub_heap_chunk *take_top(struct nub_heap *heap, uint64_t size)
 }
 
 /* Bytes of the chunk for a block of `size`; 0 when no heap has so much. */
-static uint64_t chunk_size(const struct nub_heap *heap, uint64_t size)
+static uint64_t chunk_size(const struct rt_heap *heap, uint64_t size)
 {
 	uint64_t heap_size = (uint64_t)(heap->end - heap->start);
 
@@ -188,20 +188,20 @@ static uint64_t chunk_size(const struct nub_heap *heap, uint64_t size)
 }
 
 /* The chunk of a block that the caller says is allocated. */
-static struct nub_heap_chunk *checked(struct nub_heap *heap, const void *block)
+static struct rt_heap_chunk *checked(struct rt_heap *heap, const void *block)
 {
 	uint64_t offset = (uint64_t)(uintptr_t)block - (uint64_t)(uintptr_t)heap->start;
 
 	if (offset % ALIGNMENT || offset < HEADER || offset >= (uint64_t)(heap->top - heap->start))
 		heap->broken("was not allocated, or was freed before", block);
-	struct nub_heap_chunk *chunk = at(block, -(uint64_t)HEADER);
+	struct rt_heap_chunk *chunk = at(block, -(uint64_t)HEADER);
 	if (!(chunk->header.size & IN_USE))
 		heap->broken("was freed before", block);
 
 	uint64_t size = size_of(chunk);
 	if (size < MIN_CHUNK || size % ALIGNMENT || size > (uint64_t)(heap->top - (uint8_t *)chunk))
 		heap->broken("has a header that was written over", block);
-	struct nub_heap_chunk *above = at(chunk, size);
+	struct rt_heap_chunk *above = at(chunk, size);
 	if (((uint8_t *)above == heap->top ? heap->last_size : above->header.below) != size)
 		heap->broken("was written past its end", block);
 	if (chunk->header.below > (uint64_t)((uint8_t *)chunk - heap->start) ||
@@ -212,7 +212,7 @@ static struct nub_heap_chunk *checked(struct nub_heap *heap, const void *block)
 
 /* ---- The interface ---- */
 
-void nub_heap_init(struct nub_heap *heap, void *memory, uint64_t size, void (*broken)(const char *, const void *))
+void rt_heap_init(struct rt_heap *heap, void *memory, uint64_t size, void (*broken)(const char *, const void *))
 {
 	uint64_t skip = -(uint64_t)(uintptr_t)memory % ALIGNMENT;
 
@@ -223,7 +223,7 @@ void nub_heap_init(struct nub_heap *heap, void *memory, uint64_t size, void (*br
 	heap->broken = broken;
 }
 
-void *nub_heap_alloc(struct nub_heap *heap, uint64_t size)
+void *rt_heap_alloc(struct rt_heap *heap, uint64_t size)
 {
 	unsigned class, step;
 
@@ -231,7 +231,7 @@ void *nub_heap_alloc(struct nub_heap *heap, uint64_t size)
 	if (size == 0)
 		return NULL;
 	bin_of(size, &class, &step);
-	struct nub_heap_chunk *chunk = fitting(heap->bins[class][step], size, CLOSE_LOOK);
+	struct rt_heap_chunk *chunk = fitting(heap->bins[class][step], size, CLOSE_LOOK);
 	if (!chunk)
 		chunk = larger(heap, class, step);
 	if (!chunk && size > (uint64_t)(heap->end - heap->top))
@@ -246,10 +246,10 @@ void *nub_heap_alloc(struct nub_heap *heap, uint64_t size)
 	return block_of(chunk);
 }
 
-void *nub_heap_alloc_zeroed(struct nub_heap *heap, uint64_t size)
+void *rt_heap_alloc_zeroed(struct rt_heap *heap, uint64_t size)
 {
 	const uint8_t *touched = heap->touched;
-	uint8_t *block = nub_heap_alloc(heap, size);
+	uint8_t *block = rt_heap_alloc(heap, size);
 
 	if (block && block < touched) {
 		uint64_t used = (uint64_t)(touched - block);
@@ -258,25 +258,25 @@ void *nub_heap_alloc_zeroed(struct nub_heap *heap, uint64_t size)
 	return block;
 }
 
-void *nub_heap_alloc_aligned(struct nub_heap *heap, uint64_t alignment, uint64_t size)
+void *rt_heap_alloc_aligned(struct rt_heap *heap, uint64_t alignment, uint64_t size)
 {
 	uint64_t total;
 
 	if (alignment <= ALIGNMENT)
-		return nub_heap_alloc(heap, size);
+		return rt_heap_alloc(heap, size);
 	if (__builtin_add_overflow(size, alignment + MIN_CHUNK, &total))
 		return NULL;
-	uint8_t *block = nub_heap_alloc(heap, total);
+	uint8_t *block = rt_heap_alloc(heap, total);
 	if (!block)
 		return NULL;
 
 	/* What lies before the aligned address becomes a chunk of its own, so it has to be large enough for one. */
 	uint64_t skip = -(uint64_t)(uintptr_t)block & (alignment - 1);
-	struct nub_heap_chunk *chunk = at(block, -(uint64_t)HEADER);
+	struct rt_heap_chunk *chunk = at(block, -(uint64_t)HEADER);
 	if (skip > 0) {
 		while (skip < MIN_CHUNK)
 			skip += alignment;
-		struct nub_heap_chunk *front = chunk;
+		struct rt_heap_chunk *front = chunk;
 		uint64_t rest = size_of(front) - skip;
 		chunk = at(front, skip);
 		set_size(heap, chunk, rest, IN_USE);
@@ -288,10 +288,10 @@ void *nub_heap_alloc_aligned(struct nub_heap *heap, uint64_t alignment, uint64_t
 }
 
 /* Give a chunk the free memory above it, if that makes it large enough. */
-static void grow(struct nub_heap *heap, struct nub_heap_chunk *chunk, uint64_t size)
+static void grow(struct rt_heap *heap, struct rt_heap_chunk *chunk, uint64_t size)
 {
 	uint64_t old = size_of(chunk);
-	struct nub_heap_chunk *above = at(chunk, old);
+	struct rt_heap_chunk *above = at(chunk, old);
 
 	if ((uint8_t *)above == heap->top) {
 		if (size - old > (uint64_t)(heap->end - heap->top))
@@ -307,12 +307,12 @@ static void grow(struct nub_heap *heap, struct nub_heap_chunk *chunk, uint64_t s
 	}
 }
 
-void *nub_heap_resize(struct nub_heap *heap, void *block, uint64_t size)
+void *rt_heap_resize(struct rt_heap *heap, void *block, uint64_t size)
 {
 	if (!block)
-		return nub_heap_alloc(heap, size);
+		return rt_heap_alloc(heap, size);
 
-	struct nub_heap_chunk *chunk = checked(heap, block);
+	struct rt_heap_chunk *chunk = checked(heap, block);
 	uint64_t need = chunk_size(heap, size);
 	if (need == 0)
 		return NULL;
@@ -322,7 +322,7 @@ void *nub_heap_resize(struct nub_heap *heap, void *block, uint64_t size)
 		trim(heap, chunk, need);
 		return block;
 	}
-	void *moved = nub_heap_alloc(heap, size);
+	void *moved = rt_heap_alloc(heap, size);
 	if (moved) {
 		__builtin_memcpy(moved, block, size_of(chunk) - HEADER);
 		release(heap, chunk);
@@ -330,13 +330,13 @@ void *nub_heap_resize(struct nub_heap *heap, void *block, uint64_t size)
 	return moved;
 }
 
-void nub_heap_free(struct nub_heap *heap, void *block)
+void rt_heap_free(struct rt_heap *heap, void *block)
 {
 	if (block)
 		release(heap, checked(heap, block));
 }
 
-uint64_t nub_heap_taken(struct nub_heap *heap, const void *block)
+uint64_t rt_heap_taken(struct rt_heap *heap, const void *block)
 {
 	return size_of(checked(heap, block));
 }

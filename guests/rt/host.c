@@ -42,19 +42,19 @@ static int send_call(const char *name, enum nub_type result_type, unsigned count
 		return fail(0, "a host function has a name of at most %d bytes and %d arguments", NUB_NAME_MAX,
 		            NUB_MAX_PARAMS);
 	for (unsigned i = 0; i < count; i++)
-		size += nub_rt_value_size(&args[i]);
+		size += rt_value_size(&args[i]);
 	fflush(NULL);
-	uint8_t *at = nub_rt_push(size);
+	uint8_t *at = rt_push(size);
 	if (!at)
 		return fail(0, "the call has %llu bytes, the output ring has room for %llu", (unsigned long long)size,
-		            (unsigned long long)nub_rt_room());
-	at = nub_rt_put_u8(at, NUB_REQUEST_CALL);
-	at = nub_rt_put_u8(at, (uint8_t)result_type);
-	at = nub_rt_put_u8(at, (uint8_t)count);
-	at = nub_rt_put_bytes(at, name, (uint32_t)length);
+		            (unsigned long long)rt_room());
+	at = rt_put_u8(at, NUB_REQUEST_CALL);
+	at = rt_put_u8(at, (uint8_t)result_type);
+	at = rt_put_u8(at, (uint8_t)count);
+	at = rt_put_bytes(at, name, (uint32_t)length);
 	for (unsigned i = 0; i < count; i++)
-		at = nub_rt_put_value(at, &args[i]);
-	nub_rt_out(NUB_PORT_CALL, 0);
+		at = rt_put_value(at, &args[i]);
+	rt_out(NUB_PORT_CALL, 0);
 	return 0;
 }
 
@@ -80,21 +80,21 @@ static int take_reply(struct nub_value *result, enum nub_type result_type)
 	uint32_t code, length;
 	uint8_t *message;
 
-	if (!nub_rt_peek(&size))
-		nub_rt_broken("the host did not reply to a call");
+	if (!rt_peek(&size))
+		rt_broken("the host did not reply to a call");
 	if (!reserve(size))
-		nub_rt_broken("no heap for a reply of %llu bytes", (unsigned long long)size);
-	nub_rt_pop(reply, size);
+		rt_broken("no heap for a reply of %llu bytes", (unsigned long long)size);
+	rt_pop(reply, size);
 
-	struct nub_rt_cursor cursor = { reply, reply + size };
-	if (nub_rt_take_u8(&cursor, &kind) && kind == NUB_REPLY_ERROR && nub_rt_take_u32(&cursor, &code) &&
-	    nub_rt_take_u32(&cursor, &length) && nub_rt_take(&cursor, length, &message))
+	struct rt_cursor cursor = { reply, reply + size };
+	if (rt_take_u8(&cursor, &kind) && kind == NUB_REPLY_ERROR && rt_take_u32(&cursor, &code) &&
+	    rt_take_u32(&cursor, &length) && rt_take(&cursor, length, &message))
 		return fail(code, "%.*s", (int)(length < sizeof(failure.message) ? length : sizeof(failure.message)),
 		            (const char *)message);
-	if (kind != NUB_REPLY_OK || !nub_rt_take_value(&cursor, result) || result->type != result_type ||
+	if (kind != NUB_REPLY_OK || !rt_take_value(&cursor, result) || result->type != result_type ||
 	    cursor.next != cursor.end)
-		nub_rt_broken("the host's reply to a call can't be understood");
-	nub_rt_terminate(result, 1);
+		rt_broken("the host's reply to a call can't be understood");
+	rt_terminate(result, 1);
 	return 0;
 }
 
@@ -121,10 +121,10 @@ int nub_random(void *bytes, size_t size)
 {
 	/* The kind, the type and the length come with the bytes; the ring has its stack pointer and one item offset. */
 	const uint64_t overhead = 2 + sizeof(uint32_t) + 2 * sizeof(uint64_t);
-	uint64_t most = nub_rt.peb->input.size - overhead;
+	uint64_t most = rt_state.peb->input.size - overhead;
 	uint8_t *at = (uint8_t *)bytes;
 
-	if (nub_rt.peb->input.size <= overhead)
+	if (rt_state.peb->input.size <= overhead)
 		return fail(0, "the input ring is too small for random bytes");
 	most = most < NUB_RANDOM_MAX ? most : NUB_RANDOM_MAX;
 	while (size > 0) {
@@ -145,7 +145,7 @@ int nub_random(void *bytes, size_t size)
 
 void *nub_init_data(size_t *size)
 {
-	const struct nub_peb_range *range = &nub_rt.peb->init_data;
+	const struct nub_peb_range *range = &rt_state.peb->init_data;
 
 	*size = range->size;
 	return range->size > 0 ? (void *)(uintptr_t)range->gva : NULL;
@@ -153,7 +153,7 @@ void *nub_init_data(size_t *size)
 
 unsigned nub_mapped_file_count(void)
 {
-	uint64_t count = nub_rt.peb->file_mappings.size;
+	uint64_t count = rt_state.peb->file_mappings.size;
 
 	return count < NUB_MAX_FILE_MAPPINGS ? (unsigned)count : NUB_MAX_FILE_MAPPINGS;
 }
@@ -161,7 +161,7 @@ unsigned nub_mapped_file_count(void)
 const struct nub_file_mapping *nub_mapped_file_at(unsigned index)
 {
 	const struct nub_file_mapping *files =
-	    (const struct nub_file_mapping *)(uintptr_t)nub_rt.peb->file_mappings.gva;
+	    (const struct nub_file_mapping *)(uintptr_t)rt_state.peb->file_mappings.gva;
 
 	return index < nub_mapped_file_count() ? &files[index] : NULL;
 }

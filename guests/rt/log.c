@@ -6,7 +6,7 @@
 
 unsigned nub_log_level(void)
 {
-	return nub_rt.log_level;
+	return rt_state.log_level;
 }
 
 void nub_log_write(unsigned level, const char *file, unsigned line, const char *format, ...)
@@ -21,12 +21,12 @@ void nub_log_write(unsigned level, const char *file, unsigned line, const char *
 
 	uint32_t source_size = (uint32_t)strnlen(file, SOURCE_MAX);
 	uint32_t size = (uint32_t)strlen(message);
-	uint8_t *at = nub_rt_push(1 + 3 * sizeof(uint32_t) + (uint64_t)source_size + size);
+	uint8_t *at = rt_push(1 + 3 * sizeof(uint32_t) + (uint64_t)source_size + size);
 	if (!at)
-		nub_rt_broken("the output ring has no room for a log record of %u bytes", size);
-	at = nub_rt_put_u8(at, (uint8_t)level);
-	nub_copy(at, &number, sizeof(number));
-	at = nub_rt_put_bytes(at + sizeof(number), file, source_size);
-	nub_rt_put_bytes(at, message, size);
-	nub_rt_out(NUB_PORT_LOG, 0);
+		rt_broken("the output ring has no room for a log record of %u bytes", size);
+	at = rt_put_u8(at, (uint8_t)level);
+	rt_copy(at, &number, sizeof(number));
+	at = rt_put_bytes(at + sizeof(number), file, source_size);
+	rt_put_bytes(at, message, size);
+	rt_out(NUB_PORT_LOG, 0);
 }

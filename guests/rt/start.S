@@ -20,20 +20,20 @@ _start:
 	.cfi_startproc
 	.cfi_undefined rip
 	xorl %ebp, %ebp
-	call nub_rt_start
+	call rt_start
 	ud2
 	.cfi_endproc
 	.size _start, . - _start
 
-	.globl nub_rt_dispatch
-	.type nub_rt_dispatch, @function
-nub_rt_dispatch:
+	.globl rt_dispatch
+	.type rt_dispatch, @function
+rt_dispatch:
 	.cfi_startproc
 	.cfi_undefined rip
 	xorl %ebp, %ebp
-	call nub_rt_resume
+	call rt_resume
 	ud2
 	.cfi_endproc
-	.size nub_rt_dispatch, . - nub_rt_dispatch
+	.size rt_dispatch, . - rt_dispatch
 
 	.section .note.GNU-stack, "", @progbits

@@ -18,13 +18,13 @@ FILE nub_stderr = { 2, true, 0, sizeof(stderr_buffer), stderr_buffer };
 static void send(int stream, const char *text, size_t size)
 {
 	while (size > 0) {
-		uint64_t room = nub_rt_room();
+		uint64_t room = rt_room();
 		size_t piece = size < room ? size : (size_t)room;
-		uint8_t *at = piece > 0 ? nub_rt_push(piece) : NULL;
+		uint8_t *at = piece > 0 ? rt_push(piece) : NULL;
 		if (!at)
-			nub_rt_broken("the output ring has no room to print");
+			rt_broken("the output ring has no room to print");
 		memcpy(at, text, piece);
-		nub_rt_out(NUB_PORT_PRINT, (uint32_t)stream);
+		rt_out(NUB_PORT_PRINT, (uint32_t)stream);
 		text += piece;
 		size -= piece;
 	}
@@ -32,8 +32,8 @@ static void send(int stream, const char *text, size_t size)
 
 int fflush(FILE *file)
 {
-	if (nub_rt.tracing && file != stderr)
-		nub_rt_trace_flush();
+	if (rt_state.tracing && file != stderr)
+		rt_trace_flush();
 	if (!file) {
 		fflush(stdout);
 		return fflush(stderr);
@@ -116,11 +116,11 @@ int putchar(int byte)
 /* ---- Formatted ---- */
 
 struct file_sink {
-	struct nub_sink sink;
+	struct rt_sink sink;
 	FILE *file;
 };
 
-static void file_write(struct nub_sink *sink, const char *text, size_t size)
+static void file_write(struct rt_sink *sink, const char *text, size_t size)
 {
 	write_buffered(((struct file_sink *)sink)->file, text, size);
 }
@@ -128,7 +128,7 @@ static void file_write(struct nub_sink *sink, const char *text, size_t size)
 int vfprintf(FILE *file, const char *format, va_list args)
 {
 	struct file_sink to = { { file_write }, file };
-	int written = nub_format(&to.sink, format, args);
+	int written = rt_format(&to.sink, format, args);
 
 	end_of_function(file);
 	return written;
@@ -160,12 +160,12 @@ int printf(const char *format, ...)
 }
 
 struct text_sink {
-	struct nub_sink sink;
+	struct rt_sink sink;
 	char *next;
 	size_t left;
 };
 
-static void text_write(struct nub_sink *sink, const char *text, size_t size)
+static void text_write(struct rt_sink *sink, const char *text, size_t size)
 {
 	struct text_sink *to = (struct text_sink *)sink;
 	size_t piece = size < to->left ? size : to->left;
@@ -178,7 +178,7 @@ static void text_write(struct nub_sink *sink, const char *text, size_t size)
 int vsnprintf(char *to, size_t size, const char *format, va_list args)
 {
 	struct text_sink sink = { { text_write }, to, size > 0 ? size - 1 : 0 };
-	int written = nub_format(&sink.sink, format, args);
+	int written = rt_format(&sink.sink, format, args);
 
 	if (size > 0)
 		*sink.next = '\0';

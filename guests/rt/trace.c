@@ -14,21 +14,21 @@ static uint64_t time_stamp(void)
 
 static uint8_t *put_u64(uint8_t *at, uint64_t value)
 {
-	nub_copy(at, &value, sizeof(value));
+	rt_copy(at, &value, sizeof(value));
 	return at + sizeof(value);
 }
 
 /* A reply that waits on the ring may leave no room: then the records wait, too. */
-void nub_rt_trace_flush(void)
+void rt_trace_flush(void)
 {
-	uint8_t *at = used > 0 ? nub_rt_push(sizeof(uint64_t) + used) : NULL;
+	uint8_t *at = used > 0 ? rt_push(sizeof(uint64_t) + used) : NULL;
 
 	if (!at)
 		return;
 	memcpy(at + sizeof(uint64_t), buffer, used);
 	used = 0;
 	put_u64(at, time_stamp());
-	nub_rt_out(NUB_PORT_TRACE, 0);
+	rt_out(NUB_PORT_TRACE, 0);
 }
 
 /* Room for a record with this many bytes behind its kind and time, which are filled in; NULL: it is lost. */
@@ -36,15 +36,15 @@ static uint8_t *record(uint8_t kind, uint32_t size)
 {
 	size += 1 + sizeof(uint64_t);
 	if (size > BUFFER_SIZE - used)
-		nub_rt_trace_flush();
+		rt_trace_flush();
 	if (size > BUFFER_SIZE - used)
 		return NULL;
 	uint8_t *at = buffer + used;
 	used += size;
-	return put_u64(nub_rt_put_u8(at, kind), time_stamp());
+	return put_u64(rt_put_u8(at, kind), time_stamp());
 }
 
-void nub_rt_trace_alloc(const void *block, uint64_t asked, uint64_t size)
+void rt_trace_alloc(const void *block, uint64_t asked, uint64_t size)
 {
 	uint8_t *at = record(NUB_TRACE_ALLOC, 3 * sizeof(uint64_t));
 
@@ -52,7 +52,7 @@ void nub_rt_trace_alloc(const void *block, uint64_t asked, uint64_t size)
 		put_u64(put_u64(put_u64(at, (uint64_t)(uintptr_t)block), asked), size);
 }
 
-void nub_rt_trace_free(const void *block, uint64_t size)
+void rt_trace_free(const void *block, uint64_t size)
 {
 	uint8_t *at = record(NUB_TRACE_FREE, 2 * sizeof(uint64_t));
 
@@ -62,21 +62,21 @@ void nub_rt_trace_free(const void *block, uint64_t size)
 
 bool nub_tracing(void)
 {
-	return nub_rt.tracing;
+	return rt_state.tracing;
 }
 
 void nub_span_begin(const char *name)
 {
-	if (!nub_rt.tracing)
+	if (!rt_state.tracing)
 		return;
 	uint32_t length = (uint32_t)strnlen(name, NUB_TRACE_NAME_MAX);
 	uint8_t *at = record(NUB_TRACE_BEGIN, (uint32_t)sizeof(uint32_t) + length);
 	if (at)
-		nub_rt_put_bytes(at, name, length);
+		rt_put_bytes(at, name, length);
 }
 
 void nub_span_end(void)
 {
-	if (nub_rt.tracing)
+	if (rt_state.tracing)
 		record(NUB_TRACE_END, 0);
 }

@@ -61,6 +61,8 @@ static void set(struct nub_error *err, enum nub_error_kind kind, int sys_errno, 
 {
 	err->kind = kind;
 	err->sys_errno = sys_errno;
+	err->parameter = NULL;
+	err->suits = 0;
 	memcpy(err->message, message, strlen(message) + 1);
 	err->hint[0] = '\0';
 }
@@ -89,6 +91,14 @@ void nub_error_set_hint(struct nub_error *err, const char *format, ...)
 	format_text(hint, sizeof(hint), format, args, "", "");
 	va_end(args);
 	memcpy(err->hint, hint, strlen(hint) + 1);
+}
+
+void nub_error_set_parameter(struct nub_error *err, const char *parameter, uint64_t suits)
+{
+	if (err == NULL)
+		return;
+	err->parameter = parameter;
+	err->suits = suits;
 }
 
 void nub_error_add_context(struct nub_error *err, const char *format, ...)

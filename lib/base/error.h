@@ -17,6 +17,9 @@
 /* What to do about the error that was just reported. Gives -1. */
 #define nub_hint(...) (nub_error_set_hint(__VA_ARGS__), nub_failed())
 
+/* Which parameter was at fault: a string that stays, and a value that would do (0: none is known). Gives -1. */
+#define nub_parameter(...) (nub_error_set_parameter(__VA_ARGS__), nub_failed())
+
 /* Put "CONTEXT: " in front of the message. Gives -1. */
 #define nub_error_context(...) (nub_error_add_context(__VA_ARGS__), nub_failed())
 
@@ -26,6 +29,7 @@
 void nub_error_set(struct nub_error *err, enum nub_error_kind kind, int sys_errno, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 void nub_error_set_hint(struct nub_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void nub_error_set_parameter(struct nub_error *err, const char *parameter, uint64_t suits);
 void nub_error_add_context(struct nub_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void nub_error_set_errno(struct nub_error *err, enum nub_error_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -1,4 +1,4 @@
-/* Random bytes from the kernel, or from a seed. */
+/* A generator for runs that repeat, and the kernel's for all others. */
 #include "base/random.h"
 
 #include <errno.h>
@@ -18,27 +18,23 @@ static uint64_t next_random(uint64_t *state)
 	return z ^ z >> 31;
 }
 
-static int from_kernel(uint8_t *out, size_t size, struct nub_error *err)
-{
-	/* Over 256 bytes, a signal may cut it short. */
-	for (ssize_t got; size > 0; out += got, size -= (size_t)got) {
-		got = getrandom(out, size, 0);
-		if (got < 0 && errno != EINTR)
-			return nub_fail_errno(err, NUB_E_IO, "getrandom");
-		if (got < 0)
-			got = 0;
-	}
-	return 0;
-}
-
-int nub_random(uint64_t *state, void *bytes, size_t size, struct nub_error *err)
+int nub_random_bytes(struct nub_random *random, void *bytes, size_t size, struct nub_error *err)
 {
 	uint8_t *out = bytes;
 
-	if (!state)
-		return from_kernel(out, size, err);
+	if (!random->seeded) {
+		/* Over 256 bytes, a signal may cut it short. */
+		for (ssize_t got; size > 0; out += got, size -= (size_t)got) {
+			got = getrandom(out, size, 0);
+			if (got < 0 && errno != EINTR)
+				return nub_fail_errno(err, NUB_E_IO, "getrandom");
+			if (got < 0)
+				got = 0;
+		}
+		return 0;
+	}
 	while (size > 0) {
-		const uint64_t word = next_random(state);
+		const uint64_t word = next_random(&random->state);
 		const size_t part = size < sizeof(word) ? size : sizeof(word);
 		memcpy(out, &word, part);
 		out += part;

@@ -1,13 +1,19 @@
-/* Random bytes: the kernel's, or a sequence that a seed gives. */
+/* Random bytes: from a seed, so that they repeat, or from the kernel. */
 #ifndef NUB_RANDOM_H
 #define NUB_RANDOM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "nub/error.h"
 
-/* With `state` NULL the kernel's; else the next bytes after *state, which starts as the seed. Error: IO. */
-int nub_random(uint64_t *state, void *bytes, size_t size, struct nub_error *err);
+struct nub_random {
+	bool seeded;
+	uint64_t state; /* of the generator: the seed at first */
+};
+
+/* Error: IO, of the kernel's. */
+int nub_random_bytes(struct nub_random *random, void *bytes, size_t size, struct nub_error *err);
 
 #endif

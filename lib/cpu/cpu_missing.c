@@ -39,9 +39,9 @@ int nub_cpu_check_features(const struct nub_cpuid *cpuid, uint64_t xcr0, const s
 		const struct nub_cpuid_leaf *here = find_leaf(host, shown->function, shown->index);
 		if (!here) {
 			nub_fail(err, NUB_E_SNAPSHOT_CPU, 0,
-			         "this nubrun shows guests no CPUID leaf 0x%x, index %u, the snapshot's guest has one",
+			         "this libnub shows guests no CPUID leaf 0x%x, index %u, the snapshot's guest has one",
 			         shown->function, shown->index);
-			return nub_hint(err, "restore it with the version of nubrun that took it");
+			return nub_hint(err, "restore it with the version that took it");
 		}
 		for (enum nub_cpuid_register reg = NUB_CPUID_EAX; reg < NUB_CPUID_REGISTERS; reg++) {
 			const uint32_t missing = leaf_register(shown, reg) & ~leaf_register(here, reg);

@@ -48,7 +48,7 @@ static int fail_magic(const struct nub_elf_file *file, struct nub_error *err)
 	else if (what == NULL)
 		what = looks_like_text(file->bytes, file->size) ? "a text file" : "data of an unknown kind";
 	nub_fail(err, NUB_E_ELF_MAGIC, 0, "%s: is %s, not an ELF file", file->name, what);
-	return nub_hint(err, "name a program that is built for nubrun; see nub-guest(7)");
+	return nub_hint(err, "name a program that is built with the guest runtime; see nub-guest(7)");
 }
 
 static const char *machine_name(unsigned machine)

@@ -8,7 +8,7 @@
 #include "nub/image.h"
 #include "nub/value.h"
 
-/* Refuse segments that are writable and executable. Error: ELF_WX, naming the segment and --allow-wx. */
+/* Refuse segments that are writable and executable. Error: ELF_WX, naming the segment and allow_wx. */
 int nub_image_check_wx(const struct nub_image *image, struct nub_error *err);
 
 /* Copy the segments into memory[0..size), which backs image_base and up and is zeroed, and apply the relocations.

@@ -27,7 +27,7 @@ static int read_abi_note(struct nub_image *image, const uint8_t *bytes, size_t s
 		                size, sizeof(note));
 	memcpy(&note, bytes, size < sizeof(note) ? size : sizeof(note));
 	if (note.abi_version != NUB_ABI_VERSION) {
-		nub_fail(err, NUB_E_ELF_ABI_VERSION, 0, "%s: needs guest ABI %u, this nubrun speaks %u", image->name,
+		nub_fail(err, NUB_E_ELF_ABI_VERSION, 0, "%s: needs guest ABI %u, this libnub speaks %u", image->name,
 		         note.abi_version, NUB_ABI_VERSION);
 		return nub_hint(err, "rebuild it with this version's guests/rt");
 	}
@@ -90,7 +90,6 @@ int nub_elf_read_notes(struct nub_image *image, const struct nub_elf_file *file,
 	if (image->info.abi_version != 0)
 		return 0;
 	nub_fail(err, NUB_E_ELF_NO_NOTE, 0,
-	         "%s: is a static program without the nub note, nubrun runs programs linked with its guest runtime",
-	         file->name);
+	         "%s: is a static program without the nub note, guests are linked with the guest runtime", file->name);
 	return nub_hint(err, "build it with guests/rt; see nub-guest(7)");
 }

@@ -240,7 +240,7 @@ int nub_image_check_wx(const struct nub_image *image, struct nub_error *err)
 		nub_fail(err, NUB_E_ELF_WX, 0,
 		         "%s: has a segment at %#" PRIx64 " (%" PRIu64 " bytes) that is writable and executable",
 		         image->name, load->vaddr + image->bias, load->memsz);
-		return nub_hint(err, "link it with separate segments, or allow it with --allow-wx");
+		return nub_parameter(err, "allow_wx", 1);
 	}
 	return 0;
 }

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-/* What nubrun exits with where the guest has no exit code. */
+/* What gdb is told where the guest has no exit code. */
 enum { EXIT_TIMED_OUT = 124, EXIT_FAILED = 125 };
 
 static int begin(struct nub_debugger *debugger, struct nub_error *err)
@@ -109,7 +109,7 @@ int nub_sandbox_attach_debugger(struct nub_sandbox *sandbox, int fd, const struc
                                 struct nub_error *err)
 {
 	if (sandbox->debugger)
-		return nub_fail(err, NUB_E_STATE, 0, "%s: has a debugger already", sandbox->guest->name);
+		return nub_fail(err, NUB_E_STATE, 0, "%s: has a debugger already", sandbox->machine.guest->name);
 	struct nub_gdb *gdb = calloc(1, sizeof(*gdb));
 	if (!gdb)
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "debugger");

@@ -41,6 +41,8 @@ uint8_t *nub_gdb_memory_at(struct nub_memory *memory, uint64_t root_gpa, uint64_
 	/* Where a file was cut, the store would be a signal. */
 	if (write && host && (in_file(memory, host) || !nub_memory_is_there(host)))
 		return NULL;
+	if (write && host && nub_memory_claim(memory, gpa, *size, NULL) < 0)
+		return NULL;
 	return host;
 }
 

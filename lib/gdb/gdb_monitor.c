@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "gdb/gdb_packet.h"
-#include "personality/nub/scratch.h"
 
 static int put_region(struct nub_buffer *text, const struct nub_region *region, struct nub_error *err)
 {
@@ -17,7 +16,7 @@ static int put_region(struct nub_buffer *text, const struct nub_region *region, 
 /* By gpa, and only what has an address in the guest. */
 static int show_regions(const struct nub_sandbox *sandbox, struct nub_buffer *text, struct nub_error *err)
 {
-	const struct nub_plan *plan = &sandbox->plan;
+	const struct nub_plan *plan = &sandbox->machine.plan;
 	const struct nub_region scratch = nub_layout_scratch_region(&plan->layout);
 
 	for (size_t i = 0; i < plan->regions.count; i++)
@@ -31,7 +30,7 @@ static int show_regions(const struct nub_sandbox *sandbox, struct nub_buffer *te
 
 static int show_exits(const struct nub_sandbox *sandbox, struct nub_buffer *text, struct nub_error *err)
 {
-	const struct nub_exit_counts *exits = &sandbox->exits;
+	const struct nub_exit_counts *exits = &sandbox->machine.exits;
 	const struct {
 		const char *name;
 		uint64_t count;
@@ -50,17 +49,6 @@ static int show_exits(const struct nub_sandbox *sandbox, struct nub_buffer *text
 	return 0;
 }
 
-/* Scratch is no part of a snapshot: what waits in a ring would be lost. */
-static bool rings_empty(const struct nub_sandbox *sandbox)
-{
-	uint8_t *scratch = sandbox->memory.scratch.host;
-	uint64_t input, output;
-
-	memcpy(&input, nub_scratch_input(&sandbox->plan.layout, scratch), sizeof(input));
-	memcpy(&output, nub_scratch_output(&sandbox->plan.layout, scratch), sizeof(output));
-	return input == NUB_RING_START && output == NUB_RING_START;
-}
-
 static int save_snapshot(struct nub_sandbox *sandbox, const struct nub_snapshot_options *options, const char *path,
                          struct nub_buffer *text, struct nub_error *err)
 {
@@ -68,7 +56,7 @@ static int save_snapshot(struct nub_sandbox *sandbox, const struct nub_snapshot_
 	const enum nub_sandbox_state state = sandbox->state;
 	struct nub_error reason = { 0 };
 
-	if (!rings_empty(sandbox))
+	if (!nub_personality_at_rest(sandbox->personality))
 		return nub_gdb_put(text, err,
 		                   "the guest has not taken what was sent to it, which a snapshot can't keep; go on to "
 		                   "its main first\n");
@@ -77,7 +65,7 @@ static int save_snapshot(struct nub_sandbox *sandbox, const struct nub_snapshot_
 	sandbox->state = state;
 	if (result < 0)
 		return nub_gdb_put(text, err, "%.400s\n", reason.message);
-	return nub_gdb_put(text, err, "saved; 'nubrun restore' goes on from here\n");
+	return nub_gdb_put(text, err, "saved; it goes on from here when it is restored\n");
 }
 
 static int show_help(struct nub_buffer *text, struct nub_error *err)

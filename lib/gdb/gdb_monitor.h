@@ -1,7 +1,8 @@
-/* gdb's `monitor` command: what nubrun knows and gdb does not ask for. */
+/* gdb's `monitor` command: what the library knows and gdb does not ask for. */
 #ifndef NUB_GDB_MONITOR_H
 #define NUB_GDB_MONITOR_H
 
+#include "base/buffer.h"
 #include "sandbox/sandbox.h"
 
 /* Serve one command of a stopped guest; append its answer, or what is wrong with it, to *text. `options` are those of a

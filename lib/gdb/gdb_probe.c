@@ -2,29 +2,29 @@
 #include "gdb/gdb_probe.h"
 
 #include "gdb/gdb_hardware.h"
-#include "host/probe_guest.h"
+#include "personality/nub/probe_guest.h"
 #include "sandbox/sandbox.h"
 
 /* Does a sandbox that was just made stop by these registers, at this address? */
 static bool stops_at(struct nub_sandbox *sandbox, const struct nub_gdb_hardware *hardware, uint64_t rip)
 {
 	const struct nub_registers start = {
-		.rip = sandbox->guest->entry,
-		.rsp = sandbox->stack_top_gva,
+		.rip = sandbox->machine.guest->entry,
+		.rsp = nub_layout_stack_top_gva(&sandbox->machine.plan.layout),
 		.rflags = 2,
 	};
 	uint64_t registers[NUB_GDB_DEBUG_REGISTERS];
 	struct nub_exit exit;
 
 	nub_gdb_hardware_encode(hardware, registers);
-	if (nub_engine_set_debug(sandbox->engine, registers, false, NULL) < 0 ||
-	    nub_engine_set_regs(sandbox->engine, &start, NULL) < 0)
+	if (nub_engine_set_debug(sandbox->machine.engine, registers, false, NULL) < 0 ||
+	    nub_engine_set_regs(sandbox->machine.engine, &start, NULL) < 0)
 		return false;
 	do {
-		if (nub_engine_run(sandbox->engine, &exit, NULL) < 0)
+		if (nub_engine_run(sandbox->machine.engine, &exit, NULL) < 0)
 			return false;
 	} while (exit.kind == NUB_EXIT_INTERRUPTED || exit.kind == NUB_EXIT_MENDED);
-	return exit.kind == NUB_EXIT_DEBUG && sandbox->engine->regs.rip == rip &&
+	return exit.kind == NUB_EXIT_DEBUG && sandbox->machine.engine->regs.rip == rip &&
 	       nub_gdb_hardware_hit(hardware, exit.debug.dr6);
 }
 
@@ -38,7 +38,9 @@ static bool stops(const struct nub_image *image, enum nub_gdb_hardware_kind kind
 
 	if (!sandbox)
 		return false;
-	nub_gdb_hardware_add(&hardware, kind, executed ? entry + NUB_PROBE_GUEST_PUSH : sandbox->stack_top_gva - 8,
+	nub_gdb_hardware_add(&hardware, kind,
+	                     executed ? entry + NUB_PROBE_GUEST_PUSH
+	                              : nub_layout_stack_top_gva(&sandbox->machine.plan.layout) - 8,
 	                     executed ? 1 : 8);
 	const bool stopped = stops_at(sandbox, &hardware, entry + pc_offset);
 	nub_sandbox_free(sandbox);

@@ -12,9 +12,9 @@
 void nub_gdb_withdraw(struct nub_gdb *gdb)
 {
 	nub_gdb_signal_disarm(&gdb->signal, gdb->fd);
-	nub_gdb_breakpoints_lift(&gdb->breakpoints, &gdb->sandbox->memory, nub_gdb_root(gdb));
+	nub_gdb_breakpoints_lift(&gdb->breakpoints, &gdb->sandbox->machine.memory, nub_gdb_root(gdb));
 	if (gdb->hardware_on)
-		nub_engine_set_debug(gdb->sandbox->engine, NULL, false, NULL);
+		nub_engine_set_debug(gdb->sandbox->machine.engine, NULL, false, NULL);
 	gdb->hardware_on = false;
 }
 
@@ -28,7 +28,7 @@ void nub_gdb_detach(struct nub_gdb *gdb)
 int nub_gdb_fail_killed(struct nub_gdb *gdb, struct nub_error *err)
 {
 	nub_gdb_detach(gdb);
-	nub_fail(err, NUB_E_DEBUGGER, 0, "%s: gdb killed it", gdb->sandbox->guest->name);
+	nub_fail(err, NUB_E_DEBUGGER, 0, "%s: gdb killed it", gdb->sandbox->machine.guest->name);
 	return nub_hint(err, "gdb's detach lets a guest go on without it");
 }
 
@@ -64,7 +64,7 @@ int nub_gdb_set_hardware(struct nub_gdb *gdb, bool inject, struct nub_error *err
 	if (!nub_gdb_hardware_encode(&gdb->hardware, registers))
 		return 0;
 	gdb->hardware_on = true;
-	return nub_engine_set_debug(gdb->sandbox->engine, registers, inject, err);
+	return nub_engine_set_debug(gdb->sandbox->machine.engine, registers, inject, err);
 }
 
 /* With something to watch, the guest goes on by steps. */
@@ -72,7 +72,7 @@ static int begin_watching(struct nub_gdb *gdb, struct nub_error *err)
 {
 	if (gdb->watches.count == 0)
 		return 0;
-	nub_gdb_watches_remember(&gdb->watches, &gdb->sandbox->memory, nub_gdb_root(gdb));
+	nub_gdb_watches_remember(&gdb->watches, &gdb->sandbox->machine.memory, nub_gdb_root(gdb));
 	gdb->watching = !gdb->stepping;
 	return gdb->watching ? nub_gdb_begin_step(gdb, err) : 0;
 }
@@ -81,8 +81,8 @@ int nub_gdb_let_run(struct nub_gdb *gdb, struct nub_error *err)
 {
 	if (begin_watching(gdb, err) < 0 || nub_gdb_set_hardware(gdb, false, err) < 0)
 		return -1;
-	nub_gdb_breakpoints_insert(&gdb->breakpoints, &gdb->sandbox->memory, nub_gdb_root(gdb));
-	if (nub_gdb_signal_arm(&gdb->signal, gdb->fd, gdb->sandbox->engine, err) < 0)
+	nub_gdb_breakpoints_insert(&gdb->breakpoints, &gdb->sandbox->machine.memory, nub_gdb_root(gdb));
+	if (nub_gdb_signal_arm(&gdb->signal, gdb->fd, gdb->sandbox->machine.engine, err) < 0)
 		return -1;
 	if (nub_gdb_has_input(gdb))
 		raise(SIGIO);

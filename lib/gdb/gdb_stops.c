@@ -46,9 +46,9 @@ int nub_gdb_interrupted(struct nub_debugger *debugger, struct nub_error *err)
 	/* A step is over soon, and then it stops. Outside its own code the guest can't be stopped: its next instruction can. */
 	if (!gdb->interrupt || gdb->stepping)
 		return 0;
-	if (nub_engine_in_guest(gdb->sandbox->engine))
+	if (nub_engine_in_guest(gdb->sandbox->machine.engine))
 		return nub_gdb_stop_now(gdb, &(struct nub_gdb_stop){ .signal = NUB_GDB_SIGINT }, err);
-	nub_engine_trap_soon(gdb->sandbox->engine);
+	nub_engine_trap_soon(gdb->sandbox->machine.engine);
 	gdb->stepping = true;
 	gdb->guest_tf = false;
 	return 0;
@@ -63,12 +63,12 @@ static bool in_range(const struct nub_gdb *gdb, uint64_t rip)
 static bool step_ends(struct nub_gdb *gdb, struct nub_gdb_stop *why)
 {
 	const struct nub_gdb_watch *watch =
-	    nub_gdb_watches_changed(&gdb->watches, &gdb->sandbox->memory, nub_gdb_root(gdb));
+	    nub_gdb_watches_changed(&gdb->watches, &gdb->sandbox->machine.memory, nub_gdb_root(gdb));
 
 	*why = trap_or_interrupt(gdb, NUB_GDB_STOP_PLAIN);
 	if (watch)
 		*why = (struct nub_gdb_stop){ NUB_GDB_SIGTRAP, NUB_GDB_STOP_WATCH, watch->gva };
-	return watch || gdb->interrupt || (!gdb->watching && !in_range(gdb, gdb->sandbox->engine->regs.rip));
+	return watch || gdb->interrupt || (!gdb->watching && !in_range(gdb, gdb->sandbox->machine.engine->regs.rip));
 }
 
 /* An `out` that was stepped over: whether #DB follows depends on the host, so the step ends here. */
@@ -89,7 +89,7 @@ int nub_gdb_served(struct nub_debugger *debugger, const struct nub_exit *exit, s
 		return -1;
 	gdb->watching = watching;
 	gdb->late_step = true;
-	if (nub_engine_complete(gdb->sandbox->engine, err) < 0)
+	if (nub_engine_complete(gdb->sandbox->machine.engine, err) < 0)
 		return -1;
 	if (step_ends(gdb, &why))
 		return nub_gdb_stop_now(gdb, &why, err);
@@ -99,11 +99,11 @@ int nub_gdb_served(struct nub_debugger *debugger, const struct nub_exit *exit, s
 /* Back into the guest's own code, at rip. */
 static int return_to(struct nub_gdb *gdb, uint64_t rip, bool tf, struct nub_error *err)
 {
-	struct nub_registers regs = gdb->sandbox->engine->regs;
+	struct nub_registers regs = gdb->sandbox->machine.engine->regs;
 
 	regs.rip = rip;
 	regs.rflags = (regs.rflags & ~NUB_RFLAGS_TF) | (tf ? NUB_RFLAGS_TF : 0);
-	return nub_engine_set_regs(gdb->sandbox->engine, &regs, err);
+	return nub_engine_set_regs(gdb->sandbox->machine.engine, &regs, err);
 }
 
 /* #DB: the step is done, unless it goes on within its range of addresses. */
@@ -115,7 +115,7 @@ static enum nub_verdict stepped(struct nub_gdb *gdb, struct nub_error *err)
 	const bool tf = again || (gdb->stepping && gdb->guest_tf);
 
 	gdb->late_step = false;
-	if (return_to(gdb, gdb->sandbox->engine->regs.rip, tf, err) < 0)
+	if (return_to(gdb, gdb->sandbox->machine.engine->regs.rip, tf, err) < 0)
 		return NUB_VERDICT_FAILED;
 	if (again || late)
 		return NUB_VERDICT_GO_ON;
@@ -127,7 +127,7 @@ static enum nub_verdict stepped(struct nub_gdb *gdb, struct nub_error *err)
 /* Did the guest come to one of our int3s, and where? */
 static bool is_breakpoint(const struct nub_gdb *gdb, const struct nub_exit *exit, uint64_t *rip)
 {
-	*rip = gdb->sandbox->engine->regs.rip;
+	*rip = gdb->sandbox->machine.engine->regs.rip;
 	switch (exit->fault.vector) {
 	case NUB_VECTOR_BP:
 		/* It is past when it is reported. */
@@ -149,7 +149,7 @@ bool nub_gdb_stuck(struct nub_debugger *debugger)
 {
 	struct nub_gdb *gdb = nub_gdb_of(debugger);
 
-	if (!gdb->attached || !nub_gdb_breakpoints_has(&gdb->breakpoints, gdb->sandbox->engine->regs.rip))
+	if (!gdb->attached || !nub_gdb_breakpoints_has(&gdb->breakpoints, gdb->sandbox->machine.engine->regs.rip))
 		return false;
 	stop_soon(gdb, trap_or_interrupt(gdb, NUB_GDB_STOP_SWBREAK));
 	return true;
@@ -175,7 +175,7 @@ int nub_gdb_trapped(struct nub_debugger *debugger, const struct nub_exit *exit, 
 	const struct nub_gdb_hardware_slot *slot = nub_gdb_hardware_hit(&gdb->hardware, dr6);
 
 	/* A guest can put one off until the engine's first instruction (mov to ss, then a fault), where it can't stop. */
-	if (!nub_engine_in_guest(gdb->sandbox->engine))
+	if (!nub_engine_in_guest(gdb->sandbox->machine.engine))
 		return 0;
 	if (slot) {
 		stop_soon(gdb, hardware_stop(slot));

@@ -15,13 +15,13 @@ uint64_t nub_gdb_root(struct nub_gdb *gdb)
 {
 	struct nub_sregs sregs;
 
-	return nub_engine_sregs(gdb->sandbox->engine, &sregs, NULL) < 0 ? 0 : sregs.cr3;
+	return nub_engine_sregs(gdb->sandbox->machine.engine, &sregs, NULL) < 0 ? 0 : sregs.cr3;
 }
 
 static bool read_cpu(void *context, struct nub_cpu *cpu)
 {
 	struct nub_gdb *gdb = context;
-	struct nub_engine *engine = gdb->sandbox->engine;
+	struct nub_engine *engine = gdb->sandbox->machine.engine;
 
 	memset(cpu, 0, sizeof(*cpu));
 	if (nub_engine_sregs(engine, &cpu->sregs, NULL) < 0 || nub_engine_xsave(engine, cpu->xsave, NULL) < 0)
@@ -33,7 +33,7 @@ static bool read_cpu(void *context, struct nub_cpu *cpu)
 static bool write_cpu(void *context, const struct nub_cpu *cpu)
 {
 	struct nub_gdb *gdb = context;
-	struct nub_engine *engine = gdb->sandbox->engine;
+	struct nub_engine *engine = gdb->sandbox->machine.engine;
 	uint8_t xsave[NUB_XSAVE_SIZE];
 
 	if (gdb->crash || nub_engine_xsave(engine, xsave, NULL) < 0 ||
@@ -48,24 +48,24 @@ static size_t read_memory(void *context, uint64_t gva, uint8_t *bytes, size_t si
 {
 	struct nub_gdb *gdb = context;
 
-	return nub_gdb_memory_read(&gdb->sandbox->memory, nub_gdb_root(gdb), gva, bytes, size);
+	return nub_gdb_memory_read(&gdb->sandbox->machine.memory, nub_gdb_root(gdb), gva, bytes, size);
 }
 
 static bool write_memory(void *context, uint64_t gva, const uint8_t *bytes, size_t size)
 {
 	struct nub_gdb *gdb = context;
 
-	return !gdb->crash && nub_gdb_memory_write(&gdb->sandbox->memory, nub_gdb_root(gdb), gva, bytes, size);
+	return !gdb->crash && nub_gdb_memory_write(&gdb->sandbox->machine.memory, nub_gdb_root(gdb), gva, bytes, size);
 }
 
 /* Not in supervisor pages of a guest at CPL 3: the monitor would fault, or stop, in itself. */
 static bool is_guests(struct nub_gdb *gdb, uint64_t gva)
 {
-	const struct nub_pt_reader reader = nub_memory_reader(&gdb->sandbox->memory);
+	const struct nub_pt_reader reader = nub_memory_reader(&gdb->sandbox->machine.memory);
 	struct nub_mapping leaf;
 
 	return nub_canonical(gva) && nub_pt_translate(&reader, nub_gdb_root(gdb), gva, &leaf) &&
-	       (gdb->sandbox->guest->privilege_level != 3 || leaf.user);
+	       (gdb->sandbox->machine.guest->privilege_level != 3 || leaf.user);
 }
 
 static bool add_breakpoint(void *context, uint64_t gva)
@@ -73,7 +73,8 @@ static bool add_breakpoint(void *context, uint64_t gva)
 	struct nub_gdb *gdb = context;
 	size_t size = 1;
 
-	return is_guests(gdb, gva) && nub_gdb_memory_at(&gdb->sandbox->memory, nub_gdb_root(gdb), gva, &size, true) &&
+	return is_guests(gdb, gva) &&
+	       nub_gdb_memory_at(&gdb->sandbox->machine.memory, nub_gdb_root(gdb), gva, &size, true) &&
 	       nub_gdb_breakpoints_add(&gdb->breakpoints, gva);
 }
 
@@ -89,7 +90,8 @@ static bool works(struct nub_gdb *gdb, enum nub_gdb_hardware_kind kind)
 	const bool data = kind != NUB_GDB_EXECUTE;
 
 	if (!gdb->hardware_kinds[data].probed)
-		gdb->hardware_kinds[data].works = nub_probe_debug_registers(gdb->sandbox->guest->privilege_level, data);
+		gdb->hardware_kinds[data].works =
+		    nub_probe_debug_registers(gdb->sandbox->machine.guest->privilege_level, data);
 	gdb->hardware_kinds[data].probed = true;
 	return gdb->hardware_kinds[data].works;
 }
@@ -131,8 +133,8 @@ void nub_gdb_target_init(struct nub_gdb *gdb)
 {
 	gdb->target = (struct nub_gdb_target){
 		.context = gdb,
-		.entry = gdb->sandbox->guest->entry,
-		.image_base = gdb->sandbox->guest->image_base,
+		.entry = gdb->sandbox->machine.guest->entry,
+		.image_base = gdb->sandbox->machine.guest->image_base,
 		.read_cpu = read_cpu,
 		.write_cpu = write_cpu,
 		.read_memory = read_memory,
@@ -181,13 +183,13 @@ unsigned nub_gdb_crash_signal(const struct nub_crash *crash)
 
 bool nub_gdb_tf(const struct nub_gdb *gdb)
 {
-	return gdb->sandbox->engine->regs.rflags & NUB_RFLAGS_TF;
+	return gdb->sandbox->machine.engine->regs.rflags & NUB_RFLAGS_TF;
 }
 
 int nub_gdb_set_tf(struct nub_gdb *gdb, bool tf, struct nub_error *err)
 {
-	struct nub_registers regs = gdb->sandbox->engine->regs;
+	struct nub_registers regs = gdb->sandbox->machine.engine->regs;
 
 	regs.rflags = (regs.rflags & ~NUB_RFLAGS_TF) | (tf ? NUB_RFLAGS_TF : 0);
-	return nub_engine_set_regs(gdb->sandbox->engine, &regs, err);
+	return nub_engine_set_regs(gdb->sandbox->machine.engine, &regs, err);
 }

@@ -91,7 +91,8 @@ int nub_address_space_map_scratch(struct nub_pt_builder *builder, const struct n
 	mapping.user = false;
 	if (map(builder, &mapping, "Scratch", err) != 0)
 		return -1;
-	return map_fixed_pages(builder, err);
+	/* The monitor's; a process has none. */
+	return layout->engine == NUB_ENGINE_KVM ? map_fixed_pages(builder, err) : 0;
 }
 
 int nub_address_space_map_tables(struct nub_pt_builder *builder, const uint64_t *roots, unsigned root_count,

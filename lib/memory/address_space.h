@@ -15,7 +15,7 @@
 #ifndef NUB_ADDRESS_SPACE_H
 #define NUB_ADDRESS_SPACE_H
 
-#include "layout/layout.h"
+#include "memory/layout.h"
 #include "paging/paging.h"
 
 /* Map regions[0..region_count), maps[0..map_count) and scratch in the builder's current root. Call it when the layout is

@@ -18,10 +18,8 @@ static int reserve(struct nub_memory_map *map, uint64_t gpa, uint64_t size, int 
 	const uint64_t slack = size >= NUB_LARGE_PAGE_SIZE ? NUB_LARGE_PAGE_SIZE : 0;
 	void *start = mmap(NULL, size + slack, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	if (start == MAP_FAILED) {
-		nub_fail_errno(err, NUB_E_NO_MEMORY, "guest memory: %" PRIu64 " bytes", size);
-		return nub_hint(err, "ask for less (--heap, --scratch), or raise the limit (ulimit -v)");
-	}
+	if (start == MAP_FAILED)
+		return nub_fail_errno(err, NUB_E_NO_MEMORY, "guest memory: %" PRIu64 " bytes", size);
 	const uint64_t shift = slack ? (gpa - (uintptr_t)start) & (NUB_LARGE_PAGE_SIZE - 1) : 0;
 	*map = (struct nub_memory_map){ .host = (uint8_t *)start + shift,
 		                        .gpa = gpa,
@@ -35,11 +33,30 @@ static int map_file(struct nub_memory_map *map, const struct nub_region *region,
                     struct nub_error *err)
 {
 	if (reserve(map, region->gpa, region->size, PROT_NONE, err) < 0)
-		return -1;
+		return nub_parameter(err, "maps", 0);
 	if (mmap(map->host, region->size, PROT_READ, MAP_PRIVATE | MAP_FIXED, file->fd, 0) == MAP_FAILED)
 		return nub_fail_errno(err, NUB_E_IO, "mapped file '%s'", file->label ? file->label : "");
 	map->from_file = true;
+	map->fd = file->fd;
 	return 0;
+}
+
+/* Let the memory that was reserved be the memfd's from `offset` on. */
+static int share(struct nub_memory *memory, const struct nub_memory_map *map, uint64_t offset, struct nub_error *err)
+{
+	if (mmap(map->host, map->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE,
+	         memory->shared.fd, (off_t)offset) == MAP_FAILED)
+		return nub_fail_errno(err, NUB_E_NO_MEMORY, "guest memory: %" PRIu64 " bytes", map->size);
+	return 0;
+}
+
+static int share_all(struct nub_memory *memory, struct nub_error *err)
+{
+	const struct nub_memory_map *snapshot = &memory->snapshot, *scratch = &memory->scratch;
+
+	if (nub_shared_create(memory, snapshot->size + scratch->size, err) < 0 || share(memory, snapshot, 0, err) < 0)
+		return -1;
+	return share(memory, scratch, snapshot->size, err);
 }
 
 int nub_memory_init(struct nub_memory *memory, const struct nub_plan *plan, const struct nub_config *config,
@@ -49,8 +66,15 @@ int nub_memory_init(struct nub_memory *memory, const struct nub_plan *plan, cons
 	const int protection = PROT_READ | PROT_WRITE;
 
 	memset(memory, 0, sizeof(*memory));
-	if (reserve(&memory->snapshot, NUB_BASE_ADDRESS, layout->snapshot_size, protection, err) < 0 ||
-	    reserve(&memory->scratch, nub_layout_scratch_gpa(layout), layout->scratch_size, protection, err) < 0)
+	if (reserve(&memory->snapshot, NUB_BASE_ADDRESS, layout->snapshot_size, protection, err) < 0)
+		return nub_parameter(err, "heap_size", 0);
+	if (reserve(&memory->scratch, nub_layout_scratch_gpa(layout), layout->scratch_size, protection, err) < 0)
+		return nub_parameter(err, "scratch_size", 0);
+	/* Most of scratch is never touched; where huge pages come unasked, each that is would be cleared whole, also at
+	 * every reset. */
+	if (memory->scratch.size >= NUB_LARGE_PAGE_SIZE)
+		madvise(memory->scratch.host, memory->scratch.size, MADV_NOHUGEPAGE);
+	if (config->engine == NUB_ENGINE_PROCESS && share_all(memory, err) < 0)
 		return -1;
 	for (size_t i = 0; i < plan->map_count; i++) {
 		memory->file_count = i + 1;
@@ -72,6 +96,7 @@ void nub_memory_release(struct nub_memory *memory)
 	release_map(&memory->scratch);
 	for (size_t i = 0; i < memory->file_count; i++)
 		release_map(&memory->files[i]);
+	nub_shared_release(memory);
 	memset(memory, 0, sizeof(*memory));
 }
 
@@ -173,6 +198,15 @@ int nub_memory_copy(const struct nub_memory *memory, uint64_t gpa, void *bytes, 
 	return copy_from_file(host, bytes, size) ? 0 : fail_file_cut(gpa, size, err);
 }
 
+int nub_memory_claim(struct nub_memory *memory, uint64_t gpa, uint64_t size, struct nub_error *err)
+{
+	const uint64_t start = nub_page_down(gpa);
+
+	if (!memory->shared.on || find_map(memory, gpa, size) != &memory->snapshot)
+		return 0;
+	return nub_memory_own(memory, start, nub_page_down(gpa + size + NUB_PAGE_SIZE - 1) - start, err);
+}
+
 int nub_memory_store(struct nub_memory *memory, uint64_t gpa, const void *bytes, uint64_t size, struct nub_error *err)
 {
 	const struct nub_memory_map *map = find_map(memory, gpa, size);
@@ -184,6 +218,8 @@ int nub_memory_store(struct nub_memory *memory, uint64_t gpa, const void *bytes,
 		memcpy(host, bytes, size);
 		return 0;
 	}
+	if (nub_memory_claim(memory, gpa, size, err) < 0)
+		return -1;
 	return store_to_file(host, bytes, size) ? 0 : fail_file_cut(gpa, size, err);
 }
 

@@ -11,6 +11,7 @@
 
 #include "abi/nub_abi.h"
 #include "memory/plan.h"
+#include "memory/shared.h"
 #include "nub/config.h"
 #include "nub/error.h"
 #include "paging/paging.h"
@@ -21,12 +22,14 @@ struct nub_memory_map {
 	bool from_file;    /* or from several: touching it is a signal, SIGBUS, when one became shorter */
 	void *reservation; /* what munmap gets */
 	size_t reserved;
+	int fd; /* of a mapped file: as in the configuration, borrowed while the sandbox is created */
 };
 
 struct nub_memory {
 	struct nub_memory_map snapshot, scratch;
 	struct nub_memory_map files[NUB_MAX_FILE_MAPPINGS];
 	size_t file_count;
+	struct nub_shared shared; /* on: snapshot region and scratch are a memfd, for the process engine */
 	bool deferred; /* its page tables have entries that count as present though they are not (paging.h) */
 };
 
@@ -52,6 +55,10 @@ int nub_memory_copy(const struct nub_memory *memory, uint64_t gpa, void *bytes, 
 
 /* Store [gpa, gpa + size) in the same way. */
 int nub_memory_store(struct nub_memory *memory, uint64_t gpa, const void *bytes, uint64_t size, struct nub_error *err);
+
+/* [gpa, gpa + size), which lies in one region, is to be stored to at its host address: make it the guest's own where another
+ * process has it, too (memory/shared.h). Errors: NO_MEMORY, IO. */
+int nub_memory_claim(struct nub_memory *memory, uint64_t gpa, uint64_t size, struct nub_error *err);
 
 /* Is the page at gpa from a file? */
 bool nub_memory_from_file(const struct nub_memory *memory, uint64_t gpa);

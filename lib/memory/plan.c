@@ -28,10 +28,12 @@ static int check_map_size(const struct nub_file_map *map, uint64_t *size, struct
 
 	if (map->size == 0)
 		return nub_fail(err, NUB_E_SIZE, 0, "mapped file '%s': it is empty, there is nothing to map", label);
-	if (!nub_page_up(map->size, size) || *size > NUB_MAX_MEMORY_SIZE)
-		return nub_fail(err, NUB_E_MEMORY_TOO_BIG, 0,
-		                "mapped file '%s': memory request too big: %" PRIu64 " bytes, the limit is %" PRIu64,
-		                label, map->size, (uint64_t)NUB_MAX_MEMORY_SIZE);
+	if (!nub_page_up(map->size, size) || *size > NUB_MAX_MEMORY_SIZE) {
+		nub_fail(err, NUB_E_MEMORY_TOO_BIG, 0,
+		         "mapped file '%s': memory request too big: %" PRIu64 " bytes, the limit is %" PRIu64, label,
+		         map->size, (uint64_t)NUB_MAX_MEMORY_SIZE);
+		return nub_parameter(err, "maps", 0);
+	}
 	return 0;
 }
 
@@ -45,24 +47,29 @@ static int place_map(struct nub_plan *plan, const struct nub_file_map *map, uint
 	if (strlen(label) > NUB_FILE_MAPPING_LABEL_MAX) {
 		nub_fail(err, NUB_E_MAP_LABEL, 0, "mapped file '%s': its label has %zu bytes, at most %d are kept",
 		         label, strlen(label), NUB_FILE_MAPPING_LABEL_MAX);
-		return nub_hint(err, "give a shorter one: --map FILE@GVA:LABEL");
+		return nub_parameter(err, "label", 0);
 	}
 	if (check_map_size(map, &size, err) < 0)
 		return -1;
-	if (!nub_page_aligned(map->gva) || map->gva == 0)
-		return nub_fail(err, NUB_E_MAP_ADDRESS, 0,
-		                "mapped file '%s': address 0x%" PRIx64 " is not a multiple of 4096 above 0", label,
-		                map->gva);
-	if (__builtin_add_overflow(map->gva, size, &end) || end > NUB_USER_GVA_END)
-		return nub_fail(err, NUB_E_MAP_ADDRESS, 0,
-		                "mapped file '%s': 0x%" PRIx64 " to 0x%" PRIx64
-		                " reaches over the end of the guest's half, 0x%" PRIx64,
-		                label, map->gva, end, (uint64_t)NUB_USER_GVA_END);
+	if (!nub_page_aligned(map->gva) || map->gva == 0) {
+		nub_fail(err, NUB_E_MAP_ADDRESS, 0,
+		         "mapped file '%s': address 0x%" PRIx64 " is not a multiple of 4096 above 0", label, map->gva);
+		return nub_parameter(err, "gva", 0);
+	}
+	if (__builtin_add_overflow(map->gva, size, &end) || end > NUB_USER_GVA_END) {
+		nub_fail(err, NUB_E_MAP_ADDRESS, 0,
+		         "mapped file '%s': 0x%" PRIx64 " to 0x%" PRIx64
+		         " reaches over the end of the guest's half, 0x%" PRIx64,
+		         label, map->gva, end, (uint64_t)NUB_USER_GVA_END);
+		return nub_parameter(err, "gva", 0);
+	}
 	uint64_t gpa = *next_gpa + ((map->gva - *next_gpa) & (NUB_LARGE_PAGE_SIZE - 1));
-	if (!nub_range_in(gpa, size, NUB_MAP_GPA_END))
-		return nub_fail(err, NUB_E_MEMORY_TOO_BIG, 0,
-		                "mapped file '%s': all mapped files together are over the limit of %" PRIu64 " bytes",
-		                label, (uint64_t)(NUB_MAP_GPA_END - NUB_MAP_GPA_BASE));
+	if (!nub_range_in(gpa, size, NUB_MAP_GPA_END)) {
+		nub_fail(err, NUB_E_MEMORY_TOO_BIG, 0,
+		         "mapped file '%s': all mapped files together are over the limit of %" PRIu64 " bytes", label,
+		         (uint64_t)(NUB_MAP_GPA_END - NUB_MAP_GPA_BASE));
+		return nub_parameter(err, "maps", 0);
+	}
 	plan->maps[plan->map_count++] = (struct nub_region){
 		.type = NUB_REGION_MAPPED_FILE, .flags = NUB_REGION_READ, .gpa = gpa, .gva = map->gva, .size = size
 	};
@@ -84,7 +91,7 @@ static int check_map_free(const struct nub_plan *plan, size_t index, const char 
 		         " to 0x%" PRIx64,
 		         label, map->gva, map->gva + map->size, nub_region_type_name(other->type), other->gva,
 		         other->gva + other->size);
-		return nub_hint(err, "choose a free address: nubrun inspect --map draws what is where");
+		return nub_parameter(err, "gva", 0);
 	}
 	return 0;
 }
@@ -115,6 +122,7 @@ int nub_plan_init(struct nub_plan *plan, const struct nub_config *config, const 
 		.output_size = config->output_size,
 		.scratch_size = config->scratch_size,
 		.cow = config->cow,
+		.engine = config->engine,
 		.map_count = (unsigned)config->map_count,
 	};
 	const struct nub_region_options options = {
@@ -125,9 +133,11 @@ int nub_plan_init(struct nub_plan *plan, const struct nub_config *config, const 
 	};
 
 	memset(plan, 0, sizeof(*plan));
-	if (config->map_count > NUB_MAX_FILE_MAPPINGS)
-		return nub_fail(err, NUB_E_MAP_LIMIT, 0, "file mapping limit reached (%zu of %d)", config->map_count,
-		                NUB_MAX_FILE_MAPPINGS);
+	if (config->map_count > NUB_MAX_FILE_MAPPINGS) {
+		nub_fail(err, NUB_E_MAP_LIMIT, 0, "file mapping limit reached (%zu of %d)", config->map_count,
+		         NUB_MAX_FILE_MAPPINGS);
+		return nub_parameter(err, "maps", 0);
+	}
 	if (!config->allow_wx && nub_image_check_wx(image, err) < 0)
 		return -1;
 	for (size_t i = 0; i < config->map_count; i++) {

@@ -18,6 +18,12 @@
 #include "nub/region.h"
 #include "nub/value.h"
 
+/* How guest code is executed. */
+enum nub_engine_kind {
+	NUB_ENGINE_KVM,     /* in a virtual machine of its own: a hardware boundary */
+	NUB_ENGINE_PROCESS, /* in a process of its own under seccomp, for hosts without KVM: no guests at CPL 0 */
+};
+
 enum nub_cow {
 	NUB_COW_HOST,  /* the host kernel copies pages that a guest writes */
 	NUB_COW_GUEST, /* the monitor does */
@@ -91,6 +97,7 @@ struct nub_file_map {
 };
 
 struct nub_config {
+	enum nub_engine_kind engine;
 	uint64_t heap_size; /* rounded up to pages */
 	uint64_t stack_size;
 	uint64_t scratch_size; /* 0: as much as is needed, at least NUB_DEFAULT_SCRATCH_SIZE */

@@ -5,10 +5,13 @@
  *         fprintf(stderr, "%s; %s\n", err.message, err.hint);
  *
  * The struct is the caller's, and holds all of its text. A kind keeps its name: programs and tests go by it. Comments
- * elsewhere name kinds without NUB_E_, and a family of them as SNAPSHOT_*.
+ * elsewhere name kinds without NUB_E_, and a family of them as SNAPSHOT_*. Where a parameter is at fault, the error names
+ * it as this interface does, and leaves it to the embedder to say how its own users give another.
  */
 #ifndef NUB_NUB_ERROR_H
 #define NUB_NUB_ERROR_H
+
+#include <stdint.h>
 
 /* What may be done about an error: the process exit code follows from it. */
 enum nub_error_class {
@@ -39,9 +42,11 @@ enum nub_error_class {
 	X(KVM_MISSING, "kvm-missing", HOST) /* no /dev/kvm */                                                          \
 	X(KVM_DENIED, "kvm-denied", HOST)   /* no permission */                                                        \
 	X(KVM, "kvm", HOST)                 /* an ioctl failed, or a capability is missing */                          \
+	X(PROCESS, "process", HOST)         /* a system call of the process engine failed, or is missing */            \
 	X(INTERNAL, "internal", HOST)       /* can't happen */                                                         \
 	X(DEBUGGER, "debugger", HOST)       /* the debugger ended the run */                                           \
 	X(INTERRUPTED, "interrupted", HOST) /* a signal ended it */                                                    \
+	X(ENGINE, "engine", INPUT)          /* the guest needs what the engine hasn't */                               \
 	X(NOT_FOUND, "not-found", NOT_FOUND)                                                                           \
 	/* the ELF file's (R15, R16) */                                                                                \
 	X(ELF_MAGIC, "elf-magic", INPUT)             /* not an ELF file */                                             \
@@ -65,7 +70,7 @@ enum nub_error_class {
 	X(ELF_EXPORTS, "elf-exports", INPUT)       /* the export table is malformed */                                 \
 	/* the snapshot file's */                                                                                      \
 	X(SNAPSHOT_MAGIC, "snapshot-magic", INPUT)         /* not a snapshot */                                        \
-	X(SNAPSHOT_VERSION, "snapshot-version", INPUT)     /* of a format that this nubrun does not read */            \
+	X(SNAPSHOT_VERSION, "snapshot-version", INPUT)     /* of a format that is not read here */                     \
 	X(SNAPSHOT_TRUNCATED, "snapshot-truncated", INPUT) /* shorter than its header says */                          \
 	X(SNAPSHOT_CORRUPT, "snapshot-corrupt", INPUT)     /* a seal is wrong */                                       \
 	X(SNAPSHOT_FIELD, "snapshot-field", INPUT)         /* a field has a value that can't be */                     \
@@ -77,7 +82,7 @@ enum nub_error_class {
 	X(CORE_MAGIC, "core-magic", INPUT)         /* neither a snapshot nor an x86-64 ELF core */                     \
 	X(CORE_TRUNCATED, "core-truncated", INPUT) /* a header or segment lies outside the file */                     \
 	X(CORE_FIELD, "core-field", INPUT)         /* a field has a value that can't be */                             \
-	X(CORE_NO_NOTE, "core-no-note", INPUT)     /* a core, but not nubrun's */                                      \
+	X(CORE_NO_NOTE, "core-no-note", INPUT)     /* a core, but not a guest's */                                     \
 	/* the running guest's */                                                                                      \
 	X(RING_CORRUPT, "ring-corrupt", GUEST)                                                                         \
 	X(RING_EMPTY, "ring-empty", GUEST)                                                                             \
@@ -104,7 +109,9 @@ enum nub_error_kind {
 /* One failure: what kind, in one sentence what was wrong, and what to do about it. A caller zeroes it before use. */
 struct nub_error {
 	enum nub_error_kind kind;
-	int sys_errno; /* 0 when no system call failed */
+	int sys_errno;         /* 0 when no system call failed */
+	const char *parameter; /* that should be another one: "scratch_size", "base_path"; static, or NULL */
+	uint64_t suits;        /* a value of it that would do; 0 where none is known */
 	char message[512];
 	char hint[256]; /* may be empty */
 };

@@ -20,6 +20,7 @@ struct nub_host_info {
 	double round_trip_us; /* an out at CPL 3, to the host and back */
 	char kernel[128];     /* uname release */
 	char module[64];      /* "kvm_intel", "kvm_amd", …; "" when unknown */
+	char emulator[32]; /* "QEMU TCG", "Bochs": the CPU below KVM is a program; "" when it is not known to be one */
 };
 
 /* Look at /dev/kvm and measure. Errors: KVM_MISSING, KVM_DENIED, KVM; each with the cure in err->hint. */

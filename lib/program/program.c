@@ -156,7 +156,7 @@ struct nub_program *nub_program_create(const struct nub_program_config *config, 
 		return NULL;
 	}
 	program->config = *config;
-	program->random_state = config->seed;
+	program->random = (struct nub_random){ .seeded = config->has_seed, .state = config->seed };
 	program->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (program->stop_fd < 0)
 		nub_fail_errno(err, NUB_E_IO, "eventfd");
@@ -285,7 +285,7 @@ static enum turn serve_signal(struct nub_program *program, struct nub_outcome *o
 	if (slice_over)
 		nub_linux_preempt(program->linux);
 	else
-		program->linux->current->vcpu.regs = program->engine->regs;
+		nub_linux_stopped(program->linux);
 	return TURN_SERVED;
 }
 

@@ -121,7 +121,7 @@ static int random_bytes(void *context, void *bytes, size_t size, struct nub_erro
 {
 	struct nub_program *program = context;
 
-	return nub_random(program->config.has_seed ? &program->random_state : NULL, bytes, size, err);
+	return nub_random_bytes(&program->random, bytes, size, err);
 }
 
 static int output(void *context, enum nub_stream stream, const void *bytes, size_t size, struct nub_error *err)

@@ -4,6 +4,7 @@
 
 #include <signal.h>
 
+#include "base/random.h"
 #include "engine/engine.h"
 #include "nub/program.h"
 #include "personality/linux/linux.h"
@@ -18,7 +19,7 @@ struct nub_program {
 	struct nub_linux *linux;
 	struct nub_exit_counts exits;
 	struct nub_deadline deadline, slice;
-	uint64_t random_state;
+	struct nub_random random;
 	volatile sig_atomic_t stop;
 	int stop_fd;          /* an eventfd that nub_program_stop writes to: ends a wait */
 	struct pollfd *polls; /* of the wait, with stop_fd; owned */

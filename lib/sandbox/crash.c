@@ -30,35 +30,10 @@ const char *nub_crash_kind_name(enum nub_crash_kind kind)
 	return (size_t)kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "unknown";
 }
 
-void nub_crash_exit(struct nub_sandbox *sandbox, enum nub_crash_kind kind)
-{
-	struct nub_outcome *outcome = sandbox->outcome;
-
-	memset(&outcome->crash, 0, sizeof(outcome->crash));
-	outcome->kind = NUB_OUTCOME_CRASHED;
-	outcome->crash.kind = kind;
-	outcome->crash.privilege_level = sandbox->guest->privilege_level;
-	outcome->crash.registers_lost = sandbox->engine->registers_lost;
-	if (!sandbox->engine->registers_lost)
-		outcome->crash.regs = sandbox->engine->regs;
-}
-
-void nub_crash_abort(struct nub_sandbox *sandbox)
-{
-	struct nub_crash *crash = &sandbox->outcome->crash;
-
-	nub_crash_exit(sandbox, NUB_CRASH_ABORT);
-	if (sandbox->abort_size == 0)
-		return;
-	crash->abort_code = sandbox->abort_bytes[0];
-	memcpy(crash->abort_message, sandbox->abort_bytes + 1, sandbox->abort_size - 1);
-}
-
 void nub_crash_abi(struct nub_sandbox *sandbox, const struct nub_error *reason)
 {
-	struct nub_crash *crash = &sandbox->outcome->crash;
+	struct nub_crash *crash = nub_machine_crash(&sandbox->machine, NUB_CRASH_ABI);
 
-	nub_crash_exit(sandbox, NUB_CRASH_ABI);
 	_Static_assert(sizeof(reason->message) <= sizeof(crash->abort_message), "any message fits");
 	memcpy(crash->abort_message, reason->message, sizeof(reason->message));
 }
@@ -113,7 +88,7 @@ static size_t read_code(struct nub_sandbox *sandbox, uint64_t rip, uint8_t code[
 /* The region that the address lies in, or the nearest; all but page tables have a gva. */
 static void locate(const struct nub_sandbox *sandbox, struct nub_crash *crash)
 {
-	const struct nub_plan *plan = &sandbox->plan;
+	const struct nub_plan *plan = &sandbox->machine.plan;
 	const struct nub_region scratch = nub_layout_scratch_region(&plan->layout);
 	const struct {
 		const struct nub_region *regions;
@@ -164,9 +139,8 @@ static void take_fault(struct nub_crash *crash, const struct nub_exit *exit)
 
 void nub_crash_exception(struct nub_sandbox *sandbox, const struct nub_exit *exit)
 {
-	struct nub_crash *crash = &sandbox->outcome->crash;
+	struct nub_crash *crash = nub_machine_crash(&sandbox->machine, NUB_CRASH_EXCEPTION);
 
-	nub_crash_exit(sandbox, NUB_CRASH_EXCEPTION);
 	take_fault(crash, exit);
 	if (crash->vector == NUB_VECTOR_PF)
 		explain_page_fault(sandbox, exit->fault.address, crash);
@@ -177,9 +151,9 @@ void nub_crash_exception(struct nub_sandbox *sandbox, const struct nub_exit *exi
 /* Enough scratch for a copy of every page that the guest may write. */
 static uint64_t scratch_for_all(const struct nub_sandbox *sandbox)
 {
-	const struct nub_region_list *regions = &sandbox->plan.regions;
-	uint64_t size = nub_layout_first_free_gpa(&sandbox->plan.layout) -
-	                nub_layout_scratch_gpa(&sandbox->plan.layout) + NUB_SCRATCH_MIN_PAGES * NUB_PAGE_SIZE;
+	const struct nub_region_list *regions = &sandbox->machine.plan.regions;
+	uint64_t size = nub_layout_first_free_gpa(&sandbox->machine.plan.layout) -
+	                nub_layout_scratch_gpa(&sandbox->machine.plan.layout) + NUB_SCRATCH_MIN_PAGES * NUB_PAGE_SIZE;
 
 	for (size_t i = 0; i < regions->count; i++)
 		if (regions->items[i].flags & NUB_REGION_WRITE)
@@ -190,9 +164,8 @@ static uint64_t scratch_for_all(const struct nub_sandbox *sandbox)
 
 void nub_crash_scratch(struct nub_sandbox *sandbox, const struct nub_exit *exit)
 {
-	struct nub_crash *crash = &sandbox->outcome->crash;
+	struct nub_crash *crash = nub_machine_crash(&sandbox->machine, NUB_CRASH_SCRATCH);
 
-	nub_crash_exit(sandbox, NUB_CRASH_SCRATCH);
 	take_fault(crash, exit);
 	crash->has_address = true;
 	crash->address = exit->fault.address;
@@ -200,7 +173,7 @@ void nub_crash_scratch(struct nub_sandbox *sandbox, const struct nub_exit *exit)
 	crash->page_present = true;
 	locate(sandbox, crash);
 	snprintf(crash->abort_message, sizeof(crash->abort_message),
-	         "scratch is full: its %" PRIu64
-	         " bytes hold no further copy of a page that the guest writes; --scratch %" PRIu64 " is enough for all",
-	         sandbox->plan.layout.scratch_size, scratch_for_all(sandbox));
+	         "scratch is full: its %" PRIu64 " bytes hold no further copy of a page that the guest writes; %" PRIu64
+	         " are enough for all",
+	         sandbox->machine.plan.layout.scratch_size, scratch_for_all(sandbox));
 }

@@ -8,19 +8,9 @@
 
 #include <stdbool.h>
 
-#include "engine/engine.h"
-#include "nub/error.h"
-#include "nub/outcome.h"
+#include "personality/machine.h"
 
 struct nub_debugger;
-
-/* How an exit was dealt with. */
-enum nub_verdict {
-	NUB_VERDICT_FAILED = -1, /* *err says why, as ever; an error of class GUEST becomes a crash */
-	NUB_VERDICT_GO_ON = 0,
-	NUB_VERDICT_STOP, /* sandbox->outcome is filled */
-	NUB_VERDICT_PASS, /* not at all: it is for somebody else, or the guest has crashed by it */
-};
 
 struct nub_debugger_hooks {
 	/* A run is about to begin; the registers are those with which it will. */

@@ -1,32 +1,30 @@
-/* What an exit is about: ports go to ports.c, faults to the debugger, most else is the end of the guest. */
+/* What an exit is about: ports go to the personality, faults to the debugger, most else is the end of the guest. */
 #include "base/error.h"
 #include "sandbox/sandbox.h"
 
 static enum nub_verdict crash(struct nub_sandbox *sandbox, enum nub_crash_kind kind)
 {
-	nub_crash_exit(sandbox, kind);
+	nub_machine_crash(&sandbox->machine, kind);
 	return NUB_VERDICT_STOP;
 }
 
-/* An `in`, or an `out` to a port outside the ABI. At CPL 3 the I/O bitmap already refuses most of them. */
+/* What is not the personality's is a crash. At CPL 3 the I/O bitmap already refuses most other ports. */
 static enum nub_verdict serve_port(struct nub_sandbox *sandbox, const struct nub_exit *exit, struct nub_error *err)
 {
-	const enum nub_verdict verdict =
-	    exit->port.read ? NUB_VERDICT_PASS : nub_port_serve(sandbox, exit->port.number, err);
+	const enum nub_verdict verdict = nub_personality_serve(sandbox->personality, exit, err);
 
 	if (verdict != NUB_VERDICT_PASS)
 		return verdict;
-	nub_crash_exit(sandbox, NUB_CRASH_BAD_PORT);
-	sandbox->outcome->crash.port = exit->port.number;
-	sandbox->outcome->crash.port_read = exit->port.read;
+	struct nub_crash *crash = nub_machine_crash(&sandbox->machine, NUB_CRASH_BAD_PORT);
+	crash->port = exit->port.number;
+	crash->port_read = exit->port.read;
 	return NUB_VERDICT_STOP;
 }
 
 static enum nub_verdict serve_no_memory(struct nub_sandbox *sandbox, const struct nub_exit *exit)
 {
-	struct nub_crash *crash = &sandbox->outcome->crash;
+	struct nub_crash *crash = nub_machine_crash(&sandbox->machine, NUB_CRASH_NO_MEMORY);
 
-	nub_crash_exit(sandbox, NUB_CRASH_NO_MEMORY);
 	crash->has_address = true;
 	crash->address = exit->no_memory.gpa;
 	crash->access = exit->no_memory.write ? NUB_REGION_WRITE : NUB_REGION_READ;

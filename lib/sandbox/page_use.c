@@ -82,12 +82,12 @@ static int visit(void *context, const struct nub_pt_item *item, struct nub_error
 
 static int find_gvas(struct nub_sandbox *sandbox, struct page_list *list, struct nub_error *err)
 {
-	struct page_walk walk = { list, sandbox->snapshot != NULL, &sandbox->memory.scratch };
-	const struct nub_pt_reader reader = nub_memory_reader(&sandbox->memory);
+	struct page_walk walk = { list, sandbox->snapshot != NULL, &sandbox->machine.memory.scratch };
+	const struct nub_pt_reader reader = nub_memory_reader(&sandbox->machine.memory);
 	struct nub_error endless = { 0 };
 	struct nub_sregs sregs;
 
-	if (nub_engine_sregs(sandbox->engine, &sregs, err) < 0)
+	if (nub_engine_sregs(sandbox->machine.engine, &sregs, err) < 0)
 		return -1;
 	/* Tables of a guest's own may have no end: what was found until the walk gave up is enough. */
 	nub_pt_walk(&reader, sregs.cr3, 0, UINT64_MAX, MAX_LEAVES, visit, &walk, &endless);
@@ -96,7 +96,7 @@ static int find_gvas(struct nub_sandbox *sandbox, struct page_list *list, struct
 
 struct nub_page_use *nub_sandbox_pages(struct nub_sandbox *sandbox, size_t *count, struct nub_error *err)
 {
-	const struct nub_memory *memory = &sandbox->memory;
+	const struct nub_memory *memory = &sandbox->machine.memory;
 	struct page_list list = { 0 };
 
 	NUB_AUTO_CLOSE int fd = nub_pagemap_open();

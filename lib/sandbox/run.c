@@ -1,34 +1,9 @@
 /* Running a sandbox: enter the guest, have its exits served, say how it ended. */
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "base/util.h"
-#include "call/value.h"
-#include "elf/elf_image.h"
-#include "personality/nub/scratch.h"
 #include "sandbox/sandbox.h"
-#include "snapshot/snapshot.h"
-
-/* The state in which a guest is entered, at its entry and for every later request (nub-guest(7)). */
-static int enter_at(struct nub_sandbox *sandbox, uint64_t gva, struct nub_error *err)
-{
-	uint64_t seed = sandbox->config.seed;
-
-	if (sandbox->state != NUB_STATE_FRESH && nub_sandbox_random(sandbox, &seed, sizeof(seed), err) < 0)
-		return -1;
-	const struct nub_registers regs = {
-		.rip = gva,
-		.rsp = sandbox->stack_top_gva,
-		.rflags = 2,
-		.rdi = sandbox->peb_gva,
-		.rsi = seed,
-		.rdx = NUB_PAGE_SIZE,
-		.rcx = sandbox->config.log_level | (sandbox->config.ops.trace ? NUB_ENTRY_TRACE : 0),
-	};
-	return nub_engine_set_regs(sandbox->engine, &regs, err);
-}
+#include "snapshot/file/snapshot.h"
 
 /* Is the run to end now, by nub_sandbox_stop or its deadline? Then the outcome says so. */
 static bool must_end(struct nub_sandbox *sandbox)
@@ -36,18 +11,20 @@ static bool must_end(struct nub_sandbox *sandbox)
 	if (sandbox->stop) {
 		/* In this order: a handler sets them in the same one. */
 		sandbox->stop = 0;
-		nub_engine_unkick(sandbox->engine);
-		sandbox->outcome->kind = NUB_OUTCOME_INTERRUPTED;
+		nub_engine_unkick(sandbox->machine.engine);
+		sandbox->machine.outcome->kind = NUB_OUTCOME_INTERRUPTED;
 		return true;
 	}
 	if (!nub_deadline_passed(&sandbox->deadline))
 		return false;
-	sandbox->outcome->kind = NUB_OUTCOME_TIMED_OUT;
+	sandbox->machine.outcome->kind = NUB_OUTCOME_TIMED_OUT;
 	return true;
 }
 
-static void count(struct nub_exit_counts *exits, const struct nub_exit *exit)
+static void count(struct nub_sandbox *sandbox, const struct nub_exit *exit)
 {
+	struct nub_exit_counts *exits = &sandbox->machine.exits;
+
 	exits->total++;
 	switch (exit->kind) {
 	case NUB_EXIT_INTERRUPTED:
@@ -59,7 +36,7 @@ static void count(struct nub_exit_counts *exits, const struct nub_exit *exit)
 		exits->exception++;
 		break;
 	case NUB_EXIT_PORT:
-		if (!exit->port.read && nub_port_name(exit->port.number))
+		if (nub_personality_exit_name(sandbox->personality, exit))
 			break; /* counted where it is served */
 			       /* fall through */
 	default:
@@ -86,9 +63,9 @@ static enum nub_verdict turn(struct nub_sandbox *sandbox, struct nub_error *err)
 	struct nub_exit exit;
 
 	nub_watch_enter(sandbox);
-	const int result = nub_engine_run(sandbox->engine, &exit, err);
-	sandbox->watch.left_ns = exit.left_ns;
-	count(&sandbox->exits, &exit);
+	const int result = nub_engine_run(sandbox->machine.engine, &exit, err);
+	sandbox->machine.told.left_ns = exit.left_ns;
+	count(sandbox, &exit);
 	if (result == 0 && exit.kind != NUB_EXIT_INTERRUPTED)
 		verdict = nub_exit_serve(sandbox, &exit, err);
 	nub_watch_served(sandbox, &exit);
@@ -120,7 +97,7 @@ static int run_loop(struct nub_sandbox *sandbox, struct nub_error *err)
 	/* A callback that gave up because of it says so by failing without a reason. */
 	if (err->kind == NUB_E_NONE && must_end(sandbox))
 		return 0;
-	if (sandbox->callback_failed || nub_error_class_of(err->kind) != NUB_CLASS_GUEST)
+	if (sandbox->machine.callback_failed || nub_error_class_of(err->kind) != NUB_CLASS_GUEST)
 		return -1;
 	nub_crash_abi(sandbox, err);
 	return 0;
@@ -149,12 +126,12 @@ static void settle(struct nub_sandbox *sandbox, int result, const struct nub_out
 		}
 	}
 	sandbox->state = NUB_STATE_POISONED;
-	nub_scratch_reset_rings(&sandbox->plan.layout, sandbox->memory.scratch.host);
+	nub_personality_discard(sandbox->personality);
 }
 
 static int check_state(const struct nub_sandbox *sandbox, struct nub_error *err)
 {
-	const char *name = sandbox->guest->name;
+	const char *name = sandbox->machine.guest->name;
 
 	if (sandbox->state == NUB_STATE_ENDED)
 		return nub_fail(err, NUB_E_STATE, 0, "%s: its program has ended, it can't be run again", name);
@@ -171,8 +148,8 @@ static int go_on(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struc
 {
 	struct nub_error reason = { 0 };
 
-	sandbox->callback_failed = false;
-	sandbox->outcome = outcome;
+	sandbox->machine.callback_failed = false;
+	sandbox->machine.outcome = outcome;
 	int result = run_loop(sandbox, &reason);
 	if (sandbox->debugger)
 		sandbox->debugger->hooks->ended(sandbox->debugger, result, outcome);
@@ -195,7 +172,7 @@ static int end_in_crash(struct nub_sandbox *sandbox, const struct nub_error *rea
 {
 	struct nub_error failure = { 0 };
 
-	sandbox->outcome = outcome;
+	sandbox->machine.outcome = outcome;
 	nub_crash_abi(sandbox, reason);
 	const int told = nub_sandbox_tell_stop(sandbox, outcome, &failure);
 	settle(sandbox, told, outcome);
@@ -204,28 +181,24 @@ static int end_in_crash(struct nub_sandbox *sandbox, const struct nub_error *rea
 	return told;
 }
 
-/* One run towards `goal`, with sandbox->request on the input ring unless it is empty. */
-static int run(struct nub_sandbox *sandbox, enum nub_sandbox_goal goal, struct nub_outcome *outcome,
+static int run(struct nub_sandbox *sandbox, const struct nub_request *request, struct nub_outcome *outcome,
                struct nub_error *err)
 {
-	const bool fresh = sandbox->state == NUB_STATE_FRESH;
 	struct nub_error reason = { 0 };
 
 	memset(outcome, 0, sizeof(*outcome));
-	sandbox->goal = goal;
-	sandbox->abort_size = 0;
-	if (sandbox->request.size > 0 && nub_sandbox_push_request(sandbox, &reason) < 0) {
-		if (reason.kind == NUB_E_RING_CORRUPT)
-			return end_in_crash(sandbox, &reason, outcome, err);
-		nub_hint(&reason, "give a larger ring with --input");
+	const enum nub_verdict verdict = nub_personality_enter(sandbox->personality, request, &reason);
+	if (verdict == NUB_VERDICT_PASS)
+		return end_in_crash(sandbox, &reason, outcome, err);
+	if (verdict == NUB_VERDICT_FAILED) {
 		if (err)
 			*err = reason;
 		return -1;
 	}
-	if (enter_at(sandbox, fresh ? sandbox->guest->entry : sandbox->dispatch_gva, err) < 0 ||
-	    nub_deadline_start(&sandbox->deadline, sandbox->engine, sandbox->config.timeout_ns, err) < 0) {
+	if (nub_deadline_start(&sandbox->deadline, sandbox->machine.engine, sandbox->machine.config.timeout_ns, err) <
+	    0) {
 		/* The guest was not entered and can still be: without this request. */
-		nub_scratch_reset_rings(&sandbox->plan.layout, sandbox->memory.scratch.host);
+		nub_personality_discard(sandbox->personality);
 		return -1;
 	}
 	return go_on(sandbox, outcome, err);
@@ -233,97 +206,51 @@ static int run(struct nub_sandbox *sandbox, enum nub_sandbox_goal goal, struct n
 
 int nub_sandbox_initialise(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
 {
+	const struct nub_request request = { .goal = NUB_GOAL_INITIALISE, .fresh = true };
+
 	if (check_state(sandbox, err) < 0)
 		return -1;
-	if (sandbox->state == NUB_STATE_READY) {
-		memset(outcome, 0, sizeof(*outcome));
-		outcome->kind = NUB_OUTCOME_READY;
-		return 0;
-	}
-	sandbox->request.size = 0;
-	return run(sandbox, NUB_GOAL_INITIALISE, outcome, err);
+	if (sandbox->state != NUB_STATE_READY)
+		return run(sandbox, &request, outcome, err);
+	memset(outcome, 0, sizeof(*outcome));
+	outcome->kind = NUB_OUTCOME_READY;
+	return 0;
 }
 
 int nub_sandbox_run_main(struct nub_sandbox *sandbox, unsigned argc, const char *const argv[],
                          struct nub_outcome *outcome, struct nub_error *err)
 {
-	if (check_state(sandbox, err) < 0)
-		return -1;
-	sandbox->request.size = 0;
-	if (nub_encode_main(&sandbox->request, argc, argv, err) < 0)
-		return -1;
-	return run(sandbox, NUB_GOAL_MAIN, outcome, err);
-}
+	const struct nub_request request = {
+		.goal = NUB_GOAL_MAIN,
+		.fresh = sandbox->state == NUB_STATE_FRESH,
+		.count = argc,
+		.argv = argv,
+	};
 
-int nub_sandbox_resume(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
-{
-	if (sandbox->state != NUB_STATE_STOPPED)
-		return nub_fail(err, NUB_E_STATE, 0,
-		                "%s: is not stopped at a checkpoint, there is nothing to go on with",
-		                sandbox->guest->name);
-	struct nub_registers regs = sandbox->engine->regs;
-	memset(outcome, 0, sizeof(*outcome));
-	sandbox->goal = NUB_GOAL_RESUME;
-	sandbox->abort_size = 0;
-	if (nub_checkpoint_stands_at(sandbox, &regs)) {
-		regs.rax = (sandbox->restored_answer ? 1 : 0) | (sandbox->config.ops.trace ? NUB_ENTRY_TRACE : 0);
-		if (nub_engine_set_regs(sandbox->engine, &regs, err) < 0)
-			return -1;
-	}
-	sandbox->restored_answer = false;
-	if (nub_deadline_start(&sandbox->deadline, sandbox->engine, sandbox->config.timeout_ns, err) < 0)
-		return -1;
-	return go_on(sandbox, outcome, err);
-}
-
-static void describe_params(const struct nub_function *function, char *text, size_t size)
-{
-	size_t used = 0;
-
-	text[0] = '\0';
-	for (unsigned i = 0; i < function->param_count && used < size; i++)
-		used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "",
-		                         nub_type_name(function->params[i]));
-}
-
-static int check_arguments(const struct nub_sandbox *sandbox, const char *name, const struct nub_value *args,
-                           unsigned arg_count, const struct nub_function **found, struct nub_error *err)
-{
-	const char *guest = sandbox->guest->name;
-	const struct nub_function *function = nub_function_find(sandbox->guest, name);
-	char params[NUB_MAX_PARAMS * 8];
-
-	if (!function) {
-		nub_fail(err, NUB_E_FUNCTION_UNKNOWN, 0, "%s: exports no function '%s'", guest, name);
-		return nub_hint(err, "nubrun inspect lists what it exports");
-	}
-	describe_params(function, params, sizeof(params));
-	if (arg_count != function->param_count)
-		return nub_fail(err, NUB_E_ARGUMENTS, 0, "%s: %s(%s) takes %u arguments, got %u", guest, name, params,
-		                function->param_count, arg_count);
-	for (unsigned i = 0; i < arg_count; i++)
-		if (args[i].type != function->params[i])
-			return nub_fail(err, NUB_E_ARGUMENTS, 0, "%s: %s(%s): argument %u is %s, takes %s", guest, name,
-			                params, i + 1, nub_type_name(args[i].type), nub_type_name(function->params[i]));
-	*found = function;
-	return 0;
+	return check_state(sandbox, err) < 0 ? -1 : run(sandbox, &request, outcome, err);
 }
 
 int nub_sandbox_call(struct nub_sandbox *sandbox, const char *name, const struct nub_value *args, unsigned arg_count,
                      struct nub_outcome *outcome, struct nub_error *err)
 {
-	const struct nub_function *function = NULL;
+	const struct nub_request request = {
+		.goal = NUB_GOAL_CALL,
+		.fresh = sandbox->state == NUB_STATE_FRESH,
+		.count = arg_count,
+		.name = name,
+		.args = args,
+	};
 
-	if (check_state(sandbox, err) < 0 || check_arguments(sandbox, name, args, arg_count, &function, err) < 0)
-		return -1;
-	sandbox->request.size = 0;
-	if (nub_encode_call(&sandbox->request, name, function->result, args, arg_count, err) < 0 ||
-	    run(sandbox, NUB_GOAL_CALL, outcome, err) < 0)
-		return -1;
-	if (outcome->kind != NUB_OUTCOME_RETURNED || outcome->result.type == function->result)
-		return 0;
-	struct nub_error reason = { 0 };
-	nub_fail(&reason, NUB_E_VALUE, 0, "%s returned %s, it is declared to return %s", name,
-	         nub_type_name(outcome->result.type), nub_type_name(function->result));
-	return end_in_crash(sandbox, &reason, outcome, err);
+	return check_state(sandbox, err) < 0 ? -1 : run(sandbox, &request, outcome, err);
+}
+
+int nub_sandbox_resume(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
+{
+	const struct nub_request request = { .goal = NUB_GOAL_RESUME };
+
+	if (sandbox->state != NUB_STATE_STOPPED)
+		return nub_fail(err, NUB_E_STATE, 0,
+		                "%s: is not stopped at a checkpoint, there is nothing to go on with",
+		                sandbox->machine.guest->name);
+	return run(sandbox, &request, outcome, err);
 }

@@ -6,39 +6,39 @@
 void nub_sandbox_interrupt(struct nub_sandbox *sandbox)
 {
 	sandbox->interrupt = 1;
-	nub_engine_kick(sandbox->engine);
+	nub_engine_kick(sandbox->machine.engine);
 }
 
 void nub_sandbox_stop(struct nub_sandbox *sandbox)
 {
 	sandbox->stop = 1;
-	nub_engine_kick(sandbox->engine);
+	nub_engine_kick(sandbox->machine.engine);
 	if (sandbox->debugger)
 		sandbox->debugger->hooks->wake(sandbox->debugger);
 }
 
 enum nub_verdict nub_sandbox_serve_interrupt(struct nub_sandbox *sandbox, struct nub_error *err)
 {
-	const struct nub_host_ops *ops = &sandbox->config.ops;
+	const struct nub_host_ops *ops = &sandbox->machine.config.ops;
 
 	sandbox->interrupt = 0;
-	nub_engine_unkick(sandbox->engine);
+	nub_engine_unkick(sandbox->machine.engine);
 	if (!ops->stopped)
 		return NUB_VERDICT_GO_ON;
 	/* Also puts the registers behind an `out` that is under way. */
-	if (nub_engine_complete(sandbox->engine, err) < 0)
+	if (nub_engine_complete(sandbox->machine.engine, err) < 0)
 		return NUB_VERDICT_FAILED;
 	return ops->stopped(ops->context, sandbox, NULL, err) < 0 ? NUB_VERDICT_FAILED : NUB_VERDICT_GO_ON;
 }
 
 int nub_sandbox_tell_stop(struct nub_sandbox *sandbox, const struct nub_outcome *outcome, struct nub_error *err)
 {
-	const struct nub_host_ops *ops = &sandbox->config.ops;
+	const struct nub_host_ops *ops = &sandbox->machine.config.ops;
 	const bool ended = outcome->kind == NUB_OUTCOME_TIMED_OUT || outcome->kind == NUB_OUTCOME_INTERRUPTED;
 
 	if (!ops->stopped || (outcome->kind != NUB_OUTCOME_CRASHED && !ended))
 		return 0;
-	if (ended && nub_engine_complete(sandbox->engine, err) < 0)
+	if (ended && nub_engine_complete(sandbox->machine.engine, err) < 0)
 		return -1;
 	return ops->stopped(ops->context, sandbox, outcome, err);
 }
@@ -49,5 +49,5 @@ void nub_sandbox_registers(const struct nub_sandbox *sandbox, const struct nub_o
 	if (outcome && outcome->kind == NUB_OUTCOME_CRASHED)
 		*regs = outcome->crash.regs;
 	else
-		*regs = sandbox->engine->regs;
+		*regs = sandbox->machine.engine->regs;
 }

@@ -1,26 +1,25 @@
-/* Telling the embedder of each exit, and of what a traced guest did between them. */
+/* Telling the embedder of each exit. */
 #include "base/clock.h"
-#include "call/trace.h"
 #include "sandbox/sandbox.h"
 
 static bool watched(const struct nub_sandbox *sandbox)
 {
-	return sandbox->config.ops.exit || sandbox->config.ops.trace;
+	return sandbox->machine.config.ops.exit || sandbox->machine.config.ops.trace;
 }
 
 void nub_watch_enter(struct nub_sandbox *sandbox)
 {
-	struct nub_watch *watch = &sandbox->watch;
+	struct nub_machine *machine = &sandbox->machine;
 
-	sandbox->engine->timed = watched(sandbox);
-	if (!sandbox->engine->timed)
+	machine->engine->timed = watched(sandbox);
+	if (!machine->engine->timed)
 		return;
-	watch->has_item = false;
-	watch->call[0] = '\0';
-	watch->entered_ns = nub_clock_ns();
+	machine->told.has_item = false;
+	machine->told.call[0] = '\0';
+	sandbox->entered_ns = nub_clock_ns();
 }
 
-static const char *exit_name(const struct nub_exit *exit)
+static const char *exit_name(const struct nub_sandbox *sandbox, const struct nub_exit *exit)
 {
 	static const char *const names[] = {
 		[NUB_EXIT_INTERRUPTED] = "interrupted",
@@ -35,56 +34,28 @@ static const char *exit_name(const struct nub_exit *exit)
 		[NUB_EXIT_DEBUG] = "debug",
 		[NUB_EXIT_FAILED] = "other",
 	};
-	const char *name = NULL;
+	const char *name = nub_personality_exit_name(sandbox->personality, exit);
 
-	if (exit->kind == NUB_EXIT_PORT && !exit->port.read)
-		name = nub_port_name(exit->port.number);
 	return name ? name : names[exit->kind];
 }
 
 void nub_watch_served(struct nub_sandbox *sandbox, const struct nub_exit *exit)
 {
-	const struct nub_host_ops *ops = &sandbox->config.ops;
-	struct nub_watch *watch = &sandbox->watch;
+	const struct nub_host_ops *ops = &sandbox->machine.config.ops;
+	const struct nub_told *told = &sandbox->machine.told;
 
 	if (!ops->exit)
 		return;
 	const struct nub_exit_report report = {
-		.entered_ns = watch->entered_ns,
+		.entered_ns = sandbox->entered_ns,
 		.left_ns = exit->left_ns,
 		.served_ns = nub_clock_ns(),
-		.kind = exit_name(exit),
+		.kind = exit_name(sandbox, exit),
 		.has_port = exit->kind == NUB_EXIT_PORT,
 		.port = exit->port.number,
-		.call = watch->call[0] != '\0' ? watch->call : NULL,
-		.has_size = watch->has_item,
-		.size = watch->item_size,
+		.call = told->call[0] != '\0' ? told->call : NULL,
+		.has_size = told->has_item,
+		.size = told->item_size,
 	};
 	ops->exit(ops->context, &report);
-}
-
-enum nub_verdict nub_watch_trace(struct nub_sandbox *sandbox, uint64_t size, struct nub_error *err)
-{
-	const struct nub_host_ops *ops = &sandbox->config.ops;
-	struct nub_watch *watch = &sandbox->watch;
-	struct nub_trace_reader reader;
-	struct nub_trace_record record;
-	int more;
-
-	if (!ops->trace)
-		return NUB_VERDICT_GO_ON;
-	if (watch->tsc_khz == 0)
-		watch->tsc_khz = nub_engine_tsc_khz(sandbox->engine);
-	const struct nub_trace_clock clock = { .arrived_ns = watch->left_ns,
-		                               .not_before = watch->last_trace_ns,
-		                               .tsc_khz = watch->tsc_khz };
-	if (nub_trace_reader_init(&reader, sandbox->item, size, &clock, err) < 0)
-		return NUB_VERDICT_FAILED;
-	while ((more = nub_trace_reader_next(&reader, &record, err)) > 0) {
-		watch->last_trace_ns = record.time_ns;
-		sandbox->callback_failed = ops->trace(ops->context, &record, err) < 0;
-		if (sandbox->callback_failed)
-			return NUB_VERDICT_FAILED;
-	}
-	return more < 0 ? NUB_VERDICT_FAILED : NUB_VERDICT_GO_ON;
 }

@@ -3,7 +3,7 @@
 
 #include <time.h>
 
-uint64_t nub_now_ns(void)
+uint64_t cmd_now_ns(void)
 {
 	struct timespec now;
 

@@ -1,10 +1,10 @@
 /* The time that durations are told by. */
-#ifndef NUBRUN_CLOCK_H
-#define NUBRUN_CLOCK_H
+#ifndef CMD_CLOCK_H
+#define CMD_CLOCK_H
 
 #include <stdint.h>
 
 /* CLOCK_MONOTONIC in nanoseconds. Safe in signal handlers. */
-uint64_t nub_now_ns(void);
+uint64_t cmd_now_ns(void);
 
 #endif

@@ -1,24 +1,20 @@
-/* How the command fills a struct nub_error of its own: one sentence, the thing first; then what to do about it.
+/* Errors of the command itself: the library's nub_fail and nub_hint, and what only a command needs.
  *
- *     return nub_refuse(err, NUB_E_USAGE, "--repeat: needs --call");
- *
- * All give -1, so that they can be returned.
+ *     return nub_fail(err, NUB_E_USAGE, 0, "--repeat: needs --call");
  */
-#ifndef NUBRUN_FAIL_H
-#define NUBRUN_FAIL_H
+#ifndef CMD_FAIL_H
+#define CMD_FAIL_H
 
+#include "base/error.h"
 #include "nub.h"
 
-int nub_refuse(struct nub_error *err, enum nub_error_kind kind, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+/* For a failed system call on something that the user named: the message ends in ": " and what errno says. Gives -1. */
+#define cmd_fail_errno(err, ...) nub_fail_errno(err, cmd_errno_kind(), __VA_ARGS__)
 
-/* For a failed system call: the message ends in ": " and what errno says. ENOENT and ENOTDIR become NOT_FOUND. */
-int nub_refuse_errno(struct nub_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* The cure for the error that was just reported. */
-int nub_advise(struct nub_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* NOT_FOUND, NO_MEMORY or IO, as errno says. */
+enum nub_error_kind cmd_errno_kind(void);
 
 /* The exit code that an error of this kind asks for: 125, 126 or 127. */
-int nub_error_exit_code(enum nub_error_kind kind);
+int cmd_error_exit_code(enum nub_error_kind kind);
 
 #endif

@@ -12,8 +12,8 @@
 
 static int refuse_too_big(const char *path, uint64_t limit, enum nub_error_kind kind, struct nub_error *err)
 {
-	nub_refuse(err, kind, "%s: is over the limit of %llu bytes", path, (unsigned long long)limit);
-	return nub_advise(err, "is it the right file? --map gives a guest large files without copying them");
+	nub_fail(err, kind, 0, "%s: is over the limit of %llu bytes", path, (unsigned long long)limit);
+	return nub_hint(err, "is it the right file? --map gives a guest large files without copying them");
 }
 
 /* Append what fd gives until its end. The buffer always has a byte more than the file, so that the end is seen without
@@ -26,13 +26,13 @@ static int read_to_end(int fd, const char *path, uint64_t limit, enum nub_error_
 			capacity *= 2;
 			uint8_t *larger = realloc(*bytes, capacity);
 			if (larger == NULL)
-				return nub_refuse_errno(err, "%s", path);
+				return cmd_fail_errno(err, "%s", path);
 			*bytes = larger;
 		}
 		ssize_t got = read(fd, *bytes + *size, capacity - *size);
 		if (got < 0 && errno != EINTR) {
-			nub_refuse_errno(err, "%s", path);
-			return nub_advise(err, "name a file that can be read");
+			cmd_fail_errno(err, "%s", path);
+			return nub_hint(err, "name a file that can be read");
 		}
 		if (got == 0)
 			return 0;
@@ -43,21 +43,21 @@ static int read_to_end(int fd, const char *path, uint64_t limit, enum nub_error_
 	}
 }
 
-int nub_file_open(const char *path, uint64_t limit, enum nub_error_kind too_big, int *fd, struct stat *st,
+int cmd_file_open(const char *path, uint64_t limit, enum nub_error_kind too_big, int *fd, struct stat *st,
                   struct nub_error *err)
 {
 	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (*fd < 0 || fstat(*fd, st) != 0) {
-		nub_refuse_errno(err, "%s", path);
-		return nub_advise(err, err->sys_errno == EACCES ? "it must be readable by this user"
-		                                                : "check the file's name");
+		cmd_fail_errno(err, "%s", path);
+		return nub_hint(err, err->sys_errno == EACCES ? "it must be readable by this user"
+		                                              : "check the file's name");
 	}
 	if (!S_ISREG(st->st_mode) || (uint64_t)st->st_size <= limit)
 		return 0;
 	return refuse_too_big(path, limit, too_big, err);
 }
 
-int nub_file_read_open(int fd, const struct stat *st, const char *path, uint64_t limit, enum nub_error_kind too_big,
+int cmd_file_read_open(int fd, const struct stat *st, const char *path, uint64_t limit, enum nub_error_kind too_big,
                        uint8_t **bytes, size_t *size, struct nub_error *err)
 {
 	const size_t capacity = S_ISREG(st->st_mode) ? (size_t)st->st_size + 1 : 64 << 10;
@@ -65,7 +65,7 @@ int nub_file_read_open(int fd, const struct stat *st, const char *path, uint64_t
 	*size = 0;
 	*bytes = malloc(capacity);
 	if (*bytes == NULL)
-		return nub_refuse_errno(err, "%s", path);
+		return cmd_fail_errno(err, "%s", path);
 	if (read_to_end(fd, path, limit, too_big, bytes, capacity, size, err) == 0)
 		return 0;
 	free(*bytes);
@@ -73,7 +73,7 @@ int nub_file_read_open(int fd, const struct stat *st, const char *path, uint64_t
 	return -1;
 }
 
-int nub_file_read(const char *path, uint64_t limit, enum nub_error_kind too_big, uint8_t **bytes, size_t *size,
+int cmd_file_read(const char *path, uint64_t limit, enum nub_error_kind too_big, uint8_t **bytes, size_t *size,
                   struct nub_error *err)
 {
 	NUB_AUTO_CLOSE int fd = -1;
@@ -81,7 +81,7 @@ int nub_file_read(const char *path, uint64_t limit, enum nub_error_kind too_big,
 
 	*bytes = NULL;
 	*size = 0;
-	if (nub_file_open(path, limit, too_big, &fd, &st, err) != 0)
+	if (cmd_file_open(path, limit, too_big, &fd, &st, err) != 0)
 		return -1;
-	return nub_file_read_open(fd, &st, path, limit, too_big, bytes, size, err);
+	return cmd_file_read_open(fd, &st, path, limit, too_big, bytes, size, err);
 }

@@ -10,41 +10,41 @@
 
 #define MAX_WORDS 48
 
-static const struct nub_option *find_long(const struct nub_option *table, const char *name, size_t length)
+static const struct cmd_option *find_long(const struct cmd_option *table, const char *name, size_t length)
 {
-	for (const struct nub_option *option = table; option->name != NULL; option++)
+	for (const struct cmd_option *option = table; option->name != NULL; option++)
 		if (strlen(option->name) == length && memcmp(option->name, name, length) == 0)
 			return option;
 	return NULL;
 }
 
-static const struct nub_option *find_short(const struct nub_option *table, char name)
+static const struct cmd_option *find_short(const struct cmd_option *table, char name)
 {
-	for (const struct nub_option *option = table; option->name != NULL; option++)
+	for (const struct cmd_option *option = table; option->name != NULL; option++)
 		if (option->short_name == name)
 			return option;
 	return NULL;
 }
 
-static int refuse_unknown(const struct nub_option *table, const char *name, size_t length, struct nub_error *err)
+static int refuse_unknown(const struct cmd_option *table, const char *name, size_t length, struct nub_error *err)
 {
 	const char *words[MAX_WORDS];
 	size_t count = 0;
 	char copy[64];
 
-	for (const struct nub_option *option = table; option->name != NULL && count < MAX_WORDS; option++)
+	for (const struct cmd_option *option = table; option->name != NULL && count < MAX_WORDS; option++)
 		words[count++] = option->name;
 	snprintf(copy, sizeof(copy), "%.*s", (int)length, name);
-	const char *nearest = nub_nearest(copy, words, count);
-	nub_refuse(err, NUB_E_USAGE, "unknown option '--%.*s'", (int)(length > 200 ? 200 : length), name);
+	const char *nearest = cmd_nearest(copy, words, count);
+	nub_fail(err, NUB_E_USAGE, 0, "unknown option '--%.*s'", (int)(length > 200 ? 200 : length), name);
 	if (nearest != NULL)
-		return nub_advise(err, "did you mean --%s? --help lists all options", nearest);
-	return nub_advise(err, "--help lists all options; a guest's own come after its file");
+		return nub_hint(err, "did you mean --%s? --help lists all options", nearest);
+	return nub_hint(err, "--help lists all options; a guest's own come after its file");
 }
 
 /* Where the parser stands, and the first error that it found: later ones are dropped. */
 struct parser {
-	const struct nub_option *table;
+	const struct cmd_option *table;
 	int argc, at;
 	char **argv;
 	void *fields;
@@ -60,7 +60,7 @@ static struct nub_error *error_slot(struct parser *parser, struct nub_error *spa
 }
 
 /* Give an option its value: `attached`, or else the next argument. */
-static void apply(struct parser *parser, const struct nub_option *option, const char *attached)
+static void apply(struct parser *parser, const struct cmd_option *option, const char *attached)
 {
 	struct nub_error spare = { 0 }, found = { 0 };
 	const char *value = attached;
@@ -69,12 +69,12 @@ static void apply(struct parser *parser, const struct nub_option *option, const 
 		value = parser->argv[parser->at++];
 	if (option->arg != NULL && value == NULL) {
 		struct nub_error *slot = error_slot(parser, &spare);
-		nub_refuse(slot, NUB_E_USAGE, "option '--%s' needs a value", option->name);
-		nub_advise(slot, "write --%s %s", option->name, option->arg);
+		nub_fail(slot, NUB_E_USAGE, 0, "option '--%s' needs a value", option->name);
+		nub_hint(slot, "write --%s %s", option->name, option->arg);
 	} else if (option->arg == NULL && attached != NULL) {
 		struct nub_error *slot = error_slot(parser, &spare);
-		nub_refuse(slot, NUB_E_USAGE, "option '--%s' takes no value, but got '%s'", option->name, attached);
-		nub_advise(slot, "write --%s alone", option->name);
+		nub_fail(slot, NUB_E_USAGE, 0, "option '--%s' takes no value, but got '%s'", option->name, attached);
+		nub_hint(slot, "write --%s alone", option->name);
 	} else if (option->parse == NULL) {
 		parser->help = true;
 	} else if (option->parse(option, value != NULL ? value : "", (char *)parser->fields + option->offset, &found) !=
@@ -87,7 +87,7 @@ static void parse_long(struct parser *parser, const char *text)
 {
 	const char *equals = strchr(text, '=');
 	size_t length = equals != NULL ? (size_t)(equals - text) : strlen(text);
-	const struct nub_option *option = find_long(parser->table, text, length);
+	const struct cmd_option *option = find_long(parser->table, text, length);
 	struct nub_error spare = { 0 };
 
 	if (option == NULL)
@@ -101,11 +101,11 @@ static void parse_short(struct parser *parser, const char *text)
 	struct nub_error spare = { 0 };
 
 	for (; *text != '\0'; text++) {
-		const struct nub_option *option = find_short(parser->table, *text);
+		const struct cmd_option *option = find_short(parser->table, *text);
 		if (option == NULL) {
 			struct nub_error *slot = error_slot(parser, &spare);
-			nub_refuse(slot, NUB_E_USAGE, "unknown option '-%c'", *text);
-			nub_advise(slot, "--help lists all options; a guest's own come after its file");
+			nub_fail(slot, NUB_E_USAGE, 0, "unknown option '-%c'", *text);
+			nub_hint(slot, "--help lists all options; a guest's own come after its file");
 			return;
 		}
 		bool attached = option->arg != NULL && text[1] != '\0';
@@ -115,7 +115,7 @@ static void parse_short(struct parser *parser, const char *text)
 	}
 }
 
-enum nub_options_result nub_options_parse(const struct nub_option *table, int argc, char **argv, void *fields,
+enum cmd_options_result cmd_options_parse(const struct cmd_option *table, int argc, char **argv, void *fields,
                                           int *used, struct nub_error *err)
 {
 	struct parser parser = { .table = table, .argc = argc, .argv = argv, .fields = fields, .err = err };
@@ -133,10 +133,10 @@ enum nub_options_result nub_options_parse(const struct nub_option *table, int ar
 			parse_short(&parser, text + 1);
 	}
 	*used = parser.at;
-	return parser.help ? NUB_OPTIONS_HELP : parser.bad ? NUB_OPTIONS_BAD : NUB_OPTIONS_OK;
+	return parser.help ? CMD_OPTIONS_HELP : parser.bad ? CMD_OPTIONS_BAD : CMD_OPTIONS_OK;
 }
 
-int nub_option_flag(const struct nub_option *option, const char *value, void *field, struct nub_error *err)
+int cmd_option_flag(const struct cmd_option *option, const char *value, void *field, struct nub_error *err)
 {
 	(void)option;
 	(void)value;
@@ -145,7 +145,7 @@ int nub_option_flag(const struct nub_option *option, const char *value, void *fi
 	return 0;
 }
 
-int nub_option_count(const struct nub_option *option, const char *value, void *field, struct nub_error *err)
+int cmd_option_count(const struct cmd_option *option, const char *value, void *field, struct nub_error *err)
 {
 	(void)option;
 	(void)value;
@@ -154,22 +154,22 @@ int nub_option_count(const struct nub_option *option, const char *value, void *f
 	return 0;
 }
 
-int nub_option_text(const struct nub_option *option, const char *value, void *field, struct nub_error *err)
+int cmd_option_text(const struct cmd_option *option, const char *value, void *field, struct nub_error *err)
 {
 	if (value[0] == '\0') {
-		nub_refuse(err, NUB_E_USAGE, "--%s: its value is empty", option->name);
-		return nub_advise(err, "write --%s %s", option->name, option->arg);
+		nub_fail(err, NUB_E_USAGE, 0, "--%s: its value is empty", option->name);
+		return nub_hint(err, "write --%s %s", option->name, option->arg);
 	}
 	*(const char **)field = value;
 	return 0;
 }
 
-int nub_option_size(const struct nub_option *option, const char *value, void *field, struct nub_error *err)
+int cmd_option_size(const struct cmd_option *option, const char *value, void *field, struct nub_error *err)
 {
-	return nub_parse_size(option->name, value, field, err);
+	return cmd_parse_size(option->name, value, field, err);
 }
 
-size_t nub_option_values(const char *values, char *copy, size_t copy_size, const char **words, size_t max)
+size_t cmd_option_values(const char *values, char *copy, size_t copy_size, const char **words, size_t max)
 {
 	size_t count = 0;
 	char *rest;
@@ -180,18 +180,18 @@ size_t nub_option_values(const char *values, char *copy, size_t copy_size, const
 	return count;
 }
 
-int nub_option_choice(const struct nub_option *option, const char *value, void *field, struct nub_error *err)
+int cmd_option_choice(const struct cmd_option *option, const char *value, void *field, struct nub_error *err)
 {
 	const char *words[16];
 	char copy[128];
-	size_t count = nub_option_values(option->values, copy, sizeof(copy), words, 16);
+	size_t count = cmd_option_values(option->values, copy, sizeof(copy), words, 16);
 
 	for (size_t i = 0; i < count; i++)
 		if (strcmp(words[i], value) == 0) {
 			*(unsigned *)field = (unsigned)i;
 			return 0;
 		}
-	nub_refuse(err, NUB_E_USAGE, "--%s: '%s' is not one of: %s", option->name, value, option->values);
-	const char *nearest = nub_nearest(value, words, count);
-	return nub_advise(err, "write --%s %s", option->name, nearest != NULL ? nearest : words[0]);
+	nub_fail(err, NUB_E_USAGE, 0, "--%s: '%s' is not one of: %s", option->name, value, option->values);
+	const char *nearest = cmd_nearest(value, words, count);
+	return nub_hint(err, "write --%s %s", option->name, nearest != NULL ? nearest : words[0]);
 }

@@ -32,15 +32,15 @@ static int refuse_number(const char *option, const char *text, enum nub_error_ki
                          struct nub_error *err)
 {
 	if (text[0] == '\0')
-		nub_refuse(err, kind, "--%s: its value is empty", option);
+		nub_fail(err, kind, 0, "--%s: its value is empty", option);
 	else if (text[0] == '-')
-		nub_refuse(err, kind, "--%s: '%s' is negative", option, text);
+		nub_fail(err, kind, 0, "--%s: '%s' is negative", option, text);
 	else
-		nub_refuse(err, kind, "--%s: '%s' is not a number", option, text);
-	return nub_advise(err, "%s", cure);
+		nub_fail(err, kind, 0, "--%s: '%s' is not a number", option, text);
+	return nub_hint(err, "%s", cure);
 }
 
-int nub_parse_number(const char *option, const char *text, uint64_t *number, struct nub_error *err)
+int cmd_parse_number(const char *option, const char *text, uint64_t *number, struct nub_error *err)
 {
 	const char *cure = "give a whole number from 0 to 18446744073709551615, decimal or hexadecimal (0x...)";
 	const char *end;
@@ -49,14 +49,14 @@ int nub_parse_number(const char *option, const char *text, uint64_t *number, str
 	case SCAN_NONE:
 		return refuse_number(option, text, NUB_E_USAGE, cure, err);
 	case SCAN_OVERFLOW:
-		nub_refuse(err, NUB_E_USAGE, "--%s: '%s' does not fit 64 bits", option, text);
-		return nub_advise(err, "%s", cure);
+		nub_fail(err, NUB_E_USAGE, 0, "--%s: '%s' does not fit 64 bits", option, text);
+		return nub_hint(err, "%s", cure);
 	case SCAN_OK:
 		break;
 	}
 	if (*end != '\0') {
-		nub_refuse(err, NUB_E_USAGE, "--%s: '%s' has '%s' after the number", option, text, end);
-		return nub_advise(err, "%s", cure);
+		nub_fail(err, NUB_E_USAGE, 0, "--%s: '%s' has '%s' after the number", option, text, end);
+		return nub_hint(err, "%s", cure);
 	}
 	return 0;
 }
@@ -74,7 +74,7 @@ static int size_shift(const char *suffix)
 	return (int)(letter - letters + 1) * 10;
 }
 
-int nub_parse_size(const char *option, const char *text, uint64_t *size, struct nub_error *err)
+int cmd_parse_size(const char *option, const char *text, uint64_t *size, struct nub_error *err)
 {
 	static const char cure[] = "give a whole number of bytes, or of K, M or G (KiB, MiB, GiB), such as 64M";
 	const char *end;
@@ -84,17 +84,17 @@ int nub_parse_size(const char *option, const char *text, uint64_t *size, struct 
 		return refuse_number(option, text, NUB_E_SIZE, cure, err);
 	int shift = size_shift(end);
 	if (shift < 0) {
-		nub_refuse(err, NUB_E_SIZE, "--%s: '%s' has '%s' after the number, which is no unit", option, text,
-		           end);
-		return nub_advise(err, "%s", cure);
+		nub_fail(err, NUB_E_SIZE, 0, "--%s: '%s' has '%s' after the number, which is no unit", option, text,
+		         end);
+		return nub_hint(err, "%s", cure);
 	}
 	if (scan == SCAN_OVERFLOW || __builtin_mul_overflow(*size, UINT64_C(1) << shift, size)) {
-		nub_refuse(err, NUB_E_SIZE, "--%s: '%s' does not fit 64 bits", option, text);
-		return nub_advise(err, "%s", cure);
+		nub_fail(err, NUB_E_SIZE, 0, "--%s: '%s' does not fit 64 bits", option, text);
+		return nub_hint(err, "%s", cure);
 	}
 	if (*size == 0) {
-		nub_refuse(err, NUB_E_SIZE, "--%s: '%s' is zero", option, text);
-		return nub_advise(err, "give at least one byte, or leave the option out");
+		nub_fail(err, NUB_E_SIZE, 0, "--%s: '%s' is zero", option, text);
+		return nub_hint(err, "give at least one byte, or leave the option out");
 	}
 	return 0;
 }
@@ -115,7 +115,7 @@ static uint64_t time_unit(const char *name)
 	return 0;
 }
 
-int nub_parse_duration(const char *option, const char *text, uint64_t *ns, struct nub_error *err)
+int cmd_parse_duration(const char *option, const char *text, uint64_t *ns, struct nub_error *err)
 {
 	static const char cure[] = "give a decimal number and us, ms, s, m or h, such as 500ms; seconds without a unit";
 	uint64_t whole = 0, fraction = 0, scale = 1;
@@ -141,13 +141,14 @@ int nub_parse_duration(const char *option, const char *text, uint64_t *ns, struc
 		return refuse_number(option, text, NUB_E_USAGE, cure, err);
 	uint64_t unit = time_unit(p);
 	if (unit == 0) {
-		nub_refuse(err, NUB_E_USAGE, "--%s: '%s' has '%s' after the number, which is no unit", option, text, p);
-		return nub_advise(err, "%s", cure);
+		nub_fail(err, NUB_E_USAGE, 0, "--%s: '%s' has '%s' after the number, which is no unit", option, text,
+		         p);
+		return nub_hint(err, "%s", cure);
 	}
 	if (overflow || __builtin_mul_overflow(whole, unit, &whole) ||
 	    __builtin_add_overflow(whole, fraction * unit / scale, ns)) {
-		nub_refuse(err, NUB_E_USAGE, "--%s: '%s' does not fit 64 bits of nanoseconds", option, text);
-		return nub_advise(err, "leave the option out for no limit");
+		nub_fail(err, NUB_E_USAGE, 0, "--%s: '%s' does not fit 64 bits of nanoseconds", option, text);
+		return nub_hint(err, "leave the option out for no limit");
 	}
 	/* 0 means no limit: a time too short to be counted must not become that. */
 	if (positive && *ns == 0)
@@ -168,44 +169,44 @@ static const char *find_address(const char *text, uint64_t *gva, const char **en
 	return NULL;
 }
 
-int nub_parse_map(const char *option, const char *text, struct nub_map_spec *spec, struct nub_error *err)
+int cmd_parse_map(const char *option, const char *text, struct cmd_map_spec *spec, struct nub_error *err)
 {
 	const char *end = NULL;
 	enum scan scan = SCAN_NONE;
 	const char *at = find_address(text, &spec->gva, &end, &scan);
 
 	if (at == NULL || at == text) {
-		nub_refuse(err, NUB_E_USAGE, "--%s: '%s' has no %s", option, text,
-		           at == NULL ? "guest address behind an '@'" : "file before its '@'");
-		return nub_advise(err, "write FILE@ADDRESS or FILE@ADDRESS:LABEL, such as table.bin@0x10000000:table");
+		nub_fail(err, NUB_E_USAGE, 0, "--%s: '%s' has no %s", option, text,
+		         at == NULL ? "guest address behind an '@'" : "file before its '@'");
+		return nub_hint(err, "write FILE@ADDRESS or FILE@ADDRESS:LABEL, such as table.bin@0x10000000:table");
 	}
 	if (scan == SCAN_OVERFLOW) {
-		nub_refuse(err, NUB_E_MAP_ADDRESS, "--%s: '%s': the address does not fit 64 bits", option, text);
-		return nub_advise(err, "give a page-aligned address below 0x%llx", NUB_USER_GVA_END);
+		nub_fail(err, NUB_E_MAP_ADDRESS, 0, "--%s: '%s': the address does not fit 64 bits", option, text);
+		return nub_hint(err, "give a page-aligned address below 0x%llx", NUB_USER_GVA_END);
 	}
 	spec->path = strndup(text, (size_t)(at - text));
 	if (spec->path == NULL)
-		return nub_refuse_errno(err, "--%s", option);
+		return cmd_fail_errno(err, "--%s", option);
 	const char *slash = strrchr(spec->path, '/');
 	spec->label = strdup(*end == ':' ? end + 1 : slash != NULL ? slash + 1 : spec->path);
 	if (spec->label == NULL) {
-		nub_map_spec_release(spec);
-		return nub_refuse_errno(err, "--%s", option);
+		cmd_map_spec_release(spec);
+		return cmd_fail_errno(err, "--%s", option);
 	}
 	size_t length = strlen(spec->label);
 	if (length <= NUB_FILE_MAPPING_LABEL_MAX)
 		return 0;
-	nub_map_spec_release(spec);
-	nub_refuse(err, NUB_E_MAP_LABEL, "--%s: '%s': the label has %zu bytes, the limit is %d", option, text, length,
-	           NUB_FILE_MAPPING_LABEL_MAX);
-	return nub_advise(err, "give a shorter one: FILE@ADDRESS:LABEL");
+	cmd_map_spec_release(spec);
+	nub_fail(err, NUB_E_MAP_LABEL, 0, "--%s: '%s': the label has %zu bytes, the limit is %d", option, text, length,
+	         NUB_FILE_MAPPING_LABEL_MAX);
+	return nub_hint(err, "give a shorter one: FILE@ADDRESS:LABEL");
 }
 
-void nub_map_spec_release(struct nub_map_spec *spec)
+void cmd_map_spec_release(struct cmd_map_spec *spec)
 {
 	free(spec->path);
 	free(spec->label);
-	*spec = (struct nub_map_spec){ 0 };
+	*spec = (struct cmd_map_spec){ 0 };
 }
 
 /* Is text one to three different letters out of "rwx"? */
@@ -224,7 +225,7 @@ static bool scan_flags(const char *text, unsigned *flags)
 	return *flags != 0;
 }
 
-int nub_parse_init_data(const char *option, const char *text, struct nub_init_data_spec *spec, struct nub_error *err)
+int cmd_parse_init_data(const char *option, const char *text, struct cmd_init_data_spec *spec, struct nub_error *err)
 {
 	const char *colon = strrchr(text, ':');
 	unsigned flags = NUB_REGION_READ;
@@ -235,54 +236,54 @@ int nub_parse_init_data(const char *option, const char *text, struct nub_init_da
 	else
 		flags = NUB_REGION_READ;
 	if (length == 0) {
-		nub_refuse(err, NUB_E_USAGE, "--%s: '%s' has no file", option, text);
-		return nub_advise(err, "write FILE, or FILE:rw for data that the guest may write");
+		nub_fail(err, NUB_E_USAGE, 0, "--%s: '%s' has no file", option, text);
+		return nub_hint(err, "write FILE, or FILE:rw for data that the guest may write");
 	}
 	if ((flags & NUB_REGION_READ) == 0) {
-		nub_refuse(err, NUB_E_USAGE, "--%s: '%s': memory can't be '%s' without being readable", option, text,
-		           colon + 1);
-		return nub_advise(err, "write r, rw, rx or rwx behind the ':'");
+		nub_fail(err, NUB_E_USAGE, 0, "--%s: '%s': memory can't be '%s' without being readable", option, text,
+		         colon + 1);
+		return nub_hint(err, "write r, rw, rx or rwx behind the ':'");
 	}
-	nub_init_data_spec_release(spec);
+	cmd_init_data_spec_release(spec);
 	spec->path = strndup(text, length);
 	spec->flags = flags;
-	return spec->path == NULL ? nub_refuse_errno(err, "--%s", option) : 0;
+	return spec->path == NULL ? cmd_fail_errno(err, "--%s", option) : 0;
 }
 
-void nub_init_data_spec_release(struct nub_init_data_spec *spec)
+void cmd_init_data_spec_release(struct cmd_init_data_spec *spec)
 {
 	free(spec->path);
-	*spec = (struct nub_init_data_spec){ 0 };
+	*spec = (struct cmd_init_data_spec){ 0 };
 }
 
-int nub_parse_host_fn(const char *option, const char *text, struct nub_host_fn *fn, struct nub_error *err)
+int cmd_parse_host_fn(const char *option, const char *text, struct cmd_host_fn *fn, struct nub_error *err)
 {
 	const char *equals = strchr(text, '=');
 
 	if (equals == NULL || equals == text || equals[1] == '\0') {
-		nub_refuse(err, NUB_E_USAGE, "--%s: '%s' has no %s", option, text,
-		           equals == NULL   ? "'='"
-		           : equals == text ? "name"
-		                            : "command");
-		return nub_advise(err, "write NAME=COMMAND, such as 'greet=jq \".[0]\"'");
+		nub_fail(err, NUB_E_USAGE, 0, "--%s: '%s' has no %s", option, text,
+		         equals == NULL   ? "'='"
+		         : equals == text ? "name"
+		                          : "command");
+		return nub_hint(err, "write NAME=COMMAND, such as 'greet=jq \".[0]\"'");
 	}
 	size_t length = (size_t)(equals - text);
 	if (length > NUB_NAME_MAX || strncmp(text, "nub_", 4) == 0) {
-		nub_refuse(err, NUB_E_USAGE, "--%s: '%.*s' %s", option, (int)length, text,
-		           length > NUB_NAME_MAX ? "is too long a name" : "is a reserved name");
-		return nub_advise(err, "names have at most %d bytes and don't begin with 'nub_'", NUB_NAME_MAX);
+		nub_fail(err, NUB_E_USAGE, 0, "--%s: '%.*s' %s", option, (int)length, text,
+		         length > NUB_NAME_MAX ? "is too long a name" : "is a reserved name");
+		return nub_hint(err, "names have at most %d bytes and don't begin with 'nub_'", NUB_NAME_MAX);
 	}
 	fn->name = strndup(text, length);
 	fn->command = strdup(equals + 1);
 	if (fn->name != NULL && fn->command != NULL)
 		return 0;
-	nub_host_fn_release(fn);
-	return nub_refuse_errno(err, "--%s", option);
+	cmd_host_fn_release(fn);
+	return cmd_fail_errno(err, "--%s", option);
 }
 
-void nub_host_fn_release(struct nub_host_fn *fn)
+void cmd_host_fn_release(struct cmd_host_fn *fn)
 {
 	free(fn->name);
 	free(fn->command);
-	*fn = (struct nub_host_fn){ 0 };
+	*fn = (struct cmd_host_fn){ 0 };
 }

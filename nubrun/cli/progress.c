@@ -10,15 +10,15 @@
 
 #define SECOND UINT64_C(1000000000)
 
-struct nub_progress nub_progress_begin(const char *what, bool quiet)
+struct cmd_progress cmd_progress_begin(const char *what, bool quiet)
 {
-	return (struct nub_progress){ what, nub_now_ns(), !quiet && isatty(STDERR_FILENO), false };
+	return (struct cmd_progress){ what, cmd_now_ns(), !quiet && isatty(STDERR_FILENO), false };
 }
 
-void nub_progress_show(struct nub_progress *progress, uint64_t done, uint64_t total)
+void cmd_progress_show(struct cmd_progress *progress, uint64_t done, uint64_t total)
 {
 	char line[96];
-	uint64_t now = nub_now_ns();
+	uint64_t now = cmd_now_ns();
 
 	/* The first time after a second, then five times a second. */
 	if (!progress->wanted || now - progress->shown_ns < (progress->shown ? SECOND / 5 : SECOND))
@@ -26,13 +26,13 @@ void nub_progress_show(struct nub_progress *progress, uint64_t done, uint64_t to
 	int length =
 	    snprintf(line, sizeof(line), "\r%s: %" PRIu64 " of %" PRIu64 " MiB, %u %% ", progress->what, done >> 20,
 	             total >> 20, total != 0 ? (unsigned)(100.0 * (double)done / (double)total) : 100);
-	nub_write_all(STDERR_FILENO, line, (size_t)length);
+	cmd_write_all(STDERR_FILENO, line, (size_t)length);
 	progress->shown = true;
 	progress->shown_ns = now;
 }
 
-void nub_progress_end(const struct nub_progress *progress)
+void cmd_progress_end(const struct cmd_progress *progress)
 {
 	if (progress->shown)
-		nub_write_all(STDERR_FILENO, "\r\033[K", 4);
+		cmd_write_all(STDERR_FILENO, "\r\033[K", 4);
 }

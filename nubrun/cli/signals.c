@@ -18,17 +18,17 @@ static uint64_t taken_ns;
 static struct nub_sandbox *volatile running;
 static struct nub_program *volatile running_program;
 
-int nub_signals_taken(void)
+int cmd_signals_taken(void)
 {
 	return taken;
 }
 
-const char *nub_signals_name(int signal)
+const char *cmd_signals_name(int signal)
 {
 	return signal == SIGHUP ? "SIGHUP" : signal == SIGINT ? "SIGINT" : "SIGTERM";
 }
 
-void nub_signals_die(int signal)
+void cmd_signals_die(int signal)
 {
 	const struct sigaction by_default = { .sa_handler = SIG_DFL };
 	sigset_t set;
@@ -46,13 +46,13 @@ static void on_ending(int signal)
 
 	if (taken == 0) {
 		taken = signal;
-		taken_ns = nub_now_ns();
+		taken_ns = cmd_now_ns();
 		if (running != NULL)
 			nub_sandbox_stop(running);
 		if (running_program != NULL)
 			nub_program_stop(running_program);
-	} else if (nub_now_ns() - taken_ns > SAME_TIME) {
-		nub_signals_die(signal);
+	} else if (cmd_now_ns() - taken_ns > SAME_TIME) {
+		cmd_signals_die(signal);
 	}
 	errno = kept;
 }
@@ -70,24 +70,24 @@ static void set_handlers(void (*from)(int), void (*to)(int))
 			sigaction(ending[i], &wanted, NULL);
 }
 
-void nub_signals_take(void)
+void cmd_signals_take(void)
 {
 	set_handlers(SIG_DFL, on_ending);
 }
 
-void nub_signals_drop(void)
+void cmd_signals_drop(void)
 {
 	set_handlers(on_ending, SIG_DFL);
 }
 
-void nub_signals_stop(struct nub_sandbox *sandbox)
+void cmd_signals_stop(struct nub_sandbox *sandbox)
 {
 	running = sandbox;
 	if (sandbox != NULL && taken != 0)
 		nub_sandbox_stop(sandbox);
 }
 
-void nub_signals_stop_program(struct nub_program *program)
+void cmd_signals_stop_program(struct nub_program *program)
 {
 	running_program = program;
 	if (program != NULL && taken != 0)
@@ -102,7 +102,7 @@ static void hold(int signal, sigset_t *held)
 		sigaddset(held, signal);
 }
 
-void nub_hold_signals(sigset_t *held, sigset_t *before)
+void cmd_hold_signals(sigset_t *held, sigset_t *before)
 {
 	sigemptyset(held);
 	for (size_t i = 0; i < COUNT(ending); i++)

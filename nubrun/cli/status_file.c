@@ -19,10 +19,10 @@
 
 static int refuse_write(const char *option, const char *path, struct nub_error *err)
 {
-	nub_refuse_errno(err, "--%s: %s", option, path);
+	cmd_fail_errno(err, "--%s: %s", option, path);
 	/* A missing folder is not a missing guest: the exit code is 125. */
 	err->kind = NUB_E_IO;
-	return nub_advise(err, "%s", WRITE_CURE);
+	return nub_hint(err, "%s", WRITE_CURE);
 }
 
 /* N of /dev/fd/N and its other names; -1 for other paths. Opening such a path anew would lose its offset and O_APPEND. */
@@ -58,13 +58,13 @@ static int write_directly(const char *path, const void *bytes, size_t size)
 {
 	NUB_AUTO_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 
-	return fd < 0 ? -1 : nub_write_all(fd, bytes, size);
+	return fd < 0 ? -1 : cmd_write_all(fd, bytes, size);
 }
 
 static int refuse_replacement(const char *option, struct nub_error *err)
 {
 	nub_error_context(err, "--%s", option);
-	return nub_advise(err, "%s", WRITE_CURE);
+	return nub_hint(err, "%s", WRITE_CURE);
 }
 
 static int replace(const char *option, const char *path, const void *bytes, size_t size, struct nub_error *err)
@@ -73,7 +73,7 @@ static int replace(const char *option, const char *path, const void *bytes, size
 
 	if (nub_replace_begin(&file, path, err) < 0)
 		return refuse_replacement(option, err);
-	if (nub_write_all(file.fd, bytes, size) < 0) {
+	if (cmd_write_all(file.fd, bytes, size) < 0) {
 		refuse_write(option, path, err);
 		nub_replace_abandon(&file);
 		return -1;
@@ -83,7 +83,7 @@ static int replace(const char *option, const char *path, const void *bytes, size
 	return nub_replace_commit(&file, err) < 0 ? refuse_replacement(option, err) : 0;
 }
 
-int nub_status_file_check(const char *option, const char *path, struct nub_error *err)
+int cmd_status_file_check(const char *option, const char *path, struct nub_error *err)
 {
 	int inherited = inherited_fd(path);
 	struct nub_replacement file;
@@ -107,12 +107,12 @@ int nub_status_file_check(const char *option, const char *path, struct nub_error
 	return 0;
 }
 
-int nub_status_file_write(const char *option, const char *path, const void *bytes, size_t size, struct nub_error *err)
+int cmd_status_file_write(const char *option, const char *path, const void *bytes, size_t size, struct nub_error *err)
 {
 	int inherited = inherited_fd(path);
 
 	if (inherited < 0 && !is_special(path))
 		return replace(option, path, bytes, size, err);
-	int failed = inherited >= 0 ? nub_write_all(inherited, bytes, size) : write_directly(path, bytes, size);
+	int failed = inherited >= 0 ? cmd_write_all(inherited, bytes, size) : write_directly(path, bytes, size);
 	return failed == 0 ? 0 : refuse_write(option, path, err);
 }

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int nub_poll_ms(uint64_t ns)
+int cmd_poll_ms(uint64_t ns)
 {
 	if (ns == UINT64_MAX)
 		return -1;
@@ -31,7 +31,7 @@ static int wait_writable(int fd, uint64_t (*remaining)(void *context), void *con
 		uint64_t ns = remaining(context);
 		if (ns == 0)
 			return 1;
-		int ready = poll(&poll_fd, 1, nub_poll_ms(ns));
+		int ready = poll(&poll_fd, 1, cmd_poll_ms(ns));
 		if (ready > 0)
 			return 0;
 		if (ready < 0 && errno != EINTR)
@@ -39,7 +39,7 @@ static int wait_writable(int fd, uint64_t (*remaining)(void *context), void *con
 	}
 }
 
-int nub_write_timed(int fd, const void *bytes, size_t size, uint64_t (*remaining)(void *context), void *context)
+int cmd_write_timed(int fd, const void *bytes, size_t size, uint64_t (*remaining)(void *context), void *context)
 {
 	const char *at = bytes;
 	/* A pipe that polls writable takes PIPE_BUF bytes without blocking, and no more for sure. */
@@ -66,12 +66,12 @@ int nub_write_timed(int fd, const void *bytes, size_t size, uint64_t (*remaining
 	return 0;
 }
 
-int nub_write_all(int fd, const void *bytes, size_t size)
+int cmd_write_all(int fd, const void *bytes, size_t size)
 {
-	return nub_write_timed(fd, bytes, size, no_limit, NULL);
+	return cmd_write_timed(fd, bytes, size, no_limit, NULL);
 }
 
-void nub_hold_standard_fds(void)
+void cmd_hold_standard_fds(void)
 {
 	for (int fd = 0; fd <= 2; fd++)
 		/* The lowest free number is the closed one. Reading a write-only descriptor, or writing a read-only one,

@@ -7,7 +7,7 @@
 
 #define REPLACEMENT "\xef\xbf\xbd"
 
-unsigned nub_utf8_length(const uint8_t *text, size_t size)
+unsigned cmd_utf8_length(const uint8_t *text, size_t size)
 {
 	if (size == 0)
 		return 0;
@@ -25,7 +25,7 @@ unsigned nub_utf8_length(const uint8_t *text, size_t size)
 	return overlong || surrogate || too_high ? 0 : length;
 }
 
-char *nub_utf8_repair(const void *text, size_t size, size_t *clean_size)
+char *cmd_utf8_repair(const void *text, size_t size, size_t *clean_size)
 {
 	const uint8_t *in = text;
 	size_t capacity;
@@ -39,7 +39,7 @@ char *nub_utf8_repair(const void *text, size_t size, size_t *clean_size)
 
 	size_t used = 0;
 	for (size_t i = 0; i < size;) {
-		unsigned length = nub_utf8_length(in + i, size - i);
+		unsigned length = cmd_utf8_length(in + i, size - i);
 		memcpy(clean + used, length ? (const char *)in + i : REPLACEMENT, length ? length : 3);
 		used += length ? length : 3;
 		i += length ? length : 1;
@@ -68,10 +68,10 @@ static size_t put_printable(char *out, const uint8_t *text, unsigned length)
 	return length;
 }
 
-char *nub_text_printable(const void *text, size_t size)
+char *cmd_text_printable(const void *text, size_t size)
 {
 	size_t clean_size, capacity, used = 0;
-	char *clean = nub_utf8_repair(text, size, &clean_size);
+	char *clean = cmd_utf8_repair(text, size, &clean_size);
 
 	if (clean == NULL || __builtin_mul_overflow(clean_size, (size_t)4, &capacity) ||
 	    __builtin_add_overflow(capacity, (size_t)8, &capacity)) {
@@ -82,7 +82,7 @@ char *nub_text_printable(const void *text, size_t size)
 	if (out != NULL) {
 		for (size_t i = 0; i < clean_size;) {
 			const uint8_t *at = (const uint8_t *)clean + i;
-			unsigned length = nub_utf8_length(at, clean_size - i);
+			unsigned length = cmd_utf8_length(at, clean_size - i);
 			used += put_printable(out + used, at, length);
 			i += length;
 		}
@@ -119,7 +119,7 @@ static unsigned edit_distance(const char *a, const char *b)
 	return row[b_length];
 }
 
-const char *nub_nearest(const char *word, const char *const words[], size_t count)
+const char *cmd_nearest(const char *word, const char *const words[], size_t count)
 {
 	const char *nearest = NULL;
 	/* More than every third letter wrong is another word. */

@@ -1,22 +1,22 @@
 /* Text that came from outside, made fit for JSON and for terminals; and the nearest of several words. Pure. */
-#ifndef NUBRUN_TEXT_H
-#define NUBRUN_TEXT_H
+#ifndef CMD_TEXT_H
+#define CMD_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /* Bytes of the UTF-8 sequence at text[0..size), 1 to 4; 0 when it is not one (overlong, surrogate, cut off, stray). */
-unsigned nub_utf8_length(const uint8_t *text, size_t size);
+unsigned cmd_utf8_length(const uint8_t *text, size_t size);
 
 /* A malloc'd, NUL-terminated copy with each invalid byte replaced by U+FFFD; NULL without memory. *clean_size may be
  * NULL. NUL bytes are kept. */
-char *nub_utf8_repair(const void *text, size_t size, size_t *clean_size);
+char *cmd_utf8_repair(const void *text, size_t size, size_t *clean_size);
 
 /* The same, with control characters as \n, \x1b, \u009b: what a terminal can be shown. */
-char *nub_text_printable(const void *text, size_t size);
+char *cmd_text_printable(const void *text, size_t size);
 
 /* The entry of words[0..count) that is fewest edits away from `word`; NULL when all are too far to be meant. */
-const char *nub_nearest(const char *word, const char *const words[], size_t count);
+const char *cmd_nearest(const char *word, const char *const words[], size_t count);
 
 #endif

@@ -7,7 +7,7 @@
 #include "cli/fail.h"
 
 struct gathering {
-	struct nub_diff *diff;
+	struct cmd_diff *diff;
 	const struct nub_image *image;
 	unsigned space; /* of the last page */
 };
@@ -18,7 +18,7 @@ static bool in_region(const struct nub_region *region, uint64_t gva)
 }
 
 /* The last part takes what lies in no region, and what spaces but the first have. */
-static struct nub_diff_part *part_of(struct nub_diff *diff, unsigned space, uint64_t gva)
+static struct cmd_diff_part *part_of(struct cmd_diff *diff, unsigned space, uint64_t gva)
 {
 	for (size_t i = 0; space == 0 && i < diff->part_count; i++)
 		if (in_region(diff->parts[i].region, gva))
@@ -33,28 +33,28 @@ static void *grow(void *items, size_t count, size_t item_size, struct nub_error 
 		return items;
 	void *larger = reallocarray(items, count != 0 ? 2 * count : 1, item_size);
 	if (larger == NULL)
-		nub_refuse_errno(err, "list of differences");
+		cmd_fail_errno(err, "list of differences");
 	return larger;
 }
 
-static int add_range(struct nub_diff_part *part, bool joins, uint64_t gva, uint64_t bytes, struct nub_error *err)
+static int add_range(struct cmd_diff_part *part, bool joins, uint64_t gva, uint64_t bytes, struct nub_error *err)
 {
-	struct nub_diff_range *last = part->range_count != 0 ? &part->ranges[part->range_count - 1] : NULL;
+	struct cmd_diff_range *last = part->range_count != 0 ? &part->ranges[part->range_count - 1] : NULL;
 
 	if (joins && last != NULL && last->gva + last->pages * NUB_PAGE_SIZE == gva) {
 		last->pages++;
 		last->bytes += bytes;
 		return 0;
 	}
-	struct nub_diff_range *ranges = grow(part->ranges, part->range_count, sizeof(*ranges), err);
+	struct cmd_diff_range *ranges = grow(part->ranges, part->range_count, sizeof(*ranges), err);
 	if (ranges == NULL)
 		return -1;
 	part->ranges = ranges;
-	part->ranges[part->range_count++] = (struct nub_diff_range){ gva, 1, bytes };
+	part->ranges[part->range_count++] = (struct cmd_diff_range){ gva, 1, bytes };
 	return 0;
 }
 
-static int add_symbol(struct nub_diff_part *part, const char *name, uint64_t bytes, struct nub_error *err)
+static int add_symbol(struct cmd_diff_part *part, const char *name, uint64_t bytes, struct nub_error *err)
 {
 	/* From the end: neighbours in memory are mostly of one symbol. */
 	for (size_t i = part->symbol_count; i-- > 0;)
@@ -62,19 +62,19 @@ static int add_symbol(struct nub_diff_part *part, const char *name, uint64_t byt
 			part->symbols[i].bytes += bytes;
 			return 0;
 		}
-	struct nub_diff_symbol *symbols = grow(part->symbols, part->symbol_count, sizeof(*symbols), err);
+	struct cmd_diff_symbol *symbols = grow(part->symbols, part->symbol_count, sizeof(*symbols), err);
 	if (symbols == NULL)
 		return -1;
 	part->symbols = symbols;
 	char *copy = strdup(name);
 	if (copy == NULL)
-		return nub_refuse_errno(err, "list of differences");
-	part->symbols[part->symbol_count++] = (struct nub_diff_symbol){ copy, bytes };
+		return cmd_fail_errno(err, "list of differences");
+	part->symbols[part->symbol_count++] = (struct cmd_diff_symbol){ copy, bytes };
 	return 0;
 }
 
 /* Count the bytes that differ in a page; in the guest's image, by symbol, eight at a time. */
-static int count_bytes(const struct gathering *gathering, struct nub_diff_part *part,
+static int count_bytes(const struct gathering *gathering, struct cmd_diff_part *part,
                        const struct nub_snapshot_difference *page, uint64_t *bytes, struct nub_error *err)
 {
 	const bool named = gathering->image != NULL && part->region != NULL && part->region->type == NUB_REGION_CODE;
@@ -97,8 +97,8 @@ static int count_bytes(const struct gathering *gathering, struct nub_diff_part *
 static int gather(void *context, const struct nub_snapshot_difference *page, struct nub_error *err)
 {
 	struct gathering *gathering = context;
-	struct nub_diff *diff = gathering->diff;
-	struct nub_diff_part *part = part_of(diff, page->space, page->gva);
+	struct cmd_diff *diff = gathering->diff;
+	struct cmd_diff_part *part = part_of(diff, page->space, page->gva);
 	uint64_t bytes = NUB_PAGE_SIZE;
 
 	if (page->first == NULL)
@@ -118,14 +118,14 @@ static int gather(void *context, const struct nub_snapshot_difference *page, str
 }
 
 /* A part for each region of the second, for each of the first that the second has not, and for the rest. */
-static int make_parts(struct nub_diff *diff, const struct nub_snapshot_info *first,
+static int make_parts(struct cmd_diff *diff, const struct nub_snapshot_info *first,
                       const struct nub_snapshot_info *second, struct nub_error *err)
 {
 	size_t i = 0, j = 0;
 
 	diff->parts = calloc(first->region_count + second->region_count + 1, sizeof(*diff->parts));
 	if (diff->parts == NULL)
-		return nub_refuse_errno(err, "list of differences");
+		return cmd_fail_errno(err, "list of differences");
 	while (i < first->region_count || j < second->region_count) {
 		const struct nub_region *a = i < first->region_count ? &first->regions[i] : NULL;
 		const struct nub_region *b = j < second->region_count ? &second->regions[j] : NULL;
@@ -138,21 +138,21 @@ static int make_parts(struct nub_diff *diff, const struct nub_snapshot_info *fir
 	return 0;
 }
 
-int nub_diff_make(struct nub_diff *diff, const struct nub_snapshot *first, const struct nub_snapshot *second,
+int cmd_diff_make(struct cmd_diff *diff, const struct nub_snapshot *first, const struct nub_snapshot *second,
                   const struct nub_image *image, struct nub_error *err)
 {
 	struct gathering gathering = { .diff = diff, .image = image };
 
-	*diff = (struct nub_diff){ 0 };
+	*diff = (struct cmd_diff){ 0 };
 	if (make_parts(diff, nub_snapshot_info(first), nub_snapshot_info(second), err) != 0)
 		return -1;
 	return nub_snapshot_diff(first, second, gather, &gathering, err);
 }
 
-void nub_diff_release(struct nub_diff *diff)
+void cmd_diff_release(struct cmd_diff *diff)
 {
 	for (size_t i = 0; i < diff->part_count; i++) {
-		struct nub_diff_part *part = &diff->parts[i];
+		struct cmd_diff_part *part = &diff->parts[i];
 		for (size_t j = 0; j < part->symbol_count; j++)
 			free(part->symbols[j].name);
 		free(part->symbols);

@@ -29,31 +29,31 @@ static int read_at(void *context, uint64_t offset, void *bytes, size_t size, str
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
-			return nub_refuse_errno(err, "%s", source->path);
+			return cmd_fail_errno(err, "%s", source->path);
 		if (got == 0) {
-			nub_refuse(err, NUB_E_ELF_TRUNCATED,
-			           "%s: ends at %" PRIu64 " bytes now, before %" PRIu64 ", where it ended at first",
-			           source->path, offset + done, offset + size);
-			return nub_advise(err, "wait until it is written");
+			nub_fail(err, NUB_E_ELF_TRUNCATED, 0,
+			         "%s: ends at %" PRIu64 " bytes now, before %" PRIu64 ", where it ended at first",
+			         source->path, offset + done, offset + size);
+			return nub_hint(err, "wait until it is written");
 		}
 		done += (size_t)got;
 	}
 	return 0;
 }
 
-static int read_whole(struct nub_guest_file *guest, const char *path, int fd, const struct stat *st,
+static int read_whole(struct cmd_guest_file *guest, const char *path, int fd, const struct stat *st,
                       struct nub_error *err)
 {
 	size_t size;
 
-	if (nub_file_read_open(fd, st, path, GUEST_FILE_LIMIT, NUB_E_ELF_SIZE, &guest->bytes, &size, err) != 0)
+	if (cmd_file_read_open(fd, st, path, GUEST_FILE_LIMIT, NUB_E_ELF_SIZE, &guest->bytes, &size, err) != 0)
 		return -1;
 	guest->image = nub_image_parse(guest->bytes, size, path, err);
 	return guest->image != NULL ? 0 : -1;
 }
 
 /* Its symbols are looked for when the guest failed, in the file that has its build id then. */
-static int read_parts(struct nub_guest_file *guest, const char *path, int fd, const struct stat *st,
+static int read_parts(struct cmd_guest_file *guest, const char *path, int fd, const struct stat *st,
                       struct nub_error *err)
 {
 	struct source source = { path, fd };
@@ -67,26 +67,26 @@ static int read_parts(struct nub_guest_file *guest, const char *path, int fd, co
 	return read_whole(guest, path, fd, st, err);
 }
 
-int nub_guest_file_load(struct nub_guest_file *guest, const char *path, struct nub_error *err)
+int cmd_guest_file_load(struct cmd_guest_file *guest, const char *path, struct nub_error *err)
 {
 	NUB_AUTO_CLOSE int fd = -1;
 	struct stat st = { 0 };
 	int failed;
 
-	*guest = (struct nub_guest_file){ 0 };
-	if (nub_file_open(path, GUEST_FILE_LIMIT, NUB_E_ELF_SIZE, &fd, &st, err) != 0)
+	*guest = (struct cmd_guest_file){ 0 };
+	if (cmd_file_open(path, GUEST_FILE_LIMIT, NUB_E_ELF_SIZE, &fd, &st, err) != 0)
 		return -1;
 	if (S_ISDIR(st.st_mode)) {
-		nub_refuse(err, NUB_E_ELF_MAGIC, "%s: is a folder, not an ELF file", path);
-		return nub_advise(err, "name a guest that was built with guests/rt, such as hello.elf");
+		nub_fail(err, NUB_E_ELF_MAGIC, 0, "%s: is a folder, not an ELF file", path);
+		return nub_hint(err, "name a guest that was built with guests/rt, such as hello.elf");
 	}
 	failed = (S_ISREG(st.st_mode) ? read_parts : read_whole)(guest, path, fd, &st, err);
-	if (failed != 0 && err->kind == NUB_E_ELF_MAGIC && nub_is_snapshot(path))
-		return nub_advise(err, "it is a snapshot: nubrun restore goes on from it");
+	if (failed != 0 && err->kind == NUB_E_ELF_MAGIC && cmd_is_snapshot(path))
+		return nub_hint(err, "it is a snapshot: nubrun restore goes on from it");
 	return failed;
 }
 
-void nub_guest_file_release(struct nub_guest_file *guest)
+void cmd_guest_file_release(struct cmd_guest_file *guest)
 {
 	nub_image_free(guest->image);
 	free(guest->bytes);

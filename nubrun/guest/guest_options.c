@@ -11,39 +11,39 @@
 #include "cli/fail.h"
 #include "cli/file.h"
 
-int nub_option_init_data(const struct nub_option *option, const char *value, void *field, struct nub_error *err)
+int cmd_option_init_data(const struct cmd_option *option, const char *value, void *field, struct nub_error *err)
 {
-	return nub_parse_init_data(option->name, value, field, err);
+	return cmd_parse_init_data(option->name, value, field, err);
 }
 
 /* The field is the options' `maps`, which map_count follows. */
-int nub_option_map(const struct nub_option *option, const char *value, void *field, struct nub_error *err)
+int cmd_option_map(const struct cmd_option *option, const char *value, void *field, struct nub_error *err)
 {
-	struct nub_guest_options *options = (void *)((char *)field - offsetof(struct nub_guest_options, maps));
+	struct cmd_guest_options *options = (void *)((char *)field - offsetof(struct cmd_guest_options, maps));
 
 	if (options->map_count == NUB_MAX_FILE_MAPPINGS) {
-		nub_refuse(err, NUB_E_MAP_LIMIT, "--%s: file mapping limit reached (%zu of %d)", option->name,
-		           options->map_count, NUB_MAX_FILE_MAPPINGS);
-		return nub_advise(err, "put several files into one");
+		nub_fail(err, NUB_E_MAP_LIMIT, 0, "--%s: file mapping limit reached (%zu of %d)", option->name,
+		         options->map_count, NUB_MAX_FILE_MAPPINGS);
+		return nub_hint(err, "put several files into one");
 	}
-	if (nub_parse_map(option->name, value, &options->maps[options->map_count], err) != 0)
+	if (cmd_parse_map(option->name, value, &options->maps[options->map_count], err) != 0)
 		return -1;
 	options->map_count++;
 	return 0;
 }
 
-/* "host" and "guest" count from 1. */
-int nub_option_cow(const struct nub_option *option, const char *value, void *field, struct nub_error *err)
+/* The choices count from 1: 0 is an option that was not given. */
+int cmd_option_given_choice(const struct cmd_option *option, const char *value, void *field, struct nub_error *err)
 {
 	unsigned choice;
 
-	if (nub_option_choice(option, value, &choice, err) != 0)
+	if (cmd_option_choice(option, value, &choice, err) != 0)
 		return -1;
 	*(unsigned *)field = 1 + choice;
 	return 0;
 }
 
-const char *nub_guest_options_given(const struct nub_guest_options *options)
+const char *cmd_guest_options_given(const struct cmd_guest_options *options)
 {
 	const struct {
 		const char *name;
@@ -67,18 +67,18 @@ const char *nub_guest_options_given(const struct nub_guest_options *options)
 	return NULL;
 }
 
-static int load_init_data(struct nub_guest *guest, const struct nub_guest_options *options, struct nub_error *err)
+static int load_init_data(struct cmd_guest *guest, const struct cmd_guest_options *options, struct nub_error *err)
 {
-	const struct nub_init_data_spec *spec = &options->init_data;
+	const struct cmd_init_data_spec *spec = &options->init_data;
 	size_t size;
 
 	if (spec->path == NULL)
 		return 0;
 	if ((spec->flags & NUB_REGION_WRITE) != 0 && (spec->flags & NUB_REGION_EXECUTE) != 0 && !options->allow_wx) {
-		nub_refuse(err, NUB_E_USAGE, "--init-data: %s would be writable and executable", spec->path);
-		return nub_advise(err, "leave out w or x, or add --allow-wx");
+		nub_fail(err, NUB_E_USAGE, 0, "--init-data: %s would be writable and executable", spec->path);
+		return nub_hint(err, "leave out w or x, or add --allow-wx");
 	}
-	if (nub_file_read(spec->path, NUB_MAX_MEMORY_SIZE, NUB_E_MEMORY_TOO_BIG, &guest->init_data, &size, err) != 0)
+	if (cmd_file_read(spec->path, NUB_MAX_MEMORY_SIZE, NUB_E_MEMORY_TOO_BIG, &guest->init_data, &size, err) != 0)
 		return -1;
 	guest->config.init_data = guest->init_data;
 	guest->config.init_data_size = size;
@@ -86,19 +86,19 @@ static int load_init_data(struct nub_guest *guest, const struct nub_guest_option
 	return 0;
 }
 
-static int open_map(struct nub_file_map *map, const struct nub_map_spec *spec, struct nub_error *err)
+static int open_map(struct nub_file_map *map, const struct cmd_map_spec *spec, struct nub_error *err)
 {
 	struct stat st;
 
 	map->fd = open(spec->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (map->fd < 0 || fstat(map->fd, &st) != 0) {
-		nub_refuse_errno(err, "--map: %s", spec->path);
-		return nub_advise(err, "name a file that exists and is readable");
+		cmd_fail_errno(err, "--map: %s", spec->path);
+		return nub_hint(err, "name a file that exists and is readable");
 	}
 	if (!S_ISREG(st.st_mode) || st.st_size == 0) {
-		nub_refuse(err, NUB_E_USAGE, "--map: %s is %s", spec->path,
-		           S_ISREG(st.st_mode) ? "empty" : "not a regular file");
-		return nub_advise(err, "only regular files with at least one byte can be mapped");
+		nub_fail(err, NUB_E_USAGE, 0, "--map: %s is %s", spec->path,
+		         S_ISREG(st.st_mode) ? "empty" : "not a regular file");
+		return nub_hint(err, "only regular files with at least one byte can be mapped");
 	}
 	map->size = (uint64_t)st.st_size;
 	map->gva = spec->gva;
@@ -106,7 +106,7 @@ static int open_map(struct nub_file_map *map, const struct nub_map_spec *spec, s
 	return 0;
 }
 
-static int open_maps(struct nub_guest *guest, const struct nub_guest_options *options, struct nub_error *err)
+static int open_maps(struct cmd_guest *guest, const struct cmd_guest_options *options, struct nub_error *err)
 {
 	for (size_t i = 0; i < options->map_count; i++) {
 		int failed = open_map(&guest->maps[i], &options->maps[i], err);
@@ -118,10 +118,10 @@ static int open_maps(struct nub_guest *guest, const struct nub_guest_options *op
 	return 0;
 }
 
-int nub_guest_load(struct nub_guest *guest, const struct nub_guest_options *options, const char *path,
+int cmd_guest_load(struct cmd_guest *guest, const struct cmd_guest_options *options, const char *path,
                    struct nub_error *err)
 {
-	*guest = (struct nub_guest){ .config = nub_config_default() };
+	*guest = (struct cmd_guest){ .config = nub_config_default() };
 	struct nub_config *config = &guest->config;
 
 	if (options->heap != 0)
@@ -138,23 +138,23 @@ int nub_guest_load(struct nub_guest *guest, const struct nub_guest_options *opti
 	config->executable_heap = options->executable_heap;
 	if (options->cow != 0)
 		config->cow = (enum nub_cow)(options->cow - 1);
-	if (nub_guest_file_load(&guest->file, path, err) != 0 || load_init_data(guest, options, err) != 0)
+	if (cmd_guest_file_load(&guest->file, path, err) != 0 || load_init_data(guest, options, err) != 0)
 		return -1;
 	return open_maps(guest, options, err);
 }
 
-void nub_guest_release(struct nub_guest *guest)
+void cmd_guest_release(struct cmd_guest *guest)
 {
 	for (size_t i = 0; i < guest->config.map_count; i++)
 		if (guest->maps[i].fd >= 0)
 			close(guest->maps[i].fd);
-	nub_guest_file_release(&guest->file);
+	cmd_guest_file_release(&guest->file);
 	free(guest->init_data);
 }
 
-void nub_guest_options_release(struct nub_guest_options *options)
+void cmd_guest_options_release(struct cmd_guest_options *options)
 {
-	nub_init_data_spec_release(&options->init_data);
+	cmd_init_data_spec_release(&options->init_data);
 	for (size_t i = 0; i < options->map_count; i++)
-		nub_map_spec_release(&options->maps[i]);
+		cmd_map_spec_release(&options->maps[i]);
 }

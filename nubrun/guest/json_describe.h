@@ -1,18 +1,18 @@
 /* JSON answers of `inspect` and `check`. Members: nubrun(1). */
-#ifndef NUBRUN_JSON_DESCRIBE_H
-#define NUBRUN_JSON_DESCRIBE_H
-
-#include <json-c/json.h>
+#ifndef CMD_JSON_DESCRIBE_H
+#define CMD_JSON_DESCRIBE_H
 
 #include "nub.h"
 
-struct json_object *nub_json_image(const char *path, const struct nub_image *image, const struct nub_region *regions,
-                                   size_t region_count);
+struct cmd_json;
+
+struct cmd_json *cmd_json_image(const char *path, const struct nub_image *image, const struct nub_region *regions,
+                                size_t region_count);
 
 /* Exported functions: name, params, result, prototype. */
-struct json_object *nub_json_functions(const struct nub_image_info *info);
+struct cmd_json *cmd_json_functions(const struct nub_image_info *info);
 
 /* `error` is why guests can't run here, or NULL. */
-struct json_object *nub_json_host(const struct nub_host_info *info, const struct nub_error *error);
+struct cmd_json *cmd_json_host(const struct nub_host_info *info, const struct nub_error *error);
 
 #endif

@@ -1,20 +1,20 @@
 /* Snapshots as JSON: in the status, and as the answers of `inspect`. Members: nubrun(1). */
-#ifndef NUBRUN_JSON_SNAPSHOT_H
-#define NUBRUN_JSON_SNAPSHOT_H
-
-#include <json-c/json.h>
+#ifndef CMD_JSON_SNAPSHOT_H
+#define CMD_JSON_SNAPSHOT_H
 
 #include "guest/diff.h"
 #include "nub.h"
 
+struct cmd_json;
+
 /* Members `snapshot` and `saved` of the status. */
-struct json_object *nub_json_snapshot(const char *path, const struct nub_snapshot_info *info);
-struct json_object *nub_json_saved(const char *path, const struct nub_snapshot_written *written);
+struct cmd_json *cmd_json_snapshot(const char *path, const struct nub_snapshot_info *info);
+struct cmd_json *cmd_json_saved(const char *path, const struct nub_snapshot_written *written);
 
 /* All about a snapshot; stored[0..info->region_count) bytes of its regions are. */
-struct json_object *nub_json_snapshot_answer(const char *path, const struct nub_snapshot *snapshot,
-                                             const uint64_t *stored, bool verified);
+struct cmd_json *cmd_json_snapshot_answer(const char *path, const struct nub_snapshot *snapshot, const uint64_t *stored,
+                                          bool verified);
 
-struct json_object *nub_json_diff(const char *first, const char *second, const struct nub_diff *diff);
+struct cmd_json *cmd_json_diff(const char *first, const char *second, const struct cmd_diff *diff);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-void nub_prototype(const struct nub_function *function, char *out, size_t size)
+void cmd_prototype(const struct nub_function *function, char *out, size_t size)
 {
 	size_t used = (size_t)snprintf(out, size, "%s(", function->name);
 

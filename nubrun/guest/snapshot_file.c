@@ -11,7 +11,7 @@
 #include "cli/fail.h"
 #include "cli/progress.h"
 
-bool nub_is_snapshot(const char *path)
+bool cmd_is_snapshot(const char *path)
 {
 	char magic[sizeof(NUB_SNAPSHOT_MAGIC) - 1];
 	struct stat st;
@@ -26,33 +26,32 @@ bool nub_is_snapshot(const char *path)
 	       memcmp(magic, NUB_SNAPSHOT_MAGIC, sizeof(magic)) == 0;
 }
 
-struct nub_snapshot *nub_snapshot_file_open(const char *path, const char *base, struct nub_error *err)
+struct nub_snapshot *cmd_snapshot_file_open(const char *path, const char *base, struct nub_error *err)
 {
 	if (strcmp(path, "-") == 0)
 		return nub_snapshot_open(STDIN_FILENO, "stdin", base, err);
 	NUB_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0) {
-		nub_refuse_errno(err, "%s", path);
-		nub_advise(err,
-		           err->sys_errno == EACCES ? "it must be readable by this user" : "check the file's name");
+		cmd_fail_errno(err, "%s", path);
+		nub_hint(err, err->sys_errno == EACCES ? "it must be readable by this user" : "check the file's name");
 		return NULL;
 	}
 	struct nub_snapshot *snapshot = nub_snapshot_open(fd, path, base, err);
 	if (snapshot == NULL && err->kind == NUB_E_SNAPSHOT_MAGIC)
-		nub_advise(err, "'nubrun run' starts a guest from its ELF file, 'nubrun snapshot' saves one");
+		nub_hint(err, "'nubrun run' starts a guest from its ELF file, 'nubrun snapshot' saves one");
 	return snapshot;
 }
 
 static void tell(void *context, uint64_t done, uint64_t total)
 {
-	nub_progress_show(context, done, total);
+	cmd_progress_show(context, done, total);
 }
 
-int nub_snapshot_file_verify(const struct nub_snapshot *snapshot, bool quiet, struct nub_error *err)
+int cmd_snapshot_file_verify(const struct nub_snapshot *snapshot, bool quiet, struct nub_error *err)
 {
-	struct nub_progress progress = nub_progress_begin("verifying", quiet);
+	struct cmd_progress progress = cmd_progress_begin("verifying", quiet);
 	int failed = nub_snapshot_verify_tell(snapshot, tell, &progress, err);
 
-	nub_progress_end(&progress);
+	cmd_progress_end(&progress);
 	return failed;
 }

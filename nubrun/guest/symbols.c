@@ -12,20 +12,20 @@
 
 #define FILE_LIMIT (UINT64_C(256) << 20)
 
-static int read_file(struct nub_symbols *symbols, const char *path, size_t *size, struct nub_error *err)
+static int read_file(struct cmd_symbols *symbols, const char *path, size_t *size, struct nub_error *err)
 {
 	struct stat st;
 
 	if (stat(path, &st) != 0)
-		return nub_refuse_errno(err, "%s", path);
+		return cmd_fail_errno(err, "%s", path);
 	/* The path is the snapshot's word: what it names may be a pipe that nobody writes to. */
 	if (!S_ISREG(st.st_mode))
-		return nub_refuse(err, NUB_E_IO, "%s: is no regular file", path);
-	return nub_file_read(path, FILE_LIMIT, NUB_E_ELF_SIZE, &symbols->file, size, err);
+		return nub_fail(err, NUB_E_IO, 0, "%s: is no regular file", path);
+	return cmd_file_read(path, FILE_LIMIT, NUB_E_ELF_SIZE, &symbols->file, size, err);
 }
 
 /* Is it at `path`? */
-static bool try_path(struct nub_symbols *symbols, const struct nub_symbols_key *key, const char *path,
+static bool try_path(struct cmd_symbols *symbols, const struct cmd_symbols_key *key, const char *path,
                      struct nub_error *err)
 {
 	size_t size = 0;
@@ -38,7 +38,7 @@ static bool try_path(struct nub_symbols *symbols, const struct nub_symbols_key *
 		    memcmp(found->build_id, key->build_id, key->build_id_size) == 0 &&
 		    (symbols->path = strdup(path)) != NULL)
 			return true;
-		nub_refuse(err, NUB_E_ELF_NOTE, "%s: is another file now, its build id is not the guest's", path);
+		nub_fail(err, NUB_E_ELF_NOTE, 0, "%s: is another file now, its build id is not the guest's", path);
 	}
 	nub_image_free(symbols->image);
 	free(symbols->file);
@@ -48,7 +48,7 @@ static bool try_path(struct nub_symbols *symbols, const struct nub_symbols_key *
 }
 
 /* A file of the same name in the folder of key->beside; malloc'd. NULL where that is the same path, or none. */
-static char *path_beside(const struct nub_symbols_key *key)
+static char *path_beside(const struct cmd_symbols_key *key)
 {
 	const char *slash = strrchr(key->path, '/'), *name = slash != NULL ? slash + 1 : key->path;
 	const char *folder = key->beside != NULL ? strrchr(key->beside, '/') : NULL;
@@ -63,13 +63,13 @@ static char *path_beside(const struct nub_symbols_key *key)
 	return NULL;
 }
 
-void nub_symbols_open(struct nub_symbols *symbols, const struct nub_symbols_key *key)
+void cmd_symbols_open(struct cmd_symbols *symbols, const struct cmd_symbols_key *key)
 {
 	struct nub_error *err = &symbols->why_missing, second = { 0 };
 
-	*symbols = (struct nub_symbols){ 0 };
+	*symbols = (struct cmd_symbols){ 0 };
 	if (key->build_id_size == 0) {
-		nub_refuse(err, NUB_E_ELF_NOTE, "%s: the guest has no build id to know its file by", key->path);
+		nub_fail(err, NUB_E_ELF_NOTE, 0, "%s: the guest has no build id to know its file by", key->path);
 		return;
 	}
 	if (try_path(symbols, key, key->path, err))
@@ -86,10 +86,10 @@ void nub_symbols_open(struct nub_symbols *symbols, const struct nub_symbols_key 
 	snprintf(err->message + used, sizeof(err->message) - used, "; %s", second.message);
 }
 
-void nub_symbols_release(struct nub_symbols *symbols)
+void cmd_symbols_release(struct cmd_symbols *symbols)
 {
 	nub_image_free(symbols->image);
 	free(symbols->file);
 	free(symbols->path);
-	*symbols = (struct nub_symbols){ 0 };
+	*symbols = (struct cmd_symbols){ 0 };
 }

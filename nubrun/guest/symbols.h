@@ -1,11 +1,11 @@
 /* The ELF file that the guest of a snapshot or a core was made from, for the names in it. It may be gone, be elsewhere, or be
  * another file by now. */
-#ifndef NUBRUN_SYMBOLS_H
-#define NUBRUN_SYMBOLS_H
+#ifndef CMD_SYMBOLS_H
+#define CMD_SYMBOLS_H
 
 #include "nub.h"
 
-struct nub_symbols {
+struct cmd_symbols {
 	uint8_t *file;
 	struct nub_image *image;      /* NULL when it was not found */
 	char *path;                   /* owned; where it was found; NULL otherwise */
@@ -14,7 +14,7 @@ struct nub_symbols {
 };
 
 /* What is known of it. */
-struct nub_symbols_key {
+struct cmd_symbols_key {
 	const char *path;   /* that was kept */
 	const char *beside; /* the file that kept it: it may be in the same folder; NULL: that has none */
 	const uint8_t *build_id;
@@ -22,7 +22,7 @@ struct nub_symbols_key {
 };
 
 /* Look for it where it was, then beside the file that names it; it must have the build id that the guest has. */
-void nub_symbols_open(struct nub_symbols *symbols, const struct nub_symbols_key *key);
-void nub_symbols_release(struct nub_symbols *symbols);
+void cmd_symbols_open(struct cmd_symbols *symbols, const struct cmd_symbols_key *key);
+void cmd_symbols_release(struct cmd_symbols *symbols);
 
 #endif

@@ -10,25 +10,25 @@
 
 #define DEFAULT_TMPFS (UINT64_C(64) << 20)
 
-static struct nub_linux_options *of_grants(void *field)
+static struct cmd_linux_options *of_grants(void *field)
 {
-	return (void *)((char *)field - offsetof(struct nub_linux_options, grants));
+	return (void *)((char *)field - offsetof(struct cmd_linux_options, grants));
 }
 
 /* Take over the strings, one of which NULL says that there was no memory for. */
-static int add_grant(const struct nub_option *option, void *field, const struct nub_linux_grant *grant, bool has_host,
+static int add_grant(const struct cmd_option *option, void *field, const struct nub_linux_grant *grant, bool has_host,
                      struct nub_error *err)
 {
-	struct nub_linux_options *options = of_grants(field);
+	struct cmd_linux_options *options = of_grants(field);
 
 	if ((has_host && grant->host == NULL) || grant->guest == NULL)
-		nub_refuse(err, NUB_E_NO_MEMORY, "--%s: out of memory", option->name);
+		nub_fail(err, NUB_E_NO_MEMORY, 0, "--%s: out of memory", option->name);
 	else if (grant->guest[0] != '/')
-		nub_refuse(err, NUB_E_USAGE, "--%s: '%s' is no absolute path of the program's", option->name,
-		           grant->guest);
-	else if (options->grant_count == NUB_MAX_GRANTS)
-		nub_refuse(err, NUB_E_USAGE, "--%s: limit reached (%d of %d)", option->name, NUB_MAX_GRANTS,
-		           NUB_MAX_GRANTS);
+		nub_fail(err, NUB_E_USAGE, 0, "--%s: '%s' is no absolute path of the program's", option->name,
+		         grant->guest);
+	else if (options->grant_count == CMD_MAX_GRANTS)
+		nub_fail(err, NUB_E_USAGE, 0, "--%s: limit reached (%d of %d)", option->name, CMD_MAX_GRANTS,
+		         CMD_MAX_GRANTS);
 	else {
 		options->grants[options->grant_count++] = *grant;
 		return 0;
@@ -38,7 +38,7 @@ static int add_grant(const struct nub_option *option, void *field, const struct 
 	return -1;
 }
 
-int nub_option_rootfs(const struct nub_option *option, const char *value, void *field, struct nub_error *err)
+int cmd_option_rootfs(const struct cmd_option *option, const char *value, void *field, struct nub_error *err)
 {
 	const struct nub_linux_grant grant = { .kind = NUB_LINUX_GRANT_ROOT,
 		                               .host = strdup(value),
@@ -59,7 +59,7 @@ static bool take_mode(const char *text, size_t *length)
 	return mode == 'w';
 }
 
-int nub_option_dir(const struct nub_option *option, const char *value, void *field, struct nub_error *err)
+int cmd_option_dir(const struct cmd_option *option, const char *value, void *field, struct nub_error *err)
 {
 	size_t length = strlen(value);
 	struct nub_linux_grant grant = { .kind = NUB_LINUX_GRANT_DIR, .writable = take_mode(value, &length) };
@@ -69,21 +69,21 @@ int nub_option_dir(const struct nub_option *option, const char *value, void *fie
 	if (colon)
 		grant.guest = strndup(colon + 1, length - (size_t)(colon + 1 - value));
 	else if (grant.host && (grant.guest = realpath(grant.host, NULL)) == NULL) {
-		nub_refuse_errno(err, "--%s: %s", option->name, grant.host);
+		cmd_fail_errno(err, "--%s: %s", option->name, grant.host);
 		free((char *)(uintptr_t)grant.host);
 		return -1;
 	}
 	return add_grant(option, field, &grant, true, err);
 }
 
-int nub_option_file(const struct nub_option *option, const char *value, void *field, struct nub_error *err)
+int cmd_option_file(const struct cmd_option *option, const char *value, void *field, struct nub_error *err)
 {
 	const char *colon = strrchr(value, ':');
 
 	if (colon == NULL || colon == value) {
-		nub_refuse(err, NUB_E_USAGE, "--%s: '%s' names no file of the host's and of the program's",
-		           option->name, value);
-		return nub_advise(err, "write HOST:GUEST, such as data.csv:/data.csv");
+		nub_fail(err, NUB_E_USAGE, 0, "--%s: '%s' names no file of the host's and of the program's",
+		         option->name, value);
+		return nub_hint(err, "write HOST:GUEST, such as data.csv:/data.csv");
 	}
 	const struct nub_linux_grant grant = { .kind = NUB_LINUX_GRANT_FILE,
 		                               .host = strndup(value, (size_t)(colon - value)),
@@ -91,30 +91,30 @@ int nub_option_file(const struct nub_option *option, const char *value, void *fi
 	return add_grant(option, field, &grant, true, err);
 }
 
-int nub_option_tmpfs(const struct nub_option *option, const char *value, void *field, struct nub_error *err)
+int cmd_option_tmpfs(const struct cmd_option *option, const char *value, void *field, struct nub_error *err)
 {
 	const char *colon = strrchr(value, ':');
 	struct nub_linux_grant grant = { .kind = NUB_LINUX_GRANT_TMPFS, .writable = true, .size = DEFAULT_TMPFS };
 
-	if (colon && nub_parse_size(option->name, colon + 1, &grant.size, err) != 0)
+	if (colon && cmd_parse_size(option->name, colon + 1, &grant.size, err) != 0)
 		return -1;
 	grant.guest = colon ? strndup(value, (size_t)(colon - value)) : strdup(value);
 	return add_grant(option, field, &grant, false, err);
 }
 
-int nub_option_env(const struct nub_option *option, const char *value, void *field, struct nub_error *err)
+int cmd_option_env(const struct cmd_option *option, const char *value, void *field, struct nub_error *err)
 {
-	struct nub_linux_options *options = (void *)((char *)field - offsetof(struct nub_linux_options, environment));
+	struct cmd_linux_options *options = (void *)((char *)field - offsetof(struct cmd_linux_options, environment));
 	const char *inherited = NULL;
 	char *variable = NULL;
 
 	if (value[0] == '=') {
-		nub_refuse(err, NUB_E_USAGE, "--%s: '%s' names no variable", option->name, value);
-		return nub_advise(err, "write NAME=VALUE, or NAME to hand on what it is here");
+		nub_fail(err, NUB_E_USAGE, 0, "--%s: '%s' names no variable", option->name, value);
+		return nub_hint(err, "write NAME=VALUE, or NAME to hand on what it is here");
 	}
-	if (options->environment_count == NUB_MAX_ENV)
-		return nub_refuse(err, NUB_E_USAGE, "--%s: limit reached (%d of %d)", option->name, NUB_MAX_ENV,
-		                  NUB_MAX_ENV);
+	if (options->environment_count == CMD_MAX_ENV)
+		return nub_fail(err, NUB_E_USAGE, 0, "--%s: limit reached (%d of %d)", option->name, CMD_MAX_ENV,
+		                CMD_MAX_ENV);
 	if (strchr(value, '='))
 		variable = strdup(value);
 	else if ((inherited = getenv(value)) == NULL)
@@ -122,33 +122,33 @@ int nub_option_env(const struct nub_option *option, const char *value, void *fie
 	else if (asprintf(&variable, "%s=%s", value, inherited) < 0)
 		variable = NULL;
 	if (!variable)
-		return nub_refuse(err, NUB_E_NO_MEMORY, "--%s: out of memory", option->name);
+		return nub_fail(err, NUB_E_NO_MEMORY, 0, "--%s: out of memory", option->name);
 	options->environment[options->environment_count++] = variable;
 	return 0;
 }
 
-int nub_option_number(const struct nub_option *option, const char *value, void *field, struct nub_error *err)
+int cmd_option_number(const struct cmd_option *option, const char *value, void *field, struct nub_error *err)
 {
-	return nub_parse_number(option->name, value, field, err);
+	return cmd_parse_number(option->name, value, field, err);
 }
 
-int nub_option_duration(const struct nub_option *option, const char *value, void *field, struct nub_error *err)
+int cmd_option_duration(const struct cmd_option *option, const char *value, void *field, struct nub_error *err)
 {
-	return nub_parse_duration(option->name, value, field, err);
+	return cmd_parse_duration(option->name, value, field, err);
 }
 
 /* "linux" and "nub" count from 1. */
-int nub_option_abi(const struct nub_option *option, const char *value, void *field, struct nub_error *err)
+int cmd_option_abi(const struct cmd_option *option, const char *value, void *field, struct nub_error *err)
 {
 	unsigned choice;
 
-	if (nub_option_choice(option, value, &choice, err) != 0)
+	if (cmd_option_choice(option, value, &choice, err) != 0)
 		return -1;
 	*(unsigned *)field = 1 + choice;
 	return 0;
 }
 
-const char *nub_linux_options_given(const struct nub_linux_options *options)
+const char *cmd_linux_options_given(const struct cmd_linux_options *options)
 {
 	static const char *const kinds[] = { "rootfs", "dir", "file", "tmpfs" };
 
@@ -163,7 +163,7 @@ const char *nub_linux_options_given(const struct nub_linux_options *options)
 	                                      : NULL;
 }
 
-void nub_linux_options_release(struct nub_linux_options *options)
+void cmd_linux_options_release(struct cmd_linux_options *options)
 {
 	for (size_t i = 0; i < options->grant_count; i++) {
 		free((char *)(uintptr_t)options->grants[i].host);

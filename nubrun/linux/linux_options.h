@@ -5,15 +5,15 @@
 #include "cli/options.h"
 #include "nub.h"
 
-enum { NUB_MAX_GRANTS = 64, NUB_MAX_ENV = 1024 };
+enum { CMD_MAX_GRANTS = 64, CMD_MAX_ENV = 1024 };
 
 /* As --abi lists them. */
-enum { NUB_ABI_AUTOMATIC, NUB_ABI_LINUX, NUB_ABI_NUB };
+enum { CMD_ABI_AUTOMATIC, CMD_ABI_LINUX, CMD_ABI_NUB };
 
-struct nub_linux_options {
-	struct nub_linux_grant grants[NUB_MAX_GRANTS]; /* their strings are owned */
+struct cmd_linux_options {
+	struct nub_linux_grant grants[CMD_MAX_GRANTS]; /* their strings are owned */
 	size_t grant_count;
-	char *environment[NUB_MAX_ENV + 1]; /* owned; ends with NULL */
+	char *environment[CMD_MAX_ENV + 1]; /* owned; ends with NULL */
 	size_t environment_count;
 	uint64_t memory, max_fds, slice_ns; /* 0: the default */
 	bool strict;
@@ -21,65 +21,65 @@ struct nub_linux_options {
 	unsigned abi;       /* NUB_ABI_* */
 };
 
-int nub_option_rootfs(const struct nub_option *option, const char *value, void *field, struct nub_error *err);
-int nub_option_dir(const struct nub_option *option, const char *value, void *field, struct nub_error *err);
-int nub_option_file(const struct nub_option *option, const char *value, void *field, struct nub_error *err);
-int nub_option_tmpfs(const struct nub_option *option, const char *value, void *field, struct nub_error *err);
-int nub_option_env(const struct nub_option *option, const char *value, void *field, struct nub_error *err);
-int nub_option_number(const struct nub_option *option, const char *value, void *field, struct nub_error *err);
-int nub_option_duration(const struct nub_option *option, const char *value, void *field, struct nub_error *err);
-int nub_option_abi(const struct nub_option *option, const char *value, void *field, struct nub_error *err);
+int cmd_option_rootfs(const struct cmd_option *option, const char *value, void *field, struct nub_error *err);
+int cmd_option_dir(const struct cmd_option *option, const char *value, void *field, struct nub_error *err);
+int cmd_option_file(const struct cmd_option *option, const char *value, void *field, struct nub_error *err);
+int cmd_option_tmpfs(const struct cmd_option *option, const char *value, void *field, struct nub_error *err);
+int cmd_option_env(const struct cmd_option *option, const char *value, void *field, struct nub_error *err);
+int cmd_option_number(const struct cmd_option *option, const char *value, void *field, struct nub_error *err);
+int cmd_option_duration(const struct cmd_option *option, const char *value, void *field, struct nub_error *err);
+int cmd_option_abi(const struct cmd_option *option, const char *value, void *field, struct nub_error *err);
 
-/* Rows of an option table; `type` is the command's struct, `member` its struct nub_linux_options. */
-#define NUB_LINUX_OPTION(type, member, field, the_name, the_arg, the_parser, text)                                     \
+/* Rows of an option table; `type` is the command's struct, `member` its struct cmd_linux_options. */
+#define CMD_LINUX_OPTION(type, member, field, the_name, the_arg, the_parser, text)                                     \
 	{                                                                                                              \
 		.name = the_name, .arg = the_arg, .offset = offsetof(type, member.field), .parse = the_parser,         \
 		.help = text                                                                                           \
 	}
-#define NUB_LINUX_OPTIONS(type, member)                                                                                \
+#define CMD_LINUX_OPTIONS(type, member)                                                                                \
 	{ .name = "abi",                                                                                               \
 	  .arg = "ABI",                                                                                                \
 	  .values = "linux nub",                                                                                       \
 	  .offset = offsetof(type, member.abi),                                                                        \
-	  .parse = nub_option_abi,                                                                                     \
+	  .parse = cmd_option_abi,                                                                                     \
 	  .help = "what the file is for: linux or nub (default: as it says itself)" },                                 \
 	    { .name = "rootfs",                                                                                        \
 	      .arg = "DIR",                                                                                            \
 	      .file = true,                                                                                            \
 	      .offset = offsetof(type, member.grants),                                                                 \
-	      .parse = nub_option_rootfs,                                                                              \
+	      .parse = cmd_option_rootfs,                                                                              \
 	      .help = "Linux: DIR is the program's /, for reading" },                                                  \
 	    { .name = "dir",                                                                                           \
 	      .arg = "HOST[:GUEST][:rw]",                                                                              \
 	      .file = true,                                                                                            \
 	      .offset = offsetof(type, member.grants),                                                                 \
-	      .parse = nub_option_dir,                                                                                 \
+	      .parse = cmd_option_dir,                                                                                 \
 	      .help = "Linux: let the program use a directory, at GUEST" },                                            \
 	    { .name = "file",                                                                                          \
 	      .arg = "HOST:GUEST",                                                                                     \
 	      .file = true,                                                                                            \
 	      .offset = offsetof(type, member.grants),                                                                 \
-	      .parse = nub_option_file,                                                                                \
+	      .parse = cmd_option_file,                                                                                \
 	      .help = "Linux: let the program read a file, at GUEST" },                                                \
-	    NUB_LINUX_OPTION(type, member, grants, "tmpfs", "PATH[:SIZE]", nub_option_tmpfs,                           \
+	    CMD_LINUX_OPTION(type, member, grants, "tmpfs", "PATH[:SIZE]", cmd_option_tmpfs,                           \
 	                     "Linux: a directory in memory (default 64M)"),                                            \
-	    NUB_LINUX_OPTION(type, member, environment, "env", "NAME[=VALUE]", nub_option_env,                         \
+	    CMD_LINUX_OPTION(type, member, environment, "env", "NAME[=VALUE]", cmd_option_env,                         \
 	                     "Linux: set a variable, or hand one on; there are no others"),                            \
-	    NUB_LINUX_OPTION(type, member, memory, "memory", "SIZE", nub_option_size,                                  \
+	    CMD_LINUX_OPTION(type, member, memory, "memory", "SIZE", cmd_option_size,                                  \
 	                     "Linux: memory that the program may use (default 512M)"),                                 \
-	    NUB_LINUX_OPTION(type, member, max_fds, "max-fds", "N", nub_option_number,                                 \
+	    CMD_LINUX_OPTION(type, member, max_fds, "max-fds", "N", cmd_option_number,                                 \
 	                     "Linux: open files (default 1024)"),                                                      \
-	    NUB_LINUX_OPTION(type, member, slice_ns, "slice", "TIME", nub_option_duration,                             \
+	    CMD_LINUX_OPTION(type, member, slice_ns, "slice", "TIME", cmd_option_duration,                             \
 	                     "Linux: how long a thread runs while others could (default 5ms)"),                        \
-	    NUB_LINUX_OPTION(type, member, strict, "strict", NULL, nub_option_flag,                                    \
+	    CMD_LINUX_OPTION(type, member, strict, "strict", NULL, cmd_option_flag,                                    \
 	                     "Linux: end at the first system call that is not served"),                                \
 	{                                                                                                              \
 		.name = "strace", .arg = "FILE", .file = true, .offset = offsetof(type, member.strace),                \
-		.parse = nub_option_text, .help = "Linux: write each system call there; - is stderr"                   \
+		.parse = cmd_option_text, .help = "Linux: write each system call there; - is stderr"                   \
 	}
 
 /* The name of an option in there that was given, but for --abi; NULL when none was. */
-const char *nub_linux_options_given(const struct nub_linux_options *options);
-void nub_linux_options_release(struct nub_linux_options *options);
+const char *cmd_linux_options_given(const struct cmd_linux_options *options);
+void cmd_linux_options_release(struct cmd_linux_options *options);
 
 #endif

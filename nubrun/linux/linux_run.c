@@ -17,19 +17,20 @@
 #include "report/crash_text.h"
 #include "report/json_status.h"
 #include "report/json_value.h"
+#include "json/json.h"
 
-bool nub_linux_wanted(const struct nub_run_options *options, const char *path)
+bool cmd_linux_wanted(const struct cmd_run_options *options, const char *path)
 {
 	NUB_AUTO_CLOSE int fd = -1;
 
-	if (options->linux_guest.abi != NUB_ABI_AUTOMATIC)
-		return options->linux_guest.abi == NUB_ABI_LINUX;
+	if (options->linux_guest.abi != CMD_ABI_AUTOMATIC)
+		return options->linux_guest.abi == CMD_ABI_LINUX;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	return fd >= 0 && nub_program_accepts(fd);
 }
 
 /* What a Linux program has no use for. */
-static int check_options(const struct nub_run_options *options, struct nub_error *err)
+static int check_options(const struct cmd_run_options *options, struct nub_error *err)
 {
 	const struct {
 		const char *name;
@@ -56,12 +57,13 @@ static int check_options(const struct nub_run_options *options, struct nub_error
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
 		if (others[i].given) {
-			nub_refuse(err, NUB_E_USAGE, "--%s: is for guests of nubrun's own ABI, not for Linux programs",
-			           others[i].name);
-			return nub_advise(err, "leave it out");
+			nub_fail(err, NUB_E_USAGE, 0, "--%s: is for guests of nubrun's own ABI, not for Linux programs",
+			         others[i].name);
+			return nub_hint(err, "leave it out");
 		}
 	if (options->linux_guest.max_fds > UINT_MAX)
-		return nub_refuse(err, NUB_E_USAGE, "--max-fds: %" PRIu64 " is too many", options->linux_guest.max_fds);
+		return nub_fail(err, NUB_E_USAGE, 0, "--max-fds: %" PRIu64 " is too many",
+		                options->linux_guest.max_fds);
 	return 0;
 }
 
@@ -77,7 +79,7 @@ static int open_strace(struct strace *strace, const char *path, struct nub_error
 		return 0;
 	strace->file =
 	    strcmp(path, "-") == 0 ? fdopen(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3), "w") : fopen(path, "we");
-	return strace->file != NULL ? 0 : nub_refuse_errno(err, "--strace: %s", path);
+	return strace->file != NULL ? 0 : cmd_fail_errno(err, "--strace: %s", path);
 }
 
 static void write_strace(void *context, const char *line, uint64_t ns)
@@ -90,11 +92,11 @@ static void write_strace(void *context, const char *line, uint64_t ns)
 
 /* ---- The run ---- */
 
-static void configure(struct nub_program_config *config, struct nub_session *session, char **argv, const char *path,
+static void configure(struct nub_program_config *config, struct cmd_session *session, char **argv, const char *path,
                       struct strace *strace)
 {
-	const struct nub_run_options *options = &session->options;
-	const struct nub_linux_options *own = &options->linux_guest;
+	const struct cmd_run_options *options = &session->options;
+	const struct cmd_linux_options *own = &options->linux_guest;
 
 	*config = nub_program_config_default();
 	config->argv = (const char *const *)argv;
@@ -112,73 +114,74 @@ static void configure(struct nub_program_config *config, struct nub_session *ses
 	config->seed = options->seed;
 	config->timeout_ns = options->timeout_ns;
 	config->slice_ns = own->slice_ns;
-	config->ops = nub_guest_io_ops(&session->io);
+	config->ops = cmd_guest_io_ops(&session->io);
 	config->trace = strace->file != NULL ? write_strace : NULL;
 	config->trace_context = strace;
 }
 
-static void note_end(struct nub_session *session, const struct nub_outcome *outcome)
+static void note_end(struct cmd_session *session, const struct nub_outcome *outcome)
 {
-	struct nub_report *report = session->report;
+	struct cmd_report *report = session->report;
 	struct nub_error interrupted = { 0 };
 	char sentence[NUB_ABORT_BUFFER_SIZE + 512];
 
 	switch (outcome->kind) {
 	case NUB_OUTCOME_EXITED:
 		report->exit_code = outcome->exit_code & 0xff;
-		report->status = report->exit_code == 0 ? NUB_STATUS_OK : NUB_STATUS_GUEST_EXIT;
+		report->status = report->exit_code == 0 ? CMD_STATUS_OK : CMD_STATUS_GUEST_EXIT;
 		break;
 	case NUB_OUTCOME_TIMED_OUT:
-		report->status = NUB_STATUS_TIMEOUT;
+		report->status = CMD_STATUS_TIMEOUT;
 		report->exit_code = 124;
 		if (asprintf(&report->sentence, "the guest did not end within %" PRIu64 " ms",
 		             session->options.timeout_ns / 1000000) < 0)
 			report->sentence = NULL;
 		break;
 	case NUB_OUTCOME_INTERRUPTED:
-		nub_refuse(&interrupted, NUB_E_INTERRUPTED, "interrupted by %s", nub_signals_name(nub_signals_taken()));
-		nub_report_error(report, &interrupted);
+		nub_fail(&interrupted, NUB_E_INTERRUPTED, 0, "interrupted by %s",
+		         cmd_signals_name(cmd_signals_taken()));
+		cmd_report_error(report, &interrupted);
 		break;
 	default:
-		nub_crash_sentence(&outcome->crash, NULL, sentence, sizeof(sentence));
-		report->status = NUB_STATUS_GUEST_CRASH;
+		cmd_crash_sentence(&outcome->crash, NULL, sentence, sizeof(sentence));
+		report->status = CMD_STATUS_GUEST_CRASH;
 		report->exit_code = 134;
-		report->crash = nub_json_crash(&outcome->crash, NULL, sentence);
+		report->crash = cmd_json_crash(&outcome->crash, NULL, sentence);
 		report->sentence = strdup(sentence);
 		break;
 	}
 }
 
-static void note_unsupported(struct nub_report *report, const struct nub_program *program)
+static void note_unsupported(struct cmd_report *report, const struct nub_program *program)
 {
 	const char *name;
 	uint64_t count;
 
 	for (size_t i = 0; nub_program_unsupported(program, i, &name, &count); i++) {
 		if (report->unsupported == NULL)
-			report->unsupported = json_object_new_object();
-		json_object_object_add(report->unsupported, name, json_object_new_uint64(count));
+			report->unsupported = cmd_json_object();
+		cmd_json_add(report->unsupported, name, cmd_json_uint(count));
 	}
 }
 
-static int run(struct nub_session *session, const struct nub_program_config *config, int fd, struct nub_error *err)
+static int run(struct cmd_session *session, const struct nub_program_config *config, int fd, struct nub_error *err)
 {
-	struct nub_report *report = session->report;
+	struct cmd_report *report = session->report;
 	struct nub_outcome outcome = { 0 };
-	uint64_t start = nub_now_ns();
+	uint64_t start = cmd_now_ns();
 
 	report->load_ns = start - report->start_ns;
 	struct nub_program *program = nub_program_create(config, fd, err);
-	report->create_ns = nub_now_ns() - start;
+	report->create_ns = cmd_now_ns() - start;
 	if (program == NULL)
 		return -1;
 	session->io.program = program;
-	nub_signals_stop_program(program);
-	start = nub_now_ns();
+	cmd_signals_stop_program(program);
+	start = cmd_now_ns();
 	const int failed = nub_program_run(program, &outcome, err);
-	report->run_ns = nub_now_ns() - start;
+	report->run_ns = cmd_now_ns() - start;
 	session->io.program = NULL;
-	nub_signals_stop_program(NULL);
+	cmd_signals_stop_program(NULL);
 	report->exits = *nub_program_exit_counts(program);
 	report->memory.snapshot_size = config->memory_size;
 	if (failed == 0) {
@@ -189,36 +192,36 @@ static int run(struct nub_session *session, const struct nub_program_config *con
 	return failed;
 }
 
-int nub_linux_run(struct nub_session *session, int argc, char **argv, struct nub_error *err)
+int cmd_linux_run(struct cmd_session *session, int argc, char **argv, struct nub_error *err)
 {
-	const struct nub_run_options *options = &session->options;
+	const struct cmd_run_options *options = &session->options;
 	struct nub_program_config config;
 	struct strace strace = { 0 };
 	char path[PATH_MAX];
 	int failed;
 
 	(void)argc;
-	session->report->guest = json_object_new_object();
-	json_object_object_add(session->report->guest, "path", nub_json_cstring(argv[0]));
-	json_object_object_add(session->report->guest, "type", json_object_new_string("linux"));
+	session->report->guest = cmd_json_object();
+	cmd_json_add(session->report->guest, "path", cmd_json_cstring(argv[0]));
+	cmd_json_add(session->report->guest, "type", cmd_json_plain("linux"));
 	if (check_options(options, err) != 0)
 		return -1;
 	NUB_AUTO_CLOSE int fd = open(argv[0], O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0 || realpath(argv[0], path) == NULL)
-		return nub_refuse_errno(err, "%s", argv[0]);
+		return cmd_fail_errno(err, "%s", argv[0]);
 	if (open_strace(&strace, options->linux_guest.strace, err) != 0)
 		return -1;
-	session->io = (struct nub_guest_io){
+	session->io = (struct cmd_guest_io){
 		.stdout_fd =
 		    options->status != NULL && strcmp(options->status, "-") == 0 ? STDERR_FILENO : STDOUT_FILENO,
 		.start_ns = session->report->start_ns,
 		.evidence = &session->evidence,
 	};
 	configure(&config, session, argv, path, &strace);
-	nub_signals_take();
+	cmd_signals_take();
 	failed = run(session, &config, fd, err);
 	session->report->stderr_open = session->io.stderr_open;
 	if (strace.file != NULL && fclose(strace.file) != 0 && failed == 0)
-		failed = nub_refuse_errno(err, "--strace: %s", options->linux_guest.strace);
+		failed = cmd_fail_errno(err, "--strace: %s", options->linux_guest.strace);
 	return failed;
 }

@@ -5,9 +5,9 @@
 #include "run/session.h"
 
 /* Is the file for Linux, by --abi or by what it is itself? */
-bool nub_linux_wanted(const struct nub_run_options *options, const char *path);
+bool cmd_linux_wanted(const struct cmd_run_options *options, const char *path);
 
 /* Run it to its end, and note in the session's report how that was. */
-int nub_linux_run(struct nub_session *session, int argc, char **argv, struct nub_error *err);
+int cmd_linux_run(struct cmd_session *session, int argc, char **argv, struct nub_error *err);
 
 #endif

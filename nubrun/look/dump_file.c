@@ -9,7 +9,7 @@
 #include "cli/fail.h"
 #include "look/dump.h"
 
-bool nub_is_core(const char *path)
+bool cmd_is_core(const char *path)
 {
 	unsigned char head[EI_NIDENT + sizeof(Elf64_Half)];
 	struct stat st;
@@ -30,20 +30,20 @@ static void advise(struct nub_error *err)
 	if (err->hint[0] != '\0')
 		return;
 	if (err->kind == NUB_E_CORE_MAGIC || err->kind == NUB_E_SNAPSHOT_MAGIC)
-		nub_advise(err, "name a snapshot ('nubrun snapshot -o') or a core ('nubrun run --core')");
+		nub_hint(err, "name a snapshot ('nubrun snapshot -o') or a core ('nubrun run --core')");
 	else if (err->kind == NUB_E_CORE_TRUNCATED || err->kind == NUB_E_CORE_FIELD)
-		nub_advise(err, "the file is damaged: copy it again, or have the guest fail again with --core");
+		nub_hint(err, "the file is damaged: copy it again, or have the guest fail again with --core");
 }
 
-int nub_dump_file_open(struct nub_dump_file *file, const char *path, const char *base, struct nub_error *err)
+int cmd_dump_file_open(struct cmd_dump_file *file, const char *path, const char *base, struct nub_error *err)
 {
 	const bool from_stdin = strcmp(path, "-") == 0;
 	NUB_AUTO_CLOSE int opened = from_stdin ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 
-	*file = (struct nub_dump_file){ .path = path };
+	*file = (struct cmd_dump_file){ .path = path };
 	if (!from_stdin && opened < 0) {
-		nub_refuse_errno(err, "%s", path);
-		return nub_advise(err, "name a snapshot or a core that is there and can be read");
+		cmd_fail_errno(err, "%s", path);
+		return nub_hint(err, "name a snapshot or a core that is there and can be read");
 	}
 	file->dump = nub_dump_open(from_stdin ? STDIN_FILENO : opened, from_stdin ? "stdin" : path, base, err);
 	if (file->dump == NULL) {
@@ -51,17 +51,17 @@ int nub_dump_file_open(struct nub_dump_file *file, const char *path, const char 
 		return -1;
 	}
 	const struct nub_dump_info *info = nub_dump_info(file->dump);
-	const struct nub_symbols_key key = { .path = info->guest_path,
+	const struct cmd_symbols_key key = { .path = info->guest_path,
 		                             .beside = from_stdin ? NULL : path,
 		                             .build_id = info->build_id,
 		                             .build_id_size = info->build_id_size };
-	nub_symbols_open(&file->symbols, &key);
+	cmd_symbols_open(&file->symbols, &key);
 	return 0;
 }
 
-void nub_dump_file_release(struct nub_dump_file *file)
+void cmd_dump_file_release(struct cmd_dump_file *file)
 {
-	nub_symbols_release(&file->symbols);
+	cmd_symbols_release(&file->symbols);
 	nub_dump_free(file->dump);
 }
 
@@ -70,7 +70,7 @@ static int read_dump(void *context, uint64_t gva, void *bytes, size_t size)
 	return nub_dump_read(context, gva, bytes, size, NULL);
 }
 
-size_t nub_dump_backtrace(const struct nub_dump_file *file, struct nub_frame *frames, size_t max)
+size_t cmd_dump_backtrace(const struct cmd_dump_file *file, struct nub_frame *frames, size_t max)
 {
 	const struct nub_crash *crash = &nub_dump_info(file->dump)->crash;
 

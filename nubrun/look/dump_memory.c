@@ -19,7 +19,7 @@ static int for_each_part(struct nub_dump *dump, uint64_t gva, uint64_t size, par
 	NUB_AUTO_FREE uint8_t *part = malloc(PART);
 
 	if (part == NULL)
-		return nub_refuse(err, NUB_E_NO_MEMORY, "out of memory for what is read");
+		return nub_fail(err, NUB_E_NO_MEMORY, 0, "out of memory for what is read");
 	for (uint64_t at = 0; at < size; at += PART) {
 		const size_t count = size - at < PART ? (size_t)(size - at) : PART;
 		if (nub_dump_read(dump, gva + at, part, count, err) != 0)
@@ -56,15 +56,14 @@ static void put_rows(uint64_t gva, const uint8_t *bytes, size_t size)
 	}
 }
 
-int nub_dump_print_memory(struct nub_dump *dump, uint64_t gva, uint64_t size, bool raw, struct nub_error *err)
+int cmd_dump_print_memory(struct nub_dump *dump, uint64_t gva, uint64_t size, bool raw, struct nub_error *err)
 {
 	/* Parts would hide that their sum wraps. */
 	if (gva + (size - 1) < gva)
-		return nub_refuse(err, NUB_E_PAGE_ARGUMENT,
-		                  "gva 0x%" PRIx64 ", %" PRIu64 " bytes: not in the canonical address space", gva,
-		                  size);
+		return nub_fail(err, NUB_E_PAGE_ARGUMENT, 0,
+		                "gva 0x%" PRIx64 ", %" PRIu64 " bytes: not in the canonical address space", gva, size);
 	if (for_each_part(dump, gva, size, NULL, err) != 0 ||
 	    for_each_part(dump, gva, size, raw ? put_raw : put_rows, err) != 0)
 		return -1;
-	return nub_print_end(err);
+	return cmd_print_end(err);
 }

@@ -7,13 +7,13 @@
 #include "picture/picture.h"
 #include "report/crash_text.h"
 
-int nub_dump_picture(const struct nub_dump_file *file, const char *path, struct nub_error *err)
+int cmd_dump_picture(const struct cmd_dump_file *file, const char *path, struct nub_error *err)
 {
 	const struct nub_dump_info *info = nub_dump_info(file->dump);
 	const char *unknown = info->is_core ? "what was touched or changed is not known of a core"
 	                                    : "what changed is not known without a base";
 	NUB_AUTO_FREE struct nub_region *regions = calloc(info->region_count + 1, sizeof(*regions));
-	struct nub_picture picture = {
+	struct cmd_picture picture = {
 		.title = file->path,
 		.regions = regions,
 		.walked = true,
@@ -24,7 +24,7 @@ int nub_dump_picture(const struct nub_dump_file *file, const char *path, struct 
 	char sentence[NUB_ABORT_BUFFER_SIZE + 512];
 
 	if (regions == NULL)
-		return nub_refuse(err, NUB_E_NO_MEMORY, "out of memory for the picture");
+		return nub_fail(err, NUB_E_NO_MEMORY, 0, "out of memory for the picture");
 	/* Of several spaces, the one that was in use: it comes first. */
 	for (size_t i = 0; i < info->region_count; i++)
 		if (info->regions[i].space == 0)
@@ -34,9 +34,9 @@ int nub_dump_picture(const struct nub_dump_file *file, const char *path, struct 
 		return -1;
 	picture.pages = pages;
 	if (info->has_crash) {
-		nub_crash_sentence(&info->crash, file->symbols.image, sentence, sizeof(sentence));
+		cmd_crash_sentence(&info->crash, file->symbols.image, sentence, sizeof(sentence));
 		picture.sentence = sentence;
-		nub_picture_mark_crash(&picture, &info->crash, file->symbols.image);
+		cmd_picture_mark_crash(&picture, &info->crash, file->symbols.image);
 	}
-	return nub_picture_write(&picture, path, err);
+	return cmd_picture_write(&picture, path, err);
 }

@@ -17,7 +17,7 @@
 /* "WHAT          " and a text from the file, which may hold anything. */
 static void print_clean(const char *what, const char *text)
 {
-	NUB_AUTO_FREE char *clean = nub_text_printable(text, strlen(text));
+	NUB_AUTO_FREE char *clean = cmd_text_printable(text, strlen(text));
 
 	printf("%-14s%s\n", what, clean != NULL ? clean : "?");
 }
@@ -61,36 +61,36 @@ static void print_registers(const struct nub_registers *regs)
 		       i % 3 == 2 || i + 1 == count ? "\n" : "");
 }
 
-static void print_backtrace(const struct nub_dump_file *file)
+static void print_backtrace(const struct cmd_dump_file *file)
 {
-	struct nub_frame frames[NUB_EVIDENCE_FRAMES];
+	struct nub_frame frames[CMD_EVIDENCE_FRAMES];
 	const struct nub_image *image = file->symbols.image;
-	const size_t count = nub_dump_backtrace(file, frames, NUB_EVIDENCE_FRAMES);
+	const size_t count = cmd_dump_backtrace(file, frames, CMD_EVIDENCE_FRAMES);
 
 	printf("\ncall stack%s\n", image == NULL ? " (without its ELF file: by frame pointers, no names)" : "");
 	for (size_t i = 0; i < count; i++) {
 		char place[192];
-		nub_frame_place(image, frames[i].rip, i, place, sizeof(place));
-		NUB_AUTO_FREE char *clean = nub_text_printable(place, strlen(place));
+		cmd_frame_place(image, frames[i].rip, i, place, sizeof(place));
+		NUB_AUTO_FREE char *clean = cmd_text_printable(place, strlen(place));
 		printf("  #%-3zu 0x%016" PRIx64 "  %s\n", i, frames[i].rip,
 		       image == NULL || clean == NULL ? "" : clean);
 	}
 }
 
-void nub_dump_print_identity(const struct nub_dump_file *file)
+void cmd_dump_print_identity(const struct cmd_dump_file *file)
 {
 	const struct nub_dump_info *info = nub_dump_info(file->dump);
 	char sentence[NUB_ABORT_BUFFER_SIZE + 512], where[128];
 
-	NUB_AUTO_FREE char *path = nub_text_printable(file->path, strlen(file->path));
+	NUB_AUTO_FREE char *path = cmd_text_printable(file->path, strlen(file->path));
 	printf("%s\n", path != NULL ? path : "?");
 	printf("%-14s%s\n", "type", reason_words(info));
 	if (info->has_crash) {
-		nub_crash_sentence(&info->crash, file->symbols.image, sentence, sizeof(sentence));
+		cmd_crash_sentence(&info->crash, file->symbols.image, sentence, sizeof(sentence));
 		print_clean("crash", sentence);
 	}
 	if (info->has_crash && info->crash.has_region) {
-		nub_crash_where(&info->crash, where, sizeof(where));
+		cmd_crash_where(&info->crash, where, sizeof(where));
 		printf("%-14s0x%" PRIx64 ", %s\n", "address", info->crash.address, where);
 	}
 	print_clean("guest", info->guest_path[0] != '\0' ? info->guest_path : "unknown");
@@ -109,7 +109,7 @@ void nub_dump_print_identity(const struct nub_dump_file *file)
 	print_backtrace(file);
 }
 
-void nub_dump_print_regions(const struct nub_dump_info *info)
+void cmd_dump_print_regions(const struct nub_dump_info *info)
 {
 	bool several = false;
 	char size[32];
@@ -120,11 +120,11 @@ void nub_dump_print_regions(const struct nub_dump_info *info)
 	       "flags", "what");
 	for (size_t i = 0; i < info->region_count; i++) {
 		const struct nub_region *region = &info->regions[i].region;
-		nub_size_text(region->size, size, sizeof(size));
+		cmd_size_text(region->size, size, sizeof(size));
 		if (several)
 			printf("%5u", info->regions[i].space);
 		printf("  0x%016" PRIx64 "  %12s  0x%016" PRIx64 "  %-5s  %s\n", region->gva, size, region->gpa,
-		       nub_flags_short(region->flags), nub_region_words(region->type));
+		       cmd_flags_short(region->flags), cmd_region_words(region->type));
 	}
 }
 
@@ -135,15 +135,15 @@ static int compare_gpas(const void *a, const void *b)
 	return (x->gpa > y->gpa) - (x->gpa < y->gpa);
 }
 
-int nub_dump_draw(const struct nub_dump_info *info, struct nub_error *err)
+int cmd_dump_draw(const struct nub_dump_info *info, struct nub_error *err)
 {
 	NUB_AUTO_FREE struct nub_region *regions = calloc(info->region_count + 1, sizeof(*regions));
 
 	if (regions == NULL)
-		return nub_refuse(err, NUB_E_NO_MEMORY, "out of memory for the map");
+		return nub_fail(err, NUB_E_NO_MEMORY, 0, "out of memory for the map");
 	for (size_t i = 0; i < info->region_count; i++)
 		regions[i] = info->regions[i].region;
 	qsort(regions, info->region_count, sizeof(*regions), compare_gpas);
-	nub_memory_map_draw(stdout, regions, info->region_count, nub_wants_colour(STDOUT_FILENO));
-	return nub_print_end(err);
+	cmd_memory_map_draw(stdout, regions, info->region_count, cmd_wants_colour(STDOUT_FILENO));
+	return cmd_print_end(err);
 }

@@ -6,37 +6,37 @@
 #include "report/memory_map.h"
 #include "report/print.h"
 
-static int describe(const struct nub_inspect_options *options, const struct nub_dump_file *file, struct nub_error *err)
+static int describe(const struct cmd_inspect_options *options, const struct cmd_dump_file *file, struct nub_error *err)
 {
 	const struct nub_dump_info *info = nub_dump_info(file->dump);
 	uint64_t total = 0;
 	char size[32];
 
 	if (options->svg != NULL) {
-		if (nub_dump_picture(file, options->svg, err) != 0)
+		if (cmd_dump_picture(file, options->svg, err) != 0)
 			return -1;
 		if (!options->map && !options->json)
 			return 0;
 	}
 	if (options->json)
-		return nub_print_json(nub_json_dump(file), err);
+		return cmd_print_json(cmd_json_dump(file), err);
 	if (options->map)
-		return nub_dump_draw(info, err);
-	nub_dump_print_identity(file);
+		return cmd_dump_draw(info, err);
+	cmd_dump_print_identity(file);
 	for (size_t i = 0; i < info->region_count; i++)
 		total += info->regions[i].region.size;
-	nub_size_text(total, size, sizeof(size));
+	cmd_size_text(total, size, sizeof(size));
 	printf("\nmemory: %s in %zu regions; 'nubrun dump' lists them\n", size, info->region_count);
-	return nub_print_end(err);
+	return cmd_print_end(err);
 }
 
-int nub_inspect_core(const struct nub_inspect_options *options, const char *path, struct nub_error *err)
+int cmd_inspect_core(const struct cmd_inspect_options *options, const char *path, struct nub_error *err)
 {
-	struct nub_dump_file file = { 0 };
-	int failed = nub_dump_file_open(&file, path, NULL, err);
+	struct cmd_dump_file file = { 0 };
+	int failed = cmd_dump_file_open(&file, path, NULL, err);
 
 	if (failed == 0)
 		failed = describe(options, &file, err);
-	nub_dump_file_release(&file);
+	cmd_dump_file_release(&file);
 	return failed;
 }

@@ -19,12 +19,12 @@ static void print_pages(uint64_t count)
 	printf("%" PRIu64 " page%s", count, count == 1 ? "" : "s");
 }
 
-static void print_part(const struct nub_diff_part *part)
+static void print_part(const struct cmd_diff_part *part)
 {
-	const char *name = part->region != NULL ? nub_region_words(part->region->type) : "elsewhere";
+	const char *name = part->region != NULL ? cmd_region_words(part->region->type) : "elsewhere";
 
 	printf("\n%s%s%s: ", name, part->region != NULL ? " " : "",
-	       part->region != NULL ? nub_flags_short(part->region->flags) : "");
+	       part->region != NULL ? cmd_flags_short(part->region->flags) : "");
 	print_pages(part->pages);
 	printf(", %" PRIu64 " byte%s", part->bytes, part->bytes == 1 ? "" : "s");
 	if (part->only_first != 0) {
@@ -45,13 +45,13 @@ static void print_part(const struct nub_diff_part *part)
 		       part->ranges[i].bytes == 1 ? "" : "s");
 	for (size_t i = 0; i < part->symbol_count; i++) {
 		/* Names come from the file, which may hold anything. */
-		NUB_AUTO_FREE char *clean = nub_text_printable(part->symbols[i].name, strlen(part->symbols[i].name));
+		NUB_AUTO_FREE char *clean = cmd_text_printable(part->symbols[i].name, strlen(part->symbols[i].name));
 		printf("  %s: %" PRIu64 " byte%s\n", clean != NULL ? clean : "?", part->symbols[i].bytes,
 		       part->symbols[i].bytes == 1 ? "" : "s");
 	}
 }
 
-static int print_diff(const struct nub_diff *diff, struct nub_error *err)
+static int print_diff(const struct cmd_diff *diff, struct nub_error *err)
 {
 	if (diff->pages == 0)
 		printf("no page differs\n");
@@ -61,41 +61,41 @@ static int print_diff(const struct nub_diff *diff, struct nub_error *err)
 	for (size_t i = 0; i < diff->part_count; i++)
 		if (diff->parts[i].pages != 0)
 			print_part(&diff->parts[i]);
-	return nub_print_end(err);
+	return cmd_print_end(err);
 }
 
-static int compare(const char *first, const char *second, struct nub_diff *diff, struct nub_snapshot **snapshots,
+static int compare(const char *first, const char *second, struct cmd_diff *diff, struct nub_snapshot **snapshots,
                    struct nub_error *err)
 {
-	struct nub_symbols symbols;
+	struct cmd_symbols symbols;
 
-	snapshots[0] = nub_snapshot_file_open(first, NULL, err);
-	snapshots[1] = snapshots[0] != NULL ? nub_snapshot_file_open(second, NULL, err) : NULL;
+	snapshots[0] = cmd_snapshot_file_open(first, NULL, err);
+	snapshots[1] = snapshots[0] != NULL ? cmd_snapshot_file_open(second, NULL, err) : NULL;
 	if (snapshots[1] == NULL)
 		return -1;
 	const struct nub_snapshot_info *info = nub_snapshot_info(snapshots[1]);
-	const struct nub_symbols_key key = { .path = info->guest_path,
+	const struct cmd_symbols_key key = { .path = info->guest_path,
 		                             .beside = strcmp(second, "-") != 0 ? second : NULL,
 		                             .build_id = info->guest->build_id,
 		                             .build_id_size = info->guest->build_id_size };
-	nub_symbols_open(&symbols, &key);
-	int failed = nub_diff_make(diff, snapshots[0], snapshots[1], symbols.image, err);
-	nub_symbols_release(&symbols);
+	cmd_symbols_open(&symbols, &key);
+	int failed = cmd_diff_make(diff, snapshots[0], snapshots[1], symbols.image, err);
+	cmd_symbols_release(&symbols);
 	return failed;
 }
 
-int nub_inspect_diff(const struct nub_inspect_options *options, const char *first, const char *second,
+int cmd_inspect_diff(const struct cmd_inspect_options *options, const char *first, const char *second,
                      struct nub_error *err)
 {
 	/* The differences borrow from the snapshots. */
 	struct nub_snapshot *snapshots[2] = { 0 };
-	struct nub_diff diff = { 0 };
+	struct cmd_diff diff = { 0 };
 	int failed = compare(first, second, &diff, snapshots, err);
 
 	if (failed == 0)
 		failed =
-		    options->json ? nub_print_json(nub_json_diff(first, second, &diff), err) : print_diff(&diff, err);
-	nub_diff_release(&diff);
+		    options->json ? cmd_print_json(cmd_json_diff(first, second, &diff), err) : print_diff(&diff, err);
+	cmd_diff_release(&diff);
 	nub_snapshot_free(snapshots[0]);
 	nub_snapshot_free(snapshots[1]);
 	return failed;

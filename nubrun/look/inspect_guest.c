@@ -29,21 +29,21 @@ static void print_segments(const struct nub_image_info *info)
 
 	printf("\nsegments\n");
 	for (size_t i = 0; i < info->segment_count; i++) {
-		nub_size_text(info->segments[i].size, size, sizeof(size));
+		cmd_size_text(info->segments[i].size, size, sizeof(size));
 		printf("  0x%016" PRIx64 "  %10s  %s\n", info->segments[i].gva, size,
-		       nub_flags_short(info->segments[i].flags));
+		       cmd_flags_short(info->segments[i].flags));
 	}
 }
 
-void nub_inspect_print_functions(const struct nub_image_info *info)
+void cmd_inspect_print_functions(const struct nub_image_info *info)
 {
 	char prototype[256];
 
 	printf("\nfunctions%s\n", info->function_count == 0 ? ": none" : "");
 	for (size_t i = 0; i < info->function_count; i++) {
-		nub_prototype(&info->functions[i], prototype, sizeof(prototype));
+		cmd_prototype(&info->functions[i], prototype, sizeof(prototype));
 		/* Names come from the file, which may hold anything. */
-		NUB_AUTO_FREE char *clean = nub_text_printable(prototype, strlen(prototype));
+		NUB_AUTO_FREE char *clean = cmd_text_printable(prototype, strlen(prototype));
 		printf("  %s\n", clean != NULL ? clean : "?");
 	}
 }
@@ -56,7 +56,7 @@ static void print_memory(const struct nub_region *regions, size_t count)
 
 	for (size_t i = 0; i < count; i++)
 		total += regions[i].type == NUB_REGION_GUARD ? 0 : regions[i].size;
-	nub_size_text(total, size, sizeof(size));
+	cmd_size_text(total, size, sizeof(size));
 	printf("\nmemory: %s\n", size);
 	for (size_t i = 0; i < count; i++) {
 		uint64_t sum = 0;
@@ -65,13 +65,13 @@ static void print_memory(const struct nub_region *regions, size_t count)
 			seen |= j < i && regions[j].type == regions[i].type;
 			sum += regions[j].type == regions[i].type ? regions[j].size : 0;
 		}
-		nub_size_text(sum, size, sizeof(size));
+		cmd_size_text(sum, size, sizeof(size));
 		if (!seen)
-			printf("  %-14s  %10s\n", nub_region_words(regions[i].type), size);
+			printf("  %-14s  %10s\n", cmd_region_words(regions[i].type), size);
 	}
 }
 
-void nub_inspect_print_identity(const struct nub_image_info *info)
+void cmd_inspect_print_identity(const struct nub_image_info *info)
 {
 	printf("type          %s\n", info->relocatable ? "static-pie guest" : "static guest");
 	printf("guest ABI     %" PRIu32 "\n", info->abi_version);
@@ -84,46 +84,46 @@ void nub_inspect_print_identity(const struct nub_image_info *info)
 static void print_text(const char *path, const struct nub_image_info *info, const struct nub_region *regions,
                        size_t count)
 {
-	NUB_AUTO_FREE char *clean = nub_text_printable(path, strlen(path));
+	NUB_AUTO_FREE char *clean = cmd_text_printable(path, strlen(path));
 
 	printf("%s\n", clean != NULL ? clean : "?");
-	nub_inspect_print_identity(info);
+	cmd_inspect_print_identity(info);
 	print_segments(info);
-	nub_inspect_print_functions(info);
+	cmd_inspect_print_functions(info);
 	print_memory(regions, count);
 }
 
-static int describe(const struct nub_inspect_options *options, struct nub_guest *guest, const char *path,
+static int describe(const struct cmd_inspect_options *options, struct cmd_guest *guest, const char *path,
                     struct nub_error *err)
 {
 	size_t count;
 
-	if (nub_guest_load(guest, &options->guest, path, err) != 0)
+	if (cmd_guest_load(guest, &options->guest, path, err) != 0)
 		return -1;
 	NUB_AUTO_FREE struct nub_region *regions = nub_plan_regions(&guest->config, guest->file.image, &count, err);
 	if (regions == NULL)
 		return -1;
 	if (options->svg != NULL) {
-		const struct nub_picture picture = { .title = path, .regions = regions, .region_count = count };
-		if (nub_picture_write(&picture, options->svg, err) != 0)
+		const struct cmd_picture picture = { .title = path, .regions = regions, .region_count = count };
+		if (cmd_picture_write(&picture, options->svg, err) != 0)
 			return -1;
 		if (!options->map && !options->json)
 			return 0;
 	}
 	if (options->json)
-		return nub_print_json(nub_json_image(path, guest->file.image, regions, count), err);
+		return cmd_print_json(cmd_json_image(path, guest->file.image, regions, count), err);
 	if (options->map)
-		nub_memory_map_draw(stdout, regions, count, nub_wants_colour(STDOUT_FILENO));
+		cmd_memory_map_draw(stdout, regions, count, cmd_wants_colour(STDOUT_FILENO));
 	else
 		print_text(path, nub_image_info(guest->file.image), regions, count);
-	return nub_print_end(err);
+	return cmd_print_end(err);
 }
 
-int nub_inspect_guest(const struct nub_inspect_options *options, const char *path, struct nub_error *err)
+int cmd_inspect_guest(const struct cmd_inspect_options *options, const char *path, struct nub_error *err)
 {
-	struct nub_guest guest = { 0 };
+	struct cmd_guest guest = { 0 };
 	int failed = describe(options, &guest, path, err);
 
-	nub_guest_release(&guest);
+	cmd_guest_release(&guest);
 	return failed;
 }

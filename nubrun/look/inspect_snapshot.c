@@ -19,7 +19,7 @@
 /* "WHAT          " and a text from the file, which may hold anything. */
 static void print_clean(const char *what, const char *text)
 {
-	NUB_AUTO_FREE char *clean = nub_text_printable(text, strlen(text));
+	NUB_AUTO_FREE char *clean = cmd_text_printable(text, strlen(text));
 
 	printf("%-14s%s\n", what, clean != NULL ? clean : "?");
 }
@@ -36,7 +36,7 @@ static void print_size(const char *what, uint64_t size)
 {
 	char text[32];
 
-	nub_size_text(size, text, sizeof(text));
+	cmd_size_text(size, text, sizeof(text));
 	printf("%-14s%s\n", what, text);
 }
 
@@ -66,10 +66,10 @@ static void print_regions(const struct nub_snapshot_info *info, const uint64_t *
 	printf("\nregions                   mapped      stored\n");
 	for (size_t i = 0; i < info->region_count; i++) {
 		const struct nub_region *region = &info->regions[i];
-		nub_size_text(region->size, size, sizeof(size));
-		nub_size_text(stored[i], kept, sizeof(kept));
+		cmd_size_text(region->size, size, sizeof(size));
+		cmd_size_text(stored[i], kept, sizeof(kept));
 		printf("  0x%016" PRIx64 "  %10s  %10s  %-4s  %s\n", region->gva, size, kept,
-		       nub_flags_short(region->flags), nub_region_words(region->type));
+		       cmd_flags_short(region->flags), cmd_region_words(region->type));
 	}
 }
 
@@ -78,7 +78,7 @@ static void print_text(const char *path, const struct nub_snapshot *snapshot, co
 	const struct nub_snapshot_info *info = nub_snapshot_info(snapshot);
 	const char *features[NUB_SNAPSHOT_MAX_FEATURES];
 	const size_t feature_count = nub_snapshot_cpu_features(snapshot, features, NUB_SNAPSHOT_MAX_FEATURES);
-	NUB_AUTO_FREE char *clean = nub_text_printable(path, strlen(path));
+	NUB_AUTO_FREE char *clean = cmd_text_printable(path, strlen(path));
 
 	printf("%s\n", clean != NULL ? clean : "?");
 	printf("snapshot      format %" PRIu32 ", generation %" PRIu64 "\n", info->format_version, info->generation);
@@ -98,9 +98,9 @@ static void print_text(const char *path, const struct nub_snapshot *snapshot, co
 	if (verified)
 		printf("verified      its memory matches its hash\n");
 	print_clean("guest", info->guest_path);
-	nub_inspect_print_identity(info->guest);
+	cmd_inspect_print_identity(info->guest);
 	print_regions(info, stored);
-	nub_inspect_print_functions(info->guest);
+	cmd_inspect_print_functions(info->guest);
 	print_words("host functions", info->host_functions, info->host_function_count);
 	print_words("CPU features", features, feature_count);
 }
@@ -108,24 +108,24 @@ static void print_text(const char *path, const struct nub_snapshot *snapshot, co
 /* As a restored guest has it. */
 static int draw_picture(const struct nub_snapshot *snapshot, const char *path, const char *svg, struct nub_error *err)
 {
-	struct nub_picture picture = { .title = path };
+	struct cmd_picture picture = { .title = path };
 	NUB_AUTO_FREE struct nub_region *regions = nub_snapshot_regions(snapshot, &picture.region_count, err);
 
 	if (regions == NULL)
 		return -1;
 	picture.regions = regions;
-	return nub_picture_write(&picture, svg, err);
+	return cmd_picture_write(&picture, svg, err);
 }
 
-static int describe(const struct nub_inspect_options *options, const struct nub_snapshot *snapshot, const char *path,
+static int describe(const struct cmd_inspect_options *options, const struct nub_snapshot *snapshot, const char *path,
                     struct nub_error *err)
 {
 	const struct nub_snapshot_info *info = nub_snapshot_info(snapshot);
 	NUB_AUTO_FREE uint64_t *stored = calloc(info->region_count + 1, sizeof(*stored));
 
 	if (stored == NULL)
-		return nub_refuse_errno(err, "%s", path);
-	if ((options->verify && nub_snapshot_file_verify(snapshot, false, err) != 0) ||
+		return cmd_fail_errno(err, "%s", path);
+	if ((options->verify && cmd_snapshot_file_verify(snapshot, false, err) != 0) ||
 	    nub_snapshot_stored(snapshot, stored, err) != 0)
 		return -1;
 	if (options->svg != NULL) {
@@ -135,17 +135,17 @@ static int describe(const struct nub_inspect_options *options, const struct nub_
 			return 0;
 	}
 	if (options->json)
-		return nub_print_json(nub_json_snapshot_answer(path, snapshot, stored, options->verify), err);
+		return cmd_print_json(cmd_json_snapshot_answer(path, snapshot, stored, options->verify), err);
 	if (options->map)
-		nub_stored_map_draw(stdout, info->regions, stored, info->region_count, nub_wants_colour(STDOUT_FILENO));
+		cmd_stored_map_draw(stdout, info->regions, stored, info->region_count, cmd_wants_colour(STDOUT_FILENO));
 	else
 		print_text(path, snapshot, stored, options->verify);
-	return nub_print_end(err);
+	return cmd_print_end(err);
 }
 
-int nub_inspect_snapshot(const struct nub_inspect_options *options, const char *path, struct nub_error *err)
+int cmd_inspect_snapshot(const struct cmd_inspect_options *options, const char *path, struct nub_error *err)
 {
-	struct nub_snapshot *snapshot = nub_snapshot_file_open(path, options->base, err);
+	struct nub_snapshot *snapshot = cmd_snapshot_file_open(path, options->base, err);
 	int failed = snapshot != NULL ? describe(options, snapshot, path, err) : -1;
 
 	nub_snapshot_free(snapshot);

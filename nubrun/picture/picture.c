@@ -25,7 +25,7 @@ static const char defs[] =
     "<pattern id=\"none\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\">"
     "<rect width=\"7\" height=\"7\" fill=\"#f3f4f6\"/><rect width=\"2\" height=\"7\" fill=\"#d1d5db\"/></pattern>";
 
-const char *nub_picture_fill(unsigned flags)
+const char *cmd_picture_fill(unsigned flags)
 {
 	/* Rights that no guest can have are drawn as what they come closest to. */
 	const char *colour = flag_colours[flags & 7];
@@ -33,25 +33,25 @@ const char *nub_picture_fill(unsigned flags)
 	return colour != NULL ? colour : flag_colours[7];
 }
 
-static void draw_mark(FILE *out, const struct nub_picture_mark *mark, double y, double text_y)
+static void draw_mark(FILE *out, const struct cmd_picture_mark *mark, double y, double text_y)
 {
-	const char *colour = mark->fatal ? NUB_PICTURE_RED : NUB_PICTURE_INK;
-	const struct nub_svg_font font = { .size = 12, .colour = colour, .bold = true, .anchor = NUB_SVG_END };
+	const char *colour = mark->fatal ? CMD_PICTURE_RED : CMD_PICTURE_INK;
+	const struct cmd_svg_font font = { .size = 12, .colour = colour, .bold = true, .anchor = CMD_SVG_END };
 
-	nub_svg_path(out, colour, 1.5, "M%.1f %.1fL%.1f %.1fH%.1f", NUB_PICTURE_MARK + 4, text_y,
-	             NUB_PICTURE_COLUMN - 14, y, NUB_PICTURE_COLUMN + NUB_PICTURE_COLUMN_WIDTH);
-	nub_svg_path(out, colour, 3, "M%.1f %.1fl6 3.5l-6 3.5z", NUB_PICTURE_COLUMN - 8, y - 3.5);
-	nub_svg_text(out, NUB_PICTURE_MARK, text_y + 4, &font, "%s", mark->text);
+	cmd_svg_path(out, colour, 1.5, "M%.1f %.1fL%.1f %.1fH%.1f", CMD_PICTURE_MARK + 4, text_y,
+	             CMD_PICTURE_COLUMN - 14, y, CMD_PICTURE_COLUMN + CMD_PICTURE_COLUMN_WIDTH);
+	cmd_svg_path(out, colour, 3, "M%.1f %.1fl6 3.5l-6 3.5z", CMD_PICTURE_COLUMN - 8, y - 3.5);
+	cmd_svg_text(out, CMD_PICTURE_MARK, text_y + 4, &font, "%s", mark->text);
 }
 
 /* Texts from the top down, moved apart; what is fatal last, over the others. */
-static void draw_marks(FILE *out, const struct nub_picture *picture, const struct nub_picture_layout *layout)
+static void draw_marks(FILE *out, const struct cmd_picture *picture, const struct cmd_picture_layout *layout)
 {
-	double y[NUB_PICTURE_MARKS] = { 0 }, text_y[NUB_PICTURE_MARKS] = { 0 }, free_from = 0;
-	bool placed[NUB_PICTURE_MARKS] = { false };
+	double y[CMD_PICTURE_MARKS] = { 0 }, text_y[CMD_PICTURE_MARKS] = { 0 }, free_from = 0;
+	bool placed[CMD_PICTURE_MARKS] = { false };
 
 	for (size_t i = 0; i < picture->mark_count; i++)
-		y[i] = nub_picture_y(layout, picture->marks[i].address, picture->marks[i].is_gpa);
+		y[i] = cmd_picture_y(layout, picture->marks[i].address, picture->marks[i].is_gpa);
 	for (size_t count = 0; count < picture->mark_count; count++) {
 		size_t next = 0;
 		for (size_t i = 0; i < picture->mark_count; i++)
@@ -69,97 +69,97 @@ static void draw_marks(FILE *out, const struct nub_picture *picture, const struc
 
 static double legend_item(FILE *out, double x, double y, const char *fill, const char *text)
 {
-	nub_svg_box(out, x, y, 22, 14, fill, NUB_PICTURE_EDGE);
-	nub_svg_text(out, x + 29, y + 12, &(struct nub_svg_font){ .size = 12, .colour = NUB_PICTURE_INK }, "%s", text);
+	cmd_svg_box(out, x, y, 22, 14, fill, CMD_PICTURE_EDGE);
+	cmd_svg_text(out, x + 29, y + 12, &(struct cmd_svg_font){ .size = 12, .colour = CMD_PICTURE_INK }, "%s", text);
 	return x + 29 + (double)strlen(text) * 7.2 + 24;
 }
 
-static void draw_legend(FILE *out, const struct nub_picture *picture, double y)
+static void draw_legend(FILE *out, const struct cmd_picture *picture, double y)
 {
-	double x = NUB_PICTURE_LEFT;
+	double x = CMD_PICTURE_LEFT;
 	bool wx = false;
 
 	for (size_t i = 0; i < picture->region_count; i++)
 		wx |= (picture->regions[i].flags & 6) == 6;
-	nub_svg_path(out, NUB_PICTURE_LINE, 1, "M%.1f %.1fH%.1f", NUB_PICTURE_LEFT, y,
-	             NUB_PICTURE_WIDTH - NUB_PICTURE_LEFT);
+	cmd_svg_path(out, CMD_PICTURE_LINE, 1, "M%.1f %.1fH%.1f", CMD_PICTURE_LEFT, y,
+	             CMD_PICTURE_WIDTH - CMD_PICTURE_LEFT);
 	y += 20;
-	nub_svg_text(out, x, y + 12, &NUB_PICTURE_CAPTION_FONT, "%s",
+	cmd_svg_text(out, x, y + 12, &CMD_PICTURE_CAPTION_FONT, "%s",
 	             picture->walked ? "Its page tables allow" : "The guest may");
 	x += picture->walked ? 180 : 130;
-	x = legend_item(out, x, y, nub_picture_fill(NUB_REGION_READ), "R-- read");
-	x = legend_item(out, x, y, nub_picture_fill(NUB_REGION_READ | NUB_REGION_EXECUTE), "R-X read, execute");
-	x = legend_item(out, x, y, nub_picture_fill(NUB_REGION_READ | NUB_REGION_WRITE), "RW- read, write");
+	x = legend_item(out, x, y, cmd_picture_fill(NUB_REGION_READ), "R-- read");
+	x = legend_item(out, x, y, cmd_picture_fill(NUB_REGION_READ | NUB_REGION_EXECUTE), "R-X read, execute");
+	x = legend_item(out, x, y, cmd_picture_fill(NUB_REGION_READ | NUB_REGION_WRITE), "RW- read, write");
 	if (wx)
-		x = legend_item(out, x, y, nub_picture_fill(7), "RWX all three");
-	legend_item(out, x, y, nub_picture_fill(0), "--- nothing");
+		x = legend_item(out, x, y, cmd_picture_fill(7), "RWX all three");
+	legend_item(out, x, y, cmd_picture_fill(0), "--- nothing");
 	y += 28;
 	if (picture->pages != NULL) {
-		x = NUB_PICTURE_LEFT;
-		nub_svg_text(out, x, y + 12, &NUB_PICTURE_CAPTION_FONT, "Pages");
-		x = legend_item(out, x + (picture->walked ? 180 : 130), y, NUB_PICTURE_TOUCHED,
+		x = CMD_PICTURE_LEFT;
+		cmd_svg_text(out, x, y + 12, &CMD_PICTURE_CAPTION_FONT, "Pages");
+		x = legend_item(out, x + (picture->walked ? 180 : 130), y, CMD_PICTURE_TOUCHED,
 		                picture->at_rest ? "with contents, not only zeros" : "touched by guest or host");
 		if (picture->changes != NULL)
-			x = legend_item(out, x, y, NUB_PICTURE_CHANGED, picture->changes);
-		nub_svg_text(out, x, y + 12, &NUB_PICTURE_NOTE_FONT, "lighter: few of the pages that share a line%s%s",
+			x = legend_item(out, x, y, CMD_PICTURE_CHANGED, picture->changes);
+		cmd_svg_text(out, x, y + 12, &CMD_PICTURE_NOTE_FONT, "lighter: few of the pages that share a line%s%s",
 		             picture->unknown != NULL ? "; " : "", picture->unknown != NULL ? picture->unknown : "");
 		y += 28;
 	}
-	nub_svg_text(out, NUB_PICTURE_LEFT, y + 12, &NUB_PICTURE_NOTE_FONT,
+	cmd_svg_text(out, CMD_PICTURE_LEFT, y + 12, &CMD_PICTURE_NOTE_FONT,
 	             "Guest-virtual addresses, highest on top. Each part is drawn to a scale of its own; boxes too "
 	             "small to be seen are drawn larger. Broken lines are not to scale.");
 }
 
-static double draw_head(FILE *out, const struct nub_picture *picture)
+static double draw_head(FILE *out, const struct cmd_picture *picture)
 {
-	const struct nub_svg_font title_font = { .size = 20, .colour = NUB_PICTURE_INK, .bold = true };
-	const struct nub_svg_font red_font = { .size = 13, .colour = NUB_PICTURE_RED, .bold = true };
-	const struct nub_svg_font centre = { .size = 11, .colour = NUB_PICTURE_FAINT, .anchor = NUB_SVG_MIDDLE };
-	const struct nub_svg_font end = { .size = 11, .colour = NUB_PICTURE_FAINT, .anchor = NUB_SVG_END };
+	const struct cmd_svg_font title_font = { .size = 20, .colour = CMD_PICTURE_INK, .bold = true };
+	const struct cmd_svg_font red_font = { .size = 13, .colour = CMD_PICTURE_RED, .bold = true };
+	const struct cmd_svg_font centre = { .size = 11, .colour = CMD_PICTURE_FAINT, .anchor = CMD_SVG_MIDDLE };
+	const struct cmd_svg_font end = { .size = 11, .colour = CMD_PICTURE_FAINT, .anchor = CMD_SVG_END };
 	double y = 40;
 
-	nub_svg_text(out, NUB_PICTURE_LEFT, y, &title_font, "Memory of %s", picture->title);
+	cmd_svg_text(out, CMD_PICTURE_LEFT, y, &title_font, "Memory of %s", picture->title);
 	if (picture->sentence != NULL) {
-		nub_svg_box(out, NUB_PICTURE_LEFT, y + 16, NUB_PICTURE_WIDTH - 2 * NUB_PICTURE_LEFT, 30, "#fff1f2",
-		            NUB_PICTURE_RED);
-		nub_svg_text(out, NUB_PICTURE_LEFT + 12, y + 36, &red_font, "%.120s", picture->sentence);
+		cmd_svg_box(out, CMD_PICTURE_LEFT, y + 16, CMD_PICTURE_WIDTH - 2 * CMD_PICTURE_LEFT, 30, "#fff1f2",
+		            CMD_PICTURE_RED);
+		cmd_svg_text(out, CMD_PICTURE_LEFT + 12, y + 36, &red_font, "%.120s", picture->sentence);
 		y += 46;
 	}
 	y += 34;
-	nub_svg_text(out, NUB_PICTURE_COLUMN + NUB_PICTURE_COLUMN_WIDTH / 2, y, &centre, "permissions");
+	cmd_svg_text(out, CMD_PICTURE_COLUMN + CMD_PICTURE_COLUMN_WIDTH / 2, y, &centre, "permissions");
 	if (picture->pages != NULL)
-		nub_svg_text(out, NUB_PICTURE_PAGES + NUB_PICTURE_PAGES_WIDTH / 2 + 6, y, &centre, "pages");
-	nub_svg_text(out, NUB_PICTURE_NAME, y, &NUB_PICTURE_NOTE_FONT, "what is there");
-	nub_svg_text(out, NUB_PICTURE_SIZE, y, &end, "size");
-	nub_svg_text(out, NUB_PICTURE_ADDRESS, y, &NUB_PICTURE_NOTE_FONT, "first and last address");
+		cmd_svg_text(out, CMD_PICTURE_PAGES + CMD_PICTURE_PAGES_WIDTH / 2 + 6, y, &centre, "pages");
+	cmd_svg_text(out, CMD_PICTURE_NAME, y, &CMD_PICTURE_NOTE_FONT, "what is there");
+	cmd_svg_text(out, CMD_PICTURE_SIZE, y, &end, "size");
+	cmd_svg_text(out, CMD_PICTURE_ADDRESS, y, &CMD_PICTURE_NOTE_FONT, "first and last address");
 	return y + 14;
 }
 
-static int draw(FILE *out, const struct nub_picture *picture)
+static int draw(FILE *out, const struct cmd_picture *picture)
 {
-	struct nub_picture_layout layout;
+	struct cmd_picture_layout layout;
 	double head = picture->sentence != NULL ? 134 : 88;
-	int failed = nub_picture_lay_out(&layout, picture, head);
+	int failed = cmd_picture_lay_out(&layout, picture, head);
 
 	if (failed == 0) {
-		nub_svg_begin(out, NUB_PICTURE_WIDTH,
-		              layout.bottom + NUB_PICTURE_GAP + (picture->pages != NULL ? 112 : 84), picture->title,
+		cmd_svg_begin(out, CMD_PICTURE_WIDTH,
+		              layout.bottom + CMD_PICTURE_GAP + (picture->pages != NULL ? 112 : 84), picture->title,
 		              picture->sentence != NULL ? picture->sentence : "the memory of a guest", defs);
 		draw_head(out, picture);
 		for (size_t i = 0; i < layout.part_count; i++) {
 			if (i > 0)
-				nub_picture_draw_gap(out, &layout.parts[i - 1], &layout.parts[i]);
-			nub_picture_draw_part(out, picture, &layout, &layout.parts[i]);
+				cmd_picture_draw_gap(out, &layout.parts[i - 1], &layout.parts[i]);
+			cmd_picture_draw_part(out, picture, &layout, &layout.parts[i]);
 		}
 		draw_marks(out, picture, &layout);
-		draw_legend(out, picture, layout.bottom + NUB_PICTURE_GAP - 16);
-		nub_svg_end(out);
+		draw_legend(out, picture, layout.bottom + CMD_PICTURE_GAP - 16);
+		cmd_svg_end(out);
 	}
-	nub_picture_layout_release(&layout);
+	cmd_picture_layout_release(&layout);
 	return failed;
 }
 
-char *nub_picture_svg(const struct nub_picture *picture, size_t *size)
+char *cmd_picture_svg(const struct cmd_picture *picture, size_t *size)
 {
 	char *text = NULL;
 	FILE *out = open_memstream(&text, size);
@@ -175,35 +175,35 @@ char *nub_picture_svg(const struct nub_picture *picture, size_t *size)
 	return NULL;
 }
 
-int nub_picture_write(const struct nub_picture *picture, const char *path, struct nub_error *err)
+int cmd_picture_write(const struct cmd_picture *picture, const char *path, struct nub_error *err)
 {
 	size_t size;
-	NUB_AUTO_FREE char *svg = nub_picture_svg(picture, &size);
+	NUB_AUTO_FREE char *svg = cmd_picture_svg(picture, &size);
 
 	if (svg == NULL)
-		return nub_refuse(err, NUB_E_NO_MEMORY, "out of memory for the picture");
-	return nub_status_file_write("svg", path, svg, size, err);
+		return nub_fail(err, NUB_E_NO_MEMORY, 0, "out of memory for the picture");
+	return cmd_status_file_write("svg", path, svg, size, err);
 }
 
-static void add_mark(struct nub_picture *picture, uint64_t address, bool is_gpa, bool fatal, const char *what,
+static void add_mark(struct cmd_picture *picture, uint64_t address, bool is_gpa, bool fatal, const char *what,
                      const char *detail)
 {
-	struct nub_picture_mark *mark = &picture->marks[picture->mark_count++];
+	struct cmd_picture_mark *mark = &picture->marks[picture->mark_count++];
 
-	*mark = (struct nub_picture_mark){ .address = address, .is_gpa = is_gpa, .fatal = fatal };
+	*mark = (struct cmd_picture_mark){ .address = address, .is_gpa = is_gpa, .fatal = fatal };
 	snprintf(mark->text, sizeof(mark->text), "%s%.18s", what, detail);
 }
 
-void nub_picture_mark_crash(struct nub_picture *picture, const struct nub_crash *crash, const struct nub_image *image)
+void cmd_picture_mark_crash(struct cmd_picture *picture, const struct nub_crash *crash, const struct nub_image *image)
 {
 	char text[192];
 
 	if (crash->registers_lost)
 		return;
-	nub_crash_place(crash, image, text, sizeof(text));
+	cmd_crash_place(crash, image, text, sizeof(text));
 	add_mark(picture, crash->regs.rip, false, true, "at ", text);
 	if (crash->has_address) {
-		const char *access = nub_access_name(crash->access);
+		const char *access = cmd_access_name(crash->access);
 		snprintf(text, sizeof(text), " 0x%" PRIx64, crash->address);
 		add_mark(picture, crash->address, crash->kind == NUB_CRASH_NO_MEMORY, true,
 		         access != NULL ? access : "access to", text);

@@ -9,24 +9,24 @@
  *      rip: main -> | R-X  |   ==  --- program code                    16 KiB   R-X     0x401000 - 0x404fff
  *                   +------+   =
  */
-#ifndef NUBRUN_PICTURE_H
-#define NUBRUN_PICTURE_H
+#ifndef CMD_PICTURE_H
+#define CMD_PICTURE_H
 
 #include <stdio.h>
 
 #include "nub.h"
 
 /* A point to be shown at its address: in a region, or in the void. */
-struct nub_picture_mark {
+struct cmd_picture_mark {
 	uint64_t address;
 	bool is_gpa;
 	bool fatal; /* where it went wrong: in red */
 	char text[96];
 };
 
-#define NUB_PICTURE_MARKS 4
+#define CMD_PICTURE_MARKS 4
 
-struct nub_picture {
+struct cmd_picture {
 	const char *title;
 	const char *sentence;             /* what happened, in a box of its own; NULL: nothing */
 	const struct nub_region *regions; /* in any order */
@@ -37,17 +37,17 @@ struct nub_picture {
 	const char *changes; /* what a changed page is, for the legend; NULL: that is not known */
 	const char *unknown; /* what can't be told of the pages; NULL: nothing */
 	bool walked;         /* regions were found in page tables: they have the rights that the host has, too */
-	struct nub_picture_mark marks[NUB_PICTURE_MARKS];
+	struct cmd_picture_mark marks[CMD_PICTURE_MARKS];
 	size_t mark_count;
 };
 
 /* Put the picture into a malloc'd string. NULL: out of memory. */
-char *nub_picture_svg(const struct nub_picture *picture, size_t *size);
+char *cmd_picture_svg(const struct cmd_picture *picture, size_t *size);
 
 /* Write it there, as --svg says. Errors: NO_MEMORY, and those of files. */
-int nub_picture_write(const struct nub_picture *picture, const char *path, struct nub_error *err);
+int cmd_picture_write(const struct cmd_picture *picture, const char *path, struct nub_error *err);
 
 /* The marks of a crash: the instruction, the address that it was about, the stack pointer. */
-void nub_picture_mark_crash(struct nub_picture *picture, const struct nub_crash *crash, const struct nub_image *image);
+void cmd_picture_mark_crash(struct cmd_picture *picture, const struct nub_crash *crash, const struct nub_image *image);
 
 #endif

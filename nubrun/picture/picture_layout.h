@@ -1,11 +1,11 @@
 /* Where things go in a picture of an address space: regions as blocks, runs of blocks as parts, pixels for both. Pure. */
-#ifndef NUBRUN_PICTURE_LAYOUT_H
-#define NUBRUN_PICTURE_LAYOUT_H
+#ifndef CMD_PICTURE_LAYOUT_H
+#define CMD_PICTURE_LAYOUT_H
 
 #include "picture/picture.h"
 
 /* A region, the null guard, or a small hole between two regions. */
-struct nub_block {
+struct cmd_block {
 	const struct nub_region *region; /* NULL: the null guard, or a hole */
 	bool hole;
 	bool guard;  /* this hole is the stack's guard page, which page tables don't know */
@@ -19,32 +19,32 @@ struct nub_block {
 };
 
 /* Blocks that lie together. */
-struct nub_part {
+struct cmd_part {
 	size_t first, count; /* blocks, highest first */
 	bool is_gpa;
 	uint64_t low, size;
 	double top, height;
 };
 
-struct nub_picture_layout {
-	struct nub_block *blocks; /* owned */
+struct cmd_picture_layout {
+	struct cmd_block *blocks; /* owned */
 	size_t block_count;
-	struct nub_part *parts; /* owned */
+	struct cmd_part *parts; /* owned */
 	size_t part_count;
 	double bottom; /* where the last part ends */
 };
 
-#define NUB_PICTURE_ROW 36.0 /* a block's text */
-#define NUB_PICTURE_GAP 48.0 /* between two parts */
+#define CMD_PICTURE_ROW 36.0 /* a block's text */
+#define CMD_PICTURE_GAP 48.0 /* between two parts */
 
 /* From `top` down. Errors: -1, out of memory. Release it either way. */
-int nub_picture_lay_out(struct nub_picture_layout *layout, const struct nub_picture *picture, double top);
-void nub_picture_layout_release(struct nub_picture_layout *layout);
+int cmd_picture_lay_out(struct cmd_picture_layout *layout, const struct cmd_picture *picture, double top);
+void cmd_picture_layout_release(struct cmd_picture_layout *layout);
 
 /* Is this page in the block, and which of its pages is it, from the lowest on? */
-bool nub_block_has_page(const struct nub_block *block, const struct nub_page_use *page, uint64_t *index);
+bool cmd_block_has_page(const struct cmd_block *block, const struct nub_page_use *page, uint64_t *index);
 
 /* Where an address is drawn. */
-double nub_picture_y(const struct nub_picture_layout *layout, uint64_t address, bool is_gpa);
+double cmd_picture_y(const struct cmd_picture_layout *layout, uint64_t address, bool is_gpa);
 
 #endif

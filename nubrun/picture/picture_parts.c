@@ -6,14 +6,14 @@
 #include "report/crash_text.h"
 #include "report/memory_map.h"
 
-static const struct nub_svg_font name_font = { .size = 13, .colour = NUB_PICTURE_INK, .bold = true };
-static const struct nub_svg_font size_font = { .size = 13, .colour = NUB_PICTURE_INK, .anchor = NUB_SVG_END };
-static const struct nub_svg_font mono_font = { .size = 11.5, .colour = NUB_PICTURE_INK, .mono = true };
-static const struct nub_svg_font box_font = {
-	.size = 12, .colour = NUB_PICTURE_INK, .mono = true, .anchor = NUB_SVG_MIDDLE
+static const struct cmd_svg_font name_font = { .size = 13, .colour = CMD_PICTURE_INK, .bold = true };
+static const struct cmd_svg_font size_font = { .size = 13, .colour = CMD_PICTURE_INK, .anchor = CMD_SVG_END };
+static const struct cmd_svg_font mono_font = { .size = 11.5, .colour = CMD_PICTURE_INK, .mono = true };
+static const struct cmd_svg_font box_font = {
+	.size = 12, .colour = CMD_PICTURE_INK, .mono = true, .anchor = CMD_SVG_MIDDLE
 };
 
-static const char *scratch_name(const struct nub_picture *picture, const struct nub_block *block, const char **note)
+static const char *scratch_name(const struct cmd_picture *picture, const struct cmd_block *block, const char **note)
 {
 	const char *page = block->size == NUB_PAGE_SIZE ? nub_scratch_page_name(block->start) : NULL;
 
@@ -27,7 +27,7 @@ static const char *scratch_name(const struct nub_picture *picture, const struct 
 }
 
 /* What a block is, for people, and what it is for. */
-static const char *block_name(const struct nub_picture *picture, const struct nub_block *block, const char **note)
+static const char *block_name(const struct cmd_picture *picture, const struct cmd_block *block, const char **note)
 {
 	const struct nub_region *region = block->region;
 
@@ -56,11 +56,11 @@ static const char *block_name(const struct nub_picture *picture, const struct nu
 	case NUB_REGION_SCRATCH:
 		return scratch_name(picture, block, note);
 	default:
-		return nub_region_words(region->type);
+		return cmd_region_words(region->type);
 	}
 }
 
-static const char *part_name(const struct nub_picture_layout *layout, const struct nub_part *part)
+static const char *part_name(const struct cmd_picture_layout *layout, const struct cmd_part *part)
 {
 	const struct nub_region *region = layout->blocks[part->first].region;
 
@@ -94,56 +94,56 @@ static void about(uint64_t size, char *out, size_t out_size)
 }
 
 /* Does the pages' column have anything to say of it? A snapshot has no scratch. */
-static bool has_pages(const struct nub_picture *picture, const struct nub_block *block)
+static bool has_pages(const struct cmd_picture *picture, const struct cmd_block *block)
 {
 	return picture->pages != NULL && block->region != NULL && block->region->type != NUB_REGION_GUARD &&
 	       (!picture->at_rest || block->touched > 0 || block->region->type != NUB_REGION_SCRATCH);
 }
 
 /* What a block is for, or its pages where something is known of them. */
-static void draw_note(FILE *out, const struct nub_picture *picture, const struct nub_block *block, const char *note)
+static void draw_note(FILE *out, const struct cmd_picture *picture, const struct cmd_block *block, const char *note)
 {
 	char changed[40] = "";
 
 	if (block->changed > 0)
 		snprintf(changed, sizeof(changed), ", %" PRIu64 " changed", block->changed);
 	if (!has_pages(picture, block))
-		nub_svg_text(out, NUB_PICTURE_NAME, block->label + 12, &NUB_PICTURE_NOTE_FONT, "%s", note);
+		cmd_svg_text(out, CMD_PICTURE_NAME, block->label + 12, &CMD_PICTURE_NOTE_FONT, "%s", note);
 	else
-		nub_svg_text(out, NUB_PICTURE_NAME, block->label + 12, &NUB_PICTURE_NOTE_FONT,
+		cmd_svg_text(out, CMD_PICTURE_NAME, block->label + 12, &CMD_PICTURE_NOTE_FONT,
 		             "%" PRIu64 " of %" PRIu64 " pages %s%s", block->touched,
 		             (uint64_t)(block->size / NUB_PAGE_SIZE), picture->at_rest ? "with contents" : "touched",
 		             changed);
 }
 
-static void draw_block(FILE *out, const struct nub_picture *picture, const struct nub_block *block)
+static void draw_block(FILE *out, const struct cmd_picture *picture, const struct cmd_block *block)
 {
 	const char *note, *name = block_name(picture, block, &note);
-	double edge = picture->pages != NULL ? NUB_PICTURE_PAGES + NUB_PICTURE_PAGES_WIDTH
-	                                     : NUB_PICTURE_COLUMN + NUB_PICTURE_COLUMN_WIDTH;
+	double edge = picture->pages != NULL ? CMD_PICTURE_PAGES + CMD_PICTURE_PAGES_WIDTH
+	                                     : CMD_PICTURE_COLUMN + CMD_PICTURE_COLUMN_WIDTH;
 	double middle = block->top + block->height / 2;
 	char size[32];
 
-	nub_svg_box(out, NUB_PICTURE_COLUMN, block->top, NUB_PICTURE_COLUMN_WIDTH, block->height,
-	            nub_picture_fill(block->flags), NUB_PICTURE_EDGE);
-	nub_svg_text(out, NUB_PICTURE_COLUMN + NUB_PICTURE_COLUMN_WIDTH / 2, middle + 4, &box_font, "%s",
-	             nub_flags_short(block->flags));
-	nub_svg_path(out, "#9ca3af", 1, "M%.1f %.1fL%.1f %.1fH%.1f", edge + 3, middle, NUB_PICTURE_NAME - 22,
-	             block->label, NUB_PICTURE_NAME - 6);
-	nub_svg_text(out, NUB_PICTURE_NAME, block->label - 1, &name_font, "%s", name);
+	cmd_svg_box(out, CMD_PICTURE_COLUMN, block->top, CMD_PICTURE_COLUMN_WIDTH, block->height,
+	            cmd_picture_fill(block->flags), CMD_PICTURE_EDGE);
+	cmd_svg_text(out, CMD_PICTURE_COLUMN + CMD_PICTURE_COLUMN_WIDTH / 2, middle + 4, &box_font, "%s",
+	             cmd_flags_short(block->flags));
+	cmd_svg_path(out, "#9ca3af", 1, "M%.1f %.1fL%.1f %.1fH%.1f", edge + 3, middle, CMD_PICTURE_NAME - 22,
+	             block->label, CMD_PICTURE_NAME - 6);
+	cmd_svg_text(out, CMD_PICTURE_NAME, block->label - 1, &name_font, "%s", name);
 	draw_note(out, picture, block, note);
-	nub_size_text(block->size, size, sizeof(size));
-	nub_svg_text(out, NUB_PICTURE_SIZE, block->label + 4, &size_font, "%s", size);
-	nub_svg_text(out, NUB_PICTURE_FLAGS, block->label + 4, &mono_font, "%s", nub_flags_short(block->flags));
-	nub_svg_text(out, NUB_PICTURE_ADDRESS, block->label + 4, &mono_font, "0x%016" PRIx64 " – 0x%016" PRIx64,
+	cmd_size_text(block->size, size, sizeof(size));
+	cmd_svg_text(out, CMD_PICTURE_SIZE, block->label + 4, &size_font, "%s", size);
+	cmd_svg_text(out, CMD_PICTURE_FLAGS, block->label + 4, &mono_font, "%s", cmd_flags_short(block->flags));
+	cmd_svg_text(out, CMD_PICTURE_ADDRESS, block->label + 4, &mono_font, "0x%016" PRIx64 " – 0x%016" PRIx64,
 	             block->start, block->start + block->size - 1);
 }
 
 /* The colour of a line of the pages' column: a shade for few of its pages, so that one in a gigabyte can still be seen. */
 static const char *page_colour(uint64_t touched, uint64_t changed, uint64_t pages)
 {
-	static const char *const touched_shades[] = { "#cbd5e1", "#94a3b8", NUB_PICTURE_TOUCHED };
-	static const char *const changed_shades[] = { "#f0abfc", "#e879f9", NUB_PICTURE_CHANGED };
+	static const char *const touched_shades[] = { "#cbd5e1", "#94a3b8", CMD_PICTURE_TOUCHED };
+	static const char *const changed_shades[] = { "#f0abfc", "#e879f9", CMD_PICTURE_CHANGED };
 	uint64_t count = changed > 0 ? changed : touched;
 	unsigned shade = count >= pages ? 2 : count * 4 >= pages ? 1 : 0;
 
@@ -158,7 +158,7 @@ struct page_line {
 };
 
 /* Pages of a block in lines of at least two pixels, of whole pages where there is room for that. */
-static uint64_t gather_lines(const struct nub_picture *picture, const struct nub_block *block,
+static uint64_t gather_lines(const struct cmd_picture *picture, const struct cmd_block *block,
                              struct page_line lines[MAX_LINES])
 {
 	const uint64_t pages = block->size / NUB_PAGE_SIZE;
@@ -167,7 +167,7 @@ static uint64_t gather_lines(const struct nub_picture *picture, const struct nub
 	count = count < pages ? count : pages;
 	count = count < MAX_LINES ? count : MAX_LINES;
 	for (size_t i = 0; i < picture->page_count; i++)
-		if (nub_block_has_page(block, &picture->pages[i], &index)) {
+		if (cmd_block_has_page(block, &picture->pages[i], &index)) {
 			/* Lines do not have the same number of pages: line l begins at page l * pages / count. */
 			uint64_t line = index * count / pages;
 			line += line + 1 < count && (line + 1) * pages / count <= index;
@@ -178,7 +178,7 @@ static uint64_t gather_lines(const struct nub_picture *picture, const struct nub
 }
 
 /* Lines of one colour are one box. */
-static void draw_pages(FILE *out, const struct nub_picture *picture, const struct nub_block *block)
+static void draw_pages(FILE *out, const struct cmd_picture *picture, const struct cmd_block *block)
 {
 	struct page_line lines[MAX_LINES] = { 0 };
 	const uint64_t pages = block->size / NUB_PAGE_SIZE, count = gather_lines(picture, block, lines);
@@ -191,51 +191,51 @@ static void draw_pages(FILE *out, const struct nub_picture *picture, const struc
 		const char *next =
 		    page_colour(lines[i].touched, lines[i].changed, (i + 1) * pages / count - i * pages / count);
 		if (next != colour && top < bottom) {
-			nub_svg_box(out, NUB_PICTURE_PAGES, top, NUB_PICTURE_PAGES_WIDTH, bottom - top, colour, "none");
+			cmd_svg_box(out, CMD_PICTURE_PAGES, top, CMD_PICTURE_PAGES_WIDTH, bottom - top, colour, "none");
 			bottom = top;
 		}
 		colour = next;
 		top -= line_height;
 	}
-	nub_svg_box(out, NUB_PICTURE_PAGES, top, NUB_PICTURE_PAGES_WIDTH, bottom - top, colour, "none");
-	nub_svg_box(out, NUB_PICTURE_PAGES, block->top, NUB_PICTURE_PAGES_WIDTH, block->height, "none",
-	            NUB_PICTURE_EDGE);
+	cmd_svg_box(out, CMD_PICTURE_PAGES, top, CMD_PICTURE_PAGES_WIDTH, bottom - top, colour, "none");
+	cmd_svg_box(out, CMD_PICTURE_PAGES, block->top, CMD_PICTURE_PAGES_WIDTH, block->height, "none",
+	            CMD_PICTURE_EDGE);
 }
 
 /* The broken line above a part, with how much lies between. */
-void nub_picture_draw_gap(FILE *out, const struct nub_part *above, const struct nub_part *below)
+void cmd_picture_draw_gap(FILE *out, const struct cmd_part *above, const struct cmd_part *below)
 {
-	double y = above->top + above->height, middle = y + NUB_PICTURE_GAP / 2;
+	double y = above->top + above->height, middle = y + CMD_PICTURE_GAP / 2;
 	char size[32];
 
 	if (below->is_gpa) {
-		nub_svg_path(out, NUB_PICTURE_LINE, 1, "M%.1f %.1fH%.1f", NUB_PICTURE_LEFT, middle,
-		             NUB_PICTURE_WIDTH - NUB_PICTURE_LEFT);
+		cmd_svg_path(out, CMD_PICTURE_LINE, 1, "M%.1f %.1fH%.1f", CMD_PICTURE_LEFT, middle,
+		             CMD_PICTURE_WIDTH - CMD_PICTURE_LEFT);
 		return;
 	}
 	for (int side = 0; side < 2; side++) {
-		double x = NUB_PICTURE_COLUMN + side * NUB_PICTURE_COLUMN_WIDTH;
-		nub_svg_path(out, "#6b7280", 1.2, "M%.1f %.1fV%.1fl-5 3 l10 5 l-5 3V%.1f", x, y + 2, middle - 6,
-		             y + NUB_PICTURE_GAP - 2);
+		double x = CMD_PICTURE_COLUMN + side * CMD_PICTURE_COLUMN_WIDTH;
+		cmd_svg_path(out, "#6b7280", 1.2, "M%.1f %.1fV%.1fl-5 3 l10 5 l-5 3V%.1f", x, y + 2, middle - 6,
+		             y + CMD_PICTURE_GAP - 2);
 	}
 	about(above->low - (below->low + below->size), size, sizeof(size));
-	nub_svg_text(out, NUB_PICTURE_COLUMN + NUB_PICTURE_COLUMN_WIDTH / 2, middle + 4,
-	             &(struct nub_svg_font){ .size = 11, .colour = NUB_PICTURE_FAINT, .anchor = NUB_SVG_MIDDLE }, "%s",
+	cmd_svg_text(out, CMD_PICTURE_COLUMN + CMD_PICTURE_COLUMN_WIDTH / 2, middle + 4,
+	             &(struct cmd_svg_font){ .size = 11, .colour = CMD_PICTURE_FAINT, .anchor = CMD_SVG_MIDDLE }, "%s",
 	             size);
-	nub_svg_text(out, NUB_PICTURE_NAME, middle + 4, &NUB_PICTURE_NOTE_FONT,
+	cmd_svg_text(out, CMD_PICTURE_NAME, middle + 4, &CMD_PICTURE_NOTE_FONT,
 	             "nothing: an access here ends the guest");
 }
 
-void nub_picture_draw_part(FILE *out, const struct nub_picture *picture, const struct nub_picture_layout *layout,
-                           const struct nub_part *part)
+void cmd_picture_draw_part(FILE *out, const struct cmd_picture *picture, const struct cmd_picture_layout *layout,
+                           const struct cmd_part *part)
 {
 	char size[32];
 
 	about(part->size, size, sizeof(size));
-	nub_svg_text(out, NUB_PICTURE_LEFT, part->top + 12, &NUB_PICTURE_CAPTION_FONT, "%s", part_name(layout, part));
-	nub_svg_text(out, NUB_PICTURE_LEFT, part->top + 28, &NUB_PICTURE_NOTE_FONT, "%s", size);
+	cmd_svg_text(out, CMD_PICTURE_LEFT, part->top + 12, &CMD_PICTURE_CAPTION_FONT, "%s", part_name(layout, part));
+	cmd_svg_text(out, CMD_PICTURE_LEFT, part->top + 28, &CMD_PICTURE_NOTE_FONT, "%s", size);
 	if (part->is_gpa)
-		nub_svg_text(out, NUB_PICTURE_LEFT, part->top + 43, &NUB_PICTURE_NOTE_FONT, "guest-physical addresses");
+		cmd_svg_text(out, CMD_PICTURE_LEFT, part->top + 43, &CMD_PICTURE_NOTE_FONT, "guest-physical addresses");
 	for (size_t i = part->first; i < part->first + part->count; i++) {
 		draw_block(out, picture, &layout->blocks[i]);
 		if (has_pages(picture, &layout->blocks[i]))

@@ -11,7 +11,7 @@
 /* Text from anywhere as XML: control characters are not allowed in it even escaped. */
 static void put_escaped(FILE *out, const char *text)
 {
-	NUB_AUTO_FREE char *clean = nub_text_printable(text, strlen(text));
+	NUB_AUTO_FREE char *clean = cmd_text_printable(text, strlen(text));
 
 	for (const char *at = clean != NULL ? clean : "?"; *at != '\0'; at++) {
 		if (*at == '&')
@@ -25,7 +25,7 @@ static void put_escaped(FILE *out, const char *text)
 	}
 }
 
-void nub_svg_begin(FILE *out, double width, double height, const char *title, const char *text, const char *defs)
+void cmd_svg_begin(FILE *out, double width, double height, const char *title, const char *text, const char *defs)
 {
 	fprintf(out,
 	        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
@@ -37,21 +37,21 @@ void nub_svg_begin(FILE *out, double width, double height, const char *title, co
 	put_escaped(out, text);
 	fprintf(out, "</desc>\n<defs>%s</defs>\n", defs);
 	/* A background, for viewers that have a dark one. */
-	nub_svg_box(out, 0, 0, width, height, "#ffffff", "none");
+	cmd_svg_box(out, 0, 0, width, height, "#ffffff", "none");
 }
 
-void nub_svg_end(FILE *out)
+void cmd_svg_end(FILE *out)
 {
 	fputs("</svg>\n", out);
 }
 
-void nub_svg_box(FILE *out, double x, double y, double width, double height, const char *fill, const char *stroke)
+void cmd_svg_box(FILE *out, double x, double y, double width, double height, const char *fill, const char *stroke)
 {
 	fprintf(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"%s\" stroke=\"%s\"/>\n", x, y,
 	        width, height, fill, stroke);
 }
 
-void nub_svg_path(FILE *out, const char *stroke, double width, const char *format, ...)
+void cmd_svg_path(FILE *out, const char *stroke, double width, const char *format, ...)
 {
 	va_list args;
 
@@ -62,7 +62,7 @@ void nub_svg_path(FILE *out, const char *stroke, double width, const char *forma
 	fprintf(out, "\" fill=\"none\" stroke=\"%s\" stroke-width=\"%.1f\"/>\n", stroke, width);
 }
 
-void nub_svg_text(FILE *out, double x, double y, const struct nub_svg_font *font, const char *format, ...)
+void cmd_svg_text(FILE *out, double x, double y, const struct cmd_svg_font *font, const char *format, ...)
 {
 	static const char *const anchors[] = { "start", "middle", "end" };
 	char *text;

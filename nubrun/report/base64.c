@@ -6,7 +6,7 @@
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-char *nub_base64_encode(const uint8_t *bytes, size_t size)
+char *cmd_base64_encode(const uint8_t *bytes, size_t size)
 {
 	if (size > SIZE_MAX / 2)
 		return NULL;
@@ -27,7 +27,7 @@ char *nub_base64_encode(const uint8_t *bytes, size_t size)
 	return text;
 }
 
-size_t nub_base64_decoded_max(size_t length)
+size_t cmd_base64_decoded_max(size_t length)
 {
 	return length / 4 * 3 + 3;
 }
@@ -44,7 +44,7 @@ static int sextet(char c)
 	return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-bool nub_base64_decode(const char *text, size_t length, uint8_t *bytes, size_t *size, size_t *bad)
+bool cmd_base64_decode(const char *text, size_t length, uint8_t *bytes, size_t *size, size_t *bad)
 {
 	size_t digits = length;
 	uint32_t bits = 0;

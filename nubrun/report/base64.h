@@ -1,18 +1,18 @@
 /* Base64 with the standard alphabet and padding (RFC 4648, section 4). Pure. */
-#ifndef NUBRUN_BASE64_H
-#define NUBRUN_BASE64_H
+#ifndef CMD_BASE64_H
+#define CMD_BASE64_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /* malloc'd and NUL-terminated; NULL without memory. */
-char *nub_base64_encode(const uint8_t *bytes, size_t size);
+char *cmd_base64_encode(const uint8_t *bytes, size_t size);
 
 /* Room that `length` characters decode into at most; never 0. */
-size_t nub_base64_decoded_max(size_t length);
+size_t cmd_base64_decoded_max(size_t length);
 
 /* Decode strictly: no space, padding where it belongs, no stray bits. False, and the bad character's index, otherwise. */
-bool nub_base64_decode(const char *text, size_t length, uint8_t *bytes, size_t *size, size_t *bad);
+bool cmd_base64_decode(const char *text, size_t length, uint8_t *bytes, size_t *size, size_t *bad);
 
 #endif

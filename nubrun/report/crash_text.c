@@ -5,14 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *nub_flags_short(unsigned flags)
+const char *cmd_flags_short(unsigned flags)
 {
 	static const char *const names[8] = { "---", "R--", "-W-", "RW-", "--X", "R-X", "-WX", "RWX" };
 
 	return names[flags & 7];
 }
 
-const char *nub_region_words(enum nub_region_type type)
+const char *cmd_region_words(enum nub_region_type type)
 {
 	switch (type) {
 	case NUB_REGION_CODE:
@@ -39,7 +39,7 @@ const char *nub_region_words(enum nub_region_type type)
 	return "memory";
 }
 
-const char *nub_access_name(unsigned access)
+const char *cmd_access_name(unsigned access)
 {
 	switch (access) {
 	case NUB_REGION_READ:
@@ -53,7 +53,7 @@ const char *nub_access_name(unsigned access)
 	}
 }
 
-const char *nub_frame_symbol(const struct nub_image *image, uint64_t rip, size_t index, uint64_t *offset)
+const char *cmd_frame_symbol(const struct nub_image *image, uint64_t rip, size_t index, uint64_t *offset)
 {
 	/* A return address may stand behind the end of its function: the call is before it. */
 	const uint64_t before = index > 0;
@@ -64,10 +64,10 @@ const char *nub_frame_symbol(const struct nub_image *image, uint64_t rip, size_t
 	return symbol;
 }
 
-void nub_frame_place(const struct nub_image *image, uint64_t rip, size_t index, char *out, size_t size)
+void cmd_frame_place(const struct nub_image *image, uint64_t rip, size_t index, char *out, size_t size)
 {
 	uint64_t offset = 0;
-	const char *symbol = nub_frame_symbol(image, rip, index, &offset);
+	const char *symbol = cmd_frame_symbol(image, rip, index, &offset);
 
 	if (symbol == NULL)
 		snprintf(out, size, "0x%" PRIx64, rip);
@@ -77,16 +77,16 @@ void nub_frame_place(const struct nub_image *image, uint64_t rip, size_t index, 
 		snprintf(out, size, "%s+0x%" PRIx64, symbol, offset);
 }
 
-void nub_crash_place(const struct nub_crash *crash, const struct nub_image *image, char *out, size_t size)
+void cmd_crash_place(const struct nub_crash *crash, const struct nub_image *image, char *out, size_t size)
 {
-	nub_frame_place(image, crash->regs.rip, 0, out, size);
+	cmd_frame_place(image, crash->regs.rip, 0, out, size);
 }
 
-void nub_crash_where(const struct nub_crash *crash, char *out, size_t size)
+void cmd_crash_where(const struct nub_crash *crash, char *out, size_t size)
 {
 	const bool guard = crash->region.type == NUB_REGION_GUARD, below = crash->region_distance > 0;
 	const uint64_t distance = below ? (uint64_t)crash->region_distance : -(uint64_t)crash->region_distance;
-	const char *words = guard ? "stack's guard page" : nub_region_words(crash->region.type);
+	const char *words = guard ? "stack's guard page" : cmd_region_words(crash->region.type);
 
 	if (crash->has_address && crash->address < NUB_BASE_ADDRESS)
 		snprintf(out, size, "in the null page");
@@ -110,12 +110,12 @@ static void describe_address(const struct nub_crash *crash, char *out, size_t si
 	else if (distance == 0 && crash->region.type == NUB_REGION_GUARD)
 		snprintf(out, size, "the stack's guard page: stack overflow");
 	else if (distance == 0)
-		snprintf(out, size, "%s, %s", nub_region_words(crash->region.type),
-		         nub_flags_short(crash->region.flags));
+		snprintf(out, size, "%s, %s", cmd_region_words(crash->region.type),
+		         cmd_flags_short(crash->region.flags));
 	else
 		/* A distance is counted from the address to the region. */
 		snprintf(out, size, "not mapped, 0x%" PRIx64 " bytes %s %s", distance,
-		         crash->region_distance > 0 ? "below" : "above", nub_region_words(crash->region.type));
+		         crash->region_distance > 0 ? "below" : "above", cmd_region_words(crash->region.type));
 }
 
 /* In words, where a mnemonic alone says little. */
@@ -148,7 +148,7 @@ static const char *vector_words(unsigned vector)
 
 static void exception_sentence(const struct nub_crash *crash, const char *place, char *out, size_t size)
 {
-	const char *access = nub_access_name(crash->access);
+	const char *access = cmd_access_name(crash->access);
 	const char *name = nub_vector_name(crash->vector);
 	char where[128];
 
@@ -165,11 +165,11 @@ static void exception_sentence(const struct nub_crash *crash, const char *place,
 	}
 }
 
-void nub_crash_sentence(const struct nub_crash *crash, const struct nub_image *image, char *out, size_t size)
+void cmd_crash_sentence(const struct nub_crash *crash, const struct nub_image *image, char *out, size_t size)
 {
 	char place[192];
 
-	nub_crash_place(crash, image, place, sizeof(place));
+	cmd_crash_place(crash, image, place, sizeof(place));
 	switch (crash->kind) {
 	case NUB_CRASH_EXCEPTION:
 		exception_sentence(crash, place, out, size);
@@ -199,7 +199,7 @@ void nub_crash_sentence(const struct nub_crash *crash, const struct nub_image *i
 		snprintf(out, size, "hlt, which nothing would end, at %s", place);
 		break;
 	case NUB_CRASH_SCRATCH:
-		snprintf(out, size, "%s, at %s", crash->abort_message, place);
+		snprintf(out, size, "%s (--scratch), at %s", crash->abort_message, place);
 		break;
 	case NUB_CRASH_ABI:
 		snprintf(out, size, "the guest broke its ABI: %s", crash->abort_message);

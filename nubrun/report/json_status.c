@@ -5,77 +5,72 @@
 
 #include "cli/clock.h"
 #include "report/crash_text.h"
-#include "report/json_value.h"
+#include "json/json.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static void add(struct json_object *object, const char *name, struct json_object *value)
+static void add_count(struct cmd_json *object, const char *name, uint64_t count)
 {
-	json_object_object_add_ex(object, name, value, JSON_C_OBJECT_ADD_KEY_IS_NEW | JSON_C_OBJECT_ADD_CONSTANT_KEY);
+	cmd_json_add(object, name, cmd_json_uint(count));
 }
 
-static void add_count(struct json_object *object, const char *name, uint64_t count)
-{
-	add(object, name, json_object_new_uint64(count));
-}
-
-const char *nub_status_name(enum nub_status status)
+const char *cmd_status_name(enum cmd_status status)
 {
 	static const char *const names[] = { "ok", "guest-exit", "guest-crash", "timeout", "error" };
 
 	return names[status];
 }
 
-const char *nub_log_level_name(unsigned level)
+const char *cmd_log_level_name(unsigned level)
 {
 	static const char *const names[] = { "off", "error", "warn", "info", "debug", "trace" };
 
 	return level < COUNT(names) ? names[level] : "unknown";
 }
 
-struct json_object *nub_json_error(const struct nub_error *error)
+struct cmd_json *cmd_json_error(const struct nub_error *error)
 {
-	struct json_object *object = json_object_new_object();
+	struct cmd_json *object = cmd_json_object();
 
 	/* A guest's own error comes without a kind of nubrun's. */
-	add(object, "code", json_object_new_string(error->kind == NUB_E_NONE ? "guest" : nub_error_name(error->kind)));
-	add(object, "message", nub_json_cstring(error->message));
+	cmd_json_add(object, "code", cmd_json_plain(error->kind == NUB_E_NONE ? "guest" : nub_error_name(error->kind)));
+	cmd_json_add(object, "message", cmd_json_cstring(error->message));
 	if (error->hint[0] != '\0')
-		add(object, "hint", nub_json_cstring(error->hint));
+		cmd_json_add(object, "hint", cmd_json_cstring(error->hint));
 	return object;
 }
 
-struct json_object *nub_json_region(const struct nub_region *region)
+struct cmd_json *cmd_json_region(const struct nub_region *region)
 {
-	struct json_object *object = json_object_new_object();
+	struct cmd_json *object = cmd_json_object();
 
-	add(object, "type", json_object_new_string(nub_region_type_name(region->type)));
-	add(object, "flags", json_object_new_string(nub_flags_short(region->flags)));
-	add(object, "gpa", region->gpa != 0 ? nub_json_hex(region->gpa) : NULL);
-	add(object, "gva", region->gva != 0 ? nub_json_hex(region->gva) : NULL);
-	add(object, "size", json_object_new_uint64(region->size));
+	cmd_json_add(object, "type", cmd_json_plain(nub_region_type_name(region->type)));
+	cmd_json_add(object, "flags", cmd_json_plain(cmd_flags_short(region->flags)));
+	cmd_json_add(object, "gpa", region->gpa != 0 ? cmd_json_hex(region->gpa) : NULL);
+	cmd_json_add(object, "gva", region->gva != 0 ? cmd_json_hex(region->gva) : NULL);
+	cmd_json_add(object, "size", cmd_json_uint(region->size));
 	return object;
 }
 
-struct json_object *nub_json_guest(const char *path, const struct nub_image_info *info)
+struct cmd_json *cmd_json_guest(const char *path, const struct nub_image_info *info)
 {
-	struct json_object *object = json_object_new_object();
+	struct cmd_json *object = cmd_json_object();
 
-	add(object, "path", nub_json_cstring(path));
+	cmd_json_add(object, "path", cmd_json_cstring(path));
 	if (info == NULL)
 		return object;
-	add(object, "type", json_object_new_string(info->relocatable ? "static-pie" : "static"));
+	cmd_json_add(object, "type", cmd_json_plain(info->relocatable ? "static-pie" : "static"));
 	add_count(object, "abi_version", info->abi_version);
 	add_count(object, "privilege_level", info->privilege_level);
-	add(object, "image_base", nub_json_hex(info->image_base));
-	add(object, "entry", nub_json_hex(info->entry));
+	cmd_json_add(object, "image_base", cmd_json_hex(info->image_base));
+	cmd_json_add(object, "entry", cmd_json_hex(info->entry));
 	if (info->build_id != NULL)
-		add(object, "build_id",
-		    info->build_id_size != 0 ? nub_json_digits(info->build_id, info->build_id_size) : NULL);
+		cmd_json_add(object, "build_id",
+		             info->build_id_size != 0 ? cmd_json_digits(info->build_id, info->build_id_size) : NULL);
 	return object;
 }
 
-struct json_object *nub_json_registers(const struct nub_registers *regs)
+struct cmd_json *cmd_json_registers(const struct nub_registers *regs)
 {
 	const struct {
 		const char *name;
@@ -87,83 +82,83 @@ struct json_object *nub_json_registers(const struct nub_registers *regs)
 		{ "r12", regs->r12 }, { "r13", regs->r13 },       { "r14", regs->r14 }, { "r15", regs->r15 },
 		{ "rip", regs->rip }, { "rflags", regs->rflags },
 	};
-	struct json_object *object = json_object_new_object();
+	struct cmd_json *object = cmd_json_object();
 
 	for (size_t i = 0; i < COUNT(all); i++)
-		add(object, all[i].name, nub_json_hex(all[i].value));
+		cmd_json_add(object, all[i].name, cmd_json_hex(all[i].value));
 	return object;
 }
 
-static struct json_object *crash_region(const struct nub_crash *crash)
+static struct cmd_json *crash_region(const struct nub_crash *crash)
 {
 	const struct nub_region *region = &crash->region;
 	bool is_gpa = crash->kind == NUB_CRASH_NO_MEMORY;
 	uint64_t start = is_gpa ? region->gpa : region->gva;
-	struct json_object *object = json_object_new_object();
+	struct cmd_json *object = cmd_json_object();
 	char where[128];
 
-	nub_crash_where(crash, where, sizeof(where));
-	add(object, "text", json_object_new_string(where));
-	add(object, "type", json_object_new_string(nub_region_type_name(region->type)));
-	add(object, "flags", json_object_new_string(nub_flags_short(region->flags)));
-	add(object, "start", nub_json_hex(start));
-	add(object, "end", nub_json_hex(start + region->size));
-	add(object, "distance", json_object_new_int64(crash->region_distance));
+	cmd_crash_where(crash, where, sizeof(where));
+	cmd_json_add(object, "text", cmd_json_plain(where));
+	cmd_json_add(object, "type", cmd_json_plain(nub_region_type_name(region->type)));
+	cmd_json_add(object, "flags", cmd_json_plain(cmd_flags_short(region->flags)));
+	cmd_json_add(object, "start", cmd_json_hex(start));
+	cmd_json_add(object, "end", cmd_json_hex(start + region->size));
+	cmd_json_add(object, "distance", cmd_json_int(crash->region_distance));
 	return object;
 }
 
-static void add_address(struct json_object *object, const struct nub_crash *crash)
+static void add_address(struct cmd_json *object, const struct nub_crash *crash)
 {
-	const char *access = nub_access_name(crash->access);
+	const char *access = cmd_access_name(crash->access);
 
 	if (access != NULL)
-		add(object, "access", json_object_new_string(access));
-	add(object, "address", nub_json_hex(crash->address));
+		cmd_json_add(object, "access", cmd_json_plain(access));
+	cmd_json_add(object, "address", cmd_json_hex(crash->address));
 	if (crash->kind == NUB_CRASH_EXCEPTION)
-		add(object, "present", json_object_new_boolean(crash->page_present));
+		cmd_json_add(object, "present", cmd_json_bool(crash->page_present));
 }
 
-struct json_object *nub_json_crash(const struct nub_crash *crash, const struct nub_image *image, const char *sentence)
+struct cmd_json *cmd_json_crash(const struct nub_crash *crash, const struct nub_image *image, const char *sentence)
 {
-	struct json_object *object = json_object_new_object();
+	struct cmd_json *object = cmd_json_object();
 	char place[192];
 
-	add(object, "kind", json_object_new_string(nub_crash_kind_name(crash->kind)));
-	add(object, "message", nub_json_cstring(sentence));
+	cmd_json_add(object, "kind", cmd_json_plain(nub_crash_kind_name(crash->kind)));
+	cmd_json_add(object, "message", cmd_json_cstring(sentence));
 	if (crash->has_vector) {
 		const char *name = nub_vector_name(crash->vector);
 		add_count(object, "vector", crash->vector);
-		add(object, "name", name != NULL ? json_object_new_string(name) : NULL);
-		add(object, "error_code", nub_json_hex(crash->error_code));
+		cmd_json_add(object, "name", name != NULL ? cmd_json_plain(name) : NULL);
+		cmd_json_add(object, "error_code", cmd_json_hex(crash->error_code));
 	}
 	if (crash->has_address)
 		add_address(object, crash);
 	if (crash->has_region)
-		add(object, "region", crash_region(crash));
+		cmd_json_add(object, "region", crash_region(crash));
 	if (crash->kind == NUB_CRASH_BAD_PORT) {
 		add_count(object, "port", crash->port);
-		add(object, "direction", json_object_new_string(crash->port_read ? "in" : "out"));
+		cmd_json_add(object, "direction", cmd_json_plain(crash->port_read ? "in" : "out"));
 	}
 	if (crash->kind == NUB_CRASH_ABORT) {
-		struct json_object *detail = json_object_new_object();
+		struct cmd_json *detail = cmd_json_object();
 		add_count(detail, "code", crash->abort_code);
-		add(detail, "message", nub_json_cstring(crash->abort_message));
-		add(object, "abort", detail);
+		cmd_json_add(detail, "message", cmd_json_cstring(crash->abort_message));
+		cmd_json_add(object, "abort", detail);
 	}
-	add(object, "rip", crash->registers_lost ? NULL : nub_json_hex(crash->regs.rip));
-	nub_crash_place(crash, image, place, sizeof(place));
+	cmd_json_add(object, "rip", crash->registers_lost ? NULL : cmd_json_hex(crash->regs.rip));
+	cmd_crash_place(crash, image, place, sizeof(place));
 	/* Without a symbol the place is the address again. */
 	if (!crash->registers_lost && image != NULL &&
 	    nub_image_symbol(image, crash->regs.rip, &(uint64_t){ 0 }) != NULL)
-		add(object, "symbol", nub_json_cstring(place));
+		cmd_json_add(object, "symbol", cmd_json_cstring(place));
 	add_count(object, "privilege_level", crash->privilege_level);
-	add(object, "registers", crash->registers_lost ? NULL : nub_json_registers(&crash->regs));
+	cmd_json_add(object, "registers", crash->registers_lost ? NULL : cmd_json_registers(&crash->regs));
 	return object;
 }
 
-static struct json_object *exit_counts(const struct nub_exit_counts *exits)
+static struct cmd_json *exit_counts(const struct nub_exit_counts *exits)
 {
-	struct json_object *object = json_object_new_object();
+	struct cmd_json *object = cmd_json_object();
 
 	add_count(object, "total", exits->total);
 	add_count(object, "halt", exits->halt);
@@ -179,9 +174,9 @@ static struct json_object *exit_counts(const struct nub_exit_counts *exits)
 	return object;
 }
 
-static struct json_object *memory(const struct nub_memory_info *info)
+static struct cmd_json *memory(const struct nub_memory_info *info)
 {
-	struct json_object *object = json_object_new_object();
+	struct cmd_json *object = cmd_json_object();
 
 	add_count(object, "snapshot", info->snapshot_size);
 	add_count(object, "scratch", info->scratch_size);
@@ -190,80 +185,82 @@ static struct json_object *memory(const struct nub_memory_info *info)
 	return object;
 }
 
-static struct json_object *times(const struct nub_report *report)
+static struct cmd_json *times(const struct cmd_report *report)
 {
-	struct json_object *object = json_object_new_object();
+	struct cmd_json *object = cmd_json_object();
 
 	add_count(object, "load", report->load_ns / 1000);
 	add_count(object, "create", report->create_ns / 1000);
 	add_count(object, "run", report->run_ns / 1000);
-	add_count(object, "total", (nub_now_ns() - report->start_ns) / 1000);
+	add_count(object, "total", (cmd_now_ns() - report->start_ns) / 1000);
 	return object;
 }
 
 /* Microseconds with three decimals: a call takes few of them. */
-static struct json_object *microseconds(uint64_t ns)
+static struct cmd_json *microseconds(uint64_t ns)
 {
 	char text[32];
 
 	snprintf(text, sizeof(text), "%llu.%03llu", (unsigned long long)(ns / 1000), (unsigned long long)(ns % 1000));
-	return json_object_new_double_s((double)ns / 1000, text);
+	return cmd_json_number(text);
 }
 
-static struct json_object *calls(const struct nub_report *report)
+static struct cmd_json *calls(const struct cmd_report *report)
 {
-	struct json_object *object = json_object_new_object();
+	struct cmd_json *object = cmd_json_object();
 
 	add_count(object, "count", report->calls);
-	add(object, "median_us", microseconds(report->calls_median_ns));
-	add(object, "min_us", microseconds(report->calls_min_ns));
+	cmd_json_add(object, "median_us", microseconds(report->calls_median_ns));
+	cmd_json_add(object, "min_us", microseconds(report->calls_min_ns));
 	return object;
 }
 
-struct json_object *nub_json_status(const struct nub_report *report)
+struct cmd_json *cmd_json_status(const struct cmd_report *report)
 {
-	struct json_object *object = json_object_new_object();
-	bool guest_error = report->status == NUB_STATUS_GUEST_EXIT && report->error.message[0] != '\0';
+	struct cmd_json *object = cmd_json_object();
+	bool guest_error = report->status == CMD_STATUS_GUEST_EXIT && report->error.message[0] != '\0';
 
 	add_count(object, "schema", 1);
-	add(object, "version", json_object_new_string(NUB_VERSION));
-	add(object, "command", report->command != NULL ? nub_json_cstring(report->command) : NULL);
-	add(object, "status", json_object_new_string(nub_status_name(report->status)));
-	add(object, "exit_code", json_object_new_int(report->exit_code));
+	cmd_json_add(object, "version", cmd_json_plain(NUB_VERSION));
+	cmd_json_add(object, "command", report->command != NULL ? cmd_json_cstring(report->command) : NULL);
+	cmd_json_add(object, "status", cmd_json_plain(cmd_status_name(report->status)));
+	cmd_json_add(object, "exit_code", cmd_json_int(report->exit_code));
 	if (report->has_result)
-		add(object, "result", json_object_get(report->result));
+		cmd_json_add(object, "result", cmd_json_share(report->result));
 	if (report->crash != NULL)
-		add(object, "crash", json_object_get(report->crash));
+		cmd_json_add(object, "crash", cmd_json_share(report->crash));
 	if (report->cores != NULL)
-		add(object, "cores", json_object_get(report->cores));
-	if (report->status == NUB_STATUS_ERROR || guest_error)
-		add(object, "error", nub_json_error(&report->error));
+		cmd_json_add(object, "cores", cmd_json_share(report->cores));
+	if (report->status == CMD_STATUS_ERROR || guest_error)
+		cmd_json_add(object, "error", cmd_json_error(&report->error));
 	if (report->checkpoint)
-		add(object, "checkpoint", json_object_new_boolean(true));
+		cmd_json_add(object, "checkpoint", cmd_json_bool(true));
 	if (report->guest != NULL)
-		add(object, "guest", json_object_get(report->guest));
+		cmd_json_add(object, "guest", cmd_json_share(report->guest));
 	if (report->snapshot != NULL)
-		add(object, "snapshot", json_object_get(report->snapshot));
+		cmd_json_add(object, "snapshot", cmd_json_share(report->snapshot));
 	if (report->saved != NULL)
-		add(object, "saved", json_object_get(report->saved));
-	add(object, "time_us", times(report));
+		cmd_json_add(object, "saved", cmd_json_share(report->saved));
+	if (report->engine != NULL)
+		cmd_json_add(object, "engine", cmd_json_plain(report->engine));
+	cmd_json_add(object, "time_us", times(report));
 	if (report->calls != 0)
-		add(object, "calls", calls(report));
-	add(object, "exits", exit_counts(&report->exits));
-	add(object, "memory", memory(&report->memory));
+		cmd_json_add(object, "calls", calls(report));
+	cmd_json_add(object, "exits", exit_counts(&report->exits));
+	cmd_json_add(object, "memory", memory(&report->memory));
 	if (report->unsupported != NULL)
-		add(object, "unsupported", json_object_get(report->unsupported));
+		cmd_json_add(object, "unsupported", cmd_json_share(report->unsupported));
 	return object;
 }
 
-struct json_object *nub_json_log(const struct nub_log_record *record, uint64_t ns)
+struct cmd_json *cmd_json_log(const struct nub_log_record *record, uint64_t ns)
 {
-	struct json_object *object = json_object_new_object();
+	struct cmd_json *object = cmd_json_object();
 
-	add(object, "level", json_object_new_string(nub_log_level_name(record->level)));
-	add(object, "source", nub_json_cstring(record->source));
+	cmd_json_add(object, "level", cmd_json_plain(cmd_log_level_name(record->level)));
+	cmd_json_add(object, "source", cmd_json_cstring(record->source));
 	add_count(object, "line", record->line);
-	add(object, "message", nub_json_cstring(record->message));
+	cmd_json_add(object, "message", cmd_json_cstring(record->message));
 	add_count(object, "time_us", ns / 1000);
 	return object;
 }

@@ -7,74 +7,12 @@
 #include <string.h>
 
 #include "cli/fail.h"
-#include "cli/text.h"
 #include "report/base64.h"
-
-#define MAX_DEPTH 32
-
-/* json-c takes comments, and control characters in strings, which JSON has not: where the first is, or `size`. */
-static size_t find_foreign(const char *text, size_t size)
-{
-	bool in_string = false;
-
-	for (size_t i = 0; i < size; i++) {
-		if (in_string ? (unsigned char)text[i] < 0x20 : text[i] == '/')
-			return i;
-		if (in_string && text[i] == '\\')
-			i++;
-		else if (text[i] == '"')
-			in_string = !in_string;
-	}
-	return size;
-}
-
-/* NULL is JSON's null as well as an error: then err->kind is set. */
-static struct json_object *parse(const char *text, size_t size, const char *what, struct nub_error *err)
-{
-	if (size > INT32_MAX - 1) {
-		nub_refuse(err, NUB_E_ARGUMENTS, "%s: %zu bytes of JSON, the limit is %d", what, size, INT32_MAX - 1);
-		return NULL;
-	}
-	size_t foreign = find_foreign(text, size);
-	if (foreign < size) {
-		nub_refuse(err, NUB_E_ARGUMENTS, "%s: not JSON at character %zu: %s", what, foreign + 1,
-		           text[foreign] == '/' ? "unexpected character" : "control character in a string");
-		nub_advise(err, "write one JSON value, control characters as \\n or \\u0001");
-		return NULL;
-	}
-	struct json_tokener *tokener = json_tokener_new_ex(MAX_DEPTH);
-	if (tokener == NULL) {
-		nub_refuse(err, NUB_E_NO_MEMORY, "%s: out of memory", what);
-		return NULL;
-	}
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	/* The NUL behind the text ends a number, which could otherwise go on. */
-	struct json_object *json = json_tokener_parse_ex(tokener, text, (int)size + 1);
-	enum json_tokener_error error = json_tokener_get_error(tokener);
-	size_t end = json_tokener_get_parse_end(tokener);
-	json_tokener_free(tokener);
-
-	bool complete = error == json_tokener_success && end >= size;
-	if (complete)
-		return json;
-	json_object_put(json);
-	bool number = strchr("-0123456789", text[strspn(text, " \t\r\n")]) != NULL;
-	bool ended = end >= size && size > 0;
-	nub_refuse(err, NUB_E_ARGUMENTS, "%s: not JSON at character %zu: %s", what, end < size ? end + 1 : size + 1,
-	           size == 0                       ? "it is empty"
-	           : ended && number               ? "malformed number"
-	           : ended                         ? "it ends too early"
-	           : error == json_tokener_success ? "there is more than one value"
-	                                           : json_tokener_error_desc(error));
-	nub_advise(err, "write one JSON value, strings with their double quotes: '\"text\"'");
-	return NULL;
-}
+#include "json/json.h"
 
 /* "WHAT: 'JSON' is not an i64 ...", with a long text cut. */
-static int refuse_type(struct json_object *json, enum nub_type type, const char *what, struct nub_error *err)
+static int refuse_type(const char *text, enum nub_type type, const char *what, struct nub_error *err)
 {
-	const char *text =
-	    json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 	const char *name = nub_type_name(type);
 	static const char *const cures[NUB_TYPE_COUNT] = {
 		[NUB_TYPE_VOID] = "write null",
@@ -89,9 +27,9 @@ static int refuse_type(struct json_object *json, enum nub_type type, const char 
 		[NUB_TYPE_BYTES] = "write {\"base64\": \"...\"}",
 	};
 
-	nub_refuse(err, NUB_E_ARGUMENTS, "%s: %.64s%s is not %s %s", what, text, strlen(text) > 64 ? "..." : "",
-	           strchr("ifu", name[0]) != NULL && type != NUB_TYPE_U32 && type != NUB_TYPE_U64 ? "an" : "a", name);
-	return nub_advise(err, "%s", cures[type]);
+	nub_fail(err, NUB_E_ARGUMENTS, 0, "%s: %.64s%s is not %s %s", what, text, strlen(text) > 64 ? "..." : "",
+	         strchr("ifu", name[0]) != NULL && type != NUB_TYPE_U32 && type != NUB_TYPE_U64 ? "an" : "a", name);
+	return nub_hint(err, "%s", cures[type]);
 }
 
 static int refuse_range(const char *text, enum nub_type type, const char *what, struct nub_error *err)
@@ -105,18 +43,21 @@ static int refuse_range(const char *text, enum nub_type type, const char *what, 
 		[NUB_TYPE_F64] = "-1.7976931348623157e+308 to 1.7976931348623157e+308",
 	};
 
-	size_t length = strspn(text, "+-.0123456789eE");
-	nub_refuse(err, NUB_E_ARGUMENTS, "%s: %.*s%s is out of range for %s", what, (int)(length > 64 ? 64 : length),
-	           text, length > 64 ? "..." : "", nub_type_name(type));
-	return nub_advise(err, "%s holds %s", nub_type_name(type), ranges[type]);
+	nub_fail(err, NUB_E_ARGUMENTS, 0, "%s: %.64s%s is out of range for %s", what, text,
+	         strlen(text) > 64 ? "..." : "", nub_type_name(type));
+	return nub_hint(err, "%s holds %s", nub_type_name(type), ranges[type]);
 }
 
-/* json-c has checked that `text` begins with a number, but would saturate what does not fit 64 bits. */
-static int integer_value(struct json_object *json, const char *text, enum nub_type type, const char *what,
-                         struct nub_value *value, struct nub_error *err)
+static bool is_number(const char *text)
 {
-	if (!json_object_is_type(json, json_type_int))
-		return refuse_type(json, type, what, err);
+	return text[0] == '-' || (text[0] >= '0' && text[0] <= '9');
+}
+
+static int integer_value(const char *text, enum nub_type type, const char *what, struct nub_value *value,
+                         struct nub_error *err)
+{
+	if (!is_number(text) || strpbrk(text, ".eE"))
+		return refuse_type(text, type, what, err);
 	bool is_signed = type == NUB_TYPE_I32 || type == NUB_TYPE_I64;
 	errno = 0;
 	int64_t i = is_signed ? strtoll(text, NULL, 10) : 0;
@@ -146,126 +87,128 @@ static int integer_value(struct json_object *json, const char *text, enum nub_ty
 	return 0;
 }
 
-/* "nan", "inf" and "-inf", which JSON has no numbers for. */
-static bool special_float(struct json_object *json, double *number)
+/* f32 is not read by way of a double, which would round twice. JSON has no numbers for "nan", "inf" and "-inf". */
+static int float_value(const char *text, enum nub_type type, const char *what, struct nub_value *value,
+                       struct nub_error *err)
 {
-	const char *text = json_object_get_string(json);
+	const bool is_f32 = type == NUB_TYPE_F32, number = is_number(text);
+	float single = number ? strtof(text, NULL) : 0;
+	double wide = number ? strtod(text, NULL) : 0;
 
-	*number = strcmp(text, "nan") == 0    ? (double)NAN
-	          : strcmp(text, "inf") == 0  ? (double)INFINITY
-	          : strcmp(text, "-inf") == 0 ? -(double)INFINITY
-	                                      : 0;
-	return *number != 0;
-}
-
-/* f32 is not read by way of a double, which would round twice. */
-static int float_value(struct json_object *json, const char *text, enum nub_type type, const char *what,
-                       struct nub_value *value, struct nub_error *err)
-{
-	bool is_f32 = type == NUB_TYPE_F32;
-	bool digits = strchr("-0123456789", text[0]) != NULL; /* json-c has NaN and Infinity too */
-	double number;
-
-	if (digits && (json_object_is_type(json, json_type_double) || json_object_is_type(json, json_type_int))) {
-		float single = strtof(text, NULL);
-		number = strtod(text, NULL);
-		if (is_f32 ? isinf(single) : isinf(number))
-			return refuse_range(text, type, what, err);
-		if (is_f32)
-			value->f32 = single;
-		else
-			value->f64 = number;
-		return 0;
-	}
-	if (!json_object_is_type(json, json_type_string) || !special_float(json, &number))
-		return refuse_type(json, type, what, err);
+	if (number && (is_f32 ? isinf(single) : isinf(wide)))
+		return refuse_range(text, type, what, err);
+	if (strcmp(text, "\"nan\"") == 0)
+		wide = (double)NAN;
+	else if (strcmp(text, "\"inf\"") == 0 || strcmp(text, "\"-inf\"") == 0)
+		wide = text[1] == '-' ? -(double)INFINITY : (double)INFINITY;
+	else if (!number)
+		return refuse_type(text, type, what, err);
 	if (is_f32)
-		value->f32 = (float)number;
+		value->f32 = number ? single : (float)wide;
 	else
-		value->f64 = number;
+		value->f64 = wide;
 	return 0;
 }
 
-static int string_value(struct json_object *json, const char *what, struct nub_value *value, struct nub_error *err)
+static int string_value(const struct cmd_json_source *source, const char *what, struct nub_value *value,
+                        struct nub_error *err)
 {
-	if (!json_object_is_type(json, json_type_string))
-		return refuse_type(json, NUB_TYPE_STRING, what, err);
-	size_t size = (size_t)json_object_get_string_len(json);
-	const char *text = json_object_get_string(json);
-	if (memchr(text, '\0', size) != NULL) {
-		nub_refuse(err, NUB_E_ARGUMENTS, "%s: the string contains \\u0000", what);
-		return nub_advise(err, "strings of guests end at NUL; declare the parameter as bytes");
+	if (source->text[0] != '"')
+		return refuse_type(source->text, NUB_TYPE_STRING, what, err);
+	if (source->has_nul) {
+		nub_fail(err, NUB_E_ARGUMENTS, 0, "%s: the string contains \\u0000", what);
+		return nub_hint(err, "strings of guests end at NUL; declare the parameter as bytes");
 	}
-	uint8_t *copy = malloc(size + 1);
-	if (copy == NULL)
-		return nub_refuse(err, NUB_E_NO_MEMORY, "%s: out of memory for %zu bytes", what, size);
-	memcpy(copy, text, size + 1);
-	value->bytes.data = copy;
-	value->bytes.size = (uint32_t)size;
+	struct cmd_json *json = cmd_json_parse(source);
+	const char *text = cmd_json_get_string(json);
+	char *copy = text ? strdup(text) : NULL;
+	cmd_json_free(json);
+	if (!copy)
+		return nub_fail(err, NUB_E_NO_MEMORY, 0, "%s: out of memory for %zu bytes", what, source->size);
+	value->bytes.data = (const uint8_t *)copy;
+	value->bytes.size = (uint32_t)strlen(copy);
 	return 0;
 }
 
-static int bytes_value(struct json_object *json, const char *what, struct nub_value *value, struct nub_error *err)
+static int decode_base64(const char *text, const char *what, struct nub_value *value, struct nub_error *err)
 {
-	struct json_object *text;
+	size_t length = strlen(text), size, bad;
+	uint8_t *bytes = malloc(cmd_base64_decoded_max(length));
 
-	if (!json_object_is_type(json, json_type_object) || json_object_object_length(json) != 1 ||
-	    !json_object_object_get_ex(json, "base64", &text) || !json_object_is_type(text, json_type_string))
-		return refuse_type(json, NUB_TYPE_BYTES, what, err);
-	size_t length = (size_t)json_object_get_string_len(text);
-	size_t size, bad;
-	uint8_t *bytes = malloc(nub_base64_decoded_max(length));
-	if (bytes == NULL)
-		return nub_refuse(err, NUB_E_NO_MEMORY, "%s: out of memory for %zu bytes of base64", what, length);
-	if (!nub_base64_decode(json_object_get_string(text), length, bytes, &size, &bad)) {
+	if (!bytes)
+		return nub_fail(err, NUB_E_NO_MEMORY, 0, "%s: out of memory for %zu bytes of base64", what, length);
+	if (!cmd_base64_decode(text, length, bytes, &size, &bad)) {
 		free(bytes);
-		nub_refuse(err, NUB_E_ARGUMENTS, "%s: not base64 at character %zu of %zu", what, bad + 1, length);
-		return nub_advise(err, "use the standard alphabet, with padding, as base64 -w0 writes it");
+		nub_fail(err, NUB_E_ARGUMENTS, 0, "%s: not base64 at character %zu of %zu", what, bad + 1, length);
+		return nub_hint(err, "use the standard alphabet, with padding, as base64 -w0 writes it");
 	}
 	value->bytes.data = bytes;
 	value->bytes.size = (uint32_t)size;
 	return 0;
 }
 
-static int convert(struct json_object *json, const char *text, enum nub_type type, const char *what,
-                   struct nub_value *value, struct nub_error *err)
+static int bytes_value(const struct cmd_json_source *source, const char *what, struct nub_value *value,
+                       struct nub_error *err)
 {
-	*value = (struct nub_value){ .type = type };
+	/* Libraries end a string at its NUL, which is in no name and no base64 that is meant. */
+	struct cmd_json *json = source->text[0] == '{' && !source->has_nul ? cmd_json_parse(source) : NULL;
+	const char *text = cmd_json_get_string(cmd_json_get_only(json, "base64"));
+	int failed =
+	    text ? decode_base64(text, what, value, err) : refuse_type(source->text, NUB_TYPE_BYTES, what, err);
+
+	cmd_json_free(json);
+	return failed;
+}
+
+static int convert(const struct cmd_json_source *source, enum nub_type type, const char *what, struct nub_value *value,
+                   struct nub_error *err)
+{
+	const char *text = source->text;
+
 	switch (type) {
 	case NUB_TYPE_VOID:
-		return json == NULL ? 0 : refuse_type(json, type, what, err);
+		return strcmp(text, "null") == 0 ? 0 : refuse_type(text, type, what, err);
 	case NUB_TYPE_I32:
 	case NUB_TYPE_U32:
 	case NUB_TYPE_I64:
 	case NUB_TYPE_U64:
-		return integer_value(json, text, type, what, value, err);
+		return integer_value(text, type, what, value, err);
 	case NUB_TYPE_F32:
 	case NUB_TYPE_F64:
-		return float_value(json, text, type, what, value, err);
+		return float_value(text, type, what, value, err);
 	case NUB_TYPE_BOOL:
-		value->boolean = json_object_get_boolean(json);
-		return json_object_is_type(json, json_type_boolean) ? 0 : refuse_type(json, type, what, err);
+		value->boolean = strcmp(text, "true") == 0;
+		return value->boolean || strcmp(text, "false") == 0 ? 0 : refuse_type(text, type, what, err);
 	case NUB_TYPE_STRING:
-		return string_value(json, what, value, err);
+		return string_value(source, what, value, err);
 	case NUB_TYPE_BYTES:
-		return bytes_value(json, what, value, err);
+		return bytes_value(source, what, value, err);
 	}
-	return nub_refuse(err, NUB_E_INTERNAL, "%s: there is no type %d", what, (int)type);
+	return nub_fail(err, NUB_E_INTERNAL, 0, "%s: there is no type %d", what, (int)type);
 }
 
-int nub_json_read_value(const char *text, size_t size, enum nub_type type, const char *what, struct nub_value *value,
+/* What other languages write for numbers that JSON has not. */
+static bool is_foreign_number(const char *text)
+{
+	return strncmp(text, "NaN", 3) == 0 || strncmp(text + (*text == '-'), "Infinity", 8) == 0;
+}
+
+int cmd_json_read_value(const char *text, size_t size, enum nub_type type, const char *what, struct nub_value *value,
                         struct nub_error *err)
 {
-	err->kind = NUB_E_NONE;
-	struct json_object *json = parse(text, size, what, err);
-	const char *start = text + strspn(text, " \t\r\n");
-	int failed = err->kind != NUB_E_NONE ? -1 : convert(json, start, type, what, value, err);
+	struct cmd_json_source source;
 
-	json_object_put(json);
+	*value = (struct nub_value){ .type = type };
+	if ((type == NUB_TYPE_F32 || type == NUB_TYPE_F64) && is_foreign_number(text))
+		return refuse_type(text, type, what, err);
+	if (cmd_json_scan(text, size, what, &source, err) < 0)
+		return -1;
+	int failed = convert(&source, type, what, value, err);
+	free(source.text);
 	return failed;
 }
 
-void nub_json_value_release(struct nub_value *value)
+void cmd_json_value_release(struct nub_value *value)
 {
 	if (value->type == NUB_TYPE_STRING || value->type == NUB_TYPE_BYTES)
 		free((void *)(uintptr_t)value->bytes.data);

@@ -8,7 +8,7 @@
 #define BORDER "                                                                  +------------------------+\n"
 #define GAP "                                                                  :                        :\n"
 
-void nub_size_text(uint64_t size, char *out, size_t out_size)
+void cmd_size_text(uint64_t size, char *out, size_t out_size)
 {
 	static const char *const units[] = { "", " KiB", " MiB", " GiB" };
 	unsigned unit = 0;
@@ -43,7 +43,7 @@ static void draw_row(FILE *out, uint64_t gpa, const char *gva, const char *size,
 	const char *begin = begin_colour(flags, colour), *end = end_colour(colour);
 
 	fprintf(out, "0x%016" PRIx64 "  %-18s  %12s  %s%-4s%s  %s| %s%-22s%s |\n", gpa, gva, size, begin,
-	        nub_flags_short(flags), end, "      ", begin, what, end);
+	        cmd_flags_short(flags), end, "      ", begin, what, end);
 }
 
 static void draw_region(FILE *out, const struct nub_region *region, bool colour)
@@ -52,11 +52,11 @@ static void draw_region(FILE *out, const struct nub_region *region, bool colour)
 
 	if (region->gva != 0)
 		snprintf(gva, sizeof(gva), "0x%016" PRIx64, region->gva);
-	nub_size_text(region->size, size, sizeof(size));
-	draw_row(out, region->gpa, gva, size, region->flags, nub_region_words(region->type), colour);
+	cmd_size_text(region->size, size, sizeof(size));
+	draw_row(out, region->gpa, gva, size, region->flags, cmd_region_words(region->type), colour);
 }
 
-void nub_memory_map_draw(FILE *out, const struct nub_region *regions, size_t count, bool colour)
+void cmd_memory_map_draw(FILE *out, const struct nub_region *regions, size_t count, bool colour)
 {
 	uint64_t above = count > 0 ? regions[count - 1].gpa + regions[count - 1].size : NUB_BASE_ADDRESS;
 
@@ -79,7 +79,7 @@ void nub_memory_map_draw(FILE *out, const struct nub_region *regions, size_t cou
 #define STORED_BORDER "                                                    +------------------------+\n"
 #define STORED_GAP "                                                    :                        :\n"
 
-void nub_stored_map_draw(FILE *out, const struct nub_region *regions, const uint64_t *stored, size_t count, bool colour)
+void cmd_stored_map_draw(FILE *out, const struct nub_region *regions, const uint64_t *stored, size_t count, bool colour)
 {
 	uint64_t above = count > 0 ? regions[count - 1].gva + regions[count - 1].size : 0;
 	char size[32], kept[32];
@@ -90,11 +90,11 @@ void nub_stored_map_draw(FILE *out, const struct nub_region *regions, const uint
 		const struct nub_region *region = &regions[i];
 		if (region->gva + region->size != above)
 			fputs(STORED_GAP STORED_BORDER, out);
-		nub_size_text(region->size, size, sizeof(size));
-		nub_size_text(stored[i], kept, sizeof(kept));
+		cmd_size_text(region->size, size, sizeof(size));
+		cmd_size_text(stored[i], kept, sizeof(kept));
 		const char *begin = begin_colour(region->flags, colour), *end = end_colour(colour);
 		fprintf(out, "0x%016" PRIx64 "  %12s  %12s  %s%-4s%s| %s%-22s%s |\n", region->gva, size, kept, begin,
-		        nub_flags_short(region->flags), end, begin, nub_region_words(region->type), end);
+		        cmd_flags_short(region->flags), end, begin, cmd_region_words(region->type), end);
 		fputs(STORED_BORDER, out);
 		above = region->gva;
 	}

@@ -8,37 +8,37 @@
 
 #include "base/util.h"
 #include "cli/fail.h"
-#include "report/json_value.h"
+#include "json/json.h"
 
-bool nub_wants_colour(int fd)
+bool cmd_wants_colour(int fd)
 {
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
 
 	return isatty(fd) && (no_color == NULL || no_color[0] == '\0') && (term == NULL || strcmp(term, "dumb") != 0);
 }
 
-int nub_print_end(struct nub_error *err)
+int cmd_print_end(struct nub_error *err)
 {
 	/* A short write may have failed at any printf: errno is only sure if it is the flush that fails. */
 	bool failed = ferror(stdout) != 0;
 
 	if (fflush(stdout) != 0)
-		nub_refuse_errno(err, "stdout");
+		cmd_fail_errno(err, "stdout");
 	else if (failed)
-		nub_refuse(err, NUB_E_IO, "stdout: could not be written");
+		nub_fail(err, NUB_E_IO, 0, "stdout: could not be written");
 	else
 		return 0;
-	return nub_advise(err, "keep stdout open, with room for what is printed");
+	return nub_hint(err, "keep stdout open, with room for what is printed");
 }
 
-int nub_print_json(struct json_object *object, struct nub_error *err)
+int cmd_print_json(struct cmd_json *object, struct nub_error *err)
 {
 	size_t size;
-	NUB_AUTO_FREE char *text = nub_json_text(object, true, &size);
+	NUB_AUTO_FREE char *text = cmd_json_text(object, true, &size);
 
-	json_object_put(object);
+	cmd_json_free(object);
 	if (text == NULL)
-		return nub_refuse(err, NUB_E_NO_MEMORY, "out of memory for the answer");
+		return nub_fail(err, NUB_E_NO_MEMORY, 0, "out of memory for the answer");
 	fwrite(text, 1, size, stdout);
-	return nub_print_end(err);
+	return cmd_print_end(err);
 }

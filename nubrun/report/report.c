@@ -13,89 +13,53 @@
 #include "cli/status_file.h"
 #include "cli/stream.h"
 #include "cli/text.h"
+#include "report/advice.h"
 #include "report/json_status.h"
-#include "report/json_value.h"
 #include "report/print.h"
+#include "json/json.h"
 
-int nub_report_check_target(struct nub_report *report, struct nub_error *err)
+int cmd_report_check_target(struct cmd_report *report, struct nub_error *err)
 {
 	bool file = report->status_path != NULL && strcmp(report->status_path, "-") != 0;
 
-	if (!file || nub_status_file_check("status", report->status_path, err) == 0)
+	if (!file || cmd_status_file_check("status", report->status_path, err) == 0)
 		return 0;
 	/* It failed once; the status goes to stderr. */
 	report->status_path = NULL;
 	return -1;
 }
 
-/* What helps against errors of the library that come without their cure: their options are the command's to know. */
-static const char *general_hint(enum nub_error_kind kind)
+int cmd_report_error(struct cmd_report *report, const struct nub_error *err)
 {
-	switch (kind) {
-	case NUB_E_MAP_ADDRESS:
-		return "give --map a free page-aligned address; 'nubrun inspect --map GUEST' shows what is taken";
-	case NUB_E_MEMORY_TOO_BIG:
-		return "ask for less with --heap, --stack, --scratch, --input, --output or --init-data";
-	case NUB_E_MEMORY_TOO_SMALL:
-		return "ask for more with --scratch, or leave it out for what is needed";
-	case NUB_E_RING_FULL:
-		return "give the guest larger buffers: --input for what it gets, --output for what it sends";
-	case NUB_E_NO_MEMORY:
-		return "free memory on this host, or give the guest less";
-	case NUB_E_ELF_NOTE:
-	case NUB_E_ELF_ENTRY:
-	case NUB_E_ELF_SEGMENT:
-	case NUB_E_ELF_ADDRESS:
-	case NUB_E_ELF_RELOCATION:
-	case NUB_E_ELF_EXPORTS:
-	case NUB_E_ELF_NO_LOAD:
-	case NUB_E_ELF_TYPE:
-		return "link it with the guest runtime and its nub.ld; see nub-guest(7)";
-	case NUB_E_ELF_SIZE:
-		return "give the guest large data with --map, not in its segments";
-	case NUB_E_ELF_CLASS:
-	case NUB_E_ELF_HEADER:
-	case NUB_E_ELF_TRUNCATED:
-		return "the file is damaged: copy or build it again";
-	case NUB_E_ELF_WX:
-		return "link it with separate segments, or add --allow-wx";
-	default:
-		return "";
-	}
-}
-
-int nub_report_error(struct nub_report *report, const struct nub_error *err)
-{
-	report->status = NUB_STATUS_ERROR;
-	report->exit_code = nub_error_exit_code(err->kind);
+	report->status = CMD_STATUS_ERROR;
+	report->exit_code = cmd_error_exit_code(err->kind);
 	report->error = *err;
-	if (report->error.hint[0] == '\0')
-		snprintf(report->error.hint, sizeof(report->error.hint), "%s", general_hint(err->kind));
+	cmd_advice_add(&report->error);
 	return -1;
 }
 
 /* What a person reads of a report: "hello.elf: exit 3", an error and its cure, a crash. */
-static char *summary(const struct nub_report *report)
+static char *summary(const struct cmd_report *report)
 {
 	const struct nub_error *error = &report->error;
 	char *text = NULL;
 	int length = -1;
 
 	switch (report->status) {
-	case NUB_STATUS_OK:
+	case CMD_STATUS_OK:
 		length = asprintf(&text, "%s", report->sentence != NULL ? report->sentence : "done");
 		break;
-	case NUB_STATUS_GUEST_EXIT:
+	case CMD_STATUS_GUEST_EXIT:
 		length = error->message[0] != '\0' ? asprintf(&text, "exit %d: %s", report->exit_code, error->message)
 		                                   : asprintf(&text, "exit %d", report->exit_code);
 		break;
-	case NUB_STATUS_ERROR:
+	case CMD_STATUS_ERROR:
 		length = error->hint[0] != '\0' ? asprintf(&text, "%s; %s", error->message, error->hint)
 		                                : asprintf(&text, "%s", error->message);
 		break;
 	default:
 		length = asprintf(&text, "%s: %s%s%s",
-		                  report->status == NUB_STATUS_TIMEOUT ? "time is up" : "the guest crashed",
+		                  report->status == CMD_STATUS_TIMEOUT ? "time is up" : "the guest crashed",
 		                  report->sentence != NULL ? report->sentence : "",
 		                  report->no_symbols != NULL ? "; no symbols: " : "",
 		                  report->no_symbols != NULL ? report->no_symbols : "");
@@ -105,10 +69,10 @@ static char *summary(const struct nub_report *report)
 }
 
 /* With --verbose: what it took. */
-static char *details(const struct nub_report *report)
+static char *details(const struct cmd_report *report)
 {
 	char *text;
-	uint64_t total = nub_now_ns() - report->start_ns;
+	uint64_t total = cmd_now_ns() - report->start_ns;
 	const struct nub_memory_info *memory = &report->memory;
 	int length =
 	    asprintf(&text,
@@ -122,14 +86,14 @@ static char *details(const struct nub_report *report)
 	return length < 0 ? NULL : text;
 }
 
-static int write_for_people(const struct nub_report *report)
+static int write_for_people(const struct cmd_report *report)
 {
 	NUB_AUTO_FREE char *raw = summary(report);
-	NUB_AUTO_FREE char *clean = raw != NULL ? nub_text_printable(raw, strlen(raw)) : NULL;
+	NUB_AUTO_FREE char *clean = raw != NULL ? cmd_text_printable(raw, strlen(raw)) : NULL;
 	NUB_AUTO_FREE char *more = report->verbose > 0 ? details(report) : NULL;
 	bool good =
-	    report->status == NUB_STATUS_OK || (report->status == NUB_STATUS_GUEST_EXIT && report->exit_code == 0);
-	bool colour = nub_wants_colour(STDERR_FILENO);
+	    report->status == CMD_STATUS_OK || (report->status == CMD_STATUS_GUEST_EXIT && report->exit_code == 0);
+	bool colour = cmd_wants_colour(STDERR_FILENO);
 	NUB_AUTO_FREE char *line = NULL;
 
 	if (clean == NULL || asprintf(&line, "%s%snubrun: %s%s\n%s", report->stderr_open ? "\n" : "",
@@ -140,51 +104,51 @@ static int write_for_people(const struct nub_report *report)
 		line = NULL;
 		return -1;
 	}
-	return nub_write_all(STDERR_FILENO, line, strlen(line));
+	return cmd_write_all(STDERR_FILENO, line, strlen(line));
 }
 
-static int write_json(const struct nub_report *report, struct nub_error *err)
+static int write_json(const struct cmd_report *report, struct nub_error *err)
 {
-	struct json_object *status = nub_json_status(report);
+	struct cmd_json *status = cmd_json_status(report);
 	size_t size = 0;
-	NUB_AUTO_FREE char *text = nub_json_text(status, false, &size);
+	NUB_AUTO_FREE char *text = cmd_json_text(status, false, &size);
 
-	json_object_put(status);
+	cmd_json_free(status);
 	if (text == NULL)
-		return nub_refuse(err, NUB_E_NO_MEMORY, "status: out of memory");
+		return nub_fail(err, NUB_E_NO_MEMORY, 0, "status: out of memory");
 	if (report->status_path == NULL) {
 		if (report->stderr_open)
-			nub_write_all(STDERR_FILENO, "\n", 1);
+			cmd_write_all(STDERR_FILENO, "\n", 1);
 		/* When stderr itself is closed nobody can be told; that is not the guest's failure. */
-		nub_write_all(STDERR_FILENO, text, size);
+		cmd_write_all(STDERR_FILENO, text, size);
 		return 0;
 	}
 	if (strcmp(report->status_path, "-") != 0)
-		return nub_status_file_write("status", report->status_path, text, size, err);
-	if (nub_write_all(STDOUT_FILENO, text, size) == 0)
+		return cmd_status_file_write("status", report->status_path, text, size, err);
+	if (cmd_write_all(STDOUT_FILENO, text, size) == 0)
 		return 0;
-	nub_refuse_errno(err, "stdout");
-	return nub_advise(err, "the status was to go there (--status -); keep stdout open");
+	cmd_fail_errno(err, "stdout");
+	return nub_hint(err, "the status was to go there (--status -); keep stdout open");
 }
 
-static void release(struct nub_report *report)
+static void release(struct cmd_report *report)
 {
-	json_object_put(report->guest);
-	json_object_put(report->result);
-	json_object_put(report->crash);
-	json_object_put(report->cores);
-	json_object_put(report->snapshot);
-	json_object_put(report->saved);
-	json_object_put(report->unsupported);
+	cmd_json_free(report->guest);
+	cmd_json_free(report->result);
+	cmd_json_free(report->crash);
+	cmd_json_free(report->cores);
+	cmd_json_free(report->snapshot);
+	cmd_json_free(report->saved);
+	cmd_json_free(report->unsupported);
 	free(report->sentence);
 	report->guest = report->result = report->crash = report->cores = report->snapshot = report->saved =
 	    report->unsupported = NULL;
 	report->sentence = NULL;
 }
 
-int nub_report_end(struct nub_report *report)
+int cmd_report_end(struct cmd_report *report)
 {
-	bool fine = report->status == NUB_STATUS_OK && report->exit_code == 0;
+	bool fine = report->status == CMD_STATUS_OK && report->exit_code == 0;
 	bool silent = report->status_path == NULL && (report->quiet || (report->only_errors && fine));
 	struct nub_error err = { 0 };
 
@@ -192,7 +156,7 @@ int nub_report_end(struct nub_report *report)
 		write_for_people(report);
 	} else if (!silent && write_json(report, &err) != 0) {
 		/* Where it was to go it can't: stderr hears of it, and of all else. */
-		nub_report_error(report, &err);
+		cmd_report_error(report, &err);
 		report->status_path = NULL;
 		write_json(report, &err);
 	}

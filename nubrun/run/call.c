@@ -14,40 +14,40 @@
 
 static int refuse_function(const struct nub_image_info *info, const char *name, struct nub_error *err)
 {
-	nub_refuse(err, NUB_E_FUNCTION_UNKNOWN, "%s: exports no function '%s'", info->name, name);
+	nub_fail(err, NUB_E_FUNCTION_UNKNOWN, 0, "%s: exports no function '%s'", info->name, name);
 	if (info->function_count == 0)
-		return nub_advise(err, "it exports none at all; leave out --call to run its main");
+		return nub_hint(err, "it exports none at all; leave out --call to run its main");
 	NUB_AUTO_FREE const char **words = calloc(info->function_count, sizeof(*words));
 	for (size_t i = 0; words != NULL && i < info->function_count; i++)
 		words[i] = info->functions[i].name;
-	const char *nearest = words != NULL ? nub_nearest(name, words, info->function_count) : NULL;
+	const char *nearest = words != NULL ? cmd_nearest(name, words, info->function_count) : NULL;
 	if (nearest != NULL)
-		return nub_advise(err, "did you mean '%s'? 'nubrun inspect' lists its functions", nearest);
-	return nub_advise(err, "'nubrun inspect' lists its %zu functions", info->function_count);
+		return nub_hint(err, "did you mean '%s'? 'nubrun inspect' lists its functions", nearest);
+	return nub_hint(err, "'nubrun inspect' lists its %zu functions", info->function_count);
 }
 
-static int convert(struct nub_call_request *request, const char *guest, int argc, char **argv, struct nub_error *err)
+static int convert(struct cmd_call_request *request, const char *guest, int argc, char **argv, struct nub_error *err)
 {
 	const struct nub_function *function = request->function;
 	char prototype[256];
 
 	if ((unsigned)argc != function->param_count) {
-		nub_prototype(function, prototype, sizeof(prototype));
-		nub_refuse(err, NUB_E_ARGUMENTS, "%s: %s: takes %u arguments, %d are given", guest, function->name,
-		           function->param_count, argc);
-		return nub_advise(err, "it is %s", prototype);
+		cmd_prototype(function, prototype, sizeof(prototype));
+		nub_fail(err, NUB_E_ARGUMENTS, 0, "%s: %s: takes %u arguments, %d are given", guest, function->name,
+		         function->param_count, argc);
+		return nub_hint(err, "it is %s", prototype);
 	}
 	for (int i = 0; i < argc; i++) {
 		char what[300];
 		snprintf(what, sizeof(what), "%.200s: %s: argument %d", guest, function->name, i + 1);
-		if (nub_json_read_value(argv[i], strlen(argv[i]), function->params[i], what, &request->args[i], err) !=
+		if (cmd_json_read_value(argv[i], strlen(argv[i]), function->params[i], what, &request->args[i], err) !=
 		    0)
 			return -1;
 	}
 	return 0;
 }
 
-int nub_call_prepare(struct nub_call_request *request, const struct nub_image_info *guest, const char *name, int argc,
+int cmd_call_prepare(struct cmd_call_request *request, const struct nub_image_info *guest, const char *name, int argc,
                      char **argv, struct nub_error *err)
 {
 	for (size_t i = 0; i < guest->function_count; i++)
@@ -58,10 +58,10 @@ int nub_call_prepare(struct nub_call_request *request, const struct nub_image_in
 	return convert(request, guest->name, argc, argv, err);
 }
 
-void nub_call_release(struct nub_call_request *request)
+void cmd_call_release(struct cmd_call_request *request)
 {
 	for (unsigned i = 0; i < NUB_MAX_PARAMS; i++)
-		nub_json_value_release(&request->args[i]);
+		cmd_json_value_release(&request->args[i]);
 }
 
 static int compare(const void *a, const void *b)
@@ -71,7 +71,7 @@ static int compare(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
-static void note_times(struct nub_report *report, uint32_t *times, uint64_t count)
+static void note_times(struct cmd_report *report, uint32_t *times, uint64_t count)
 {
 	qsort(times, count, sizeof(*times), compare);
 	report->calls = count;
@@ -79,7 +79,7 @@ static void note_times(struct nub_report *report, uint32_t *times, uint64_t coun
 	report->calls_median_ns = times[count / 2];
 }
 
-static int call_once(const struct nub_call_request *request, struct nub_sandbox *sandbox, struct nub_outcome *outcome,
+static int call_once(const struct cmd_call_request *request, struct nub_sandbox *sandbox, struct nub_outcome *outcome,
                      struct nub_error *err)
 {
 	const struct nub_function *function = request->function;
@@ -88,7 +88,7 @@ static int call_once(const struct nub_call_request *request, struct nub_sandbox 
 }
 
 /* One call of several; it is back at the snapshot before, if that is asked for. */
-static int call_again(const struct nub_call_request *request, struct nub_sandbox *sandbox, bool first,
+static int call_again(const struct cmd_call_request *request, struct nub_sandbox *sandbox, bool first,
                       struct nub_outcome *outcome, struct nub_error *err)
 {
 	if (request->reset != NULL && !first && nub_sandbox_reset(sandbox, request->reset, err) != 0)
@@ -97,10 +97,10 @@ static int call_again(const struct nub_call_request *request, struct nub_sandbox
 }
 
 /* Call it until `repeat` times are in times[0..*done), or it does not return, or the time is over. */
-static int call_many(const struct nub_call_request *request, struct nub_sandbox *sandbox, uint32_t *times,
+static int call_many(const struct cmd_call_request *request, struct nub_sandbox *sandbox, uint32_t *times,
                      uint64_t *done, struct nub_outcome *outcome, struct nub_error *err)
 {
-	uint64_t start = nub_now_ns();
+	uint64_t start = cmd_now_ns();
 
 	/* Apart, so that the first call's time is a call's. */
 	if (nub_sandbox_initialise(sandbox, outcome, err) != 0)
@@ -108,7 +108,7 @@ static int call_many(const struct nub_call_request *request, struct nub_sandbox 
 	if (outcome->kind != NUB_OUTCOME_READY)
 		return 0;
 	while (*done < request->repeat) {
-		uint64_t before = nub_now_ns();
+		uint64_t before = cmd_now_ns();
 		if (request->timeout_ns != 0 && before - start >= request->timeout_ns) {
 			outcome->kind = NUB_OUTCOME_TIMED_OUT;
 			return 0;
@@ -117,14 +117,14 @@ static int call_many(const struct nub_call_request *request, struct nub_sandbox 
 			return -1;
 		if (outcome->kind != NUB_OUTCOME_RETURNED)
 			return 0;
-		uint64_t ns = nub_now_ns() - before;
+		uint64_t ns = cmd_now_ns() - before;
 		times[(*done)++] = ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns;
 	}
 	return 0;
 }
 
-int nub_call_run(const struct nub_call_request *request, struct nub_sandbox *sandbox, struct nub_outcome *outcome,
-                 struct nub_report *report, struct nub_error *err)
+int cmd_call_run(const struct cmd_call_request *request, struct nub_sandbox *sandbox, struct nub_outcome *outcome,
+                 struct cmd_report *report, struct nub_error *err)
 {
 	uint64_t done = 0;
 
@@ -132,7 +132,7 @@ int nub_call_run(const struct nub_call_request *request, struct nub_sandbox *san
 		return call_once(request, sandbox, outcome, err);
 	uint32_t *times = calloc(request->repeat, sizeof(*times));
 	if (times == NULL)
-		return nub_refuse_errno(err, "--repeat");
+		return cmd_fail_errno(err, "--repeat");
 	int failed = call_many(request, sandbox, times, &done, outcome, err);
 	if (done > 0)
 		note_times(report, times, done);

@@ -14,7 +14,7 @@
 #include "cli/fail.h"
 #include "cli/text.h"
 #include "report/json_status.h"
-#include "report/json_value.h"
+#include "json/json.h"
 
 /* For the signal's handler, which gets no context. */
 static struct nub_sandbox *volatile listener;
@@ -23,7 +23,7 @@ static struct sigaction before;
 /* ---- Where cores go ---- */
 
 /* FOLDER/GUEST.PID.core, with a number in it from the second on. */
-static char *path_in_folder(const struct nub_evidence *evidence)
+static char *path_in_folder(const struct cmd_evidence *evidence)
 {
 	const char *path = evidence->guest_path != NULL ? evidence->guest_path : "";
 	const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
@@ -38,12 +38,12 @@ static char *path_in_folder(const struct nub_evidence *evidence)
 	return whole;
 }
 
-static char *core_path(const struct nub_evidence *evidence)
+static char *core_path(const struct cmd_evidence *evidence)
 {
 	return evidence->file != NULL ? strdup(evidence->file) : path_in_folder(evidence);
 }
 
-int nub_evidence_check(const struct nub_evidence *evidence, struct nub_error *err)
+int cmd_evidence_check(const struct cmd_evidence *evidence, struct nub_error *err)
 {
 	const char *option = evidence->file != NULL ? "core" : "core-dir";
 	struct nub_replacement file;
@@ -53,7 +53,7 @@ int nub_evidence_check(const struct nub_evidence *evidence, struct nub_error *er
 		return 0;
 	NUB_AUTO_FREE char *path = core_path(evidence);
 	if (path == NULL)
-		return nub_refuse_errno(err, "--%s", option);
+		return cmd_fail_errno(err, "--%s", option);
 	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
 		/* A pipe or a device is written to as it is. */
 		if (S_ISDIR(st.st_mode))
@@ -66,11 +66,11 @@ int nub_evidence_check(const struct nub_evidence *evidence, struct nub_error *er
 	} else {
 		errno = err->sys_errno;
 	}
-	nub_refuse_errno(err, "--%s: can't write %s", option, path);
+	cmd_fail_errno(err, "--%s: can't write %s", option, path);
 	/* A missing folder is not a missing guest: the exit code is 125. */
 	err->kind = NUB_E_IO;
-	return nub_advise(err, "name a %s that %s", evidence->file != NULL ? "file in a folder" : "folder",
-	                  "exists and can be written");
+	return nub_hint(err, "name a %s that %s", evidence->file != NULL ? "file in a folder" : "folder",
+	                "exists and can be written");
 }
 
 /* ---- The signal ---- */
@@ -84,7 +84,7 @@ static void on_quit(int signal)
 		nub_sandbox_interrupt(sandbox);
 }
 
-void nub_evidence_listen(struct nub_evidence *evidence, struct nub_sandbox *sandbox)
+void cmd_evidence_listen(struct cmd_evidence *evidence, struct nub_sandbox *sandbox)
 {
 	struct sigaction action = { .sa_handler = on_quit, .sa_flags = SA_RESTART };
 
@@ -102,16 +102,16 @@ void nub_evidence_listen(struct nub_evidence *evidence, struct nub_sandbox *sand
 
 /* ---- Taking it ---- */
 
-const struct nub_image *nub_evidence_image(struct nub_evidence *evidence)
+const struct nub_image *cmd_evidence_image(struct cmd_evidence *evidence)
 {
 	if (evidence->image != NULL || evidence->info == NULL)
 		return evidence->image;
-	const struct nub_symbols_key key = { .path = evidence->guest_path,
+	const struct cmd_symbols_key key = { .path = evidence->guest_path,
 		                             .beside = evidence->snapshot_path,
 		                             .build_id = evidence->info->build_id,
 		                             .build_id_size = evidence->info->build_id_size };
 	if (!evidence->searched && evidence->guest_path != NULL)
-		nub_symbols_open(&evidence->symbols, &key);
+		cmd_symbols_open(&evidence->symbols, &key);
 	evidence->searched = true;
 	return evidence->symbols.image;
 }
@@ -121,11 +121,11 @@ static int read_guest(void *context, uint64_t gva, void *bytes, size_t size)
 	return nub_sandbox_read(context, gva, bytes, size, NULL);
 }
 
-static char *save_core(struct nub_evidence *evidence, struct nub_sandbox *sandbox, const struct nub_outcome *outcome,
+static char *save_core(struct cmd_evidence *evidence, struct nub_sandbox *sandbox, const struct nub_outcome *outcome,
                        struct nub_error *err)
 {
 	char *path = core_path(evidence);
-	const char *found = nub_evidence_image(evidence) != NULL ? evidence->symbols.path : NULL;
+	const char *found = cmd_evidence_image(evidence) != NULL ? evidence->symbols.path : NULL;
 	const char *guest = found != NULL ? found : evidence->guest_path;
 	/* The core will be looked into from elsewhere. */
 	NUB_AUTO_FREE char *absolute = guest != NULL ? realpath(guest, NULL) : NULL;
@@ -133,7 +133,7 @@ static char *save_core(struct nub_evidence *evidence, struct nub_sandbox *sandbo
 	guest = absolute != NULL ? absolute : guest;
 
 	if (path == NULL)
-		nub_refuse_errno(err, "core");
+		cmd_fail_errno(err, "core");
 	else if (nub_sandbox_save_core(sandbox, outcome, guest, path, err) == 0)
 		return path;
 	free(path);
@@ -141,7 +141,7 @@ static char *save_core(struct nub_evidence *evidence, struct nub_sandbox *sandbo
 }
 
 /* Asked for by signal: the guest goes on, and its user is told at once. */
-static char *take_request(struct nub_evidence *evidence, struct nub_sandbox *sandbox)
+static char *take_request(struct cmd_evidence *evidence, struct nub_sandbox *sandbox)
 {
 	struct nub_error err = { 0 };
 	NUB_AUTO_FREE char *path = save_core(evidence, sandbox, NULL, &err);
@@ -150,44 +150,44 @@ static char *take_request(struct nub_evidence *evidence, struct nub_sandbox *san
 	if (path != NULL) {
 		evidence->request_count++;
 		if (evidence->requested == NULL)
-			evidence->requested = json_object_new_array();
-		json_object_array_add(evidence->requested, nub_json_cstring(path));
+			evidence->requested = cmd_json_array();
+		cmd_json_append(evidence->requested, cmd_json_cstring(path));
 	}
 	const char *text = path != NULL ? path : err.message;
-	NUB_AUTO_FREE char *clean = nub_text_printable(text, strlen(text));
+	NUB_AUTO_FREE char *clean = cmd_text_printable(text, strlen(text));
 	if (evidence->quiet || clean == NULL ||
 	    asprintf(&line, "nubrun: %s%s\n", path != NULL ? "core: " : "no core: ", clean) < 0)
 		return NULL;
 	return line;
 }
 
-char *nub_evidence_take(struct nub_evidence *evidence, struct nub_sandbox *sandbox, const struct nub_outcome *outcome)
+char *cmd_evidence_take(struct cmd_evidence *evidence, struct nub_sandbox *sandbox, const struct nub_outcome *outcome)
 {
 	if (outcome == NULL)
 		return take_request(evidence, sandbox);
 	evidence->stopped = true;
 	nub_sandbox_registers(sandbox, outcome, &evidence->regs);
 	if (outcome->kind != NUB_OUTCOME_CRASHED || !outcome->crash.registers_lost)
-		evidence->frame_count = nub_backtrace(nub_evidence_image(evidence), &evidence->regs, read_guest,
-		                                      sandbox, evidence->frames, NUB_EVIDENCE_FRAMES);
+		evidence->frame_count = nub_backtrace(cmd_evidence_image(evidence), &evidence->regs, read_guest,
+		                                      sandbox, evidence->frames, CMD_EVIDENCE_FRAMES);
 	if (evidence->file != NULL || evidence->folder != NULL)
 		evidence->core = save_core(evidence, sandbox, outcome, &evidence->error);
 	return NULL;
 }
 
-void nub_evidence_log(struct nub_evidence *evidence, const struct nub_log_record *record, uint64_t ns)
+void cmd_evidence_log(struct cmd_evidence *evidence, const struct nub_log_record *record, uint64_t ns)
 {
-	struct json_object **place = &evidence->records[evidence->record_count++ % NUB_EVIDENCE_RECORDS];
+	struct cmd_json **place = &evidence->records[evidence->record_count++ % CMD_EVIDENCE_RECORDS];
 
-	json_object_put(*place);
-	*place = nub_json_log(record, ns);
+	cmd_json_free(*place);
+	*place = cmd_json_log(record, ns);
 }
 
-void nub_evidence_release(struct nub_evidence *evidence)
+void cmd_evidence_release(struct cmd_evidence *evidence)
 {
-	for (size_t i = 0; i < NUB_EVIDENCE_RECORDS; i++)
-		json_object_put(evidence->records[i]);
-	json_object_put(evidence->requested);
-	nub_symbols_release(&evidence->symbols);
+	for (size_t i = 0; i < CMD_EVIDENCE_RECORDS; i++)
+		cmd_json_free(evidence->records[i]);
+	cmd_json_free(evidence->requested);
+	cmd_symbols_release(&evidence->symbols);
 	free(evidence->core);
 }

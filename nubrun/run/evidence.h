@@ -1,20 +1,20 @@
 /* What is kept of a guest that fails: its call stack, its last log records, its core.
  *
- * Set the first members, then nub_evidence_check before anything runs. The library calls when the guest stands still, and
- * nub_evidence_take looks at it there and then: afterwards its rings are emptied.
+ * Set the first members, then cmd_evidence_check before anything runs. The library calls when the guest stands still, and
+ * cmd_evidence_take looks at it there and then: afterwards its rings are emptied.
  */
-#ifndef NUBRUN_EVIDENCE_H
-#define NUBRUN_EVIDENCE_H
+#ifndef CMD_EVIDENCE_H
+#define CMD_EVIDENCE_H
 
 #include "guest/symbols.h"
 #include "nub.h"
 
-#define NUB_EVIDENCE_FRAMES 64
-#define NUB_EVIDENCE_RECORDS 8
+#define CMD_EVIDENCE_FRAMES 64
+#define CMD_EVIDENCE_RECORDS 8
 
-struct json_object;
+struct cmd_json;
 
-struct nub_evidence {
+struct cmd_evidence {
 	/* The caller's: */
 	const char *file, *folder; /* where cores go; NULL: nowhere */
 	bool quiet;
@@ -23,35 +23,35 @@ struct nub_evidence {
 	const char *guest_path;            /* may be NULL */
 	const char *snapshot_path;         /* of a restored guest's; NULL where that has none */
 
-	struct nub_symbols symbols;
+	struct cmd_symbols symbols;
 	bool searched; /* for the symbols */
 	bool stopped;  /* the guest failed: the rest is about that */
 	struct nub_registers regs;
-	struct nub_frame frames[NUB_EVIDENCE_FRAMES];
+	struct nub_frame frames[CMD_EVIDENCE_FRAMES];
 	size_t frame_count;
-	char *core;                    /* owned; the path, when one was written */
-	struct nub_error error;        /* why none was */
-	struct json_object *requested; /* owned: paths of the cores that were asked for by signal; NULL: none */
+	char *core;                 /* owned; the path, when one was written */
+	struct nub_error error;     /* why none was */
+	struct cmd_json *requested; /* owned: paths of the cores that were asked for by signal; NULL: none */
 	unsigned request_count;
-	struct json_object *records[NUB_EVIDENCE_RECORDS]; /* owned: the last ones, from record_count on round */
+	struct cmd_json *records[CMD_EVIDENCE_RECORDS]; /* owned: the last ones, from record_count on round */
 	size_t record_count;
 };
 
 /* Can a core be written where it shall go? Tried before the guest runs. Error: IO. */
-int nub_evidence_check(const struct nub_evidence *evidence, struct nub_error *err);
+int cmd_evidence_check(const struct cmd_evidence *evidence, struct nub_error *err);
 
 /* From now on SIGQUIT makes a core of this sandbox, if cores are wanted; NULL: no longer. */
-void nub_evidence_listen(struct nub_evidence *evidence, struct nub_sandbox *sandbox);
+void cmd_evidence_listen(struct cmd_evidence *evidence, struct nub_sandbox *sandbox);
 
 /* The guest stands still. A malloc'd line for people when it was asked to by signal, or NULL. */
-char *nub_evidence_take(struct nub_evidence *evidence, struct nub_sandbox *sandbox, const struct nub_outcome *outcome);
+char *cmd_evidence_take(struct cmd_evidence *evidence, struct nub_sandbox *sandbox, const struct nub_outcome *outcome);
 
 /* A log record of the guest came, `ns` after the start of the command. */
-void nub_evidence_log(struct nub_evidence *evidence, const struct nub_log_record *record, uint64_t ns);
+void cmd_evidence_log(struct cmd_evidence *evidence, const struct nub_log_record *record, uint64_t ns);
 
 /* The guest's image, found by path and build id where it was restored; NULL when it is not there. */
-const struct nub_image *nub_evidence_image(struct nub_evidence *evidence);
+const struct nub_image *cmd_evidence_image(struct cmd_evidence *evidence);
 
-void nub_evidence_release(struct nub_evidence *evidence);
+void cmd_evidence_release(struct cmd_evidence *evidence);
 
 #endif

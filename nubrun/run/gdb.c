@@ -20,21 +20,21 @@
 
 static int refuse_address(const char *address, const char *why, struct nub_error *err)
 {
-	nub_refuse(err, NUB_E_USAGE, "--gdb: '%.200s' %s", address, why);
-	return nub_advise(err, "give :PORT, such as :1234, or unix:PATH");
+	nub_fail(err, NUB_E_USAGE, 0, "--gdb: '%.200s' %s", address, why);
+	return nub_hint(err, "give :PORT, such as :1234, or unix:PATH");
 }
 
 static int fail_listen(const char *address, struct nub_error *err)
 {
 	const bool taken = errno == EADDRINUSE;
 
-	nub_refuse_errno(err, "--gdb: %.200s", address);
+	cmd_fail_errno(err, "--gdb: %.200s", address);
 	err->kind = NUB_E_IO;
-	return nub_advise(err, taken ? "give another one; with :0 the system chooses a free port"
-	                             : "give :PORT with a port above 1023, or unix:PATH in a folder of yours");
+	return nub_hint(err, taken ? "give another one; with :0 the system chooses a free port"
+	                           : "give :PORT with a port above 1023, or unix:PATH in a folder of yours");
 }
 
-static int listen_tcp(struct nub_gdb_socket *gdb, const char *address, struct nub_error *err)
+static int listen_tcp(struct cmd_gdb_socket *gdb, const char *address, struct nub_error *err)
 {
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
 	socklen_t size = sizeof(at);
@@ -66,7 +66,7 @@ static void remove_stale(const struct sockaddr_un *at)
 		unlink(at->sun_path);
 }
 
-static int listen_unix(struct nub_gdb_socket *gdb, const char *address, const char *path, struct nub_error *err)
+static int listen_unix(struct cmd_gdb_socket *gdb, const char *address, const char *path, struct nub_error *err)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 
@@ -90,7 +90,7 @@ static int listen_unix(struct nub_gdb_socket *gdb, const char *address, const ch
 	return 0;
 }
 
-int nub_gdb_listen(struct nub_gdb_socket *gdb, const char *address, struct nub_error *err)
+int cmd_gdb_listen(struct cmd_gdb_socket *gdb, const char *address, struct nub_error *err)
 {
 	static const char prefix[] = "unix:";
 
@@ -102,7 +102,7 @@ int nub_gdb_listen(struct nub_gdb_socket *gdb, const char *address, struct nub_e
 }
 
 /* There is one client: the address is free again as soon as it has come. */
-static void stop_listening(struct nub_gdb_socket *gdb)
+static void stop_listening(struct cmd_gdb_socket *gdb)
 {
 	nub_close_fd(&gdb->listening);
 	gdb->listening = -1;
@@ -118,11 +118,11 @@ static int accept_client(int listening)
 	sigset_t held, before;
 	int client = -1;
 
-	nub_hold_signals(&held, &before);
+	cmd_hold_signals(&held, &before);
 	while (client < 0) {
 		fd.revents = 0;
 		errno = EINTR;
-		if (nub_signals_taken() != 0 || (ppoll(&fd, 1, NULL, &before) < 0 && errno != EINTR))
+		if (cmd_signals_taken() != 0 || (ppoll(&fd, 1, NULL, &before) < 0 && errno != EINTR))
 			break;
 		if (fd.revents != 0)
 			client = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
@@ -135,7 +135,7 @@ static int accept_client(int listening)
 	return client;
 }
 
-static int wait_for_client(struct nub_gdb_socket *gdb, bool quiet, struct nub_error *err)
+static int wait_for_client(struct cmd_gdb_socket *gdb, bool quiet, struct nub_error *err)
 {
 	const int on = 1;
 
@@ -143,20 +143,20 @@ static int wait_for_client(struct nub_gdb_socket *gdb, bool quiet, struct nub_er
 		fprintf(stderr, "nubrun: waits for gdb: target remote %s\n", gdb->name);
 	gdb->client = accept_client(gdb->listening);
 	if (gdb->client < 0 && errno == EINTR) {
-		nub_refuse(err, NUB_E_IO, "nobody had come to %s yet", gdb->name);
+		nub_fail(err, NUB_E_IO, 0, "nobody had come to %s yet", gdb->name);
 		err->sys_errno = EINTR;
 		return -1;
 	}
 	if (gdb->client < 0)
-		return nub_refuse_errno(err, "--gdb: %s", gdb->name);
+		return cmd_fail_errno(err, "--gdb: %s", gdb->name);
 	stop_listening(gdb);
 	/* Packets are small and wait for each other. It fails for Unix sockets, which don't need it. */
 	setsockopt(gdb->client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	return 0;
 }
 
-int nub_gdb_attach(struct nub_gdb_socket *gdb, struct nub_sandbox *sandbox, const char *guest_path,
-                   const struct nub_host_fn *functions, size_t function_count, bool quiet, struct nub_error *err)
+int cmd_gdb_attach(struct cmd_gdb_socket *gdb, struct nub_sandbox *sandbox, const char *guest_path,
+                   const struct cmd_host_fn *functions, size_t function_count, bool quiet, struct nub_error *err)
 {
 	const struct nub_snapshot_options snapshot = {
 		.guest_path = guest_path,
@@ -171,7 +171,7 @@ int nub_gdb_attach(struct nub_gdb_socket *gdb, struct nub_sandbox *sandbox, cons
 	return nub_sandbox_attach_debugger(sandbox, gdb->client, &snapshot, err);
 }
 
-void nub_gdb_close(struct nub_gdb_socket *gdb)
+void cmd_gdb_close(struct cmd_gdb_socket *gdb)
 {
 	stop_listening(gdb);
 	nub_close_fd(&gdb->client);

@@ -1,32 +1,32 @@
 /* --gdb: where nubrun waits for gdb, and the client that came. Only this host's users can come. */
-#ifndef NUBRUN_GDB_H
-#define NUBRUN_GDB_H
+#ifndef CMD_GDB_H
+#define CMD_GDB_H
 
 #include "nub.h"
 #include "run/run_options.h"
 
-struct nub_gdb_socket {
+struct cmd_gdb_socket {
 	int listening, client; /* -1 when closed */
 	const char *path;      /* of a Unix socket that is to be removed; borrowed */
 	char name[160];        /* what gdb's `target remote` wants */
-	const char *functions[NUB_MAX_HOST_FUNCTIONS];
+	const char *functions[CMD_MAX_HOST_FUNCTIONS];
 };
 
-#define NUB_GDB_SOCKET_CLOSED                                                                                          \
+#define CMD_GDB_SOCKET_CLOSED                                                                                          \
 	{                                                                                                              \
 		.listening = -1, .client = -1                                                                          \
 	}
 
 /* Listen at ":PORT", on the loopback address (0: a free port), or "unix:PATH", which must outlive the socket. Errors:
  * USAGE, IO. */
-int nub_gdb_listen(struct nub_gdb_socket *gdb, const char *address, struct nub_error *err);
+int cmd_gdb_listen(struct cmd_gdb_socket *gdb, const char *address, struct nub_error *err);
 
 /* Wait for a client, the only one, and let it debug this sandbox. Unless `quiet`, say on stderr where. A snapshot that
  * gdb takes is of this guest, with these functions. Errors: IO, and those of nub_sandbox_attach_debugger. */
-int nub_gdb_attach(struct nub_gdb_socket *gdb, struct nub_sandbox *sandbox, const char *guest_path,
-                   const struct nub_host_fn *functions, size_t function_count, bool quiet, struct nub_error *err);
+int cmd_gdb_attach(struct cmd_gdb_socket *gdb, struct nub_sandbox *sandbox, const char *guest_path,
+                   const struct cmd_host_fn *functions, size_t function_count, bool quiet, struct nub_error *err);
 
 /* After the sandbox is freed. */
-void nub_gdb_close(struct nub_gdb_socket *gdb);
+void cmd_gdb_close(struct cmd_gdb_socket *gdb);
 
 #endif

@@ -14,30 +14,31 @@
 #include "report/json_status.h"
 #include "report/json_value.h"
 #include "report/report.h"
+#include "json/json.h"
 
-uint64_t nub_guest_io_remaining(void *context)
+uint64_t cmd_guest_io_remaining(void *context)
 {
-	struct nub_guest_io *io = context;
+	struct cmd_guest_io *io = context;
 
 	if (io->program != NULL)
 		return nub_program_remaining_ns(io->program);
 	return io->sandbox != NULL ? nub_sandbox_remaining_ns(io->sandbox) : UINT64_MAX;
 }
 
-int nub_guest_io_write(struct nub_guest_io *io, int fd, const void *bytes, size_t size, struct nub_error *err)
+int cmd_guest_io_write(struct cmd_guest_io *io, int fd, const void *bytes, size_t size, struct nub_error *err)
 {
 	const char *text = bytes;
 
 	if (size == 0)
 		return 0;
-	int result = nub_write_timed(fd, bytes, size, nub_guest_io_remaining, io);
+	int result = cmd_write_timed(fd, bytes, size, cmd_guest_io_remaining, io);
 	if (result > 0)
 		/* The time is over, or the run is to end: the library knows which. */
 		return -1;
 	if (result < 0) {
 		const char *name = fd == STDOUT_FILENO ? "stdout" : "stderr";
-		nub_refuse_errno(err, "%s: can't write what the guest printed", name);
-		return nub_advise(err, "keep %s open, with room for it, or send it to /dev/null", name);
+		cmd_fail_errno(err, "%s: can't write what the guest printed", name);
+		return nub_hint(err, "keep %s open, with room for it, or send it to /dev/null", name);
 	}
 	if (fd == STDOUT_FILENO)
 		io->stdout_open = text[size - 1] != '\n';
@@ -48,94 +49,94 @@ int nub_guest_io_write(struct nub_guest_io *io, int fd, const void *bytes, size_
 
 static int output(void *context, enum nub_stream stream, const void *bytes, size_t size, struct nub_error *err)
 {
-	struct nub_guest_io *io = context;
+	struct cmd_guest_io *io = context;
 
-	return nub_guest_io_write(io, stream == NUB_STDOUT ? io->stdout_fd : STDERR_FILENO, bytes, size, err);
+	return cmd_guest_io_write(io, stream == NUB_STDOUT ? io->stdout_fd : STDERR_FILENO, bytes, size, err);
 }
 
 /* "warn: main.c:12: message" */
 static char *log_text(const struct nub_log_record *record, size_t *size)
 {
-	NUB_AUTO_FREE char *source = nub_text_printable(record->source, strlen(record->source));
-	NUB_AUTO_FREE char *message = nub_text_printable(record->message, strlen(record->message));
+	NUB_AUTO_FREE char *source = cmd_text_printable(record->source, strlen(record->source));
+	NUB_AUTO_FREE char *message = cmd_text_printable(record->message, strlen(record->message));
 	char *line;
 
 	if (source == NULL || message == NULL)
 		return NULL;
 	int length =
-	    asprintf(&line, "%s: %s:%u: %s\n", nub_log_level_name(record->level), source, record->line, message);
+	    asprintf(&line, "%s: %s:%u: %s\n", cmd_log_level_name(record->level), source, record->line, message);
 	*size = length < 0 ? 0 : (size_t)length;
 	return length < 0 ? NULL : line;
 }
 
 static char *log_json(const struct nub_log_record *record, uint64_t ns, size_t *size)
 {
-	struct json_object *object = nub_json_log(record, ns);
-	char *line = nub_json_text(object, false, size);
+	struct cmd_json *object = cmd_json_log(record, ns);
+	char *line = cmd_json_text(object, false, size);
 
-	json_object_put(object);
+	cmd_json_free(object);
 	return line;
 }
 
 static int log_record(void *context, const struct nub_log_record *record, struct nub_error *err)
 {
-	struct nub_guest_io *io = context;
+	struct cmd_guest_io *io = context;
 	size_t size = 0;
-	const uint64_t ns = nub_now_ns() - io->start_ns;
-	nub_evidence_log(io->evidence, record, ns);
+	const uint64_t ns = cmd_now_ns() - io->start_ns;
+	cmd_evidence_log(io->evidence, record, ns);
 	NUB_AUTO_FREE char *line = io->json_log ? log_json(record, ns, &size) : log_text(record, &size);
 
 	if (line == NULL)
-		return nub_refuse(err, NUB_E_NO_MEMORY, "out of memory for a log record");
-	if (io->stderr_open && nub_guest_io_write(io, STDERR_FILENO, "\n", 1, err) != 0)
+		return nub_fail(err, NUB_E_NO_MEMORY, 0, "out of memory for a log record");
+	if (io->stderr_open && cmd_guest_io_write(io, STDERR_FILENO, "\n", 1, err) != 0)
 		return -1;
-	return nub_guest_io_write(io, STDERR_FILENO, line, size, err);
+	return cmd_guest_io_write(io, STDERR_FILENO, line, size, err);
 }
 
 static int call(void *context, const char *name, const struct nub_value *args, unsigned arg_count,
                 enum nub_type result_type, struct nub_value *result, struct nub_error *err)
 {
-	return nub_host_fn_call(context, name, args, arg_count, result_type, result, err);
+	return cmd_host_fn_call(context, name, args, arg_count, result_type, result, err);
 }
 
 static int trace_record(void *context, const struct nub_trace_record *record, struct nub_error *err)
 {
-	struct nub_guest_io *io = context;
+	struct cmd_guest_io *io = context;
 
 	(void)err;
-	nub_trace_file_record(io->trace, record);
+	cmd_trace_file_record(io->trace, record);
 	return 0;
 }
 
 static void exit_served(void *context, const struct nub_exit_report *exit)
 {
-	struct nub_guest_io *io = context;
+	struct cmd_guest_io *io = context;
 	struct nub_error ignored = { 0 };
 	char line[256];
 
-	nub_trace_file_exit(io->trace, exit);
+	cmd_trace_file_exit(io->trace, exit);
 	if (!io->show_exits)
 		return;
-	nub_exit_line(exit, line, sizeof(line));
+	cmd_exit_line(exit, line, sizeof(line));
 	/* Whoever closed stderr does not want to read this. */
-	if (!io->stderr_open || nub_guest_io_write(io, STDERR_FILENO, "\n", 1, &ignored) == 0)
-		nub_guest_io_write(io, STDERR_FILENO, line, strlen(line), &ignored);
+	if (!io->stderr_open || cmd_guest_io_write(io, STDERR_FILENO, "\n", 1, &ignored) == 0)
+		cmd_guest_io_write(io, STDERR_FILENO, line, strlen(line), &ignored);
 }
 
 /* Evidence is on its way to a file, whatever becomes of it: a guest that goes on is not disturbed by a full disk. */
 static int stopped(void *context, struct nub_sandbox *sandbox, const struct nub_outcome *outcome, struct nub_error *err)
 {
-	struct nub_guest_io *io = context;
-	NUB_AUTO_FREE char *line = nub_evidence_take(io->evidence, sandbox, outcome);
+	struct cmd_guest_io *io = context;
+	NUB_AUTO_FREE char *line = cmd_evidence_take(io->evidence, sandbox, outcome);
 
 	if (line == NULL)
 		return 0;
-	if (io->stderr_open && nub_guest_io_write(io, STDERR_FILENO, "\n", 1, err) != 0)
+	if (io->stderr_open && cmd_guest_io_write(io, STDERR_FILENO, "\n", 1, err) != 0)
 		return -1;
-	return nub_guest_io_write(io, STDERR_FILENO, line, strlen(line), err);
+	return cmd_guest_io_write(io, STDERR_FILENO, line, strlen(line), err);
 }
 
-struct nub_host_ops nub_guest_io_ops(struct nub_guest_io *io)
+struct nub_host_ops cmd_guest_io_ops(struct cmd_guest_io *io)
 {
 	return (struct nub_host_ops){
 		.context = io,
@@ -148,7 +149,7 @@ struct nub_host_ops nub_guest_io_ops(struct nub_guest_io *io)
 	};
 }
 
-void nub_guest_io_release(struct nub_guest_io *io)
+void cmd_guest_io_release(struct cmd_guest_io *io)
 {
-	nub_json_value_release(&io->reply);
+	cmd_json_value_release(&io->reply);
 }

@@ -3,79 +3,77 @@
 
 #include "report/crash_text.h"
 #include "report/json_status.h"
-#include "report/json_value.h"
+#include "json/json.h"
 
-struct json_object *nub_json_backtrace(const struct nub_image *image, const struct nub_frame *frames, size_t count)
+struct cmd_json *cmd_json_backtrace(const struct nub_image *image, const struct nub_frame *frames, size_t count)
 {
-	struct json_object *array = json_object_new_array();
+	struct cmd_json *array = cmd_json_array();
 
 	for (size_t i = 0; i < count; i++) {
-		struct json_object *frame = json_object_new_object();
+		struct cmd_json *frame = cmd_json_object();
 		uint64_t offset;
-		const char *symbol = nub_frame_symbol(image, frames[i].rip, i, &offset);
-		json_object_object_add(frame, "rip", nub_json_hex(frames[i].rip));
+		const char *symbol = cmd_frame_symbol(image, frames[i].rip, i, &offset);
+		cmd_json_add(frame, "rip", cmd_json_hex(frames[i].rip));
 		if (symbol != NULL) {
-			json_object_object_add(frame, "symbol", nub_json_cstring(symbol));
-			json_object_object_add(frame, "offset", nub_json_hex(offset));
+			cmd_json_add(frame, "symbol", cmd_json_cstring(symbol));
+			cmd_json_add(frame, "offset", cmd_json_hex(offset));
 		}
-		json_object_array_add(array, frame);
+		cmd_json_append(array, frame);
 	}
 	return array;
 }
 
-static struct json_object *last_records(const struct nub_evidence *evidence)
+static struct cmd_json *last_records(const struct cmd_evidence *evidence)
 {
 	const size_t kept =
-	    evidence->record_count < NUB_EVIDENCE_RECORDS ? evidence->record_count : NUB_EVIDENCE_RECORDS;
-	struct json_object *array = json_object_new_array();
+	    evidence->record_count < CMD_EVIDENCE_RECORDS ? evidence->record_count : CMD_EVIDENCE_RECORDS;
+	struct cmd_json *array = cmd_json_array();
 
 	for (size_t i = evidence->record_count - kept; i < evidence->record_count; i++)
-		json_object_array_add(array, json_object_get(evidence->records[i % NUB_EVIDENCE_RECORDS]));
+		cmd_json_append(array, cmd_json_share(evidence->records[i % CMD_EVIDENCE_RECORDS]));
 	return array;
 }
 
-void nub_json_add_evidence(struct json_object *crash, struct nub_evidence *evidence)
+void cmd_json_add_evidence(struct cmd_json *crash, struct cmd_evidence *evidence)
 {
 	if (!evidence->stopped)
 		return;
-	json_object_object_add(
-	    crash, "backtrace",
-	    nub_json_backtrace(nub_evidence_image(evidence), evidence->frames, evidence->frame_count));
+	cmd_json_add(crash, "backtrace",
+	             cmd_json_backtrace(cmd_evidence_image(evidence), evidence->frames, evidence->frame_count));
 	if (evidence->symbols.elsewhere)
-		json_object_object_add(crash, "symbols_file", nub_json_cstring(evidence->symbols.path));
+		cmd_json_add(crash, "symbols_file", cmd_json_cstring(evidence->symbols.path));
 	if (evidence->symbols.why_missing.kind != NUB_E_NONE)
-		json_object_object_add(crash, "symbols_missing",
-		                       nub_json_cstring(evidence->symbols.why_missing.message));
+		cmd_json_add(crash, "symbols_missing", cmd_json_cstring(evidence->symbols.why_missing.message));
 	if (evidence->core != NULL)
-		json_object_object_add(crash, "core", nub_json_cstring(evidence->core));
+		cmd_json_add(crash, "core", cmd_json_cstring(evidence->core));
 	else if (evidence->error.kind != NUB_E_NONE)
-		json_object_object_add(crash, "core_error", nub_json_error(&evidence->error));
+		cmd_json_add(crash, "core_error", cmd_json_error(&evidence->error));
 	if (evidence->record_count > 0)
-		json_object_object_add(crash, "log", last_records(evidence));
+		cmd_json_add(crash, "log", last_records(evidence));
 }
 
-struct json_object *nub_json_ended(struct nub_evidence *evidence, const char *kind, const char *sentence)
+struct cmd_json *cmd_json_ended(struct cmd_evidence *evidence, const char *kind, const char *sentence)
 {
-	const struct nub_image *image = nub_evidence_image(evidence);
-	struct json_object *object;
+	const struct nub_image *image = cmd_evidence_image(evidence);
+	struct cmd_json *object;
 	char place[192];
 
 	if (!evidence->stopped)
 		return NULL;
-	object = json_object_new_object();
-	json_object_object_add(object, "kind", json_object_new_string(kind));
-	json_object_object_add(object, "message", nub_json_cstring(sentence));
-	json_object_object_add(object, "rip", nub_json_hex(evidence->regs.rip));
-	if (nub_frame_symbol(image, evidence->regs.rip, 0, &(uint64_t){ 0 }) != NULL) {
-		nub_frame_place(image, evidence->regs.rip, 0, place, sizeof(place));
-		json_object_object_add(object, "symbol", nub_json_cstring(place));
+	object = cmd_json_object();
+	cmd_json_add(object, "kind", cmd_json_plain(kind));
+	cmd_json_add(object, "message", cmd_json_cstring(sentence));
+	cmd_json_add(object, "rip", cmd_json_hex(evidence->regs.rip));
+	if (cmd_frame_symbol(image, evidence->regs.rip, 0, &(uint64_t){ 0 }) != NULL) {
+		cmd_frame_place(image, evidence->regs.rip, 0, place, sizeof(place));
+		cmd_json_add(object, "symbol", cmd_json_cstring(place));
 	}
-	json_object_object_add(object, "registers", nub_json_registers(&evidence->regs));
-	nub_json_add_evidence(object, evidence);
+	cmd_json_add(object, "registers", cmd_json_registers(&evidence->regs));
+	cmd_json_add_evidence(object, evidence);
 	return object;
 }
 
-struct json_object *nub_json_cores(const struct nub_evidence *evidence)
+struct cmd_json *cmd_json_cores(const struct cmd_evidence *evidence)
 {
-	return json_object_get(evidence->requested);
+	return cmd_json_share(evidence->requested);
 }

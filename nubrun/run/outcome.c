@@ -13,85 +13,86 @@
 #include "report/json_status.h"
 #include "report/json_value.h"
 #include "run/json_evidence.h"
+#include "json/json.h"
 
-static void note_crash(struct nub_session *session, const struct nub_crash *crash)
+static void note_crash(struct cmd_session *session, const struct nub_crash *crash)
 {
-	struct nub_report *report = session->report;
-	const struct nub_image *image = nub_evidence_image(&session->evidence);
+	struct cmd_report *report = session->report;
+	const struct nub_image *image = cmd_evidence_image(&session->evidence);
 	char sentence[NUB_ABORT_BUFFER_SIZE + 512];
 
-	nub_crash_sentence(crash, image, sentence, sizeof(sentence));
-	report->status = NUB_STATUS_GUEST_CRASH;
+	cmd_crash_sentence(crash, image, sentence, sizeof(sentence));
+	report->status = CMD_STATUS_GUEST_CRASH;
 	report->exit_code = 134;
-	report->crash = nub_json_crash(crash, image, sentence);
-	nub_json_add_evidence(report->crash, &session->evidence);
+	report->crash = cmd_json_crash(crash, image, sentence);
+	cmd_json_add_evidence(report->crash, &session->evidence);
 	report->sentence = strdup(sentence);
 }
 
 /* The result of a call: in the status, and as a line on stdout where that is not for something else. */
-static int note_result(struct nub_session *session, const struct nub_value *value, struct nub_error *err)
+static int note_result(struct cmd_session *session, const struct nub_value *value, struct nub_error *err)
 {
-	struct nub_report *report = session->report;
-	struct nub_guest_io *io = &session->io;
+	struct cmd_report *report = session->report;
+	struct cmd_guest_io *io = &session->io;
 	size_t size;
 
 	report->has_result = true;
-	report->result = nub_json_from_value(value);
+	report->result = cmd_json_from_value(value);
 	if (io->stdout_fd != STDOUT_FILENO)
 		return 0;
-	NUB_AUTO_FREE char *line = nub_json_text(report->result, false, &size);
+	NUB_AUTO_FREE char *line = cmd_json_text(report->result, false, &size);
 	if (line == NULL)
-		return nub_refuse(err, NUB_E_NO_MEMORY, "out of memory for the result");
-	if (io->stdout_open && nub_guest_io_write(io, STDOUT_FILENO, "\n", 1, err) != 0)
+		return nub_fail(err, NUB_E_NO_MEMORY, 0, "out of memory for the result");
+	if (io->stdout_open && cmd_guest_io_write(io, STDOUT_FILENO, "\n", 1, err) != 0)
 		return -1;
-	return nub_guest_io_write(io, STDOUT_FILENO, line, size, err);
+	return cmd_guest_io_write(io, STDOUT_FILENO, line, size, err);
 }
 
 /* An exit code is what wait gives of it: its low 8 bits. */
-static void note_exit(struct nub_report *report, int code)
+static void note_exit(struct cmd_report *report, int code)
 {
 	report->exit_code = code & 0xff;
-	report->status = code == 0 ? NUB_STATUS_OK : NUB_STATUS_GUEST_EXIT;
+	report->status = code == 0 ? CMD_STATUS_OK : CMD_STATUS_GUEST_EXIT;
 }
 
 /* A failure never looks like success, whatever its low 8 bits. */
-static void note_failure(struct nub_session *session, const struct nub_outcome *outcome)
+static void note_failure(struct cmd_session *session, const struct nub_outcome *outcome)
 {
-	struct nub_report *report = session->report;
+	struct cmd_report *report = session->report;
 
-	report->status = NUB_STATUS_GUEST_EXIT;
+	report->status = CMD_STATUS_GUEST_EXIT;
 	report->exit_code = (outcome->exit_code & 0xff) != 0 ? outcome->exit_code & 0xff : 1;
 	snprintf(report->error.message, sizeof(report->error.message), "%s: %s",
 	         session->options.call != NULL ? session->options.call : "the function that was stopped",
 	         outcome->message[0] != '\0' ? outcome->message : "the guest reported an error without a message");
 }
 
-static void note_timeout(struct nub_session *session)
+static void note_timeout(struct cmd_session *session)
 {
-	struct nub_report *report = session->report;
+	struct cmd_report *report = session->report;
 
-	report->status = NUB_STATUS_TIMEOUT;
+	report->status = CMD_STATUS_TIMEOUT;
 	report->exit_code = 124;
 	if (asprintf(&report->sentence, "the guest did not end within %" PRIu64 " ms",
 	             session->options.timeout_ns / 1000000) < 0)
 		report->sentence = NULL;
-	report->crash = nub_json_ended(&session->evidence, "timeout", report->sentence != NULL ? report->sentence : "");
+	report->crash = cmd_json_ended(&session->evidence, "timeout", report->sentence != NULL ? report->sentence : "");
 }
 
-/* An error by which the process ends, too; see nub_session_end. */
-static void note_interrupt(struct nub_session *session)
+/* An error by which the process ends, too; see cmd_session_end. */
+static void note_interrupt(struct cmd_session *session)
 {
-	struct nub_report *report = session->report;
+	struct cmd_report *report = session->report;
 	struct nub_error err = { 0 };
 
-	nub_refuse(&err, NUB_E_INTERRUPTED, "%s: interrupted by %s", session->info->name,
-	           nub_signals_name(nub_signals_taken()));
-	nub_report_error(report, &err);
-	report->crash = nub_json_ended(&session->evidence, "interrupted", err.message);
+	nub_fail(&err, NUB_E_INTERRUPTED, 0, "%s: interrupted by %s", session->info->name,
+	         cmd_signals_name(cmd_signals_taken()));
+	cmd_report_error(report, &err);
+	report->crash = cmd_json_ended(&session->evidence, "interrupted", err.message);
 }
 
 /* Where a restored guest failed is told without names when its file is gone, and a person is told why. */
-static void note_symbols(struct nub_session *session)
+static void note_symbols(struct cmd_session *session)
 {
 	const struct nub_error *why = &session->evidence.symbols.why_missing;
 
@@ -99,7 +100,7 @@ static void note_symbols(struct nub_session *session)
 		session->report->no_symbols = why->message;
 }
 
-int nub_outcome_note(struct nub_session *session, const struct nub_outcome *outcome, struct nub_error *err)
+int cmd_outcome_note(struct cmd_session *session, const struct nub_outcome *outcome, struct nub_error *err)
 {
 	switch (outcome->kind) {
 	case NUB_OUTCOME_READY:
@@ -127,13 +128,14 @@ int nub_outcome_note(struct nub_session *session, const struct nub_outcome *outc
 		note_interrupt(session);
 		return 0;
 	}
-	return nub_refuse(err, NUB_E_INTERNAL, "the run ended in a state that no run ends in (%d)", (int)outcome->kind);
+	return nub_fail(err, NUB_E_INTERNAL, 0, "the run ended in a state that no run ends in (%d)",
+	                (int)outcome->kind);
 }
 
-bool nub_outcome_can_be_saved(const struct nub_session *session, const struct nub_outcome *outcome,
+bool cmd_outcome_can_be_saved(const struct cmd_session *session, const struct nub_outcome *outcome,
                               struct nub_error *err)
 {
-	const struct nub_run_options *options = &session->options;
+	const struct cmd_run_options *options = &session->options;
 
 	switch (outcome->kind) {
 	case NUB_OUTCOME_READY:
@@ -141,14 +143,14 @@ bool nub_outcome_can_be_saved(const struct nub_session *session, const struct nu
 	case NUB_OUTCOME_RETURNED:
 		return true;
 	case NUB_OUTCOME_EXITED:
-		nub_refuse(err, NUB_E_STATE, "%s: ended with exit code %d before %s, so there is nothing to save",
-		           session->info->name, outcome->exit_code & 0xff,
-		           options->call != NULL       ? "its function returned"
-		           : options->until_checkpoint ? "it came to a checkpoint"
-		                                       : "it was ready");
-		nub_advise(err, "no file was written; %s",
-		           options->until_checkpoint ? "the guest asks for a snapshot with nub_checkpoint()"
-		                                     : "run it to see what it does");
+		nub_fail(err, NUB_E_STATE, 0, "%s: ended with exit code %d before %s, so there is nothing to save",
+		         session->info->name, outcome->exit_code & 0xff,
+		         options->call != NULL       ? "its function returned"
+		         : options->until_checkpoint ? "it came to a checkpoint"
+		                                     : "it was ready");
+		nub_hint(err, "no file was written; %s",
+		         options->until_checkpoint ? "the guest asks for a snapshot with nub_checkpoint()"
+		                                   : "run it to see what it does");
 		return false;
 	case NUB_OUTCOME_FAILED:
 	case NUB_OUTCOME_CRASHED:

@@ -8,66 +8,66 @@
 
 #define MAX_REPEAT 1000000
 
-static int parse_repeat(const struct nub_option *option, const char *value, void *field, struct nub_error *err)
+static int parse_repeat(const struct cmd_option *option, const char *value, void *field, struct nub_error *err)
 {
 	uint64_t *count = field;
 
-	if (nub_parse_number(option->name, value, count, err) != 0)
+	if (cmd_parse_number(option->name, value, count, err) != 0)
 		return -1;
 	if (*count >= 1 && *count <= MAX_REPEAT)
 		return 0;
-	nub_refuse(err, NUB_E_USAGE, "--%s: %s is not between 1 and %d", option->name, value, MAX_REPEAT);
-	return nub_advise(err, "give a number of calls from 1 to %d", MAX_REPEAT);
+	nub_fail(err, NUB_E_USAGE, 0, "--%s: %s is not between 1 and %d", option->name, value, MAX_REPEAT);
+	return nub_hint(err, "give a number of calls from 1 to %d", MAX_REPEAT);
 }
 
-static int parse_timeout(const struct nub_option *option, const char *value, void *field, struct nub_error *err)
+static int parse_timeout(const struct cmd_option *option, const char *value, void *field, struct nub_error *err)
 {
-	return nub_parse_duration(option->name, value, field, err);
+	return cmd_parse_duration(option->name, value, field, err);
 }
 
 /* The field is `functions`, which function_count follows. */
-static int parse_host_fn(const struct nub_option *option, const char *value, void *field, struct nub_error *err)
+static int parse_host_fn(const struct cmd_option *option, const char *value, void *field, struct nub_error *err)
 {
-	struct nub_run_options *options = (void *)((char *)field - offsetof(struct nub_run_options, functions));
-	struct nub_host_fn *added = &options->functions[options->function_count];
+	struct cmd_run_options *options = (void *)((char *)field - offsetof(struct cmd_run_options, functions));
+	struct cmd_host_fn *added = &options->functions[options->function_count];
 
-	if (options->function_count == NUB_MAX_HOST_FUNCTIONS) {
-		nub_refuse(err, NUB_E_USAGE, "--%s: limit reached (%d of %d)", option->name, NUB_MAX_HOST_FUNCTIONS,
-		           NUB_MAX_HOST_FUNCTIONS);
-		return nub_advise(err, "serve several functions with one command");
+	if (options->function_count == CMD_MAX_HOST_FUNCTIONS) {
+		nub_fail(err, NUB_E_USAGE, 0, "--%s: limit reached (%d of %d)", option->name, CMD_MAX_HOST_FUNCTIONS,
+		         CMD_MAX_HOST_FUNCTIONS);
+		return nub_hint(err, "serve several functions with one command");
 	}
-	if (nub_parse_host_fn(option->name, value, added, err) != 0)
+	if (cmd_parse_host_fn(option->name, value, added, err) != 0)
 		return -1;
 	for (size_t i = 0; i < options->function_count; i++)
 		if (strcmp(options->functions[i].name, added->name) == 0) {
-			nub_refuse(err, NUB_E_USAGE, "--%s: '%s' is given twice", option->name, added->name);
-			nub_host_fn_release(added);
-			return nub_advise(err, "leave one of them out");
+			nub_fail(err, NUB_E_USAGE, 0, "--%s: '%s' is given twice", option->name, added->name);
+			cmd_host_fn_release(added);
+			return nub_hint(err, "leave one of them out");
 		}
 	options->function_count++;
 	return 0;
 }
 
 /* The field is `seed`, which has_seed goes with. */
-static int parse_seed(const struct nub_option *option, const char *value, void *field, struct nub_error *err)
+static int parse_seed(const struct cmd_option *option, const char *value, void *field, struct nub_error *err)
 {
-	struct nub_run_options *options = (void *)((char *)field - offsetof(struct nub_run_options, seed));
+	struct cmd_run_options *options = (void *)((char *)field - offsetof(struct cmd_run_options, seed));
 
 	options->has_seed = true;
-	return nub_parse_number(option->name, value, field, err);
+	return cmd_parse_number(option->name, value, field, err);
 }
 
-#define FIELD(member) .offset = offsetof(struct nub_run_options, member)
+#define FIELD(member) .offset = offsetof(struct cmd_run_options, member)
 
 /* Rows that several tables have. */
 #define ROW_CALL                                                                                                       \
 	{                                                                                                              \
-		.name = "call", .arg = "FUNC", FIELD(call), .parse = nub_option_text,                                  \
+		.name = "call", .arg = "FUNC", FIELD(call), .parse = cmd_option_text,                                  \
 		.help = "call this exported function; ARGs are JSON values"                                            \
 	}
 #define ROW_UNTIL_CHECKPOINT                                                                                           \
 	{                                                                                                              \
-		.name = "until-checkpoint", FIELD(until_checkpoint), .parse = nub_option_flag,                         \
+		.name = "until-checkpoint", FIELD(until_checkpoint), .parse = cmd_option_flag,                         \
 		.help = "stop where the guest asks for a snapshot"                                                     \
 	}
 #define ROW_REPEAT                                                                                                     \
@@ -77,7 +77,7 @@ static int parse_seed(const struct nub_option *option, const char *value, void *
 	}
 #define ROW_SNAPSHOT_ON_EXIT                                                                                           \
 	{                                                                                                              \
-		.name = "snapshot-on-exit", .arg = "FILE", .file = true, FIELD(output), .parse = nub_option_text,      \
+		.name = "snapshot-on-exit", .arg = "FILE", .file = true, FIELD(output), .parse = cmd_option_text,      \
 		.help = "save what the call left, or what stopped at its checkpoint"                                   \
 	}
 #define ROW_TIMEOUT                                                                                                    \
@@ -87,31 +87,37 @@ static int parse_seed(const struct nub_option *option, const char *value, void *
 	}
 #define ROW_GDB                                                                                                        \
 	{                                                                                                              \
-		.name = "gdb", .arg = ":PORT|unix:PATH", FIELD(gdb), .parse = nub_option_text,                         \
+		.name = "gdb", .arg = ":PORT|unix:PATH", FIELD(gdb), .parse = cmd_option_text,                         \
 		.help = "wait there for gdb, which debugs the guest"                                                   \
 	}
 #define ROW_MAP                                                                                                        \
 	{                                                                                                              \
-		.name = "map", .arg = "FILE@GVA[:LABEL]", .file = true, FIELD(guest.maps), .parse = nub_option_map,    \
+		.name = "map", .arg = "FILE@GVA[:LABEL]", .file = true, FIELD(guest.maps), .parse = cmd_option_map,    \
 		.help = "show the guest FILE at address GVA, read-only (up to 32)"                                     \
 	}
 #define ROWS_OF_ALL                                                                                                    \
-	{ .name = "host-fn",                                                                                           \
-	  .arg = "NAME=COMMAND",                                                                                       \
-	  FIELD(functions),                                                                                            \
-	  .parse = parse_host_fn,                                                                                      \
-	  .help = "let the guest call NAME: a shell command, JSON on stdin and stdout" },                              \
+	{ .name = "engine",                                                                                            \
+	  .arg = "ENGINE",                                                                                             \
+	  .values = "kvm process",                                                                                     \
+	  FIELD(engine),                                                                                               \
+	  .parse = cmd_option_given_choice,                                                                            \
+	  .help = "what runs the guest: kvm (default), or process where there is no KVM" },                            \
+	    { .name = "host-fn",                                                                                       \
+	      .arg = "NAME=COMMAND",                                                                                   \
+	      FIELD(functions),                                                                                        \
+	      .parse = parse_host_fn,                                                                                  \
+	      .help = "let the guest call NAME: a shell command, JSON on stdin and stdout" },                          \
 	    { .name = "core",                                                                                          \
 	      .arg = "FILE",                                                                                           \
 	      .file = true,                                                                                            \
 	      FIELD(core),                                                                                             \
-	      .parse = nub_option_text,                                                                                \
+	      .parse = cmd_option_text,                                                                                \
 	      .help = "write a core there when the guest fails, or on SIGQUIT" },                                      \
 	    { .name = "core-dir",                                                                                      \
 	      .arg = "DIR",                                                                                            \
 	      .file = true,                                                                                            \
 	      FIELD(core_dir),                                                                                         \
-	      .parse = nub_option_text,                                                                                \
+	      .parse = cmd_option_text,                                                                                \
 	      .help = "the same, as DIR/GUEST.PID.core" },                                                             \
 	    { .name = "seed",                                                                                          \
 	      .arg = "N",                                                                                              \
@@ -122,67 +128,67 @@ static int parse_seed(const struct nub_option *option, const char *value, void *
 	      .arg = "LEVEL",                                                                                          \
 	      .values = "off error warn info debug trace",                                                             \
 	      FIELD(log_level),                                                                                        \
-	      .parse = nub_option_choice,                                                                              \
+	      .parse = cmd_option_choice,                                                                              \
 	      .help = "off, error, warn (default), info, debug or trace" },                                            \
 	    { .name = "log-format",                                                                                    \
 	      .arg = "FORMAT",                                                                                         \
 	      .values = "text json",                                                                                   \
 	      FIELD(log_format),                                                                                       \
-	      .parse = nub_option_choice,                                                                              \
+	      .parse = cmd_option_choice,                                                                              \
 	      .help = "text (default), or json: an object a line" },                                                   \
 	    { .name = "trace",                                                                                         \
 	      .arg = "FILE",                                                                                           \
 	      .file = true,                                                                                            \
 	      FIELD(trace),                                                                                            \
-	      .parse = nub_option_text,                                                                                \
+	      .parse = cmd_option_text,                                                                                \
 	      .help = "write what takes which time there: for chrome://tracing, Perfetto" },                           \
 	    { .name = "svg",                                                                                           \
 	      .arg = "FILE",                                                                                           \
 	      .file = true,                                                                                            \
 	      FIELD(svg),                                                                                              \
-	      .parse = nub_option_text,                                                                                \
+	      .parse = cmd_option_text,                                                                                \
 	      .help = "draw the memory there as the run leaves it, with the place of a crash" },                       \
 	    { .name = "status",                                                                                        \
 	      .arg = "FILE",                                                                                           \
 	      .file = true,                                                                                            \
 	      FIELD(status),                                                                                           \
-	      .parse = nub_option_text,                                                                                \
+	      .parse = cmd_option_text,                                                                                \
 	      .help = "write the status there; - is stdout, guest output then goes to stderr" },                       \
 	    { .name = "quiet",                                                                                         \
 	      .short_name = 'q',                                                                                       \
 	      FIELD(quiet),                                                                                            \
-	      .parse = nub_option_flag,                                                                                \
+	      .parse = cmd_option_flag,                                                                                \
 	      .help = "nothing on stderr but what the guest prints: no status, no log" },                              \
 	    { .name = "verbose",                                                                                       \
 	      .short_name = 'v',                                                                                       \
 	      FIELD(verbose),                                                                                          \
-	      .parse = nub_option_count,                                                                               \
+	      .parse = cmd_option_count,                                                                               \
 	      .help = "log level info, and details on a terminal; twice: debug, every exit" },                         \
-	    NUB_OPTION_HELP,                                                                                           \
+	    CMD_OPTION_HELP,                                                                                           \
 	{                                                                                                              \
 		0                                                                                                      \
 	}
 
-const struct nub_option nub_run_options[] = {
+const struct cmd_option cmd_run_options[] = {
 	ROW_CALL,
 	ROW_REPEAT,
 	ROW_UNTIL_CHECKPOINT,
 	ROW_SNAPSHOT_ON_EXIT,
 	ROW_TIMEOUT,
 	ROW_GDB,
-	NUB_GUEST_OPTIONS(struct nub_run_options, guest),
+	CMD_GUEST_OPTIONS(struct cmd_run_options, guest),
 	ROW_MAP,
-	NUB_LINUX_OPTIONS(struct nub_run_options, linux_guest),
+	CMD_LINUX_OPTIONS(struct cmd_run_options, linux_guest),
 	ROWS_OF_ALL,
 };
 
-const struct nub_option nub_snapshot_options[] = {
+const struct cmd_option cmd_snapshot_options[] = {
 	{ .name = "output-file",
 	  .short_name = 'o',
 	  .arg = "FILE",
 	  .file = true,
 	  FIELD(output),
-	  .parse = nub_option_text,
+	  .parse = cmd_option_text,
 	  .help = "where to save it; - is stdout, guest output then goes to stderr" },
 	ROW_CALL,
 	ROW_UNTIL_CHECKPOINT,
@@ -190,50 +196,50 @@ const struct nub_option nub_snapshot_options[] = {
 	  .arg = "FILE",
 	  .file = true,
 	  FIELD(base),
-	  .parse = nub_option_text,
+	  .parse = cmd_option_text,
 	  .help = "store only pages that differ from this snapshot" },
 	{ .name = "flatten",
 	  FIELD(flatten),
-	  .parse = nub_option_flag,
+	  .parse = cmd_option_flag,
 	  .help = "make one file of a snapshot and its bases; nothing runs" },
 	ROW_TIMEOUT,
-	NUB_GUEST_OPTIONS(struct nub_run_options, guest),
+	CMD_GUEST_OPTIONS(struct cmd_run_options, guest),
 	ROW_MAP,
 	ROWS_OF_ALL,
 };
 
-const struct nub_option nub_restore_options[] = {
+const struct cmd_option cmd_restore_options[] = {
 	ROW_CALL,
 	ROW_REPEAT,
 	{ .name = "reset",
 	  FIELD(reset),
-	  .parse = nub_option_flag,
+	  .parse = cmd_option_flag,
 	  .help = "with --repeat: each call starts from the snapshot" },
 	ROW_UNTIL_CHECKPOINT,
 	ROW_SNAPSHOT_ON_EXIT,
 	{ .name = "verify",
 	  FIELD(verify),
-	  .parse = nub_option_flag,
+	  .parse = cmd_option_flag,
 	  .help = "read all of its memory first, and compare it with its hash" },
-	NUB_OPTION_LAYER_BASE(struct nub_run_options, base),
+	CMD_OPTION_LAYER_BASE(struct cmd_run_options, base),
 	ROW_TIMEOUT,
 	ROW_GDB,
 	ROWS_OF_ALL,
 };
 
-unsigned nub_run_log_level(const struct nub_run_options *options)
+unsigned cmd_run_log_level(const struct cmd_run_options *options)
 {
 	if (options->quiet)
 		return 0;
-	if (options->log_level != NUB_LOG_LEVEL_DEFAULT)
+	if (options->log_level != CMD_LOG_LEVEL_DEFAULT)
 		return options->log_level;
 	return options->verbose == 0 ? NUB_LOG_WARN : options->verbose == 1 ? NUB_LOG_INFO : NUB_LOG_DEBUG;
 }
 
-void nub_run_options_release(struct nub_run_options *options)
+void cmd_run_options_release(struct cmd_run_options *options)
 {
-	nub_guest_options_release(&options->guest);
-	nub_linux_options_release(&options->linux_guest);
+	cmd_guest_options_release(&options->guest);
+	cmd_linux_options_release(&options->linux_guest);
 	for (size_t i = 0; i < options->function_count; i++)
-		nub_host_fn_release(&options->functions[i]);
+		cmd_host_fn_release(&options->functions[i]);
 }

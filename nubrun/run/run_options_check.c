@@ -5,63 +5,63 @@
 #include "run/run_options.h"
 
 /* Of all three commands. */
-static int check_common(const struct nub_run_options *options, struct nub_error *err)
+static int check_common(const struct cmd_run_options *options, struct nub_error *err)
 {
 	if (options->repeat != 0 && options->call == NULL) {
-		nub_refuse(err, NUB_E_USAGE, "--repeat: there is no function to call");
-		return nub_advise(err, "add --call FUNC; 'nubrun inspect GUEST' lists a guest's functions");
+		nub_fail(err, NUB_E_USAGE, 0, "--repeat: there is no function to call");
+		return nub_hint(err, "add --call FUNC; 'nubrun inspect GUEST' lists a guest's functions");
 	}
 	if (options->until_checkpoint && options->call != NULL) {
-		nub_refuse(err, NUB_E_USAGE, "--until-checkpoint: is about main, and --call calls another function");
-		return nub_advise(err, "leave one of them out");
+		nub_fail(err, NUB_E_USAGE, 0, "--until-checkpoint: is about main, and --call calls another function");
+		return nub_hint(err, "leave one of them out");
 	}
 	if (options->core != NULL && options->core_dir != NULL) {
-		nub_refuse(err, NUB_E_USAGE, "--core: --core-dir says where cores go, too");
-		return nub_advise(err, "leave one of them out");
+		nub_fail(err, NUB_E_USAGE, 0, "--core: --core-dir says where cores go, too");
+		return nub_hint(err, "leave one of them out");
 	}
 	bool on_stdout = options->output != NULL && strcmp(options->output, "-") == 0;
 	if (options->svg != NULL && strcmp(options->svg, "-") == 0 &&
 	    (on_stdout || (options->status != NULL && strcmp(options->status, "-") == 0))) {
-		nub_refuse(err, NUB_E_USAGE, "--svg: stdout is where the %s goes", on_stdout ? "snapshot" : "status");
-		return nub_advise(err, "name a file");
+		nub_fail(err, NUB_E_USAGE, 0, "--svg: stdout is where the %s goes", on_stdout ? "snapshot" : "status");
+		return nub_hint(err, "name a file");
 	}
 	if (on_stdout && options->status != NULL && strcmp(options->status, "-") == 0) {
-		nub_refuse(err, NUB_E_USAGE, "--status: stdout is where the snapshot goes");
-		return nub_advise(err, "name a file, or leave it out for stderr");
+		nub_fail(err, NUB_E_USAGE, 0, "--status: stdout is where the snapshot goes");
+		return nub_hint(err, "name a file, or leave it out for stderr");
 	}
 	return 0;
 }
 
 /* --snapshot-on-exit needs something that can go on. */
-static int check_on_exit(const struct nub_run_options *options, struct nub_error *err)
+static int check_on_exit(const struct cmd_run_options *options, struct nub_error *err)
 {
 	if (options->output == NULL || options->call != NULL || options->until_checkpoint)
 		return 0;
-	nub_refuse(err, NUB_E_USAGE, "--snapshot-on-exit: a program that ran to its end leaves nothing to go on with");
-	return nub_advise(err, "add --until-checkpoint, or --call FUNC to save what a call leaves");
+	nub_fail(err, NUB_E_USAGE, 0, "--snapshot-on-exit: a program that ran to its end leaves nothing to go on with");
+	return nub_hint(err, "add --until-checkpoint, or --call FUNC to save what a call leaves");
 }
 
-int nub_run_options_check(const struct nub_run_options *options, struct nub_error *err)
+int cmd_run_options_check(const struct cmd_run_options *options, struct nub_error *err)
 {
 	return check_common(options, err) != 0 ? -1 : check_on_exit(options, err);
 }
 
-int nub_restore_options_check(const struct nub_run_options *options, struct nub_error *err)
+int cmd_restore_options_check(const struct cmd_run_options *options, struct nub_error *err)
 {
 	if (check_common(options, err) != 0)
 		return -1;
 	if (options->reset && options->repeat == 0) {
-		nub_refuse(err, NUB_E_USAGE, "--reset: nothing is repeated");
-		return nub_advise(err, "add --repeat N, or leave it out: a restored guest starts from its snapshot");
+		nub_fail(err, NUB_E_USAGE, 0, "--reset: nothing is repeated");
+		return nub_hint(err, "add --repeat N, or leave it out: a restored guest starts from its snapshot");
 	}
 	return check_on_exit(options, err);
 }
 
-int nub_snapshot_options_check(const struct nub_run_options *options, struct nub_error *err)
+int cmd_snapshot_options_check(const struct cmd_run_options *options, struct nub_error *err)
 {
 	if (options->output == NULL) {
-		nub_refuse(err, NUB_E_USAGE, "snapshot: where to save it is missing");
-		return nub_advise(err, "add -o FILE, or -o - for stdout");
+		nub_fail(err, NUB_E_USAGE, 0, "snapshot: where to save it is missing");
+		return nub_hint(err, "add -o FILE, or -o - for stdout");
 	}
 	const char *other = options->call != NULL         ? "call"
 	                    : options->until_checkpoint   ? "until-checkpoint"
@@ -71,9 +71,9 @@ int nub_snapshot_options_check(const struct nub_run_options *options, struct nub
 	                    : options->svg != NULL        ? "svg"
 	                                                  : NULL;
 	if (options->flatten && other != NULL) {
-		nub_refuse(err, NUB_E_USAGE,
-		           "--flatten: copies a snapshot as it is, which leaves nothing to do for --%s", other);
-		return nub_advise(err, "leave one of them out; without --base, a snapshot is one file anyway");
+		nub_fail(err, NUB_E_USAGE, 0,
+		         "--flatten: copies a snapshot as it is, which leaves nothing to do for --%s", other);
+		return nub_hint(err, "leave one of them out; without --base, a snapshot is one file anyway");
 	}
 	return check_common(options, err);
 }

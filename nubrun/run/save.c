@@ -32,18 +32,18 @@ static bool is_special(const char *path)
 
 static int refuse_target(const char *path, struct nub_error *err)
 {
-	nub_refuse_errno(err, "%s", path);
+	cmd_fail_errno(err, "%s", path);
 	err->kind = NUB_E_IO;
-	return nub_advise(err, "name a file that can be written");
+	return nub_hint(err, "name a file that can be written");
 }
 
 static int check_terminal(int fd, const char *path, struct nub_error *err)
 {
 	if (!isatty(fd))
 		return 0;
-	nub_refuse(err, NUB_E_USAGE, "%s: is a terminal, and a snapshot is not text",
-	           is_stdout(path) ? "stdout" : path);
-	return nub_advise(err, "name a file with -o, or pipe it to a program");
+	nub_fail(err, NUB_E_USAGE, 0, "%s: is a terminal, and a snapshot is not text",
+	         is_stdout(path) ? "stdout" : path);
+	return nub_hint(err, "name a file with -o, or pipe it to a program");
 }
 
 static int check_special(const char *path, struct nub_error *err)
@@ -58,7 +58,7 @@ static int check_special(const char *path, struct nub_error *err)
 	return fd < 0 ? 0 : check_terminal(fd, path, err);
 }
 
-int nub_save_check(const char *path, struct nub_error *err)
+int cmd_save_check(const char *path, struct nub_error *err)
 {
 	struct nub_replacement file;
 
@@ -76,7 +76,7 @@ int nub_save_check(const char *path, struct nub_error *err)
 /* ---- Progress and signals ---- */
 
 struct saving {
-	struct nub_progress progress;
+	struct cmd_progress progress;
 	sigset_t held; /* signals that end it; empty when they do so by themselves */
 };
 
@@ -85,8 +85,8 @@ static bool tell(void *context, uint64_t done, uint64_t total)
 	struct saving *saving = context;
 	sigset_t pending, ending;
 
-	nub_progress_show(&saving->progress, done, total);
-	if (nub_signals_taken() != 0)
+	cmd_progress_show(&saving->progress, done, total);
+	if (cmd_signals_taken() != 0)
 		return false;
 	return sigpending(&pending) != 0 || sigandset(&ending, &pending, &saving->held) != 0 || sigisemptyset(&ending);
 }
@@ -107,7 +107,7 @@ static int save_file(struct nub_sandbox *sandbox, const struct nub_snapshot *fla
 {
 	sigset_t old;
 
-	nub_hold_signals(&saving->held, &old);
+	cmd_hold_signals(&saving->held, &old);
 	int failed = flatten != NULL ? nub_snapshot_flatten(flatten, options, path, err)
 	                             : nub_snapshot_save(sandbox, options, path, err);
 	sigprocmask(SIG_SETMASK, &old, NULL);
@@ -124,22 +124,22 @@ static int save_special(struct nub_sandbox *sandbox, const struct nub_snapshot *
 	return write_to(fd, sandbox, flatten, options, err);
 }
 
-static void note(struct nub_report *report, const char *path, const struct nub_snapshot_written *written)
+static void note(struct cmd_report *report, const char *path, const struct nub_snapshot_written *written)
 {
 	char size[32];
 
-	report->saved = nub_json_saved(path, written);
-	nub_size_text((written->stored_size + 1023) & ~UINT64_C(1023), size, sizeof(size));
+	report->saved = cmd_json_saved(path, written);
+	cmd_size_text((written->stored_size + 1023) & ~UINT64_C(1023), size, sizeof(size));
 	if (report->sentence == NULL && asprintf(&report->sentence, "saved %s: %s, generation %" PRIu64 ", next %s",
 	                                         path, size, written->generation, written->next) < 0)
 		report->sentence = NULL;
 }
 
-int nub_save(struct nub_sandbox *sandbox, const struct nub_snapshot *flatten,
-             const struct nub_snapshot_options *options, const char *path, struct nub_report *report,
+int cmd_save(struct nub_sandbox *sandbox, const struct nub_snapshot *flatten,
+             const struct nub_snapshot_options *options, const char *path, struct cmd_report *report,
              struct nub_error *err)
 {
-	struct saving saving = { .progress = nub_progress_begin("saving", report->quiet) };
+	struct saving saving = { .progress = cmd_progress_begin("saving", report->quiet) };
 	struct nub_snapshot_written written = { 0 };
 	struct nub_snapshot_options told = *options;
 
@@ -149,14 +149,14 @@ int nub_save(struct nub_sandbox *sandbox, const struct nub_snapshot *flatten,
 	int failed = is_stdout(path)    ? write_to(STDOUT_FILENO, sandbox, flatten, &told, err)
 	             : is_special(path) ? save_special(sandbox, flatten, &told, path, err)
 	                                : save_file(sandbox, flatten, &told, &saving, path, err);
-	nub_progress_end(&saving.progress);
+	cmd_progress_end(&saving.progress);
 	if (failed == 0) {
 		note(report, path, &written);
 		return 0;
 	}
 	if (err->hint[0] == '\0' && err->kind == NUB_E_IO && err->sys_errno != EINTR)
-		nub_advise(err, "%s",
-		           is_stdout(path) ? "keep stdout open, with room for all of it"
-		                           : "nothing was changed there; make room, or name another file");
+		nub_hint(err, "%s",
+		         is_stdout(path) ? "keep stdout open, with room for all of it"
+		                         : "nothing was changed there; make room, or name another file");
 	return -1;
 }

@@ -13,7 +13,7 @@
 #include "run/save.h"
 
 /* What a snapshot of it keeps, for symbols and messages: it will be restored from elsewhere. */
-static const char *guest_path(struct nub_session *session)
+static const char *guest_path(struct cmd_session *session)
 {
 	if (session->snapshot != NULL)
 		return session->program;
@@ -22,56 +22,56 @@ static const char *guest_path(struct nub_session *session)
 	return session->guest_file != NULL ? session->guest_file : session->info->name;
 }
 
-static int create(struct nub_session *session, struct nub_error *err)
+static int create(struct cmd_session *session, struct nub_error *err)
 {
-	struct nub_report *report = session->report;
-	uint64_t start = nub_now_ns();
+	struct cmd_report *report = session->report;
+	uint64_t start = cmd_now_ns();
 
 	report->load_ns = start - report->start_ns;
-	nub_trace_file_phase(session->trace, "load", report->start_ns, start);
+	cmd_trace_file_phase(session->trace, "load", report->start_ns, start);
 	session->sandbox = session->snapshot != NULL
 	                       ? nub_sandbox_restore(&session->guest.config, session->snapshot, err)
 	                       : nub_sandbox_create(&session->guest.config, session->guest.file.image, err);
-	report->create_ns = nub_now_ns() - start;
-	nub_trace_file_phase(session->trace, "create", start, start + report->create_ns);
+	report->create_ns = cmd_now_ns() - start;
+	cmd_trace_file_phase(session->trace, "create", start, start + report->create_ns);
 	session->io.sandbox = session->sandbox;
-	nub_evidence_listen(&session->evidence, session->sandbox);
-	nub_signals_stop(session->sandbox);
+	cmd_evidence_listen(&session->evidence, session->sandbox);
+	cmd_signals_stop(session->sandbox);
 	return session->sandbox != NULL ? 0 : -1;
 }
 
-static int wait_for_gdb(struct nub_session *session, struct nub_error *err)
+static int wait_for_gdb(struct cmd_session *session, struct nub_error *err)
 {
-	const struct nub_run_options *options = &session->options;
+	const struct cmd_run_options *options = &session->options;
 
 	if (options->gdb == NULL)
 		return 0;
-	return nub_gdb_attach(&session->gdb, session->sandbox, guest_path(session), options->functions,
+	return cmd_gdb_attach(&session->gdb, session->sandbox, guest_path(session), options->functions,
 	                      options->function_count, options->quiet, err);
 }
 
 /* The guest has run from `start` until now. */
-static void note_run(struct nub_session *session, uint64_t start)
+static void note_run(struct cmd_session *session, uint64_t start)
 {
-	session->report->run_ns = nub_now_ns() - start;
-	nub_trace_file_phase(session->trace, "run", start, start + session->report->run_ns);
+	session->report->run_ns = cmd_now_ns() - start;
+	cmd_trace_file_phase(session->trace, "run", start, start + session->report->run_ns);
 	/* What is written from here on is not the guest's: the time-out is over. */
 	session->io.sandbox = NULL;
 }
 
-int nub_session_run(struct nub_session *session, int argc, char **argv, struct nub_outcome *outcome,
+int cmd_session_run(struct cmd_session *session, int argc, char **argv, struct nub_outcome *outcome,
                     struct nub_error *err)
 {
 	int failed;
 
 	if (create(session, err) != 0 || wait_for_gdb(session, err) != 0)
 		return -1;
-	uint64_t start = nub_now_ns();
+	uint64_t start = cmd_now_ns();
 	if (session->program != NULL)
 		argv[0] = session->program;
 	if (session->options.call != NULL)
-		failed = nub_call_run(&session->request, session->sandbox, outcome, session->report, err);
-	else if (nub_session_is_stopped(session))
+		failed = cmd_call_run(&session->request, session->sandbox, outcome, session->report, err);
+	else if (cmd_session_is_stopped(session))
 		failed = nub_sandbox_resume(session->sandbox, outcome, err);
 	else
 		failed =
@@ -80,14 +80,14 @@ int nub_session_run(struct nub_session *session, int argc, char **argv, struct n
 	return failed;
 }
 
-int nub_session_initialise(struct nub_session *session, struct nub_outcome *outcome, struct nub_error *err)
+int cmd_session_initialise(struct cmd_session *session, struct nub_outcome *outcome, struct nub_error *err)
 {
 	if (create(session, err) != 0)
 		return -1;
 	outcome->kind = NUB_OUTCOME_CHECKPOINT;
-	if (nub_session_is_stopped(session))
+	if (cmd_session_is_stopped(session))
 		return 0;
-	uint64_t start = nub_now_ns();
+	uint64_t start = cmd_now_ns();
 	int failed = nub_sandbox_initialise(session->sandbox, outcome, err);
 	note_run(session, start);
 	return failed;
@@ -95,14 +95,14 @@ int nub_session_initialise(struct nub_session *session, struct nub_outcome *outc
 
 /* ---- Saving, ending ---- */
 
-int nub_session_save(struct nub_session *session, const struct nub_outcome *outcome, struct nub_error *err)
+int cmd_session_save(struct cmd_session *session, const struct nub_outcome *outcome, struct nub_error *err)
 {
-	const struct nub_run_options *options = &session->options;
-	const char *names[NUB_MAX_HOST_FUNCTIONS];
+	const struct cmd_run_options *options = &session->options;
+	const char *names[CMD_MAX_HOST_FUNCTIONS];
 
 	if (options->output == NULL)
 		return 0;
-	if (!nub_outcome_can_be_saved(session, outcome, err))
+	if (!cmd_outcome_can_be_saved(session, outcome, err))
 		return err->kind != NUB_E_NONE ? -1 : 0;
 	for (size_t i = 0; i < options->function_count; i++)
 		names[i] = options->functions[i].name;
@@ -112,15 +112,15 @@ int nub_session_save(struct nub_session *session, const struct nub_outcome *outc
 		.host_function_count = options->function_count,
 		.base = session->base,
 	};
-	const uint64_t start = nub_now_ns();
-	int failed = nub_save(session->sandbox, NULL, &save, options->output, session->report, err);
-	nub_trace_file_phase(session->trace, "save", start, nub_now_ns());
+	const uint64_t start = cmd_now_ns();
+	int failed = cmd_save(session->sandbox, NULL, &save, options->output, session->report, err);
+	cmd_trace_file_phase(session->trace, "save", start, cmd_now_ns());
 	return failed;
 }
 
-static void note_sandbox(struct nub_session *session)
+static void note_sandbox(struct cmd_session *session)
 {
-	struct nub_report *report = session->report;
+	struct cmd_report *report = session->report;
 
 	if (session->sandbox == NULL)
 		return;
@@ -129,47 +129,47 @@ static void note_sandbox(struct nub_session *session)
 	report->stderr_open = session->io.stderr_open;
 }
 
-void nub_session_fail(struct nub_session *session, const struct nub_error *err)
+void cmd_session_fail(struct cmd_session *session, const struct nub_error *err)
 {
-	const int signal = nub_signals_taken();
+	const int signal = cmd_signals_taken();
 	struct nub_error interrupted = { 0 };
 
 	if (signal != 0 && err->sys_errno == EINTR) {
-		nub_refuse(&interrupted, NUB_E_INTERRUPTED, "interrupted by %s: %.400s", nub_signals_name(signal),
-		           err->message);
+		nub_fail(&interrupted, NUB_E_INTERRUPTED, 0, "interrupted by %s: %.400s", cmd_signals_name(signal),
+		         err->message);
 		err = &interrupted;
 	}
-	nub_report_error(session->report, err);
+	cmd_report_error(session->report, err);
 }
 
-int nub_session_end(struct nub_session *session)
+int cmd_session_end(struct cmd_session *session)
 {
-	struct nub_report *report = session->report;
+	struct cmd_report *report = session->report;
 	struct nub_error err = { 0 };
 
-	nub_evidence_listen(&session->evidence, NULL);
-	nub_signals_stop(NULL);
+	cmd_evidence_listen(&session->evidence, NULL);
+	cmd_signals_stop(NULL);
 	note_sandbox(session);
-	report->cores = nub_json_cores(&session->evidence);
-	if (nub_trace_file_close(session->trace, &err) != 0)
-		nub_report_error(report, &err);
-	const int signal = report->error.kind == NUB_E_INTERRUPTED ? nub_signals_taken() : 0;
+	report->cores = cmd_json_cores(&session->evidence);
+	if (cmd_trace_file_close(session->trace, &err) != 0)
+		cmd_report_error(report, &err);
+	const int signal = report->error.kind == NUB_E_INTERRUPTED ? cmd_signals_taken() : 0;
 	if (signal != 0)
 		report->exit_code = 128 + signal;
-	int exit_code = nub_report_end(report);
+	int exit_code = cmd_report_end(report);
 	/* Closing the VM takes as long here as at exit, so memory is always released: leaks stay visible to tests. */
 	nub_sandbox_free(session->sandbox);
-	nub_gdb_close(&session->gdb);
+	cmd_gdb_close(&session->gdb);
 	nub_snapshot_free(session->snapshot);
 	nub_snapshot_free(session->base);
-	nub_call_release(&session->request);
-	nub_guest_io_release(&session->io);
-	nub_evidence_release(&session->evidence);
-	nub_guest_release(&session->guest);
-	nub_run_options_release(&session->options);
+	cmd_call_release(&session->request);
+	cmd_guest_io_release(&session->io);
+	cmd_evidence_release(&session->evidence);
+	cmd_guest_release(&session->guest);
+	cmd_run_options_release(&session->options);
 	free(session->program);
 	free(session->guest_file);
 	if (signal != 0)
-		nub_signals_die(signal);
+		cmd_signals_die(signal);
 	return exit_code;
 }

@@ -5,12 +5,12 @@
 #include "picture/picture.h"
 #include "run/session.h"
 
-int nub_session_draw(struct nub_session *session, const struct nub_outcome *outcome, struct nub_error *err)
+int cmd_session_draw(struct cmd_session *session, const struct nub_outcome *outcome, struct nub_error *err)
 {
-	const struct nub_report *report = session->report;
-	struct nub_picture picture = {
+	const struct cmd_report *report = session->report;
+	struct cmd_picture picture = {
 		.title = session->program != NULL ? session->program : session->info->name,
-		.sentence = report->status == NUB_STATUS_ERROR ? report->error.message : report->sentence,
+		.sentence = report->status == CMD_STATUS_ERROR ? report->error.message : report->sentence,
 		.changes = session->snapshot != NULL ? "changed since the snapshot" : NULL,
 	};
 
@@ -28,6 +28,6 @@ int nub_session_draw(struct nub_session *session, const struct nub_outcome *outc
 		return -1;
 	picture.pages = pages;
 	if (outcome->kind == NUB_OUTCOME_CRASHED)
-		nub_picture_mark_crash(&picture, &outcome->crash, nub_evidence_image(&session->evidence));
-	return nub_picture_write(&picture, session->options.svg, err);
+		cmd_picture_mark_crash(&picture, &outcome->crash, cmd_evidence_image(&session->evidence));
+	return cmd_picture_write(&picture, session->options.svg, err);
 }

@@ -9,36 +9,37 @@
 #include "guest/json_snapshot.h"
 #include "guest/snapshot_file.h"
 #include "report/json_status.h"
+#include "run/engine.h"
 #include "run/save.h"
 #include "run/session.h"
 
-bool nub_session_options(struct nub_session *session, int *argc, char ***argv)
+bool cmd_session_options(struct cmd_session *session, int *argc, char ***argv)
 {
-	const struct nub_run_options *options = &session->options;
-	struct nub_report *report = session->report;
-	bool go_on = nub_command_options(argc, argv, &session->options, report);
+	const struct cmd_run_options *options = &session->options;
+	struct cmd_report *report = session->report;
+	bool go_on = cmd_command_options(argc, argv, &session->options, report);
 
 	report->status_path = options->status;
 	report->quiet = options->quiet;
 	report->verbose = options->verbose;
-	return go_on && nub_command_operands(*argc, *argv, 1, INT_MAX, report);
+	return go_on && cmd_command_operands(*argc, *argv, 1, INT_MAX, report);
 }
 
 /* ---- Opening ---- */
 
-int nub_session_open_guest(struct nub_session *session, const char *path, struct nub_error *err)
+int cmd_session_open_guest(struct cmd_session *session, const char *path, struct nub_error *err)
 {
-	int failed = nub_guest_load(&session->guest, &session->options.guest, path, err);
+	int failed = cmd_guest_load(&session->guest, &session->options.guest, path, err);
 
 	session->info = session->guest.file.image != NULL ? nub_image_info(session->guest.file.image) : NULL;
-	session->report->guest = nub_json_guest(path, session->info);
+	session->report->guest = cmd_json_guest(path, session->info);
 	return failed;
 }
 
-static int check_host_functions(const struct nub_session *session, const char *path, struct nub_error *err)
+static int check_host_functions(const struct cmd_session *session, const char *path, struct nub_error *err)
 {
 	const struct nub_snapshot_info *info = nub_snapshot_info(session->snapshot);
-	const struct nub_run_options *options = &session->options;
+	const struct cmd_run_options *options = &session->options;
 
 	for (size_t i = 0; i < info->host_function_count; i++) {
 		const char *name = info->host_functions[i];
@@ -46,58 +47,58 @@ static int check_host_functions(const struct nub_session *session, const char *p
 		for (size_t j = 0; j < options->function_count; j++)
 			offered |= strcmp(options->functions[j].name, name) == 0;
 		if (!offered) {
-			nub_refuse(err, NUB_E_HOST_FUNCTION, "%s: its guest was offered the host function '%s'", path,
-			           name);
-			return nub_advise(err, "offer it again: --host-fn '%s=COMMAND'", name);
+			nub_fail(err, NUB_E_HOST_FUNCTION, 0, "%s: its guest was offered the host function '%s'", path,
+			         name);
+			return nub_hint(err, "offer it again: --host-fn '%s=COMMAND'", name);
 		}
 	}
 	return 0;
 }
 
-int nub_session_open_snapshot(struct nub_session *session, const char *path, const char *base, struct nub_error *err)
+int cmd_session_open_snapshot(struct cmd_session *session, const char *path, const char *base, struct nub_error *err)
 {
-	struct nub_report *report = session->report;
+	struct cmd_report *report = session->report;
 
 	session->guest.config = nub_config_default();
-	session->snapshot = nub_snapshot_file_open(path, base, err);
+	session->snapshot = cmd_snapshot_file_open(path, base, err);
 	if (session->snapshot == NULL)
 		return -1;
 	const struct nub_snapshot_info *info = nub_snapshot_info(session->snapshot);
 	session->info = info->guest;
 	session->evidence.snapshot_path = strcmp(path, "-") != 0 ? path : NULL;
-	report->guest = nub_json_guest(info->guest_path, info->guest);
-	report->snapshot = nub_json_snapshot(path, info);
+	report->guest = cmd_json_guest(info->guest_path, info->guest);
+	report->snapshot = cmd_json_snapshot(path, info);
 	if (info->guest_path[0] != '\0' && (session->program = strdup(info->guest_path)) == NULL)
-		return nub_refuse_errno(err, "%s", path);
+		return cmd_fail_errno(err, "%s", path);
 	return 0;
 }
 
-int nub_session_open_base(struct nub_session *session, const char *path, struct nub_error *err)
+int cmd_session_open_base(struct cmd_session *session, const char *path, struct nub_error *err)
 {
-	session->base = nub_snapshot_file_open(path, NULL, err);
+	session->base = cmd_snapshot_file_open(path, NULL, err);
 	return session->base != NULL ? 0 : -1;
 }
 
 /* ---- Preparing ---- */
 
-bool nub_session_is_stopped(const struct nub_session *session)
+bool cmd_session_is_stopped(const struct cmd_session *session)
 {
 	return session->snapshot != NULL && strcmp(nub_snapshot_info(session->snapshot)->next, "resume") == 0;
 }
 
-static int prepare_call(struct nub_session *session, int argc, char **argv, struct nub_error *err)
+static int prepare_call(struct cmd_session *session, int argc, char **argv, struct nub_error *err)
 {
-	const struct nub_run_options *options = &session->options;
+	const struct cmd_run_options *options = &session->options;
 
-	if (nub_session_is_stopped(session)) {
-		nub_refuse(err, NUB_E_STATE,
-		           "%s: is stopped at a checkpoint, no function can be called before its main ends", argv[0]);
-		return nub_advise(err, "restore it without --call: it goes on from there");
+	if (cmd_session_is_stopped(session)) {
+		nub_fail(err, NUB_E_STATE, 0,
+		         "%s: is stopped at a checkpoint, no function can be called before its main ends", argv[0]);
+		return nub_hint(err, "restore it without --call: it goes on from there");
 	}
 	session->request.repeat = options->repeat;
 	session->request.reset = options->reset ? session->snapshot : NULL;
 	session->request.timeout_ns = options->timeout_ns;
-	return nub_call_prepare(&session->request, session->info, options->call, argc - 1, argv + 1, err);
+	return cmd_call_prepare(&session->request, session->info, options->call, argc - 1, argv + 1, err);
 }
 
 static bool takes_stdout(const char *path)
@@ -105,10 +106,10 @@ static bool takes_stdout(const char *path)
 	return path != NULL && strcmp(path, "-") == 0;
 }
 
-static int prepare_evidence(struct nub_session *session, struct nub_error *err)
+static int prepare_evidence(struct cmd_session *session, struct nub_error *err)
 {
-	const struct nub_run_options *options = &session->options;
-	struct nub_evidence *evidence = &session->evidence;
+	const struct cmd_run_options *options = &session->options;
+	struct cmd_evidence *evidence = &session->evidence;
 
 	evidence->file = options->core;
 	evidence->folder = options->core_dir;
@@ -118,19 +119,19 @@ static int prepare_evidence(struct nub_session *session, struct nub_error *err)
 		evidence->image = session->guest.file.image;
 	evidence->info = session->info;
 	evidence->guest_path = session->snapshot != NULL ? session->program : session->info->name;
-	return nub_evidence_check(evidence, err);
+	return cmd_evidence_check(evidence, err);
 }
 
-static void configure(struct nub_session *session)
+static void configure(struct cmd_session *session)
 {
-	const struct nub_run_options *options = &session->options;
+	const struct cmd_run_options *options = &session->options;
 	struct nub_config *config = &session->guest.config;
 	bool stdout_taken =
 	    takes_stdout(options->status) || takes_stdout(options->output) || takes_stdout(options->svg);
 
-	session->io = (struct nub_guest_io){
+	session->io = (struct cmd_guest_io){
 		.stdout_fd = stdout_taken ? STDERR_FILENO : STDOUT_FILENO,
-		.json_log = options->log_format == NUB_LOG_FORMAT_JSON,
+		.json_log = options->log_format == CMD_LOG_FORMAT_JSON,
 		.start_ns = session->report->start_ns,
 		.show_exits = options->verbose > 1 && !options->quiet,
 		.trace = session->trace,
@@ -141,39 +142,51 @@ static void configure(struct nub_session *session)
 	config->has_seed = options->has_seed;
 	config->seed = options->seed;
 	config->timeout_ns = options->timeout_ns;
-	config->log_level = nub_run_log_level(options);
+	config->log_level = cmd_run_log_level(options);
 	config->stop_at_checkpoint = options->until_checkpoint;
-	config->ops = nub_guest_io_ops(&session->io);
+	config->ops = cmd_guest_io_ops(&session->io);
 }
 
-int nub_session_prepare(struct nub_session *session, int argc, char **argv, struct nub_error *err)
+static int choose_engine(struct cmd_session *session, struct nub_error *err)
 {
-	const struct nub_run_options *options = &session->options;
+	enum nub_engine_kind *engine = &session->guest.config.engine;
 
+	if (cmd_engine_choose(session->options.engine, engine, err) != 0)
+		return -1;
+	session->report->engine = cmd_engine_name(*engine);
+	return 0;
+}
+
+int cmd_session_prepare(struct cmd_session *session, int argc, char **argv, struct nub_error *err)
+{
+	const struct cmd_run_options *options = &session->options;
+
+	if (!options->flatten && choose_engine(session, err) != 0)
+		return -1;
 	if (session->snapshot != NULL && !options->flatten && check_host_functions(session, argv[0], err) != 0)
 		return -1;
 	if (options->call != NULL && prepare_call(session, argc, argv, err) != 0)
 		return -1;
-	if (nub_session_is_stopped(session) && argc > 1) {
-		nub_refuse(err, NUB_E_USAGE, "%s: its main is running already and takes no arguments, '%.200s' is one",
-		           argv[0], argv[1]);
-		return nub_advise(err, "leave the arguments out");
+	if (cmd_session_is_stopped(session) && argc > 1) {
+		nub_fail(err, NUB_E_USAGE, 0, "%s: its main is running already and takes no arguments, '%.200s' is one",
+		         argv[0], argv[1]);
+		return nub_hint(err, "leave the arguments out");
 	}
-	if (options->output != NULL && nub_save_check(options->output, err) != 0)
+	if (options->output != NULL && cmd_save_check(options->output, err) != 0)
 		return -1;
 	if (prepare_evidence(session, err) != 0)
 		return -1;
-	if (options->verify && nub_snapshot_file_verify(session->snapshot, options->quiet, err) != 0)
+	if (options->verify && cmd_snapshot_file_verify(session->snapshot, options->quiet, err) != 0)
 		return -1;
-	if (options->gdb != NULL && nub_gdb_listen(&session->gdb, options->gdb, err) != 0)
+	if (options->gdb != NULL && cmd_gdb_listen(&session->gdb, options->gdb, err) != 0)
 		return -1;
-	if (options->svg != NULL && nub_status_file_check("svg", options->svg, err) != 0)
+	if (options->svg != NULL && cmd_status_file_check("svg", options->svg, err) != 0)
 		return -1;
 	/* Last, because it begins a file: what can be refused leaves an old one as it is. */
 	if (options->trace != NULL &&
-	    (session->trace = nub_trace_file_open(options->trace, argv[0], session->report->start_ns, err)) == NULL)
+	    (session->trace = cmd_trace_file_open(options->trace, argv[0], session->report->start_ns, err)) == NULL)
 		return -1;
 	configure(session);
-	nub_signals_take();
+	cmd_signals_take();
 	return 0;
 }

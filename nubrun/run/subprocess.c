@@ -51,7 +51,7 @@ static int become_shell(void *context)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != shell->parent)
 		return 127;
-	nub_signals_drop();
+	cmd_signals_drop();
 	sigemptyset(&none);
 	sigaction(SIGPIPE, &by_default, NULL);
 	sigaction(SIGXFSZ, &by_default, NULL);
@@ -94,13 +94,13 @@ static int start(const char *command, struct channel *channel, pid_t *pid, struc
 	channel->out = out[0];
 	if (!piped || error != 0) {
 		errno = error;
-		nub_refuse_errno(err, "can't start /bin/sh");
+		cmd_fail_errno(err, "can't start /bin/sh");
 		return -1;
 	}
 	channel->pidfd = pidfd_open(*pid, 0);
 	if (channel->pidfd < 0 || fcntl(channel->in, F_SETFL, O_NONBLOCK) != 0 ||
 	    fcntl(channel->out, F_SETFL, O_NONBLOCK) != 0) {
-		nub_refuse_errno(err, "can't watch /bin/sh");
+		cmd_fail_errno(err, "can't watch /bin/sh");
 		kill(-*pid, SIGKILL);
 		waitpid(*pid, NULL, 0);
 		return -1;
@@ -108,7 +108,7 @@ static int start(const char *command, struct channel *channel, pid_t *pid, struc
 	return 0;
 }
 
-static void send_some(struct nub_subprocess *process, struct channel *channel)
+static void send_some(struct cmd_subprocess *process, struct channel *channel)
 {
 	const uint8_t *at = (const uint8_t *)process->input + channel->sent;
 	ssize_t sent = write(channel->in, at, process->input_size - channel->sent);
@@ -120,15 +120,15 @@ static void send_some(struct nub_subprocess *process, struct channel *channel)
 		close_end(&channel->in);
 }
 
-static enum nub_subprocess_result receive_some(struct nub_subprocess *process, struct channel *channel,
+static enum cmd_subprocess_result receive_some(struct cmd_subprocess *process, struct channel *channel,
                                                struct nub_error *err)
 {
 	if (channel->capacity - process->output_size < 4096) {
 		size_t capacity = channel->capacity == 0 ? 16 << 10 : channel->capacity * 2;
 		uint8_t *larger = realloc(process->output, capacity);
 		if (larger == NULL) {
-			nub_refuse_errno(err, "output of a command");
-			return NUB_SUBPROCESS_FAILED;
+			cmd_fail_errno(err, "output of a command");
+			return CMD_SUBPROCESS_FAILED;
 		}
 		process->output = larger;
 		channel->capacity = capacity;
@@ -139,11 +139,11 @@ static enum nub_subprocess_result receive_some(struct nub_subprocess *process, s
 		close_end(&channel->out);
 	if (got > 0)
 		process->output_size += (size_t)got;
-	return process->output_size > process->output_limit ? NUB_SUBPROCESS_TOO_MUCH : NUB_SUBPROCESS_ENDED;
+	return process->output_size > process->output_limit ? CMD_SUBPROCESS_TOO_MUCH : CMD_SUBPROCESS_ENDED;
 }
 
 /* Until stdout is at its end and the shell has ended, as $(...) does it. */
-static enum nub_subprocess_result exchange(struct nub_subprocess *process, struct channel *channel,
+static enum cmd_subprocess_result exchange(struct cmd_subprocess *process, struct channel *channel,
                                            struct nub_error *err)
 {
 	while (channel->out >= 0 || channel->pidfd >= 0) {
@@ -155,32 +155,32 @@ static enum nub_subprocess_result exchange(struct nub_subprocess *process, struc
 		};
 		uint64_t ns = process->remaining(process->context);
 		if (ns == 0)
-			return NUB_SUBPROCESS_GIVEN_UP;
-		if (poll(fds, sizeof(fds) / sizeof(fds[0]), nub_poll_ms(ns)) < 0 && errno != EINTR) {
-			nub_refuse_errno(err, "poll");
-			return NUB_SUBPROCESS_FAILED;
+			return CMD_SUBPROCESS_GIVEN_UP;
+		if (poll(fds, sizeof(fds) / sizeof(fds[0]), cmd_poll_ms(ns)) < 0 && errno != EINTR) {
+			cmd_fail_errno(err, "poll");
+			return CMD_SUBPROCESS_FAILED;
 		}
 		if (fds[3].revents != 0) {
-			nub_refuse(err, NUB_E_IO, "interrupted by a signal");
-			return NUB_SUBPROCESS_FAILED;
+			nub_fail(err, NUB_E_IO, 0, "interrupted by a signal");
+			return CMD_SUBPROCESS_FAILED;
 		}
 		if (fds[0].revents != 0)
 			send_some(process, channel);
 		if (fds[1].revents != 0) {
-			enum nub_subprocess_result result = receive_some(process, channel, err);
-			if (result != NUB_SUBPROCESS_ENDED)
+			enum cmd_subprocess_result result = receive_some(process, channel, err);
+			if (result != CMD_SUBPROCESS_ENDED)
 				return result;
 		}
 		if (fds[2].revents != 0)
 			close_end(&channel->pidfd);
 	}
-	return NUB_SUBPROCESS_ENDED;
+	return CMD_SUBPROCESS_ENDED;
 }
 
-enum nub_subprocess_result nub_subprocess_run(struct nub_subprocess *process, struct nub_error *err)
+enum cmd_subprocess_result cmd_subprocess_run(struct cmd_subprocess *process, struct nub_error *err)
 {
 	struct channel channel = { .in = -1, .out = -1, .pidfd = -1, .signals = -1 };
-	enum nub_subprocess_result result = NUB_SUBPROCESS_FAILED;
+	enum cmd_subprocess_result result = CMD_SUBPROCESS_FAILED;
 	sigset_t held, before;
 	pid_t pid;
 
@@ -188,13 +188,13 @@ enum nub_subprocess_result nub_subprocess_run(struct nub_subprocess *process, st
 	process->output_size = 0;
 	/* Where a parent has it ignored, the kernel would reap the shell before waitpid. */
 	signal(SIGCHLD, SIG_DFL);
-	nub_hold_signals(&held, &before);
+	cmd_hold_signals(&held, &before);
 	channel.signals = signalfd(-1, &held, SFD_CLOEXEC);
 	if (channel.signals < 0)
-		nub_refuse_errno(err, "signalfd");
+		cmd_fail_errno(err, "signalfd");
 	else if (start(process->command, &channel, &pid, err) == 0) {
 		result = exchange(process, &channel, err);
-		if (result != NUB_SUBPROCESS_ENDED)
+		if (result != CMD_SUBPROCESS_ENDED)
 			kill(-pid, SIGKILL);
 		while (waitpid(pid, &process->wait_status, 0) < 0 && errno == EINTR)
 			continue;
@@ -205,5 +205,5 @@ enum nub_subprocess_result nub_subprocess_run(struct nub_subprocess *process, st
 	nub_close_fd(&channel.signals);
 	/* One that was held back ends us here, or the run, with nothing left running. */
 	sigprocmask(SIG_SETMASK, &before, NULL);
-	return result == NUB_SUBPROCESS_FAILED && nub_signals_taken() != 0 ? NUB_SUBPROCESS_GIVEN_UP : result;
+	return result == CMD_SUBPROCESS_FAILED && cmd_signals_taken() != 0 ? CMD_SUBPROCESS_GIVEN_UP : result;
 }

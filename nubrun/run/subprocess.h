@@ -1,20 +1,20 @@
 /* Run a shell command: give it its stdin, gather its stdout, within a time and a size. */
-#ifndef NUBRUN_SUBPROCESS_H
-#define NUBRUN_SUBPROCESS_H
+#ifndef CMD_SUBPROCESS_H
+#define CMD_SUBPROCESS_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include "nub.h"
 
-enum nub_subprocess_result {
-	NUB_SUBPROCESS_ENDED,    /* wait_status, as of waitpid; output */
-	NUB_SUBPROCESS_TOO_MUCH, /* it printed more than the limit and was killed */
-	NUB_SUBPROCESS_GIVEN_UP, /* killed: its time is over, or a signal came that ends the run */
-	NUB_SUBPROCESS_FAILED,   /* the host's error */
+enum cmd_subprocess_result {
+	CMD_SUBPROCESS_ENDED,    /* wait_status, as of waitpid; output */
+	CMD_SUBPROCESS_TOO_MUCH, /* it printed more than the limit and was killed */
+	CMD_SUBPROCESS_GIVEN_UP, /* killed: its time is over, or a signal came that ends the run */
+	CMD_SUBPROCESS_FAILED,   /* the host's error */
 };
 
-struct nub_subprocess {
+struct cmd_subprocess {
 	const char *command; /* for /bin/sh -c */
 	const void *input;
 	size_t input_size;
@@ -29,6 +29,6 @@ struct nub_subprocess {
 
 /* The command gets a process group of its own, so that what it started is killed with it. Its stderr is ours. It ends with
  * us: all of its group when a signal ends us that can be held back, the shell when it is SIGKILL. */
-enum nub_subprocess_result nub_subprocess_run(struct nub_subprocess *process, struct nub_error *err);
+enum cmd_subprocess_result cmd_subprocess_run(struct cmd_subprocess *process, struct nub_error *err);
 
 #endif

@@ -10,12 +10,12 @@
 #include "base/util.h"
 #include "cli/clock.h"
 #include "cli/fail.h"
-#include "report/json_value.h"
 #include "report/report.h"
+#include "json/json.h"
 
 enum { TRACK_NUBRUN = 1, TRACK_VCPU = 2, TRACK_GUEST = 3 };
 
-struct nub_trace_file {
+struct cmd_trace_file {
 	FILE *file;
 	char *path;
 	uint64_t start_ns;
@@ -27,40 +27,40 @@ struct nub_trace_file {
 };
 
 /* Microseconds with three decimals, from the start of the trace. */
-static struct json_object *microseconds(uint64_t ns)
+static struct cmd_json *microseconds(uint64_t ns)
 {
 	char text[40];
 
 	snprintf(text, sizeof(text), "%" PRIu64 ".%03u", ns / 1000, (unsigned)(ns % 1000));
-	return json_object_new_double_s((double)ns / 1000, text);
+	return cmd_json_number(text);
 }
 
-static void add_time(const struct nub_trace_file *trace, struct json_object *event, const char *name, uint64_t ns)
+static void add_time(const struct cmd_trace_file *trace, struct cmd_json *event, const char *name, uint64_t ns)
 {
-	json_object_object_add(event, name, microseconds(ns > trace->start_ns ? ns - trace->start_ns : 0));
+	cmd_json_add(event, name, microseconds(ns > trace->start_ns ? ns - trace->start_ns : 0));
 }
 
 /* Some readers want a category of every event. */
-static struct json_object *new_event(const char *phase, const char *category, const char *name, int track)
+static struct cmd_json *new_event(const char *phase, const char *category, const char *name, int track)
 {
-	struct json_object *event = json_object_new_object();
+	struct cmd_json *event = cmd_json_object();
 
-	json_object_object_add(event, "ph", json_object_new_string(phase));
+	cmd_json_add(event, "ph", cmd_json_plain(phase));
 	if (name != NULL)
-		json_object_object_add(event, "name", nub_json_cstring(name));
-	json_object_object_add(event, "cat", json_object_new_string(category));
-	json_object_object_add(event, "pid", json_object_new_int(1));
-	json_object_object_add(event, "tid", json_object_new_int(track));
+		cmd_json_add(event, "name", cmd_json_cstring(name));
+	cmd_json_add(event, "cat", cmd_json_plain(category));
+	cmd_json_add(event, "pid", cmd_json_int(1));
+	cmd_json_add(event, "tid", cmd_json_int(track));
 	return event;
 }
 
 /* Write an event, and let go of it. */
-static void put(struct nub_trace_file *trace, struct json_object *event)
+static void put(struct cmd_trace_file *trace, struct cmd_json *event)
 {
 	size_t size = 0;
-	NUB_AUTO_FREE char *text = nub_json_text(event, false, &size);
+	NUB_AUTO_FREE char *text = cmd_json_text(event, false, &size);
 
-	json_object_put(event);
+	cmd_json_free(event);
 	errno = ENOMEM;
 	if (trace->failure == 0 && (text == NULL || fputs(trace->any ? ",\n" : "[\n", trace->file) < 0 ||
 	                            fwrite(text, 1, size - 1, trace->file) != size - 1))
@@ -69,35 +69,35 @@ static void put(struct nub_trace_file *trace, struct json_object *event)
 }
 
 /* What is written up to here is there when this process is killed: viewers do without the list's end. */
-static void flush(struct nub_trace_file *trace)
+static void flush(struct cmd_trace_file *trace)
 {
 	if (fflush(trace->file) != 0 && trace->failure == 0)
 		trace->failure = errno;
 }
 
-static void put_name(struct nub_trace_file *trace, const char *what, int track, const char *name)
+static void put_name(struct cmd_trace_file *trace, const char *what, int track, const char *name)
 {
-	struct json_object *event = new_event("M", "__metadata", what, track), *args = json_object_new_object();
+	struct cmd_json *event = new_event("M", "__metadata", what, track), *args = cmd_json_object();
 
 	/* As Chrome writes it: readers sort by it. */
-	json_object_object_add(event, "ts", json_object_new_int(0));
-	json_object_object_add(args, "name", nub_json_cstring(name));
-	json_object_object_add(event, "args", args);
+	cmd_json_add(event, "ts", cmd_json_int(0));
+	cmd_json_add(args, "name", cmd_json_cstring(name));
+	cmd_json_add(event, "args", args);
 	put(trace, event);
 }
 
 static int refuse_write(const char *path, struct nub_error *err)
 {
-	nub_refuse_errno(err, "--trace: can't write %s", path);
+	cmd_fail_errno(err, "--trace: can't write %s", path);
 	/* A missing folder is not a missing guest: the exit code is 125. */
 	err->kind = NUB_E_IO;
-	return nub_advise(err, "name a file in a folder that exists and can be written, with room for it");
+	return nub_hint(err, "name a file in a folder that exists and can be written, with room for it");
 }
 
-struct nub_trace_file *nub_trace_file_open(const char *path, const char *guest, uint64_t start_ns,
+struct cmd_trace_file *cmd_trace_file_open(const char *path, const char *guest, uint64_t start_ns,
                                            struct nub_error *err)
 {
-	struct nub_trace_file *trace = calloc(1, sizeof(*trace));
+	struct cmd_trace_file *trace = calloc(1, sizeof(*trace));
 
 	if (trace != NULL && (trace->path = strdup(path)) != NULL)
 		trace->file = fopen(path, "we");
@@ -117,23 +117,23 @@ struct nub_trace_file *nub_trace_file_open(const char *path, const char *guest, 
 }
 
 /* A piece of a track. Gives the event, to which arguments can be added before it is put. */
-static struct json_object *new_slice(const struct nub_trace_file *trace, const char *category, const char *name,
-                                     int track, uint64_t begin_ns, uint64_t end_ns)
+static struct cmd_json *new_slice(const struct cmd_trace_file *trace, const char *category, const char *name, int track,
+                                  uint64_t begin_ns, uint64_t end_ns)
 {
-	struct json_object *event = new_event("X", category, name, track);
+	struct cmd_json *event = new_event("X", category, name, track);
 
 	add_time(trace, event, "ts", begin_ns);
-	json_object_object_add(event, "dur", microseconds(end_ns > begin_ns ? end_ns - begin_ns : 0));
+	cmd_json_add(event, "dur", microseconds(end_ns > begin_ns ? end_ns - begin_ns : 0));
 	return event;
 }
 
-void nub_trace_file_phase(struct nub_trace_file *trace, const char *name, uint64_t begin_ns, uint64_t end_ns)
+void cmd_trace_file_phase(struct cmd_trace_file *trace, const char *name, uint64_t begin_ns, uint64_t end_ns)
 {
 	if (trace != NULL)
 		put(trace, new_slice(trace, "phase", name, TRACK_NUBRUN, begin_ns, end_ns));
 }
 
-void nub_trace_file_exit(struct nub_trace_file *trace, const struct nub_exit_report *exit)
+void cmd_trace_file_exit(struct cmd_trace_file *trace, const struct nub_exit_report *exit)
 {
 	char name[NUB_NAME_MAX + 8];
 
@@ -142,34 +142,34 @@ void nub_trace_file_exit(struct nub_trace_file *trace, const struct nub_exit_rep
 	put(trace, new_slice(trace, "guest", "guest", TRACK_VCPU, exit->entered_ns, exit->left_ns));
 	snprintf(name, sizeof(name), "%s%s%s", exit->kind, exit->call != NULL ? " " : "",
 	         exit->call != NULL ? exit->call : "");
-	struct json_object *event = new_slice(trace, "exit", name, TRACK_VCPU, exit->left_ns, exit->served_ns);
-	struct json_object *args = json_object_new_object();
+	struct cmd_json *event = new_slice(trace, "exit", name, TRACK_VCPU, exit->left_ns, exit->served_ns);
+	struct cmd_json *args = cmd_json_object();
 	if (exit->has_port)
-		json_object_object_add(args, "port", json_object_new_int(exit->port));
+		cmd_json_add(args, "port", cmd_json_int(exit->port));
 	if (exit->has_size)
-		json_object_object_add(args, "bytes", json_object_new_uint64(exit->size));
-	json_object_object_add(event, "args", args);
+		cmd_json_add(args, "bytes", cmd_json_uint(exit->size));
+	cmd_json_add(event, "args", args);
 	put(trace, event);
 	flush(trace);
 }
 
-static void put_allocation(struct nub_trace_file *trace, const struct nub_trace_record *record)
+static void put_allocation(struct cmd_trace_file *trace, const struct nub_trace_record *record)
 {
 	bool alloc = record->kind == NUB_TRACE_ALLOC;
-	struct json_object *event = new_event("i", "heap",
-	                                      !alloc                 ? "free"
-	                                      : record->address != 0 ? "malloc"
-	                                                             : "malloc failed",
-	                                      TRACK_GUEST);
-	struct json_object *args = json_object_new_object();
+	struct cmd_json *event = new_event("i", "heap",
+	                                   !alloc                 ? "free"
+	                                   : record->address != 0 ? "malloc"
+	                                                          : "malloc failed",
+	                                   TRACK_GUEST);
+	struct cmd_json *args = cmd_json_object();
 
-	json_object_object_add(event, "s", json_object_new_string("t"));
+	cmd_json_add(event, "s", cmd_json_plain("t"));
 	add_time(trace, event, "ts", record->time_ns);
-	json_object_object_add(args, "address", nub_json_hex(record->address));
+	cmd_json_add(args, "address", cmd_json_hex(record->address));
 	if (alloc)
-		json_object_object_add(args, "asked", json_object_new_uint64(record->asked));
-	json_object_object_add(args, "taken", json_object_new_uint64(record->size));
-	json_object_object_add(event, "args", args);
+		cmd_json_add(args, "asked", cmd_json_uint(record->asked));
+	cmd_json_add(args, "taken", cmd_json_uint(record->size));
+	cmd_json_add(event, "args", args);
 	put(trace, event);
 
 	/* Sizes are the guest's word: the sum stays a number whatever it says. */
@@ -178,23 +178,23 @@ static void put_allocation(struct nub_trace_file *trace, const struct nub_trace_
 	else if (!alloc)
 		trace->heap = trace->heap > record->size ? trace->heap - record->size : 0;
 	event = new_event("C", "heap", "heap in use", TRACK_GUEST);
-	args = json_object_new_object();
+	args = cmd_json_object();
 	add_time(trace, event, "ts", record->time_ns);
-	json_object_object_add(args, "bytes", json_object_new_uint64(trace->heap));
-	json_object_object_add(event, "args", args);
+	cmd_json_add(args, "bytes", cmd_json_uint(trace->heap));
+	cmd_json_add(event, "args", args);
 	put(trace, event);
 }
 
-static void put_span_end(struct nub_trace_file *trace, uint64_t ns)
+static void put_span_end(struct cmd_trace_file *trace, uint64_t ns)
 {
-	struct json_object *event = new_event("E", "span", NULL, TRACK_GUEST);
+	struct cmd_json *event = new_event("E", "span", NULL, TRACK_GUEST);
 
 	add_time(trace, event, "ts", ns);
 	put(trace, event);
 	trace->depth--;
 }
 
-void nub_trace_file_record(struct nub_trace_file *trace, const struct nub_trace_record *record)
+void cmd_trace_file_record(struct cmd_trace_file *trace, const struct nub_trace_record *record)
 {
 	if (trace == NULL)
 		return;
@@ -202,7 +202,7 @@ void nub_trace_file_record(struct nub_trace_file *trace, const struct nub_trace_
 	if (record->kind == NUB_TRACE_ALLOC || record->kind == NUB_TRACE_FREE) {
 		put_allocation(trace, record);
 	} else if (record->kind == NUB_TRACE_BEGIN) {
-		struct json_object *event = new_event("B", "span", record->name, TRACK_GUEST);
+		struct cmd_json *event = new_event("B", "span", record->name, TRACK_GUEST);
 		add_time(trace, event, "ts", record->time_ns);
 		put(trace, event);
 		trace->depth++;
@@ -212,12 +212,12 @@ void nub_trace_file_record(struct nub_trace_file *trace, const struct nub_trace_
 	}
 }
 
-int nub_trace_file_close(struct nub_trace_file *trace, struct nub_error *err)
+int cmd_trace_file_close(struct cmd_trace_file *trace, struct nub_error *err)
 {
 	if (trace == NULL)
 		return 0;
 	/* What a crash cut off has lasted until now. */
-	uint64_t now = nub_now_ns();
+	uint64_t now = cmd_now_ns();
 	while (trace->depth > 0)
 		put_span_end(trace, now);
 	errno = 0;
@@ -231,7 +231,7 @@ int nub_trace_file_close(struct nub_trace_file *trace, struct nub_error *err)
 	return result;
 }
 
-void nub_exit_line(const struct nub_exit_report *exit, char *out, size_t size)
+void cmd_exit_line(const struct nub_exit_report *exit, char *out, size_t size)
 {
 	char port[24] = "", bytes[40] = "";
 

@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 
 #include "wire.h"
@@ -77,10 +78,11 @@ static void insert_modules(void)
 	fclose(order);
 }
 
-/* The host's tree, with the kernel's own folders of this machine in it. */
-static void enter_tree(void)
+/* The host's tree, or what was copied of it, with the kernel's own folders of this machine in it. */
+static void enter_tree(bool copied)
 {
-	mount_at("root", "/root", "virtiofs", NULL);
+	if (!copied)
+		mount_at("root", "/root", "virtiofs", NULL);
 	mount_at("proc", "/root/proc", "proc", NULL);
 	mount_at("sys", "/root/sys", "sysfs", NULL);
 	mount_at("dev", "/root/dev", "devtmpfs", "mode=0755");
@@ -95,6 +97,25 @@ static void enter_tree(void)
 		give_up("can't fill", "/dev");
 	if (chmod("/dev/kvm", 0666) != 0)
 		give_up("can't use", "/dev/kvm");
+}
+
+/* The byte stream to outside.c: a virtio port, or the second serial line, as it is. */
+static void open_port(bool serial)
+{
+	struct termios raw;
+
+	port = open(serial ? "/dev/ttyS1" : "/dev/vport0p1", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	if (port < 0)
+		give_up("can't open", "the port");
+	if (serial) {
+		if (tcgetattr(port, &raw) != 0)
+			give_up("can't set up", "the port");
+		cfmakeraw(&raw);
+		cfsetspeed(&raw, B115200);
+		raw.c_cflag |= CLOCAL | CREAD;
+		if (tcsetattr(port, TCSANOW, &raw) != 0)
+			give_up("can't set up", "the port");
+	}
 }
 
 static void bring_loopback_up(void)
@@ -348,11 +369,11 @@ int main(void)
 
 	mount_at("proc", "/proc", "proc", NULL);
 	insert_modules();
-	enter_tree();
+	/* An initramfs that has the tree is of a machine that shares no files, and has no virtio. */
+	const bool copied = access("/root/etc", F_OK) == 0;
+	enter_tree(copied);
 	bring_loopback_up();
-	port = open("/dev/vport0p1", O_RDWR | O_CLOEXEC);
-	if (port < 0)
-		give_up("can't open", "the port");
+	open_port(copied);
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &child, NULL);

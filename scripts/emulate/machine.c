@@ -21,6 +21,7 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 enum { EXIT_MACHINE = 125 };
@@ -80,10 +81,13 @@ static int enter_user_namespace(void)
 	return pretend_setgroups();
 }
 
+/* What a program has of its own. */
+enum apart { APART_NOT, APART_USER, APART_NETWORK };
+
 /* Start a program in a process group of its own, so that a terminal's signals reach only us. Its descriptors from 3 on are
  * `fds`, -1 for none; stdin is empty, stdout and stderr are the console.
  */
-static pid_t launch(char *const argv[], const int fds[2], int console, bool apart)
+static pid_t launch(char *const argv[], const int fds[2], int console, enum apart apart)
 {
 	const pid_t parent = getpid(), pid = fork();
 	sigset_t none;
@@ -104,7 +108,10 @@ static pid_t launch(char *const argv[], const int fds[2], int console, bool apar
 	signal(SIGPIPE, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (apart && enter_user_namespace() != 0) {
+	/* Bochs' screen is a network service: to nobody. */
+	if (apart == APART_NETWORK)
+		unshare(geteuid() == 0 ? CLONE_NEWNET : CLONE_NEWUSER | CLONE_NEWNET);
+	if (apart == APART_USER && enter_user_namespace() != 0) {
 		fprintf(stderr, "no user namespace, by which a user who is not root shares his files: %s\n",
 		        strerror(errno));
 		_exit(EXIT_MACHINE);
@@ -197,9 +204,24 @@ static int share_files(struct machine *machine, const char *virtiofsd, int conso
 		               "-o",
 		               "source=/,sandbox=chroot,cache=always,log_level=err",
 		               NULL };
-	machine->share = launch(argv, (int[2]){ listening, -1 }, console, geteuid() != 0);
+	machine->share = launch(argv, (int[2]){ listening, -1 }, console, geteuid() != 0 ? APART_USER : APART_NOT);
 	close(listening);
 	return connected;
+}
+
+/* Both ends of a serial line: an emulator without sockets opens the second as a terminal, /proc/self/fd/3. */
+static int open_serial(int ends[2])
+{
+	struct termios raw;
+
+	ends[0] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (ends[0] < 0 || grantpt(ends[0]) != 0 || unlockpt(ends[0]) != 0)
+		return -1;
+	ends[1] = open(ptsname(ends[0]), O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (ends[1] < 0 || tcgetattr(ends[1], &raw) != 0)
+		return -1;
+	cfmakeraw(&raw);
+	return tcsetattr(ends[1], TCSANOW, &raw);
 }
 
 void machine_start(struct machine *machine, char *const emulator[], const char *virtiofsd)
@@ -207,12 +229,14 @@ void machine_start(struct machine *machine, char *const emulator[], const char *
 	int ports[2], consoles[2];
 
 	machine->console = -1;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ports) != 0 || pipe2(consoles, O_CLOEXEC) != 0)
+	if ((virtiofsd ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ports) : open_serial(ports)) != 0 ||
+	    pipe2(consoles, O_CLOEXEC) != 0)
 		machine_fail(machine, "can't make a socket: %s", strerror(errno));
 	machine->port = ports[0];
 	machine->console = consoles[0];
 	const int files = virtiofsd ? share_files(machine, virtiofsd, consoles[1]) : -1;
-	machine->emulator = launch(emulator, (int[2]){ ports[1], files }, consoles[1], false);
+	machine->emulator =
+	    launch(emulator, (int[2]){ ports[1], files }, consoles[1], virtiofsd ? APART_NOT : APART_NETWORK);
 	if (machine->emulator < 0 || machine->share < 0)
 		machine_fail(machine, "can't fork: %s", strerror(errno));
 	close(ports[1]);

@@ -17,8 +17,8 @@ struct machine {
 	size_t shown_size;
 };
 
-/* Start them; virtiofsd's path may be NULL. The emulator finds the byte stream at descriptor 3 and virtiofsd at 4, both
- * connected sockets. Doesn't come back when that fails.
+/* Start them. The emulator finds the byte stream at descriptor 3 and virtiofsd at 4, both connected sockets. Without
+ * virtiofsd (NULL), descriptor 3 is a raw terminal. Doesn't come back when that fails.
  */
 void machine_start(struct machine *machine, char *const emulator[], const char *virtiofsd);
 

@@ -1,10 +1,10 @@
 # shellcheck shell=bash
 # What an emulated machine is made of: the emulator (installed), Debian's kernel and a few modules (unpacked, never
-# installed), outside and inside (built), an initramfs. Sourced by with-kvm. What is there is not asked for again.
+# installed), outside and inside (built), an initramfs. Sourced by with-kvm, after deps.sh. What is there is not asked for again.
 
 # In the order in which they can be inserted.
-MODULES='virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_console fuse virtiofs irqbypass
-kvm kvm-amd'
+VIRTIO='virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_console fuse virtiofs'
+KVM='irqbypass kvm'
 KERNEL_PACKAGE=linux-image-cloud-amd64
 
 # The name of the package that the meta package stands for, and the package itself, into the folder that we are in. Without
@@ -36,7 +36,7 @@ unpack_kernel() { # FOLDER
 		fail "can't download Debian's $KERNEL_PACKAGE: $(tail -n 1 "$part/log"); with-kvm needs a network the first time"
 	dpkg-deb --fsys-tarfile "$part"/linux-image-*.deb | tar -x -C "$part" --wildcards './boot/vmlinuz-*' '*.ko'
 	mv "$part"/boot/vmlinuz-* "$part/kernel/vmlinuz"
-	for module in $MODULES; do
+	for module in $VIRTIO $KVM kvm-amd kvm-intel; do
 		find "$part/lib" -name "$module.ko" -exec mv -t "$part/kernel" {} +
 		[ -e "$part/kernel/$module.ko" ] || fail "$(basename "$part"/linux-image-*.deb) has no module $module.ko"
 	done
@@ -44,16 +44,16 @@ unpack_kernel() { # FOLDER
 	rm -rf "$part"
 }
 
-# The machine's first and only file system of its own. $2 is the module that makes it KVM, with its parameters.
-make_initramfs() { # FOLDER NAME LAST-MODULE [PARAMETER]
+# The machine's first file system, with the modules in the order in which they are inserted; the last may have parameters.
+make_initramfs() { # FOLDER NAME MODULES LAST-MODULE [PARAMETERS]
 	local module folder=$1/$2
 	[ ! "$folder.cpio" -nt "$1/inside" ] || return 0
 	rm -rf "$folder"
 	mkdir -p "$folder/modules"
-	for module in $MODULES; do
+	for module in $3 "$4"; do
 		cp "$1/kernel/$module.ko" "$folder/modules"
-		echo "$module.ko${4+$([ "$module" != "$3" ] || echo " $4")}"
-	done >"$folder/modules/ORDER"
+	done
+	{ printf '%s.ko\n' $3 && echo "$4.ko${5:+ $5}"; } >"$folder/modules/ORDER"
 	cp "$1/inside" "$folder/init"
 	(cd "$folder" && find . | cpio --quiet -o -H newc) >"$folder.part"
 	mv "$folder.part" "$folder.cpio"
@@ -61,14 +61,14 @@ make_initramfs() { # FOLDER NAME LAST-MODULE [PARAMETER]
 }
 
 # Everything, in a folder that is locked meanwhile: several may want it at once.
-prepare() { # ROOT FOLDER
+prepare() { # ROOT FOLDER KIND
 	local root=$1 folder=$2 log
-	# shellcheck source=scripts/deps.sh
-	. "$root/scripts/deps.sh"
-	deps_install emulate || fail "without QEMU there is no emulated machine"
+	local -a groups=(emulate)
+	[ "$3" != vmx ] || groups+=(bochs)
+	deps_install "${groups[@]}" || fail "without ${groups[-1]/emulate/QEMU} there is no emulated machine"
 	if ! { mkdir -p "$folder" && [ -w "$folder" ]; } 2>/dev/null; then
 		# Another user's tree, or one on a disk that is read-only: what was made in it will do.
-		[ ! -e "$folder/svm-shadow.cpio" ] || return 0
+		[ ! -e "$folder/vmx.cpio" ] || return 0
 		fail "can't write to $folder, where the emulated machine's kernel is kept; run scripts/with-kvm true as its owner"
 	fi
 	exec 9>"$folder/lock"
@@ -78,7 +78,8 @@ prepare() { # ROOT FOLDER
 	fi
 	unpack_kernel "$folder"
 	log=$(make -s -C "$root" B=build emulate 2>&1) || fail "can't build scripts/emulate: $log"
-	make_initramfs "$folder" svm kvm-amd
-	make_initramfs "$folder" svm-shadow kvm-amd npt=0
+	make_initramfs "$folder" svm "$VIRTIO $KVM" kvm-amd
+	make_initramfs "$folder" svm-shadow "$VIRTIO $KVM" kvm-amd npt=0
+	make_initramfs "$folder" vmx "$KVM" kvm-intel
 	exec 9>&-
 }

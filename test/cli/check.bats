@@ -17,6 +17,28 @@ load helper
 	[ "$(jq -r .kernel <<<"$output")" = "$(uname -r)" ]
 }
 
+@test "check: names the module behind /dev/kvm, and who emulates the host's CPU" {
+	needs_kvm
+	local module emulator=
+	for module in intel amd pvm; do
+		[ ! -d /sys/module/kvm_$module ] || break
+	done
+	# As QEMU calls its CPU, and Bochs its firmware.
+	case $(grep -m1 '^model name' /proc/cpuinfo)/$(cat /sys/class/dmi/id/bios_vendor 2>/dev/null) in
+	*"QEMU TCG"*) emulator="QEMU TCG" ;;
+	*/Bochs) emulator=Bochs ;;
+	esac
+	nub check
+	[[ $output == *"module kvm_$module"* ]]
+	if [ -n "$emulator" ]; then
+		[[ $output == *"host CPU  "*"emulated by $emulator"* ]]
+	else
+		[[ $output != *"emulated by"* ]]
+	fi
+	nub check --json
+	[ "$(jq -r '"\(.module) \(.emulator)"' <<<"$output")" = "kvm_$module ${emulator:-null}" ]
+}
+
 # Where /dev has no kvm, or one that can't be opened, in a mount namespace of our own.
 in_dev_without_kvm() { # COMMAND...
 	[ "$(id -u)" -eq 0 ] || skip "only root can hide /dev/kvm"

@@ -173,7 +173,7 @@ all_joined() { # JSON-FILE
 @test "core: SIGQUIT makes one, the guest goes on, and the next has another name" {
 	local pid count
 	mkdir cores
-	"$NUBRUN" run --timeout 3s --core-dir cores "$GUESTS/spin.elf" >out 2>err &
+	"$NUBRUN" run --timeout "$(slow 3)s" --core-dir cores "$GUESTS/spin.elf" >out 2>err &
 	pid=$!
 	# The guest says so when it is in its loop.
 	while ! grep -q spinning out; do
@@ -183,7 +183,7 @@ all_joined() { # JSON-FILE
 	for count in 1 2; do
 		while [ "$(grep -c 'nubrun: core: ' err || true)" -lt "$count" ]; do
 			kill -QUIT "$pid" || return 1
-			sleep 0.3
+			pause 0.3
 		done
 	done
 	local status=0
@@ -203,7 +203,7 @@ all_joined() { # JSON-FILE
 
 @test "core: without --core, SIGQUIT ends nubrun as ever" {
 	# A shell has its background jobs ignore SIGQUIT.
-	(ulimit -c 0; exec env --default-signal=QUIT "$NUBRUN" run --timeout 5s "$GUESTS/spin.elf") >out 2>err &
+	(ulimit -c 0; exec env --default-signal=QUIT "$NUBRUN" run --timeout "$(slow 5)s" "$GUESTS/spin.elf") >out 2>err &
 	local pid=$! status=0
 	# The guest says so when it has begun; its time-out ends a wait for nothing.
 	while ! grep -q spinning out; do
@@ -296,7 +296,7 @@ all_joined() { # JSON-FILE
 	ended 134 guest-crash
 	[ "$(stat -c %s core)" -gt 16000000000 ]
 	[ "$(du -k core | cut -f1)" -lt 1024 ]
-	((${end/./} - ${start/./} < 5000000))
+	((${end/./} - ${start/./} < $(slow 5000000)))
 	ask_gdb "$GUESTS/crash.elf" core bt
 	frame_is 0 ud2 guests/crash.c '"ud2"'
 	nub snapshot --heap 15G -o snap "$GUESTS/crash.elf"
@@ -359,7 +359,7 @@ all_joined() { # JSON-FILE
 	nub run --core core "$GUESTS/crash.elf" ud2
 	ended 134 guest-crash
 	mkfifo pipe
-	timeout 30 cat pipe >through &
+	timeout "$(slow 30)" cat pipe >through &
 	nub run --core pipe "$GUESTS/crash.elf" ud2
 	wait $!
 	[ -p pipe ]
@@ -389,7 +389,7 @@ all_joined() { # JSON-FILE
 	nub run "$GUESTS/crash.elf" null
 	[ "$(field .crash.region.text)" = "in the null page" ]
 	[ "$(field '[.crash.backtrace[].symbol] | join(" ")')" = \
-		"null crash main serve_request nub_rt_serve nub_rt_start _start" ]
+		"null crash main serve_request rt_serve rt_start _start" ]
 }
 
 @test "status: a guest's names come from its file, which a pipe is read whole for, and one without a build id" {

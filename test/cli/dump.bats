@@ -173,7 +173,7 @@ regions() { # FILE
 		open(sys.argv[2], "wb").write(data.replace(b"nub\0\1\0\0\0", b"bun\0\1\0\0\0"))
 	END
 	nub dump other
-	refused 126 core-no-note '*not of a nubrun guest*'
+	refused 126 core-no-note '*not of a guest*'
 	nub inspect other
 	refused 126 core-no-note '*'
 }

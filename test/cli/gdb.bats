@@ -21,7 +21,7 @@ start() { # COMMAND [OPTION...] FILE [ARG...]
 	shift
 	"$NUBRUN" "$command" --gdb unix:sock --status status "$@" >out 2>err &
 	nubrun_pid=$!
-	for ((i = 0; i < 200; i++)); do
+	for ((i = 0; i < $(slow 200); i++)); do
 		[ ! -S sock ] || return 0
 		sleep 0.02
 	done
@@ -36,7 +36,7 @@ debug() { # FILE-WITH-SYMBOLS
 	while IFS= read -r line; do
 		commands+=(-ex "$line")
 	done
-	run timeout 60 gdb -nx -batch "${commands[@]}" "$1"
+	run timeout "$(slow 60)" gdb -nx -batch "${commands[@]}" "$1"
 	echo "$output"
 }
 
@@ -267,11 +267,11 @@ finish() {
 }
 
 @test "gdb: time that gdb takes is not the guest's; time-outs still end it" {
-	start run --timeout 300ms "$DEBUG"
-	debug "$DEBUG" <<-'END'
+	start run --timeout "$(slow 300)ms" "$DEBUG"
+	debug "$DEBUG" <<-END
 		break main
 		continue
-		shell sleep 0.6
+		shell sleep $(slow 1)
 		continue
 	END
 	finish
@@ -342,14 +342,14 @@ finish() {
 	local port i
 	"$NUBRUN" run --gdb :0 --status status "$DEBUG" >out 2>err &
 	nubrun_pid=$!
-	for ((i = 0; i < 200; i++)); do
+	for ((i = 0; i < $(slow 200); i++)); do
 		port=$(sed -n 's/^nubrun: waits for gdb: target remote 127\.0\.0\.1:\([0-9]*\)$/\1/p' err 2>/dev/null) || true
 		[ -z "$port" ] || break
 		sleep 0.02
 	done
 	# 0100007F is 127.0.0.1 in /proc/net/tcp.
 	grep -q " 0100007F:$(printf %04X "$port") 00000000:0000 0A " /proc/net/tcp
-	run timeout 60 gdb -nx -batch -ex "target remote :$port" -ex continue "$DEBUG"
+	run timeout "$(slow 60)" gdb -nx -batch -ex "target remote :$port" -ex continue "$DEBUG"
 	finish
 	ended 7 guest-exit
 	[[ $output == *"exited with code 07]"* ]]
@@ -369,7 +369,7 @@ finish() {
 	[ -S sock ]
 	"$NUBRUN" run --gdb unix:sock --status status "$DEBUG" >out 2>err &
 	nubrun_pid=$!
-	sleep 0.5
+	pause 0.5
 	# In use, it is not taken away.
 	nub run --gdb unix:sock "$DEBUG"
 	refused 125 io '*--gdb: unix:sock*'
@@ -445,11 +445,11 @@ client() { # PORT
 	local cow gdb
 	for cow in host guest; do
 		"$NUBRUN" snapshot -q --cow "$cow" -o a.snap "$GUESTS/spin.elf"
-		start restore --timeout 20s a.snap
-		timeout 30 gdb -nx -batch -ex 'target remote sock' -ex 'break nub_rt_dispatch' -ex continue "$GUESTS/spin.elf" \
+		start restore --timeout "$(slow 20)s" a.snap
+		timeout "$(slow 30)" gdb -nx -batch -ex 'target remote sock' -ex 'break rt_dispatch' -ex continue "$GUESTS/spin.elf" \
 			>gdb.out 2>&1 3>&- &
 		gdb=$!
-		sleep 1.2
+		pause 1.2
 		truncate -s 0 a.snap
 		finish
 		refused 125 io '*a.snap*'

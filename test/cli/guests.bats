@@ -98,7 +98,7 @@ dot: -1086.941, mix: fd639f91" ]
 @test "guests: two-spaces sees its own page in each space, and the shared one in both" {
 	local kind line
 	for kind in elf pie.elf; do
-		nub run --timeout 20 "$GUESTS/two-spaces.$kind"
+		nub run --timeout "$(slow 20)" "$GUESTS/two-spaces.$kind"
 		ended 0 ok
 		[ "$(field .guest.privilege_level)" -eq 0 ]
 		for line in 'private: second space starts empty' 'shared: second space sees the first' \

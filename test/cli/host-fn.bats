@@ -67,7 +67,7 @@ setup() {
 }
 
 @test "host-fn: output without an end is cut off, as an error for the guest" {
-	nub run --timeout 60 --host-fn 'greet=yes' "$CALLBACK"
+	nub run --timeout "$(slow 60)" --host-fn 'greet=yes' "$CALLBACK"
 	ended 3 guest-exit
 	[[ $stderr == *"more than 16777216 bytes"* ]]
 }
@@ -83,7 +83,7 @@ setup() {
 	local before=$SECONDS mark="7$$$RANDOM"
 	nub run --timeout 300ms --host-fn "greet=sleep $mark & sleep $mark" "$CALLBACK"
 	ended 124 timeout
-	[ $((SECONDS - before)) -le 3 ]
+	[ $((SECONDS - before)) -le "$(slow 3)" ]
 	run ! pgrep -f "^sleep $mark\$"
 }
 
@@ -94,10 +94,10 @@ setup() {
 
 # Start nubrun with a command that runs for long, wait until it does, and end nubrun by a signal: $ended is how wait saw it.
 end_by() { # SIGNAL COMMAND
-	local pid
+	local pid i
 	"$NUBRUN" run -q --host-fn "greet=$2" "$CALLBACK" 3>&- &
 	pid=$!
-	for _ in {1..100}; do
+	for ((i = 0; i < $(slow 100); i++)); do
 		pgrep -f "^sleep $MARK\$" >/dev/null && break
 		sleep 0.05
 	done
@@ -106,7 +106,7 @@ end_by() { # SIGNAL COMMAND
 	ended=0
 	wait "$pid" || ended=$?
 	# The kernel tells the command; it may take its time.
-	for _ in {1..100}; do
+	for ((i = 0; i < $(slow 100); i++)); do
 		pgrep -f "^sleep $MARK\$" >/dev/null || return 0
 		sleep 0.05
 	done

@@ -11,7 +11,7 @@ setup() {
 broken() { # KIND MESSAGE-PATTERN RUN-ARG...
 	local kind=$1 pattern=$2
 	shift 2
-	capture timeout 60 "$NUBRUN" run "$@"
+	capture timeout "$(slow 60)" "$NUBRUN" run "$@"
 	ended 134 guest-crash
 	[ "$(field .crash.kind)" = "$kind" ]
 	# shellcheck disable=SC2053 # a pattern
@@ -144,7 +144,7 @@ broken() { # KIND MESSAGE-PATTERN RUN-ARG...
 }
 
 @test "hostile: an abort that never ends is ended by --timeout (R34)" {
-	capture timeout 60 "$NUBRUN" run --timeout 300ms "$TEST_GUESTS/abort-flood.elf" endless
+	capture timeout "$(slow 60)" "$NUBRUN" run --timeout "$(slow 1)s" "$TEST_GUESTS/abort-flood.elf" endless
 	ended 124 timeout
 	[ "$(field '.exits.abort > 2000')" = true ]
 }
@@ -160,8 +160,8 @@ broken() { # KIND MESSAGE-PATTERN RUN-ARG...
 
 @test "hostile: a guest that prints 100 MB is heard to the last byte, quickly" {
 	local before=$SECONDS sums
-	"$NUBRUN" run -q --timeout 60 "$TEST_GUESTS/flood.elf" 100 >"$BATS_TEST_TMPDIR/flood"
-	[ $((SECONDS - before)) -le 20 ]
+	"$NUBRUN" run -q --timeout "$(slow 60)" "$TEST_GUESTS/flood.elf" 100 >"$BATS_TEST_TMPDIR/flood"
+	[ $((SECONDS - before)) -le "$(slow 20)" ]
 	[ "$(stat -c %s "$BATS_TEST_TMPDIR/flood")" -eq 104857600 ]
 	sums=$({
 		sha256sum <"$BATS_TEST_TMPDIR/flood"
@@ -182,7 +182,7 @@ broken() { # KIND MESSAGE-PATTERN RUN-ARG...
 
 @test "hostile: a reader that goes away ends a flood, not with a signal and not after all of it" {
 	bash -c 'code=0; "$@" || code=$?; echo "$code" >&2' - "$NUBRUN" run --status "$BATS_TEST_TMPDIR/status" \
-		--timeout 60 "$TEST_GUESTS/flood.elf" 10000 2>"$BATS_TEST_TMPDIR/code" | head -n 1 >/dev/null
+		--timeout "$(slow 60)" "$TEST_GUESTS/flood.elf" 10000 2>"$BATS_TEST_TMPDIR/code" | head -n 1 >/dev/null
 	[ "$(cat "$BATS_TEST_TMPDIR/code")" -eq 125 ]
 	[ "$(jq -r .status "$BATS_TEST_TMPDIR/status")" = error ]
 	[ "$(jq -r .error.code "$BATS_TEST_TMPDIR/status")" = io ]
@@ -208,7 +208,7 @@ at exit: 0 wrong' ]
 }
 
 @test "hostile: two guests that misbehave at once don't disturb a third" {
-	"$NUBRUN" run -q --timeout 20 "$TEST_GUESTS/flood.elf" 50 >"$BATS_TEST_TMPDIR/flood" 3>&- &
+	"$NUBRUN" run -q --timeout "$(slow 20)" "$TEST_GUESTS/flood.elf" 50 >"$BATS_TEST_TMPDIR/flood" 3>&- &
 	"$NUBRUN" run -q --timeout 1s "$TEST_GUESTS/abort-flood.elf" endless 3>&- &
 	nub run --call add --repeat 200 "$GUESTS/calc.elf" 40 2
 	ended 0 ok

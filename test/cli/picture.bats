@@ -165,7 +165,7 @@ on_terminal() { # ENV... -- ARG...
 
 @test "picture: a restored guest's shows what has changed since the snapshot; an inspected one what it holds" {
 	needs_kvm
-	local snap=$BATS_TEST_TMPDIR/echo.snap
+	local snap=$BATS_TEST_TMPDIR/echo.snap restored=$BATS_TEST_TMPDIR/restored
 	local cow
 	# Whoever copies a page: it is shown where the guest sees it.
 	for cow in guest host; do
@@ -176,10 +176,10 @@ on_terminal() { # ENV... -- ARG...
 		texts | grep -qx 'changed since the snapshot'
 		texts | grep -qE '^[0-9]+ of 256 pages touched, [2-9] changed$'
 		# What a run's has, by the same names and at the same addresses.
-		texts | grep -E '^(Scratch|rings|monitor, CPU tables|page tables|0xf.*)$' >restored
+		texts | grep -E '^(Scratch|rings|monitor, CPU tables|page tables|0xf.*)$' >"$restored"
 		nub run --svg "$SVG" --cow "$cow" --call make_bytes "$GUESTS/echo.elf" 8192
-		texts | grep -E '^(Scratch|rings|monitor, CPU tables|page tables|0xf.*)$' | diff - restored
-		[ "$(wc -l <restored)" -ge 5 ]
+		texts | grep -E '^(Scratch|rings|monitor, CPU tables|page tables|0xf.*)$' | diff - "$restored"
+		[ "$(wc -l <"$restored")" -ge 5 ]
 	done
 	nub inspect --svg "$SVG" "$snap"
 	[ "$status" -eq 0 ]

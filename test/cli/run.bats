@@ -206,12 +206,12 @@ setup() {
 		nub run --timeout 200ms "$guest"
 		ended 124 timeout
 		[ "$output" = spinning ]
-		[ $((SECONDS - before)) -le 2 ]
+		[ $((SECONDS - before)) -le "$(slow 2)" ]
 	done
 }
 
 @test "run: --timeout does not end a guest that is in time" {
-	nub run --timeout 20 "$GUESTS/hello.elf"
+	nub run --timeout "$(slow 20)" "$GUESTS/hello.elf"
 	ended 0 ok
 }
 
@@ -241,19 +241,19 @@ setup() {
 	run bash -c '"$1" run -q "$2" 100 | wc -c' - "$NUBRUN" "$TEST_GUESTS/flood.elf"
 	[ "$status" -eq 0 ]
 	[ "$output" -ge 100000000 ]
-	run bash -c '"$1" run -q "$2" 100 | sha256sum; "$1" run -q --timeout 60 "$2" 100 | sha256sum' - "$NUBRUN" \
-		"$TEST_GUESTS/flood.elf"
+	run bash -c '"$1" run -q "$2" 100 | sha256sum; "$1" run -q --timeout "$3" "$2" 100 | sha256sum' - "$NUBRUN" \
+		"$TEST_GUESTS/flood.elf" "$(slow 60)"
 	[ "${lines[0]}" = "${lines[1]}" ]
 }
 
 @test "run: what is printed is there before the guest ends" {
-	run bash -c '"$1" run -q --timeout 10 "$2" | { read -r line; echo "got $line"; kill "$(jobs -p)" 2>/dev/null; }' \
-		- "$NUBRUN" "$GUESTS/hello.elf"
+	run bash -c '"$1" run -q --timeout "$3" "$2" | { read -r line; echo "got $line"; kill "$(jobs -p)" 2>/dev/null; }' \
+		- "$NUBRUN" "$GUESTS/hello.elf" "$(slow 10)"
 	[ "$output" = "got Hello from the guest!" ]
 	mkfifo "$BATS_TEST_TMPDIR/fifo"
-	"$NUBRUN" run -q --timeout 20 "$GUESTS/spin.elf" >"$BATS_TEST_TMPDIR/fifo" 3>&- &
+	"$NUBRUN" run -q --timeout "$(slow 20)" "$GUESTS/spin.elf" >"$BATS_TEST_TMPDIR/fifo" 3>&- &
 	local pid=$! line
-	read -r -t 10 line <"$BATS_TEST_TMPDIR/fifo"
+	read -r -t "$(slow 10)" line <"$BATS_TEST_TMPDIR/fifo"
 	[ "$line" = spinning ]
 	kill "$pid"
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # What a newcomer types: scripts/quickstart, from anywhere, twice, where something is missing; how scripts/check counts; what
-# scripts/check-rooms refuses. But for the first two, the scripts run in a tree of their own, on a PATH where make, apt-get
+# scripts/check-rooms and check-names refuse. But for the first two, the scripts run in a tree of their own, on a PATH where make, apt-get
 # and others are stand-ins.
 
 setup_file() {
@@ -39,10 +39,16 @@ stand_in() { # NAME
 	chmod +x "$BIN/$1"
 }
 
-# A tree with nothing but the scripts. `make` writes a nubrun whose `run` ends with RUN_STATUS.
+# A tree with nothing but the scripts. `make` writes a nubrun whose `run` ends with RUN_STATUS. For them, /dev/kvm is the file
+# KVM, which is there; and with-kvm says what it would run in a machine, and runs it here.
 make_tree() {
+	KVM=$BATS_TEST_TMPDIR/kvm
 	mkdir -p "$TREE"
 	cp -r "$ROOT/scripts" "$TREE"
+	sed -i "/^kvm_usable/,/^}/s|/dev/kvm|$KVM|g" "$TREE/scripts/deps.sh"
+	grep -q "<>$KVM" "$TREE/scripts/deps.sh"
+	touch "$KVM"
+	printf '%s\n' '#!/bin/bash' 'echo "with-kvm $*" >>"$LOG"' 'while [[ $1 == -* || $1 == 300 ]]; do shift; done' '"$@"' >"$TREE/scripts/with-kvm"
 	make_bin
 	stand_in make <<-'END'
 		echo "make $*" >>"$LOG"
@@ -88,12 +94,24 @@ quickstart() {
 	[[ $output == *'"status"'* ]]
 }
 
-@test "quickstart: where KVM can't be used, it still builds, lets nubrun check explain, and exits with 125" {
+@test "quickstart: where nubrun fails, it lets nubrun check explain, and exits with 125" {
 	make_tree
 	RUN_STATUS=125 quickstart
 	[ "$status" -eq 125 ]
 	[[ $(cat "$LOG") == "make -j"*" B=build all" ]]
 	[[ ${lines[-1]} == "nubrun: check" ]]
+}
+
+@test "quickstart: where /dev/kvm can't be used, it says so and why, and runs hello on emulated KVM" {
+	make_tree
+	rm "$KVM"
+	quickstart
+	[ "$status" -eq 0 ]
+	[[ $output == *"nubrun: check"*"/dev/kvm can't be used here"*"nubrun: run build/guests/hello.elf"* ]]
+	[[ ${lines[-1]} == "Next: scripts/with-kvm build/nubrun run "* ]]
+	grep -qx 'with-kvm build/nubrun run build/guests/hello.elf' "$LOG"
+	RUN_STATUS=7 quickstart
+	[ "$status" -eq 7 ]
 }
 
 @test "quickstart: the guest's own exit code comes through" {
@@ -182,7 +200,8 @@ check_tree() { # UNIT-TAP BATS-TAP [FUZZ-STATUS]
 	printf '#!/bin/sh\nexit %s\n' "${3-0}" >"$TREE/build/test/fuzz_a"
 	chmod +x "$TREE"/build/test/*
 	stand_in bats <<<"printf '$2'"
-	CI='' NUBRUN_REQUIRE_KVM=${REQUIRE-} PATH=$BIN run "$TREE/scripts/check" tests
+	[ -z "${rm_kvm-}" ] || rm "$KVM"
+	NUBRUN_REQUIRE_KVM=${REQUIRE-} PATH=$BIN run "$TREE/scripts/check" tests
 	echo "$output"
 }
 
@@ -219,34 +238,100 @@ check_tree() { # UNIT-TAP BATS-TAP [FUZZ-STATUS]
 	[ "${lines[-1]}" = "3 passed, 1 failed" ]
 }
 
-@test "check: skips are counted and named; for want of KVM they fail where it is required" {
-	check_tree '1..2\nok 1 - a\nnot ok 2 # SKIP b\n' '1..2\nok 1 c\nok 2 d # skip no access to /dev/kvm\n'
-	[ "$status" -eq 0 ]
-	[ "${lines[-1]}" = "4 passed, 0 failed, 2 skipped" ]
-	[[ $output == *"ok 2 d # skip no access to /dev/kvm"* ]]
-
-	if [ -r /dev/kvm ] && [ -w /dev/kvm ]; then
-		REQUIRE=1 check_tree '1..1\nok 1 - a\n' '1..2\nok 1 c\nok 2 d # skip no access to /dev/kvm\n'
-		[ "$status" -eq 1 ]
-		[ "${lines[-1]}" = "5 passed, 1 failed" ]
-	fi
-}
-
-@test "check: where KVM is required, its absence is a failure, whatever the tests say" {
+@test "check: a file that a test leaves in the tree fails the whole" {
 	make_tree
-	local missing="$BATS_TEST_TMPDIR/no-kvm"
-	sed -i "s|<>/dev/kvm|<>$missing/kvm|" "$TREE/scripts/check"
-	grep -q "$missing" "$TREE/scripts/check"
-	NUBRUN_REQUIRE_KVM=1 PATH=$BIN run "$TREE/scripts/check" docs
+	stand_in left <<<"mkdir -p '$TREE/build' && touch '$TREE/build/log' '$TREE/restored'"
+	sed -i 's/^run_docs() {$/&\n\tleft/' "$TREE/scripts/check"
+	CI='' PATH=$BIN run "$TREE/scripts/check" docs
 	echo "$output"
 	[ "$status" -eq 1 ]
+	[[ $output == *"FAIL  left in the tree: ./restored"* ]]
+	[[ $output != *build/log* ]]
+}
+
+@test "check: skips are counted and named" {
+	check_tree '1..2\nok 1 - a\nnot ok 2 # SKIP b\n' '1..2\nok 1 c\nok 2 d # skip only root\n'
+	[ "$status" -eq 0 ]
+	[ "${lines[-1]}" = "4 passed, 0 failed, 2 skipped" ]
+	[[ $output == *"ok 2 d # skip only root"* ]]
+}
+
+@test "check: where KVM is, a test that skips for want of it has failed" {
+	check_tree '1..1\nok 1 - a\n' '1..2\nok 1 c\nok 2 d # skip no access to /dev/kvm\n'
+	[ "$status" -eq 1 ]
+	[ "${lines[-1]}" = "4 passed, 1 failed" ]
+}
+
+@test "check: where KVM is not, what wants it is skipped and named, and fails only where KVM is required" {
+	rm_kvm=1 check_tree '1..2\nok 1 - a\nnot ok 2 # SKIP kvm: b\n' '1..2\nok 1 c\nok 2 d # skip no access to /dev/kvm\n'
+	[ "$status" -eq 0 ]
+	[ "${lines[-1]}" = "4 passed, 0 failed, 2 skipped" ]
+	[[ $output == *"skip  build/d: wants KVM"* && $output == *"skip  build/test_a: kvm: b: wants KVM"* ]]
+	REQUIRE=1 rm_kvm=1 check_tree '1..1\nok 1 - a\n' '1..1\nok 1 c\n'
+	[ "$status" -eq 1 ]
 	[[ ${lines[0]} == "FAIL  /dev/kvm can be opened" ]]
+}
+
+# A tree with a unit test that wants KVM and command tests of which one does, on a host without; `scripts/check ARG...` in it.
+# In a machine, which has NUBRUN_REQUIRE_KVM=1, they do as UNIT and BATS say.
+kvm_tree() { # UNIT BATS ARG...
+	make_tree
+	mkdir -p "$TREE"/test/{unit,fuzz,cli} "$TREE/build/test"
+	touch "$TREE"/test/{unit/test_a.c,fuzz/fuzz_a.c,cli/emulated-slow}
+	printf '@test "%s" {\n%s\n}\n' plain '' needy $'\tneeds_kvm' >"$TREE/test/cli/a.bats"
+	printf '%s\n' '#!/bin/bash' '# /dev/kvm' '[ "$NUBRUN_REQUIRE_KVM" != 1 ] || { '"$1"'; }' \
+		'printf "1..1\nnot ok 1 # SKIP kvm: a\n"' >"$TREE/build/test/test_a"
+	printf '#!/bin/sh\n' >"$TREE/build/test/fuzz_a"
+	chmod +x "$TREE"/build/test/*
+	stand_in bats <<<'
+		echo "bats $*" >>"$LOG"
+		[ "$NUBRUN_REQUIRE_KVM" != 1 ] || { '"$2"'; }
+		printf "1..2\nok 1 plain\nok 2 needy # skip no access to /dev/kvm\n"'
+	rm "$KVM"
+	[ -z "${SLOW-}" ] || printf %b "$SLOW" >"$TREE/test/cli/emulated-slow"
+	shift 2
+	NUBRUN_REQUIRE_KVM='' PATH=$BIN run "$TREE/scripts/check" "$@"
+	echo "$output"
+}
+
+good_unit='printf "1..1\nok 1 - kvm: a\n"; exit 0'
+good_bats='printf "1..1\nok 1 needy\n"; exit 0'
+
+@test "check: what wants KVM is run on emulated KVM, then nothing is skipped" {
+	kvm_tree "$good_unit" "$good_bats" tests kvm
+	[ "$status" -eq 0 ]
+	[[ ${lines[-1]} == *" passed, 0 failed" ]]
+	[[ $output == *"test_a on emulated KVM, svm: 1 passed"*"a on emulated KVM, svm: 1 passed"* ]]
+	[[ $output == *"test_a on emulated KVM, svm-shadow: 1 passed"* ]]
+	grep -qF 'bats --formatter tap --filter ^(needy)$ test/cli/a.bats' "$LOG"
+}
+
+@test "check: a slow command test waits for --all, and is skipped until then" {
+	SLOW='a\tneedy\tlong\n' kvm_tree "$good_unit" "$good_bats" tests kvm
+	[ "$status" -eq 0 ]
+	[[ ${lines[-2]} == "skip  build/needy: wants KVM" ]]
+	[[ ${lines[-1]} == *" passed, 0 failed, 1 skipped" ]]
+	SLOW='a\tneedy\tlong\n' kvm_tree "$good_unit" "$good_bats" --all tests kvm
+	[[ ${lines[-1]} == *" passed, 0 failed" ]]
+}
+
+@test "check: a test that fails on emulated KVM, a machine that hangs, one that stops" {
+	kvm_tree 'printf "1..1\nnot ok 1 - kvm: a\n"; exit 1' "$good_bats" kvm
+	[ "$status" -eq 1 ]
+	[[ ${lines[-1]} == *" passed, 2 failed" ]]
+	JOBS_PATIENCE=5 kvm_tree 'sleep 60' "$good_bats" kvm
+	[ "$status" -eq 1 ]
+	[[ $output == *"FAIL  test_a on emulated KVM, svm"*"hung in this job"*"a on emulated KVM, svm: 1 passed"* ]]
+	[[ ${lines[-1]} == *" passed, 2 failed" ]]
+	kvm_tree 'kill -KILL $PPID; exit 1' "$good_bats" kvm
+	[ "$status" -eq 1 ]
+	[[ $output == *"FAIL  test_a on emulated KVM, svm"*"a on emulated KVM, svm: 1 passed"* ]]
 }
 
 # A library of two rooms, `left` and `right`, in this order, with these files too.
 rooms_tree() { # [FILE TEXT]...
 	local file
-	mkdir -p "$TREE"/{nubrun,lib/left,lib/right,objects/left,objects/right}
+	mkdir -p "$TREE"/{nubrun,test,lib/left,lib/right,objects/left,objects/right}
 	cp -r "$ROOT/scripts" "$TREE"
 	printf '%s\n' '| room | what is in it |' '| --- | --- |' '| `left` | a |' '| `right` | b |' '' >"$TREE/README.md"
 	echo 'int nub_right(void);' >"$TREE/lib/nub.h"
@@ -288,6 +373,16 @@ rooms_tree() { # [FILE TEXT]...
 	[ "${lines[1]}" = 'nubrun/main.c includes "right/near.h": nub.h is the way in' ]
 }
 
+@test "check-rooms: the JSON library outside its room" {
+	mkdir -p "$TREE"/nubrun/{json,run} "$TREE/test"
+	rooms_tree nubrun/json/j.c '#include <cjson/cJSON.h>\n' nubrun/run/r.c '#include <json-c/json.h>\n' \
+		test/t.c '#include <cJSON.h>\n'
+	[ "$status" -eq 1 ]
+	[ "${#lines[@]}" -eq 2 ]
+	[ "${lines[0]}" = 'nubrun/run/r.c includes <json-c/json.h>: json/json.h is the way in' ]
+	[ "${lines[1]}" = 'test/t.c includes <cJSON.h>: json/json.h is the way in' ]
+}
+
 @test "check-rooms: two files of one name, a folder that the README lacks, and nothing to look at" {
 	mkdir -p "$TREE/lib/other"
 	rooms_tree lib/left/r.c 'int nub_left;\n'
@@ -299,6 +394,65 @@ rooms_tree() { # [FILE TEXT]...
 	[ "$status" -ne 0 ]
 	[[ $output == *right/r.c.o* ]]
 	run "$TREE/scripts/check-rooms" "$TREE/none"
+	[ "$status" -eq 1 ]
+	[[ $output == *"nothing to check" ]]
+}
+
+# A library, a command and a guest runtime of one file each, with these files too; and what they are built to.
+names_tree() { # [FILE TEXT]...
+	local file
+	mkdir -p "$TREE"/{lib/left,nubrun/cli,guests/rt} "$TREE"/build/{obj/lib/left,obj/nubrun/cli,guests/rt}
+	cp -r "$ROOT/scripts" "$TREE"
+	echo 'void nub_guests_own(void);' >"$TREE/guests/rt/nub_guest.h"
+	printf '#define _GNU_SOURCE\nint nub_left; static int own;\n' >"$TREE/lib/left/l.c"
+	printf 'int cmd_main; int main(void) { return 0; }\n' >"$TREE/nubrun/cli/m.c"
+	printf 'int rt_inside; void nub_guests_own(void) { }\n' >"$TREE/guests/rt/r.c"
+	while (($#)); do
+		printf %b "$2" >"$TREE/$1"
+		shift 2
+	done
+	for file in lib/left/l.c nubrun/cli/m.c; do
+		gcc -w -c "$TREE/$file" -o "$TREE/build/obj/$file.o"
+	done
+	gcc -w -c "$TREE/guests/rt/r.c" -o "$TREE/build/guests/rt/r.c.o"
+	run "$TREE/scripts/check-names"
+	echo "$output"
+}
+
+@test "check-names: is content with names and texts in their place" {
+	names_tree lib/left/l.h '#ifndef NUB_L_H\n#define NUB_L_H\nstruct nub_l {\n};\n#define nub_m(x) x\n#endif\n'
+	[ "$status" -eq 0 ]
+}
+
+@test "check-names: functions, variables, tags and macros with another's beginning" {
+	names_tree lib/left/l.c 'int left(void) { return 1; }\n' lib/left/l.h 'struct cmd_l {\n\tint x;\n};\n' \
+		nubrun/cli/m.c 'int nub_main; int main(void) { return 0; }\n' nubrun/cli/m.h '#define NUB_MOST 5\n' \
+		guests/rt/r.c 'int nub_inside; void nub_guests_own(void) { }\n'
+	[ "$status" -eq 1 ]
+	[ "${#lines[@]}" -eq 5 ]
+	[ "${lines[0]}" = 'lib/left/l.c: left does not begin with nub_' ]
+	[ "${lines[1]}" = 'lib/left/l.h: cmd_l does not begin with nub_' ]
+	[ "${lines[2]}" = 'nubrun/cli/m.c: nub_main does not begin with cmd_' ]
+	[ "${lines[3]}" = 'nubrun/cli/m.h: NUB_MOST does not begin with cmd_' ]
+	[ "${lines[4]}" = 'guests/rt/r.c: nub_inside does not begin with rt_' ]
+}
+
+@test "check-names: a text of the library that names an option, and one that names the command" {
+	names_tree lib/left/l.c '/* --this of nubrun is fine */\nconst char *nub_left = "a \\"word\\", and --seed";\n' \
+		lib/left/l.h '#define NUB_TEXT "x" "nubrun run"\n'
+	[ "$status" -eq 1 ]
+	[ "${#lines[@]}" -eq 2 ]
+	[[ $output == *'lib/left/l.c:2 speaks of a command line: "a \"word\", and --seed"'* ]]
+	[[ $output == *'lib/left/l.h:1 speaks of a command line: "nubrun run"'* ]]
+}
+
+@test "check-names: nothing to look at" {
+	names_tree
+	[ "$status" -eq 0 ]
+	rm "$TREE"/build/guests/rt/r.c.o
+	run "$TREE/scripts/check-names"
+	[ "$status" -ne 0 ]
+	run "$TREE/scripts/check-names" "$TREE/none"
 	[ "$status" -eq 1 ]
 	[[ $output == *"nothing to check" ]]
 }

@@ -26,7 +26,7 @@ start() { # ARG...
 # Wait until this is true.
 until_true() { # COMMAND...
 	local i
-	for ((i = 0; i < 400; i++)); do
+	for ((i = 0; i < $(slow 400); i++)); do
 		! "$@" || return 0
 		kill -0 "$nubrun_pid" || return 1
 		sleep 0.02
@@ -41,7 +41,7 @@ spins() {
 # No process like this is left, soon.
 gone() { # PATTERN
 	local i
-	for ((i = 0; i < 100; i++)); do
+	for ((i = 0; i < $(slow 100); i++)); do
 		pgrep -f "$1" >/dev/null || return 0
 		sleep 0.05
 	done
@@ -173,7 +173,7 @@ interrupted() { # SIGNAL
 	mkfifo pipe
 	exec 8<>pipe
 	start snapshot -o pipe --map "$NUBRUN@0x10000000" "$GUESTS/mapfile.elf"
-	sleep 0.5
+	pause 0.5
 	end_by TERM
 	interrupted TERM
 	exec 8>&-
@@ -181,7 +181,7 @@ interrupted() { # SIGNAL
 	exec 8<>pipe
 	env --default-signal=TERM "$NUBRUN" run "$TEST_GUESTS/flood.elf" >pipe 2>err 3>&- &
 	nubrun_pid=$!
-	sleep 0.5
+	pause 0.5
 	end_by TERM
 	interrupted TERM
 	exec 8>&-
@@ -206,7 +206,7 @@ interrupted() { # SIGNAL
 	interrupted TERM
 	# timeout(1) signals its child, and then the group that it is in.
 	status=0
-	timeout -s INT 1 "$NUBRUN" run --status status "$SPIN" >out || status=$?
+	timeout -s INT "$(slow 1)" "$NUBRUN" run --status status "$SPIN" >out || status=$?
 	[ "$status" -eq 124 ]
 	json=$(<status) status=130
 	interrupted INT
@@ -216,7 +216,7 @@ interrupted() { # SIGNAL
 	start run --core pipe "$SPIN"
 	until_true spins
 	kill -INT "$nubrun_pid"
-	sleep 0.5
+	pause 0.5
 	kill -0 "$nubrun_pid"
 	end_by INT
 	[ "$status" -eq 130 ]
@@ -225,7 +225,7 @@ interrupted() { # SIGNAL
 }
 
 @test "signals: what a parent has it ignore is ignored" {
-	env --ignore-signal=HUP "$NUBRUN" run --timeout 1s "$SPIN" >out 2>err 3>&- &
+	env --ignore-signal=HUP "$NUBRUN" run --timeout "$(slow 1)s" "$SPIN" >out 2>err 3>&- &
 	nubrun_pid=$!
 	until_true spins
 	end_by HUP
@@ -234,7 +234,7 @@ interrupted() { # SIGNAL
 
 @test "signals: calls that are repeated end, too" {
 	start run --call add --repeat 1000000 "$GUESTS/calc.elf" 1 2
-	sleep 0.5
+	pause 0.5
 	end_by TERM
 	interrupted TERM
 	[ "$(field .calls.count)" -gt 0 ]
@@ -252,7 +252,7 @@ interrupted() { # SIGNAL
 		rm -f gdb.out
 		start run --gdb unix:sock --core core "$SPIN"
 		until_true test -S sock
-		timeout 60 gdb -nx -batch -iex 'set debuginfod enabled off' -ex 'target remote sock' -ex 'break main' -ex continue \
+		timeout "$(slow 60)" gdb -nx -batch -iex 'set debuginfod enabled off' -ex 'target remote sock' -ex 'break main' -ex continue \
 			-ex "echo at main\n" -ex delete -ex "$how" "$SPIN" >gdb.out 2>&1 3>&- &
 		local gdb=$!
 		until_true grep -q 'at main' gdb.out

@@ -143,7 +143,7 @@ complete() {
 	: >"$BATS_TEST_TMPDIR/out"
 	"$NUBRUN" run --status "$FILE" "$GUESTS/spin.elf" >"$BATS_TEST_TMPDIR/out" 3>&- &
 	local pid=$!
-	timeout 10 tail -f --pid "$pid" "$BATS_TEST_TMPDIR/out" | read -r
+	timeout "$(slow 10)" tail -f --pid "$pid" "$BATS_TEST_TMPDIR/out" | read -r
 	kill -9 "$pid"
 	wait "$pid" || true
 	[ "$(cat "$FILE")" = old ]
@@ -171,7 +171,7 @@ complete() {
 	[ "$(wc -l <"$FILE")" -eq 2 ]
 	mkfifo "$BATS_TEST_TMPDIR/fifo"
 	"$NUBRUN" run --status "$BATS_TEST_TMPDIR/fifo" "$HELLO" >/dev/null 3>&- &
-	json=$(timeout 10 cat "$BATS_TEST_TMPDIR/fifo")
+	json=$(timeout "$(slow 10)" cat "$BATS_TEST_TMPDIR/fifo")
 	[ "$(field .status)" = ok ]
 	[ -p "$BATS_TEST_TMPDIR/fifo" ]
 	nub run --status /dev/null "$HELLO"
@@ -250,7 +250,7 @@ complete() {
 		"$BATS_TEST_TMPDIR/fifo"
 	exec 5>&-
 	ended 124 timeout
-	[ $((SECONDS - before)) -le 3 ]
+	[ $((SECONDS - before)) -le "$(slow 3)" ]
 }
 
 @test "status: on a terminal it is a sentence, in colour unless NO_COLOR" {

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "call/ring.h"
 #include "fuzz.h"
+#include "personality/nub/ring.h"
 
 static uint64_t stack_pointer(const uint8_t *buffer)
 {

@@ -14,11 +14,11 @@ static void push(const void *item, uint64_t size)
 }
 
 /* The runtime's dispatch entry: a halt has to name it, so that nothing but the item is wrong. */
-extern const char nub_rt_dispatch[];
+extern const char rt_dispatch[];
 
 static void out(uint16_t port, uint32_t value)
 {
-	__asm__ volatile("outb %b0, %w1" : : "a"(value), "d"(port), "D"(nub_rt_dispatch) : "memory");
+	__asm__ volatile("outb %b0, %w1" : : "a"(value), "d"(port), "D"(rt_dispatch) : "memory");
 }
 
 /* Items as they would be on the wire; each is wrong in one place. */

@@ -39,8 +39,8 @@ static uint64_t pattern_inverted = 0x6c4b2a19f8e7d6b5;
 
 /* rdx is an argument of the runtime's entry and is set back; rax, rbx and rflags are nobody's there. */
 __asm__(".text\n"
-        ".globl __wrap_nub_rt_dispatch\n"
-        "__wrap_nub_rt_dispatch:\n\t"
+        ".globl __wrap_rt_dispatch\n"
+        "__wrap_rt_dispatch:\n\t"
         "movq %rax, 0+entry(%rip)\n\t"
         "movq %rbx, 8+entry(%rip)\n\t"
         "movq %rcx, 16+entry(%rip)\n\t"
@@ -71,7 +71,7 @@ __asm__(".text\n"
         "xorl %edx, %edx\n\t"
         "xsave64 entry_xsave(%rip)\n\t"
         "movq 24+entry(%rip), %rdx\n\t"
-        "jmp __real_nub_rt_dispatch");
+        "jmp __real_rt_dispatch");
 _Static_assert(offsetof(struct entry_state, rflags) == 128 && offsetof(struct entry_state, ds) == 152,
                "the offsets above");
 
@@ -139,7 +139,7 @@ static void fill_state(void)
 
 	/* 3 bytes of an abort message that never ends. */
 	__asm__ volatile("outb %b0, %w1" : : "a"((uint32_t)word << 8 | 3), "d"((uint16_t)NUB_PORT_ABORT) : "memory");
-	__asm__ volatile("movl $0x2b, %%eax\n\t" /* the GDT's user data */
+	__asm__ volatile("movl $0x29, %%eax\n\t" /* the GDT's user data, with an RPL of its own */
 	                 "movl %%eax, %%es\n\t"
 	                 "movl %%eax, %%fs\n\t"
 	                 "movl %%eax, %%gs\n\t"

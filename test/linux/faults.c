@@ -90,6 +90,8 @@ static void try_reuse(void)
 	char *const at = (char *)0x10000000000;
 	volatile long sum = 0;
 
+	/* So that their table stays. */
+	memset(mmap(at + size, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), 3, 4096);
 	for (volatile int round = 0; round < 20; round++) {
 		char *all = mmap(at, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 		for (size_t i = 0; i < size; i += 4096) {

@@ -5,7 +5,7 @@
 #include "snapshot_guest.h"
 
 #include "sandbox/sandbox.h"
-#include "snapshot/snapshot.h"
+#include "snapshot/file/snapshot.h"
 
 /* An entry that lets code at CPL 3 read and write. */
 #define CROOKED_USER_PAGE                                                                                              \
@@ -38,7 +38,7 @@ static inline uint64_t crooked_place(const struct nub_snapshot *snapshot, uint64
 static inline struct nub_snapshot *crooked_snapshot_of(struct guest *guest, const struct crooked *crooked)
 {
 	const struct nub_snapshot_options options = { 0 };
-	const int fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	const int fd = temporary_file();
 
 	if (nub_snapshot_write(guest->sandbox, &options, fd, &guest->err) != 0)
 		fail_msg("snapshot: %s", guest->err.message);

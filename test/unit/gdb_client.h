@@ -48,7 +48,7 @@ static inline void *run_debugged(void *context)
 static inline void debug_start(struct debugged *debugged)
 {
 	/* No test waits for ever. */
-	const struct timeval patience = { .tv_sec = 20 };
+	const struct timeval patience = { .tv_sec = (time_t)slow(20) };
 	int sockets[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);

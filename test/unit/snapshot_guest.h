@@ -11,7 +11,7 @@
 static inline struct nub_snapshot *guest_snapshot(struct guest *guest)
 {
 	const struct nub_snapshot_options options = { 0 };
-	const int fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	const int fd = temporary_file();
 	struct nub_snapshot *snapshot;
 
 	assert_true(fd >= 0);

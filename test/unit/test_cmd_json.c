@@ -8,8 +8,10 @@
 
 #include "../../nubrun/cli/fail.c"
 #include "../../nubrun/cli/text.c"
+#include "../../nubrun/json/json_scan.c"
+#include "../../nubrun/json/json_text.c"
 #include "../../nubrun/report/base64.c"
-#include "../../nubrun/report/json_text.c"
+#include "../../nubrun/report/json_from_value.c"
 #include "../../nubrun/report/json_value.c"
 
 /* Read as a value of `type` and written again. */
@@ -19,17 +21,17 @@ static void assert_becomes(enum nub_type type, const char *text, const char *exp
 	struct nub_value value;
 	size_t size;
 
-	if (nub_json_read_value(text, strlen(text), type, "it", &value, &err) != 0)
+	if (cmd_json_read_value(text, strlen(text), type, "it", &value, &err) != 0)
 		fail_msg("%s", err.message);
 	assert_int_equal(value.type, type);
-	struct json_object *json = nub_json_from_value(&value);
-	char *written = nub_json_text(json, false, &size);
+	struct cmd_json *json = cmd_json_from_value(&value);
+	char *written = cmd_json_text(json, false, &size);
 	assert_int_equal(written[size - 1], '\n');
 	written[size - 1] = '\0';
 	assert_string_equal(written, expected);
 	free(written);
-	json_object_put(json);
-	nub_json_value_release(&value);
+	cmd_json_free(json);
+	cmd_json_value_release(&value);
 }
 
 static void assert_same(enum nub_type type, const char *text)
@@ -42,7 +44,7 @@ static void assert_refused(enum nub_type type, const char *text, const char *mes
 	struct nub_error err = { 0 };
 	struct nub_value value;
 
-	assert_int_equal(nub_json_read_value(text, strlen(text), type, "it", &value, &err), -1);
+	assert_int_equal(cmd_json_read_value(text, strlen(text), type, "it", &value, &err), -1);
 	assert_int_equal(err.kind, NUB_E_ARGUMENTS);
 	if (strncmp(err.message, message, strlen(message)) != 0)
 		fail_msg("'%s' gives '%s', not '%s'", text, err.message, message);
@@ -146,6 +148,110 @@ static void test_not_json(void **state)
 	assert_refused(NUB_TYPE_STRING, "\"\n\"", "it: not JSON at character ");
 }
 
+static void test_flaws_have_a_place(void **state)
+{
+	(void)state;
+	assert_refused(NUB_TYPE_BYTES, "{\"a\" 1}", "it: not JSON at character 6: a colon is missing");
+	assert_refused(NUB_TYPE_BYTES, "{\"a\":1 \"b\":2}", "it: not JSON at character 8: a comma is missing");
+	assert_refused(NUB_TYPE_BYTES, "{a:1}", "it: not JSON at character 2: a name in double quotes is missing");
+	assert_refused(NUB_TYPE_BYTES, "{\"a\":1,}", "it: not JSON at character 8: a name in double quotes is missing");
+	assert_refused(NUB_TYPE_BYTES, "[1,]", "it: not JSON at character 4: unexpected character");
+	assert_refused(NUB_TYPE_BYTES, "[1", "it: not JSON at character 3: it ends too early");
+	assert_refused(NUB_TYPE_BYTES, "[1}", "it: not JSON at character 3: a comma is missing");
+	assert_refused(NUB_TYPE_I64, "1.", "it: not JSON at character 3: malformed number");
+	assert_refused(NUB_TYPE_I64, "1e+", "it: not JSON at character 4: malformed number");
+	assert_refused(NUB_TYPE_I64, "+1", "it: not JSON at character 1: unexpected character");
+	assert_refused(NUB_TYPE_I64, ".5", "it: not JSON at character 1: unexpected character");
+	assert_refused(NUB_TYPE_I64, "1-1", "it: not JSON at character 2: malformed number");
+	assert_refused(NUB_TYPE_BOOL, "truex", "it: not JSON at character 5: there is more than one value");
+	assert_refused(NUB_TYPE_BOOL, "tru", "it: not JSON at character 1: unexpected character");
+	assert_refused(NUB_TYPE_STRING, "\"\\x\"", "it: not JSON at character 3: malformed escape in a string");
+	assert_refused(NUB_TYPE_STRING, "\"\\u12g4\"", "it: not JSON at character 4: malformed escape in a string");
+	assert_refused(NUB_TYPE_STRING, "\"\\u12", "it: not JSON at character 4: malformed escape in a string");
+	assert_refused(NUB_TYPE_STRING, "\"\\", "it: not JSON at character 3: it ends too early");
+	assert_refused(NUB_TYPE_STRING, "\"\xed\xa0\x80\"", "it: not JSON at character 2: invalid UTF-8 in a string");
+	assert_refused(NUB_TYPE_STRING, "\"a\tb\"", "it: not JSON at character 3: control character in a string");
+}
+
+static void test_nesting(void **state)
+{
+	char text[80] = "";
+
+	(void)state;
+	memset(text, '[', 32);
+	memset(text + 32, ']', 32);
+	assert_refused(NUB_TYPE_I64, text, "it: [[[[");
+	memset(text, '[', 33);
+	memset(text + 33, ']', 33);
+	assert_refused(NUB_TYPE_I64, text, "it: not JSON at character 33: it is nested more than 32 deep");
+}
+
+/* Where libraries differ: halves of surrogate pairs, NULs, names that come twice, numbers beyond a double. */
+static void test_what_libraries_differ_in(void **state)
+{
+	(void)state;
+	assert_becomes(NUB_TYPE_STRING, "\"\\ud83d\"", "\"\xef\xbf\xbd\"");
+	assert_becomes(NUB_TYPE_STRING, "\"\\ude00x\"", "\"\xef\xbf\xbdx\"");
+	assert_becomes(NUB_TYPE_STRING, "\"\\ud83d\\u0041\"",
+	               "\"\xef\xbf\xbd"
+	               "A\"");
+	assert_becomes(NUB_TYPE_STRING, "\"\\ud83d\\ud83d\\ude00\"", "\"\xef\xbf\xbd\xf0\x9f\x98\x80\"");
+	assert_same(NUB_TYPE_STRING, "\"\\\\u0000 \\\\\"");
+	assert_refused(NUB_TYPE_BYTES, "{\"base64\\u0000\":\"AAAA\"}",
+	               "it: {\"base64\\u0000\":\"AAAA\"} is not a bytes");
+	assert_refused(NUB_TYPE_BYTES, "{\"base64\":\"AAAA\\u0000\"}",
+	               "it: {\"base64\":\"AAAA\\u0000\"} is not a bytes");
+	assert_becomes(NUB_TYPE_BYTES, "{\"base64\":\"AAAA\",\"base64\":\"Zg==\"}", "{\"base64\":\"Zg==\"}");
+	assert_refused(NUB_TYPE_BYTES, "{\"Base64\":\"AAAA\"}", "it: {\"Base64\":\"AAAA\"} is not a bytes");
+	assert_refused(NUB_TYPE_BYTES, "{}", "it: {} is not a bytes");
+	assert_refused(NUB_TYPE_I64, "-9223372036854775808.0", "it: -9223372036854775808.0 is not an i64");
+	assert_refused(NUB_TYPE_I64, "1e3", "it: 1e3 is not an i64");
+}
+
+static void assert_written(struct cmd_json *json, bool indented, const char *expected)
+{
+	size_t size;
+	char *text = cmd_json_text(json, indented, &size);
+
+	assert_string_equal(text, expected);
+	assert_int_equal(size, strlen(expected));
+	free(text);
+}
+
+static void test_writing(void **state)
+{
+	struct cmd_json *object = cmd_json_object(), *array = cmd_json_array();
+
+	(void)state;
+	cmd_json_append(array, cmd_json_uint(UINT64_MAX));
+	cmd_json_append(array, cmd_json_int(INT64_MIN));
+	cmd_json_append(array, cmd_json_number("1.500"));
+	cmd_json_append(array, NULL);
+	cmd_json_append(array, cmd_json_bool(false));
+	cmd_json_append(array, cmd_json_object());
+	cmd_json_add(object, "none", NULL);
+	cmd_json_add(object, "text", cmd_json_string("{\",:\\/\xff\x7f\n", 9));
+	cmd_json_add(object, "array", array);
+	cmd_json_add(object, "empty", cmd_json_array());
+	cmd_json_add(object, "hex", cmd_json_hex(UINT64_MAX));
+	cmd_json_add(object, "digits", cmd_json_digits((const uint8_t *)"\x00\xff", 2));
+	struct cmd_json *shared = cmd_json_share(object);
+	cmd_json_free(object);
+	assert_written(shared, false,
+	               "{\"none\":null,\"text\":\"{\\\",:\\\\/\xef\xbf\xbd\\u007f\\n\",\"array\":[18446744073709551615,"
+	               "-9223372036854775808,1.500,null,false,{}],\"empty\":[],\"hex\":\"0xffffffffffffffff\","
+	               "\"digits\":\"00ff\"}\n");
+	assert_written(shared, true,
+	               "{\n  \"none\": null,\n  \"text\": \"{\\\",:\\\\/\xef\xbf\xbd\\u007f\\n\",\n  \"array\": [\n"
+	               "    18446744073709551615,\n    -9223372036854775808,\n    1.500,\n    null,\n    false,\n"
+	               "    {}\n  ],\n  \"empty\": [],\n  \"hex\": \"0xffffffffffffffff\",\n"
+	               "  \"digits\": \"00ff\"\n}\n");
+	cmd_json_free(shared);
+	assert_written(NULL, false, "null\n");
+	assert_null(cmd_json_get_string(NULL));
+	assert_null(cmd_json_get_only(NULL, "x"));
+}
+
 /* A NUL ends no text: what is behind it counts. */
 static void test_embedded_nul(void **state)
 {
@@ -153,7 +259,7 @@ static void test_embedded_nul(void **state)
 	struct nub_value value;
 
 	(void)state;
-	assert_int_equal(nub_json_read_value("5\0x", 3, NUB_TYPE_I64, "it", &value, &err), -1);
+	assert_int_equal(cmd_json_read_value("5\0x", 3, NUB_TYPE_I64, "it", &value, &err), -1);
 	assert_int_equal(err.kind, NUB_E_ARGUMENTS);
 }
 
@@ -176,10 +282,10 @@ static void test_base64(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++) {
 		const char *plain = vectors[i].bytes;
-		char *text = nub_base64_encode((const uint8_t *)plain, strlen(plain));
+		char *text = cmd_base64_encode((const uint8_t *)plain, strlen(plain));
 		assert_string_equal(text, vectors[i].text);
-		assert_true(nub_base64_decoded_max(strlen(text)) >= strlen(plain));
-		assert_true(nub_base64_decode(text, strlen(text), bytes, &size, &bad));
+		assert_true(cmd_base64_decoded_max(strlen(text)) >= strlen(plain));
+		assert_true(cmd_base64_decode(text, strlen(text), bytes, &size, &bad));
 		assert_int_equal(size, strlen(plain));
 		assert_memory_equal(bytes, plain, size);
 		free(text);
@@ -187,13 +293,13 @@ static void test_base64(void **state)
 	static const char *const refused[] = { "Z",    "Zg",   "Zg=",   "Zg===",  "=",    "====",    "Zh==",
 		                               "Zm9=", "Z===", "Zm 9v", "Zm9v\n", "Zm9_", "Zg==Zg==" };
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
-		assert_false(nub_base64_decode(refused[i], strlen(refused[i]), bytes, &size, &bad));
+		assert_false(cmd_base64_decode(refused[i], strlen(refused[i]), bytes, &size, &bad));
 }
 
 static void assert_repaired(const char *text, const char *expected)
 {
 	size_t size;
-	char *clean = nub_utf8_repair(text, strlen(text), &size);
+	char *clean = cmd_utf8_repair(text, strlen(text), &size);
 
 	assert_string_equal(clean, expected);
 	assert_int_equal(size, strlen(expected));
@@ -222,7 +328,7 @@ static void test_utf8(void **state)
 static void test_printable(void **state)
 {
 	static const char text[] = "a\tb\nc\x1b[31m\x7f\xc2\x9b\0d\xff";
-	char *shown = nub_text_printable(text, sizeof(text) - 1);
+	char *shown = cmd_text_printable(text, sizeof(text) - 1);
 
 	(void)state;
 	assert_string_equal(shown, "a\\tb\\nc\\x1b[31m\\x7f\\u009b\\x00d\xef\xbf\xbd");
@@ -234,21 +340,31 @@ static void test_nearest(void **state)
 	static const char *const words[] = { "heap", "stack", "scratch", "executable-heap" };
 
 	(void)state;
-	assert_string_equal(nub_nearest("haep", words, 4), "heap");
-	assert_string_equal(nub_nearest("stak", words, 4), "stack");
-	assert_string_equal(nub_nearest("executible-heap", words, 4), "executable-heap");
-	assert_null(nub_nearest("timeout", words, 4));
-	assert_null(nub_nearest("heap", words, 0));
+	assert_string_equal(cmd_nearest("haep", words, 4), "heap");
+	assert_string_equal(cmd_nearest("stak", words, 4), "stack");
+	assert_string_equal(cmd_nearest("executible-heap", words, 4), "executable-heap");
+	assert_null(cmd_nearest("timeout", words, 4));
+	assert_null(cmd_nearest("heap", words, 0));
 	assert_null(
-	    nub_nearest("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", words, 4));
+	    cmd_nearest("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", words, 4));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_integers), cmocka_unit_test(test_floats),       cmocka_unit_test(test_others),
-		cmocka_unit_test(test_not_json), cmocka_unit_test(test_embedded_nul), cmocka_unit_test(test_base64),
-		cmocka_unit_test(test_utf8),     cmocka_unit_test(test_printable),    cmocka_unit_test(test_nearest),
+		cmocka_unit_test(test_integers),
+		cmocka_unit_test(test_floats),
+		cmocka_unit_test(test_others),
+		cmocka_unit_test(test_not_json),
+		cmocka_unit_test(test_flaws_have_a_place),
+		cmocka_unit_test(test_nesting),
+		cmocka_unit_test(test_what_libraries_differ_in),
+		cmocka_unit_test(test_writing),
+		cmocka_unit_test(test_embedded_nul),
+		cmocka_unit_test(test_base64),
+		cmocka_unit_test(test_utf8),
+		cmocka_unit_test(test_printable),
+		cmocka_unit_test(test_nearest),
 	};
 
 	return cmocka_run_group_tests_name("command: JSON and text", tests, NULL, NULL);

@@ -20,13 +20,13 @@ struct fields {
 
 #define FIELD(member) .offset = offsetof(struct fields, member)
 
-static const struct nub_option table[] = {
-	{ .name = "flag", .short_name = 'f', FIELD(flag), .parse = nub_option_flag },
-	{ .name = "count", .short_name = 'c', FIELD(count), .parse = nub_option_count },
-	{ .name = "choice", .arg = "WORD", .values = "zero one two", FIELD(choice), .parse = nub_option_choice },
-	{ .name = "text", .short_name = 't', .arg = "TEXT", FIELD(text), .parse = nub_option_text },
-	{ .name = "size", .arg = "SIZE", FIELD(size), .parse = nub_option_size },
-	NUB_OPTION_HELP,
+static const struct cmd_option table[] = {
+	{ .name = "flag", .short_name = 'f', FIELD(flag), .parse = cmd_option_flag },
+	{ .name = "count", .short_name = 'c', FIELD(count), .parse = cmd_option_count },
+	{ .name = "choice", .arg = "WORD", .values = "zero one two", FIELD(choice), .parse = cmd_option_choice },
+	{ .name = "text", .short_name = 't', .arg = "TEXT", FIELD(text), .parse = cmd_option_text },
+	{ .name = "size", .arg = "SIZE", FIELD(size), .parse = cmd_option_size },
+	CMD_OPTION_HELP,
 	{ 0 },
 };
 
@@ -35,7 +35,7 @@ static struct nub_error err;
 static int used;
 
 /* Parse a NULL-terminated list of words. */
-static enum nub_options_result parse(const char *const words[])
+static enum cmd_options_result parse(const char *const words[])
 {
 	int argc = 0;
 
@@ -43,7 +43,7 @@ static enum nub_options_result parse(const char *const words[])
 	err = (struct nub_error){ 0 };
 	while (words[argc] != NULL)
 		argc++;
-	return nub_options_parse(table, argc, (char **)(uintptr_t)words, &fields, &used, &err);
+	return cmd_options_parse(table, argc, (char **)(uintptr_t)words, &fields, &used, &err);
 }
 
 #define PARSE(...) parse((const char *const[]){ __VA_ARGS__, NULL })
@@ -51,20 +51,20 @@ static enum nub_options_result parse(const char *const words[])
 static void test_forms(void **state)
 {
 	(void)state;
-	assert_int_equal(PARSE("--flag", "--text", "a b", "--size=4K", "--choice", "two", "rest"), NUB_OPTIONS_OK);
+	assert_int_equal(PARSE("--flag", "--text", "a b", "--size=4K", "--choice", "two", "rest"), CMD_OPTIONS_OK);
 	assert_true(fields.flag);
 	assert_string_equal(fields.text, "a b");
 	assert_int_equal(fields.size, 4096);
 	assert_int_equal(fields.choice, 2);
 	assert_int_equal(used, 6);
-	assert_int_equal(PARSE("-fcct", "x", "-tyz"), NUB_OPTIONS_OK);
+	assert_int_equal(PARSE("-fcct", "x", "-tyz"), CMD_OPTIONS_OK);
 	assert_true(fields.flag);
 	assert_int_equal(fields.count, 2);
 	assert_string_equal(fields.text, "yz");
-	assert_int_equal(PARSE("--text=a=b"), NUB_OPTIONS_OK);
+	assert_int_equal(PARSE("--text=a=b"), CMD_OPTIONS_OK);
 	assert_string_equal(fields.text, "a=b");
 	/* A value may look like an option. */
-	assert_int_equal(PARSE("--text", "--flag"), NUB_OPTIONS_OK);
+	assert_int_equal(PARSE("--text", "--flag"), CMD_OPTIONS_OK);
 	assert_string_equal(fields.text, "--flag");
 	assert_false(fields.flag);
 }
@@ -72,15 +72,15 @@ static void test_forms(void **state)
 static void test_end(void **state)
 {
 	(void)state;
-	assert_int_equal(PARSE("word", "--flag"), NUB_OPTIONS_OK);
+	assert_int_equal(PARSE("word", "--flag"), CMD_OPTIONS_OK);
 	assert_int_equal(used, 0);
 	assert_false(fields.flag);
-	assert_int_equal(PARSE("--flag", "--", "--count"), NUB_OPTIONS_OK);
+	assert_int_equal(PARSE("--flag", "--", "--count"), CMD_OPTIONS_OK);
 	assert_int_equal(used, 2);
 	assert_int_equal(fields.count, 0);
-	assert_int_equal(PARSE("-", "--flag"), NUB_OPTIONS_OK);
+	assert_int_equal(PARSE("-", "--flag"), CMD_OPTIONS_OK);
 	assert_int_equal(used, 0);
-	assert_int_equal(PARSE(""), NUB_OPTIONS_OK);
+	assert_int_equal(PARSE(""), CMD_OPTIONS_OK);
 	assert_int_equal(used, 0);
 }
 
@@ -94,26 +94,26 @@ static void assert_bad(const char *message)
 static void test_errors(void **state)
 {
 	(void)state;
-	assert_int_equal(PARSE("--flga"), NUB_OPTIONS_BAD);
+	assert_int_equal(PARSE("--flga"), CMD_OPTIONS_BAD);
 	assert_bad("unknown option '--flga'");
 	assert_non_null(strstr(err.hint, "--flag"));
-	assert_int_equal(PARSE("--fla"), NUB_OPTIONS_BAD);
+	assert_int_equal(PARSE("--fla"), CMD_OPTIONS_BAD);
 	assert_bad("unknown option '--fla'");
-	assert_int_equal(PARSE("--flags=x"), NUB_OPTIONS_BAD);
+	assert_int_equal(PARSE("--flags=x"), CMD_OPTIONS_BAD);
 	assert_bad("unknown option '--flags'");
-	assert_int_equal(PARSE("-fx"), NUB_OPTIONS_BAD);
+	assert_int_equal(PARSE("-fx"), CMD_OPTIONS_BAD);
 	assert_bad("unknown option '-x'");
-	assert_int_equal(PARSE("--text"), NUB_OPTIONS_BAD);
+	assert_int_equal(PARSE("--text"), CMD_OPTIONS_BAD);
 	assert_bad("option '--text' needs a value");
-	assert_int_equal(PARSE("-t"), NUB_OPTIONS_BAD);
+	assert_int_equal(PARSE("-t"), CMD_OPTIONS_BAD);
 	assert_bad("option '--text' needs a value");
-	assert_int_equal(PARSE("--text="), NUB_OPTIONS_BAD);
+	assert_int_equal(PARSE("--text="), CMD_OPTIONS_BAD);
 	assert_bad("--text: its value is empty");
-	assert_int_equal(PARSE("--flag=1"), NUB_OPTIONS_BAD);
+	assert_int_equal(PARSE("--flag=1"), CMD_OPTIONS_BAD);
 	assert_bad("option '--flag' takes no value, but got '1'");
-	assert_int_equal(PARSE("--choice", "three"), NUB_OPTIONS_BAD);
+	assert_int_equal(PARSE("--choice", "three"), CMD_OPTIONS_BAD);
 	assert_bad("--choice: 'three' is not one of: zero one two");
-	assert_int_equal(PARSE("--size", "0"), NUB_OPTIONS_BAD);
+	assert_int_equal(PARSE("--size", "0"), CMD_OPTIONS_BAD);
 	assert_bad("--size: '0' is zero");
 }
 
@@ -121,7 +121,7 @@ static void test_errors(void **state)
 static void test_goes_on_after_error(void **state)
 {
 	(void)state;
-	assert_int_equal(PARSE("--bogus", "--size", "x", "--text", "status", "--flag"), NUB_OPTIONS_BAD);
+	assert_int_equal(PARSE("--bogus", "--size", "x", "--text", "status", "--flag"), CMD_OPTIONS_BAD);
 	assert_bad("unknown option '--bogus'");
 	assert_string_equal(fields.text, "status");
 	assert_true(fields.flag);
@@ -130,8 +130,8 @@ static void test_goes_on_after_error(void **state)
 static void test_help(void **state)
 {
 	(void)state;
-	assert_int_equal(PARSE("--flag", "--help", "--bogus"), NUB_OPTIONS_HELP);
-	assert_int_equal(PARSE("-fh"), NUB_OPTIONS_HELP);
+	assert_int_equal(PARSE("--flag", "--help", "--bogus"), CMD_OPTIONS_HELP);
+	assert_int_equal(PARSE("-fh"), CMD_OPTIONS_HELP);
 }
 
 int main(void)

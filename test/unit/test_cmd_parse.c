@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -32,7 +33,7 @@ static void assert_size(const char *text, uint64_t expected)
 {
 	uint64_t size;
 
-	assert_int_equal(nub_parse_size("opt", text, &size, &err), 0);
+	assert_int_equal(cmd_parse_size("opt", text, &size, &err), 0);
 	assert_true(size == expected);
 }
 
@@ -83,7 +84,7 @@ static void test_sizes_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		assert_int_equal(nub_parse_size("opt", cases[i].text, &size, &err), -1);
+		assert_int_equal(cmd_parse_size("opt", cases[i].text, &size, &err), -1);
 		assert_refused(NUB_E_SIZE, cases[i].part);
 	}
 }
@@ -92,7 +93,7 @@ static void assert_time(const char *text, uint64_t expected)
 {
 	uint64_t ns;
 
-	assert_int_equal(nub_parse_duration("opt", text, &ns, &err), 0);
+	assert_int_equal(cmd_parse_duration("opt", text, &ns, &err), 0);
 	assert_true(ns == expected);
 }
 
@@ -141,20 +142,20 @@ static void test_times_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		assert_int_equal(nub_parse_duration("opt", cases[i], &ns, &err), -1);
+		assert_int_equal(cmd_parse_duration("opt", cases[i], &ns, &err), -1);
 		assert_refused(NUB_E_USAGE, "--opt: ");
 	}
 }
 
 static void assert_map(const char *text, const char *path, uint64_t gva, const char *label)
 {
-	struct nub_map_spec spec = { 0 };
+	struct cmd_map_spec spec = { 0 };
 
-	assert_int_equal(nub_parse_map("opt", text, &spec, &err), 0);
+	assert_int_equal(cmd_parse_map("opt", text, &spec, &err), 0);
 	assert_string_equal(spec.path, path);
 	assert_true(spec.gva == gva);
 	assert_string_equal(spec.label, label);
-	nub_map_spec_release(&spec);
+	cmd_map_spec_release(&spec);
 }
 
 static void test_maps(void **state)
@@ -177,19 +178,19 @@ static void test_maps(void **state)
 
 static void test_maps_refused(void **state)
 {
-	struct nub_map_spec spec = { 0 };
+	struct cmd_map_spec spec = { 0 };
 	char too_long[100];
 
 	(void)state;
 	static const char *const cases[] = { "", "f", "f@", "f@x", "f@0x", "@0x1000", "f@0x1000x", "f:label" };
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		assert_int_equal(nub_parse_map("opt", cases[i], &spec, &err), -1);
+		assert_int_equal(cmd_parse_map("opt", cases[i], &spec, &err), -1);
 		assert_refused(NUB_E_USAGE, "has no ");
 	}
-	assert_int_equal(nub_parse_map("opt", "f@0x10000000000000000", &spec, &err), -1);
+	assert_int_equal(cmd_parse_map("opt", "f@0x10000000000000000", &spec, &err), -1);
 	assert_refused(NUB_E_MAP_ADDRESS, "64 bits");
 	snprintf(too_long, sizeof(too_long), "f@0x1000:%064d", 0);
-	assert_int_equal(nub_parse_map("opt", too_long, &spec, &err), -1);
+	assert_int_equal(cmd_parse_map("opt", too_long, &spec, &err), -1);
 	assert_refused(NUB_E_MAP_LABEL, "64 bytes, the limit is 63");
 }
 
@@ -209,40 +210,40 @@ static void test_init_data(void **state)
 		{ "f:", "f:", NUB_REGION_READ },
 		{ "a:b", "a:b", NUB_REGION_READ },
 	};
-	struct nub_init_data_spec spec = { 0 };
+	struct cmd_init_data_spec spec = { 0 };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		assert_int_equal(nub_parse_init_data("opt", cases[i].text, &spec, &err), 0);
+		assert_int_equal(cmd_parse_init_data("opt", cases[i].text, &spec, &err), 0);
 		assert_string_equal(spec.path, cases[i].path);
 		assert_int_equal(spec.flags, cases[i].flags);
 	}
 	static const char *const refused[] = { "", ":rw", "f:w", "f:x", "f:wx" };
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
-		assert_int_equal(nub_parse_init_data("opt", refused[i], &spec, &err), -1);
+		assert_int_equal(cmd_parse_init_data("opt", refused[i], &spec, &err), -1);
 		assert_refused(NUB_E_USAGE, "--opt: ");
 	}
-	nub_init_data_spec_release(&spec);
+	cmd_init_data_spec_release(&spec);
 }
 
 static void test_host_fns(void **state)
 {
-	struct nub_host_fn fn = { 0 };
+	struct cmd_host_fn fn = { 0 };
 	char name[80];
 
 	(void)state;
-	assert_int_equal(nub_parse_host_fn("opt", "a=b=c d", &fn, &err), 0);
+	assert_int_equal(cmd_parse_host_fn("opt", "a=b=c d", &fn, &err), 0);
 	assert_string_equal(fn.name, "a");
 	assert_string_equal(fn.command, "b=c d");
-	nub_host_fn_release(&fn);
+	cmd_host_fn_release(&fn);
 	snprintf(name, sizeof(name), "%059d=x", 0);
-	assert_int_equal(nub_parse_host_fn("opt", name, &fn, &err), 0);
-	nub_host_fn_release(&fn);
+	assert_int_equal(cmd_parse_host_fn("opt", name, &fn, &err), 0);
+	cmd_host_fn_release(&fn);
 
 	snprintf(name, sizeof(name), "%060d=x", 0);
 	const char *refused[] = { "", "a", "=b", "a=", "nub_time_ns=x", name };
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
-		assert_int_equal(nub_parse_host_fn("opt", refused[i], &fn, &err), -1);
+		assert_int_equal(cmd_parse_host_fn("opt", refused[i], &fn, &err), -1);
 		assert_refused(NUB_E_USAGE, "--opt: ");
 	}
 }

@@ -8,7 +8,7 @@
 
 static uint64_t now;
 
-uint64_t nub_now_ns(void)
+uint64_t cmd_now_ns(void)
 {
 	return now;
 }
@@ -40,30 +40,30 @@ static void caught(const char *expected)
 static void test_shown_in_time(void **state)
 {
 	(void)state;
-	struct nub_progress progress = { .what = "saving", .wanted = true };
+	struct cmd_progress progress = { .what = "saving", .wanted = true };
 	catch ();
 	now = SECOND - 1;
-	nub_progress_show(&progress, MIB, 4 * MIB);
-	nub_progress_end(&progress);
+	cmd_progress_show(&progress, MIB, 4 * MIB);
+	cmd_progress_end(&progress);
 	caught("");
 	catch ();
 	now = SECOND;
-	nub_progress_show(&progress, MIB, 4 * MIB);
+	cmd_progress_show(&progress, MIB, 4 * MIB);
 	now += SECOND / 5 - 1;
-	nub_progress_show(&progress, 2 * MIB, 4 * MIB);
+	cmd_progress_show(&progress, 2 * MIB, 4 * MIB);
 	now++;
-	nub_progress_show(&progress, 3 * MIB, 4 * MIB);
-	nub_progress_end(&progress);
+	cmd_progress_show(&progress, 3 * MIB, 4 * MIB);
+	cmd_progress_end(&progress);
 	caught("\rsaving: 1 of 4 MiB, 25 % \rsaving: 3 of 4 MiB, 75 % \r\033[K");
 	catch ();
-	progress = (struct nub_progress){ .what = "saving" };
-	nub_progress_show(&progress, MIB, 4 * MIB);
-	nub_progress_end(&progress);
+	progress = (struct cmd_progress){ .what = "saving" };
+	cmd_progress_show(&progress, MIB, 4 * MIB);
+	cmd_progress_end(&progress);
 	caught("");
 	/* Of nothing, all is done. */
 	catch ();
 	progress.wanted = true;
-	nub_progress_show(&progress, 0, 0);
+	cmd_progress_show(&progress, 0, 0);
 	caught("\rsaving: 0 of 0 MiB, 100 % ");
 }
 

@@ -1,8 +1,8 @@
 /* R31: which page tables of snapshots keep a guest at CPL 3 to what is a guest's. Real KVM. */
 #include "crooked_guest.h"
 
-#include "freeze/confined.h"
 #include "kvm_inside.h"
+#include "snapshot/restore/confined.h"
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -53,7 +53,7 @@ static void what_does_not(void **state)
 		struct guest guest;
 
 		open_guest(&guest, policies[i], MIB);
-		const struct nub_layout *layout = &guest.sandbox->plan.layout;
+		const struct nub_layout *layout = &guest.sandbox->machine.plan.layout;
 		const uint64_t heap = nub_layout_data_gva(layout->heap_gpa) + MIB / 2;
 		const uint64_t monitor = nub_layout_scratch_page_gva(NUB_SCRATCH_PAGE_MONITOR);
 		const struct crooked entries[] = {

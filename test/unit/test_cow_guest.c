@@ -1,5 +1,5 @@
-/* DESIGN 4, cow=guest: scratch that runs out, an allocator's word that lies, large leaves, and faults that are not copies'.
- * Real KVM.
+/* Copy on write by the monitor (cow=guest): scratch that runs out, an allocator's word that lies, large leaves, and faults
+ * that are not copies'. Real KVM.
  */
 #include "pages_guest.h"
 
@@ -42,9 +42,9 @@ static void scratch_runs_out(void **state)
 		assert_string_equal(nub_crash_kind_name(guest.outcome.crash.kind), "scratch-full");
 		assert_int_equal(guest.outcome.crash.access, NUB_REGION_WRITE);
 		assert_int_equal(guest.outcome.crash.region.type, NUB_REGION_HEAP);
-		const char *advice = strstr(guest.outcome.crash.abort_message, "--scratch ");
+		const char *advice = strstr(guest.outcome.crash.abort_message, "; ");
 		assert_non_null(advice);
-		assert_int_equal(sscanf(advice, "--scratch %lu", &enough), 1);
+		assert_int_equal(sscanf(advice, "; %lu are enough", &enough), 1);
 		assert_in_range(enough, heaps[i], heaps[i] + 4 * MIB);
 		guest_close(&guest);
 
@@ -86,7 +86,7 @@ static void the_allocators_word_is_not_believed(void **state)
 
 	(void)state;
 	guest_restore(&guest, snapshot);
-	const struct nub_layout *layout = &guest.sandbox->plan.layout;
+	const struct nub_layout *layout = &guest.sandbox->machine.plan.layout;
 	const uint64_t end = nub_layout_scratch_page_gpa(NUB_SCRATCH_FIXED_PAGES);
 	const uint64_t base = nub_layout_scratch_gpa(layout), first = nub_layout_first_free_gpa(layout);
 	const uint64_t words[] = { 0,
@@ -104,19 +104,19 @@ static void the_allocators_word_is_not_believed(void **state)
 		                   UINT64_MAX,
 		                   UINT64_MAX - NUB_PAGE_SIZE + 1,
 		                   end - 3 * NUB_PAGE_SIZE + 8 };
-	uint8_t *scratch = guest.sandbox->memory.scratch.host;
+	uint8_t *scratch = guest.sandbox->machine.memory.scratch.host;
 	uint8_t *code = scratch + layout->scratch_size - NUB_SCRATCH_PAGE_MONITOR * NUB_PAGE_SIZE;
 	uint8_t *allocator = scratch + layout->scratch_size - NUB_SCRATCH_OFF_ALLOCATOR;
 	uint8_t before[NUB_PAGE_SIZE];
 
 	memcpy(before, code, sizeof(before));
 	for (uint32_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		const uint64_t given = kvm_of(guest.sandbox)->next_free_gpa;
+		const uint64_t given = kvm_of(guest.sandbox)->copies.next_free_gpa;
 		memcpy(allocator, &words[i], sizeof(words[i]));
 		pages_scribble(&guest, i, 1);
 		assert_int_equal(pages_damaged(&guest, 7), i + 1);
-		assert_in_range(kvm_of(guest.sandbox)->next_free_gpa, given + NUB_PAGE_SIZE, end);
-		assert_int_equal(kvm_of(guest.sandbox)->next_free_gpa % NUB_PAGE_SIZE, 0);
+		assert_in_range(kvm_of(guest.sandbox)->copies.next_free_gpa, given + NUB_PAGE_SIZE, end);
+		assert_int_equal(kvm_of(guest.sandbox)->copies.next_free_gpa % NUB_PAGE_SIZE, 0);
 		assert_memory_equal(before, code, sizeof(before));
 	}
 	/* No page is left, says the guest: then it gets none. */
@@ -130,10 +130,10 @@ static void the_allocators_word_is_not_believed(void **state)
 
 static struct nub_mapping leaf_at(struct guest *guest, uint64_t gva)
 {
-	const struct nub_pt_reader reader = nub_memory_reader(&guest->sandbox->memory);
+	const struct nub_pt_reader reader = nub_memory_reader(&guest->sandbox->machine.memory);
 	struct nub_mapping leaf;
 
-	assert_true(nub_pt_translate(&reader, guest->sandbox->root_gpa, gva, &leaf));
+	assert_true(nub_pt_translate(&reader, guest->sandbox->machine.root_gpa, gva, &leaf));
 	return leaf;
 }
 
@@ -166,8 +166,8 @@ static void large_leaves_are_split(void **state)
 	guest_restore(&guest, snapshot);
 	pages_scribble(&guest, page, 1);
 	assert_int_equal(pages_damaged(&guest, 11), 1);
-	assert_true(leaf_at(&guest, inner).gpa >= nub_layout_scratch_gpa(&guest.sandbox->plan.layout));
-	assert_true(leaf_at(&guest, inner + NUB_PAGE_SIZE).gpa < guest.sandbox->memory.snapshot.size);
+	assert_true(leaf_at(&guest, inner).gpa >= nub_layout_scratch_gpa(&guest.sandbox->machine.plan.layout));
+	assert_true(leaf_at(&guest, inner + NUB_PAGE_SIZE).gpa < guest.sandbox->machine.memory.snapshot.size);
 	assert_false(leaf_at(&guest, inner + NUB_PAGE_SIZE).writable);
 	guest_close(&guest);
 	nub_snapshot_free(snapshot);
@@ -180,7 +180,7 @@ static void one_page_of_a_large_leaf(void **state)
 
 	(void)state;
 	open_pages(&guest, 6 * MIB, 0);
-	const uint64_t heap = nub_layout_data_gva(guest.sandbox->plan.layout.heap_gpa);
+	const uint64_t heap = nub_layout_data_gva(guest.sandbox->machine.plan.layout.heap_gpa);
 	const uint64_t inner = (heap + 2 * MIB - 1) & ~(2 * MIB - 1);
 	pages_prepare(&guest, (uint32_t)((inner - heap) / NUB_PAGE_SIZE) + 4, 13);
 	assert_int_equal(leaf_at(&guest, inner).kind, NUB_MAPPING_BASIC);
@@ -201,7 +201,7 @@ static void the_middle_of_a_large_leaf(void **state)
 	(void)state;
 	open_pages(&guest, 6 * MIB, 0);
 	pages_prepare(&guest, 1, 19);
-	const uint64_t heap = nub_layout_data_gva(guest.sandbox->plan.layout.heap_gpa);
+	const uint64_t heap = nub_layout_data_gva(guest.sandbox->machine.plan.layout.heap_gpa);
 	const uint64_t leaf = ((heap + 2 * MIB - 1) & ~(2 * MIB - 1)) + 2 * MIB, middle = leaf + 300 * NUB_PAGE_SIZE;
 	const struct nub_value offset = u64_value(NUB_SCRATCH_TOP_GVA + 1 - (middle + 16));
 	assert_int_equal(leaf_at(&guest, middle).size, 2 * MIB);

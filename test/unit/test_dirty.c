@@ -69,8 +69,8 @@ static void host_writes(void **state)
 
 		guest_restore(&guest, snapshot);
 		for (unsigned round = 0; round < 12; round++) {
-			const struct nub_layout *layout = &guest.sandbox->plan.layout;
-			uint8_t *ring = guest.sandbox->memory.scratch.host;
+			const struct nub_layout *layout = &guest.sandbox->machine.plan.layout;
+			uint8_t *ring = guest.sandbox->machine.memory.scratch.host;
 			const uint64_t size = layout->input_size + layout->output_size;
 			if (round % 4 == 3)
 				memset(ring + 20000 + 4096 * round, 0x5a, 10000);
@@ -88,7 +88,7 @@ static void host_writes(void **state)
 /* A fixed page of scratch (NUB_SCRATCH_PAGE_). */
 static const uint8_t *fixed_page(const struct guest *guest, unsigned page)
 {
-	const struct nub_memory_map *scratch = &guest->sandbox->memory.scratch;
+	const struct nub_memory_map *scratch = &guest->sandbox->machine.memory.scratch;
 
 	return scratch->host + scratch->size - page * NUB_PAGE_SIZE;
 }
@@ -107,11 +107,13 @@ static void scratch_is_as_in_a_new_one(void **state)
 		guest_thaw(&used, snapshot);
 		guest_thaw(&fresh, snapshot);
 		const uint8_t *metadata = fixed_page(&used, 0) - NUB_SCRATCH_OFF_EXCEPTION_STACK;
-		const uint64_t size = used.sandbox->plan.layout.scratch_size - NUB_SCRATCH_FIXED_PAGES * NUB_PAGE_SIZE;
+		const uint64_t size =
+		    used.sandbox->machine.plan.layout.scratch_size - NUB_SCRATCH_FIXED_PAGES * NUB_PAGE_SIZE;
 		pages_scribble(&used, 0, 8);
-		memset(used.sandbox->memory.scratch.host, 0x5a, size);
+		memset(used.sandbox->machine.memory.scratch.host, 0x5a, size);
 		guest_reset(&used, snapshot);
-		assert_memory_equal(used.sandbox->memory.scratch.host, fresh.sandbox->memory.scratch.host, size);
+		assert_memory_equal(used.sandbox->machine.memory.scratch.host,
+		                    fresh.sandbox->machine.memory.scratch.host, size);
 		for (unsigned page = NUB_SCRATCH_PAGE_CPU_TABLES; page <= NUB_SCRATCH_PAGE_MONITOR; page++)
 			assert_memory_equal(fixed_page(&used, page), fixed_page(&fresh, page), NUB_PAGE_SIZE);
 		assert_memory_equal(metadata, fixed_page(&fresh, 0) - NUB_SCRATCH_OFF_EXCEPTION_STACK,
@@ -146,7 +148,7 @@ static void untouched_scratch_stays_so(void **state)
 			pages_scribble(&guest, 0, 8);
 			guest_reset(&guest, snapshot);
 		}
-		const struct nub_memory_map *scratch = &guest.sandbox->memory.scratch;
+		const struct nub_memory_map *scratch = &guest.sandbox->machine.memory.scratch;
 		assert_int_equal(scratch->size, 64 * MIB);
 		assert_int_equal(mincore(scratch->host, scratch->size, resident), 0);
 		for (size_t page = 0; page < sizeof(resident); page++)
@@ -174,8 +176,8 @@ static void memory_use(unsigned long *resident, unsigned *mappings)
 	fclose(maps);
 }
 
-/* Back and forth between two snapshots that map other pages at the same addresses (KVM-NOTES: who may change a page
- * table), a thousand times. */
+/* Back and forth between two snapshots that map other pages at the same addresses (a KVM that shadows page tables sees no
+ * store of the host's to them), a thousand times. */
 static void a_thousand_times(void **state)
 {
 	unsigned long resident_before = 0, resident_after;

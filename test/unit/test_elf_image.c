@@ -222,7 +222,7 @@ static void test_wx(void **state)
 	assert_int_equal(nub_image_check_wx(image, &err), -1);
 	assert_int_equal(err.kind, NUB_E_ELF_WX);
 	assert_non_null(strstr(err.message, "segment at 0x500140002000 (10240 bytes)"));
-	assert_non_null(strstr(err.hint, "--allow-wx"));
+	assert_string_equal(err.parameter, "allow_wx");
 	nub_image_free(image);
 }
 

@@ -179,7 +179,7 @@ static const struct mangle mangles[] = {
 	  0 },
 	{ "R15 ABI version",
 	  NUB_E_ELF_ABI_VERSION,
-	  "needs guest ABI 3, this nubrun speaks 1",
+	  "needs guest ABI 3, this libnub speaks 1",
 	  "guests/rt",
 	  { FIELD(notes.abi.desc.abi_version, 3) },
 	  0 },

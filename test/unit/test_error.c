@@ -47,6 +47,27 @@ static void fail_replaces_everything(void **state)
 	assert_string_equal(err.hint, "");
 }
 
+static void parameter_keeps_the_rest(void **state)
+{
+	struct nub_error err = { 0 };
+
+	(void)state;
+	nub_fail(&err, NUB_E_SIZE, 0, "x is %d", 7);
+	nub_hint(&err, "give %d", 8);
+	assert_int_equal(nub_parameter(&err, "x", 8), -1);
+	nub_error_context(&err, "y");
+	assert_string_equal(err.parameter, "x");
+	assert_int_equal(err.suits, 8);
+	assert_string_equal(err.message, "y: x is 7");
+	assert_string_equal(err.hint, "give 8");
+
+	/* The next failure is about something else. */
+	nub_fail(&err, NUB_E_IO, 0, "z");
+	assert_null(err.parameter);
+	assert_int_equal(err.suits, 0);
+	assert_int_equal(nub_parameter(NULL, "x", 8), -1);
+}
+
 static void hint_and_context_keep_the_rest(void **state)
 {
 	struct nub_error err = { 0 };
@@ -159,6 +180,7 @@ int main(void)
 		cmocka_unit_test(names_are_unique_and_classes_known),
 		cmocka_unit_test(unknown_kinds_are_internal),
 		cmocka_unit_test(fail_replaces_everything),
+		cmocka_unit_test(parameter_keeps_the_rest),
 		cmocka_unit_test(hint_and_context_keep_the_rest),
 		cmocka_unit_test(no_error_wanted_is_fine),
 		cmocka_unit_test(errno_is_kept_and_described),

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "sandbox/sandbox.h"
-#include "snapshot/snapshot.h"
+#include "snapshot/file/snapshot.h"
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -49,7 +49,7 @@ static void open_victim(struct victim *victim, enum nub_cow cow, off_t size)
 	struct guest maker;
 
 	memset(victim, 0, sizeof(*victim));
-	victim->fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	victim->fd = temporary_file();
 	victim->size = size;
 	assert_true(victim->fd >= 0);
 	guest_load(&maker, "pages.elf");
@@ -130,8 +130,8 @@ static void the_host_looks(void **state)
 	EACH_VICTIM(&victim)
 	{
 		struct guest *guest = &victim.guest;
-		const int fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-		const uint64_t heap = guest->sandbox->plan.regions.items[2].gva;
+		const int fd = temporary_file();
+		const uint64_t heap = guest->sandbox->machine.plan.regions.items[2].gva;
 		pages_scribble(guest, 0, 50);
 		guest_reset(guest, victim.snapshot);
 		pages_scribble(guest, 0, 50);
@@ -154,8 +154,8 @@ static void a_mapped_file(void **state)
 {
 	const struct nub_snapshot_options options = { 0 };
 	const uint64_t gva = 0x10000000000;
-	const int fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	const int out = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	const int fd = temporary_file();
+	const int out = temporary_file();
 	const struct nub_file_map map = { .fd = fd, .size = 16 * 4096, .gva = gva, .label = "file" };
 	uint8_t bytes[5 * 4096];
 	struct guest guest;
@@ -189,7 +189,7 @@ static void tables_are_gone(void **state)
 
 	(void)state;
 	open_victim(&victim, NUB_COW_HOST, 4096);
-	const uint64_t stack = victim.guest.sandbox->stack_top_gva - 8;
+	const uint64_t stack = nub_layout_stack_top_gva(&victim.guest.sandbox->machine.plan.layout) - 8;
 	assert_int_equal(nub_sandbox_read(victim.guest.sandbox, stack, &byte, 1, &victim.guest.err), 0);
 	spoil(&victim);
 	assert_int_equal(nub_sandbox_read(victim.guest.sandbox, stack, &byte, 1, &victim.guest.err), -1);

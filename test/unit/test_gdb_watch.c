@@ -136,7 +136,7 @@ static void a_guest_that_writes_nothing(void **state)
 
 	(void)state;
 	debug_open(&d, "spin.elf", NUB_COW_HOST);
-	d.guest.config.timeout_ns = 300 * MS;
+	d.guest.config.timeout_ns = slow(300 * MS);
 	nub_sandbox_free(d.guest.sandbox);
 	guest_create(&d.guest);
 	debug_start(&d);

@@ -17,12 +17,12 @@
 #include "../../guests/rt/format_number.c"
 
 struct text {
-	struct nub_sink sink;
+	struct rt_sink sink;
 	char bytes[4096];
 	size_t size;
 };
 
-static void text_write(struct nub_sink *sink, const char *bytes, size_t size)
+static void text_write(struct rt_sink *sink, const char *bytes, size_t size)
 {
 	struct text *text = (struct text *)sink;
 
@@ -45,7 +45,7 @@ static void same(const char *format, ...)
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 	int size = vsnprintf(expected, sizeof(expected), format, args);
 #pragma GCC diagnostic pop
-	assert_int_equal(nub_format(&ours.sink, format, again), size);
+	assert_int_equal(rt_format(&ours.sink, format, again), size);
 	va_end(again);
 	va_end(args);
 	assert_string_equal(ours.bytes, expected);
@@ -191,7 +191,7 @@ static void ours_is(const char *expected, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	assert_int_equal(nub_format(&ours.sink, format, args), strlen(expected));
+	assert_int_equal(rt_format(&ours.sink, format, args), strlen(expected));
 	va_end(args);
 	assert_string_equal(ours.bytes, expected);
 }
@@ -209,7 +209,7 @@ static void test_what_c_leaves_open(void **state)
 }
 
 /* A total over INT_MAX: counted without being written anywhere. */
-static void drop(struct nub_sink *sink, const char *bytes, size_t size)
+static void drop(struct rt_sink *sink, const char *bytes, size_t size)
 {
 	(void)sink;
 	(void)bytes;
@@ -218,11 +218,11 @@ static void drop(struct nub_sink *sink, const char *bytes, size_t size)
 
 static int dropped(const char *format, ...)
 {
-	struct nub_sink sink = { drop };
+	struct rt_sink sink = { drop };
 	va_list args;
 
 	va_start(args, format);
-	int size = nub_format(&sink, format, args);
+	int size = rt_format(&sink, format, args);
 	va_end(args);
 	return size;
 }

@@ -106,7 +106,7 @@ static bool try_reset(struct guest *guest, const struct nub_snapshot *snapshot)
 static bool try_save(struct guest *guest)
 {
 	const struct nub_snapshot_options options = { 0 };
-	const int fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	const int fd = temporary_file();
 
 	assert_true(fd >= 0);
 	counted = true;

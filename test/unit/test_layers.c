@@ -2,7 +2,7 @@
 #include "pages_guest.h"
 
 #include "folder.h"
-#include "snapshot/snapshot.h"
+#include "snapshot/file/snapshot.h"
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -168,7 +168,7 @@ static void expect_no_base(const struct folder *folder, const char *name, const 
 
 	assert_null(try_open(folder, name, base, &err));
 	assert_string_equal(nub_error_name(err.kind), "snapshot-base");
-	assert_string_not_equal(err.hint, "");
+	assert_string_equal(err.parameter, "base_path");
 }
 
 /* The base is found beside the layer, or where the caller says; it must be the right one. */
@@ -259,7 +259,7 @@ static void sixteen_layers(void **state)
 	assert_int_equal(pages_damaged(&guest, 1), 16);
 	assert_int_equal(save(&guest, folder, "17", below), -1);
 	assert_string_equal(nub_error_name(guest.err.kind), "snapshot-layers");
-	assert_string_not_equal(guest.err.hint, "");
+	assert_string_equal(guest.err.parameter, "base");
 	guest_close(&guest);
 	nub_snapshot_free(below);
 }

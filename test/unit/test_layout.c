@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-#include "layout/layout.h"
+#include "memory/layout.h"
+#include "personality/nub/peb.h"
 
 #define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)
@@ -124,8 +125,10 @@ static void scratch_minimum(void **state)
 	sizes.scratch_size -= 0x1000;
 	assert_int_equal(nub_layout_init(&layout, &sizes, &err), -1);
 	assert_int_equal(err.kind, NUB_E_MEMORY_TOO_SMALL);
-	assert_string_equal(err.message, "memory request too small: --scratch is 176128 bytes, the minimum is 180224");
-	assert_string_equal(err.hint, "give --scratch 180224 or more, or leave it out");
+	assert_string_equal(err.message,
+	                    "memory request too small: scratch_size is 176128 bytes, the minimum is 180224");
+	assert_string_equal(err.parameter, "scratch_size");
+	assert_int_equal(err.suits, 180224);
 
 	/* A size that is no page's multiple is rounded up, so one byte under the minimum is enough. */
 	sizes.scratch_size = 0x2c000 - 1;
@@ -168,7 +171,7 @@ static void automatic_scratch(void **state)
 	assert_int_equal(nub_layout_set_page_tables(&layout, 16 * MIB + 0x10000, &err), 0);
 }
 
-static void options_are_named(struct nub_layout_sizes *sizes, uint64_t *field, const char *option, bool ring)
+static void parameters_are_named(struct nub_layout_sizes *sizes, uint64_t *field, const char *parameter, bool ring)
 {
 	struct nub_layout layout;
 	struct nub_error err = { 0 };
@@ -177,44 +180,46 @@ static void options_are_named(struct nub_layout_sizes *sizes, uint64_t *field, c
 	*field = 0;
 	assert_int_equal(nub_layout_init(&layout, sizes, &err), -1);
 	assert_int_equal(err.kind, NUB_E_SIZE);
-	assert_non_null(strstr(err.message, option));
+	assert_non_null(strstr(err.message, parameter));
 	assert_non_null(strstr(err.message, "0 bytes"));
-	assert_non_null(strstr(err.hint, option));
+	assert_string_equal(err.parameter, parameter);
+	assert_int_equal(err.suits, 4096);
 	for (unsigned i = 0; i < 3; i++) {
 		*field = (const uint64_t[]){ NUB_MAX_MEMORY_SIZE + 1, UINT64_MAX, UINT64_MAX - 0xfff }[i];
 		assert_int_equal(nub_layout_init(&layout, sizes, &err), -1);
 		assert_int_equal(err.kind, NUB_E_MEMORY_TOO_BIG);
-		assert_non_null(strstr(err.message, option));
+		assert_non_null(strstr(err.message, parameter));
 		assert_non_null(strstr(err.message, i == 0 ? "17179865089" : "184467440737095"));
 		assert_non_null(strstr(err.message, "17179865088"));
+		assert_string_equal(err.parameter, parameter);
 	}
 	if (ring) {
 		*field = 4095;
 		assert_int_equal(nub_layout_init(&layout, sizes, &err), -1);
 		assert_int_equal(err.kind, NUB_E_SIZE);
-		assert_non_null(strstr(err.message, option));
-		assert_non_null(strstr(err.hint, "4096"));
+		assert_non_null(strstr(err.message, parameter));
+		assert_int_equal(err.suits, 4096);
 		*field = 4097;
 		assert_int_equal(nub_layout_init(&layout, sizes, &err), -1);
 		assert_int_equal(err.kind, NUB_E_SIZE);
 		assert_non_null(strstr(err.message, "4097"));
-		assert_non_null(strstr(err.hint, "4104"));
+		assert_int_equal(err.suits, 4104);
 		*field = 4104;
 		assert_int_equal(nub_layout_init(&layout, sizes, &err), 0);
 	}
 	*field = good;
 }
 
-/* R2 and zero, odd, huge and overflowing sizes of every option. */
-static void bad_sizes_name_the_option(void **state)
+/* R2 and zero, odd, huge and overflowing sizes of every parameter. */
+static void bad_sizes_name_the_parameter(void **state)
 {
 	struct nub_layout_sizes sizes = default_sizes();
 
 	(void)state;
-	options_are_named(&sizes, &sizes.heap_size, "--heap", false);
-	options_are_named(&sizes, &sizes.stack_size, "--stack", false);
-	options_are_named(&sizes, &sizes.input_size, "--input", true);
-	options_are_named(&sizes, &sizes.output_size, "--output", true);
+	parameters_are_named(&sizes, &sizes.heap_size, "heap_size", false);
+	parameters_are_named(&sizes, &sizes.stack_size, "stack_size", false);
+	parameters_are_named(&sizes, &sizes.input_size, "input_size", true);
+	parameters_are_named(&sizes, &sizes.output_size, "output_size", true);
 }
 
 static void huge_scratch_and_init_data_are_named(void **state)
@@ -227,12 +232,12 @@ static void huge_scratch_and_init_data_are_named(void **state)
 	sizes.scratch_size = UINT64_MAX;
 	assert_int_equal(nub_layout_init(&layout, &sizes, &err), -1);
 	assert_int_equal(err.kind, NUB_E_MEMORY_TOO_BIG);
-	assert_non_null(strstr(err.message, "--scratch is 18446744073709551615 bytes, the limit is 17179865088"));
+	assert_non_null(strstr(err.message, "scratch_size is 18446744073709551615 bytes, the limit is 17179865088"));
 	sizes.scratch_size = 0;
 	sizes.init_data_size = UINT64_MAX;
 	assert_int_equal(nub_layout_init(&layout, &sizes, &err), -1);
 	assert_int_equal(err.kind, NUB_E_MEMORY_TOO_BIG);
-	assert_non_null(strstr(err.message, "--init-data"));
+	assert_non_null(strstr(err.message, "init_data_size is 18446744073709551615"));
 }
 
 /* R2: the sums are limited as the parts are, and the limit itself is allowed. */
@@ -469,7 +474,7 @@ static void peb_fields(void **state)
 
 	(void)state;
 	layout_with_a_peb(&layout, 5);
-	assert_int_equal(nub_layout_write_peb(&layout, image, sizeof(image), &err), 0);
+	assert_int_equal(nub_peb_write(&layout, image, sizeof(image), &err), 0);
 	assert_int_equal(word(image, peb), 0x1008);
 	assert_true(word(image, peb + 8) == nub_layout_scratch_gva(&layout));
 	assert_int_equal(word(image, peb + 16), 0x10000);
@@ -483,7 +488,7 @@ static void peb_fields(void **state)
 	assert_int_equal(word(image, peb + 80), 0);
 
 	layout_with_a_peb(&layout, 0);
-	assert_int_equal(nub_layout_write_peb(&layout, image, sizeof(image), &err), 0);
+	assert_int_equal(nub_peb_write(&layout, image, sizeof(image), &err), 0);
 	assert_int_equal(word(image, peb + 32), 0);
 	assert_int_equal(word(image, peb + 40), 0);
 }
@@ -497,13 +502,13 @@ static void peb_writes_are_bounded(void **state)
 
 	(void)state;
 	layout_with_a_peb(&layout, 0);
-	assert_int_equal(nub_layout_write_peb(&layout, image, 0x5000 + 79, &err), -1);
+	assert_int_equal(nub_peb_write(&layout, image, 0x5000 + 79, &err), -1);
 	assert_int_equal(err.kind, NUB_E_INTERNAL);
 	assert_non_null(strstr(err.message, "offset 20480 of 80 bytes does not fit in 20559"));
-	assert_int_equal(nub_layout_add_file_mapping(&layout, image, 0x4000, 0x10000, 1, "a", &err), -1);
+	assert_int_equal(nub_peb_add_file(&layout, image, 0x4000, 0x10000, 1, "a", &err), -1);
 	assert_int_equal(err.kind, NUB_E_INTERNAL);
-	assert_int_equal(nub_layout_write_peb(&layout, image, 0x5000 + 80, &err), 0);
-	assert_int_equal(nub_layout_add_file_mapping(&layout, image, 0x5000 + 159, 0x10000, 1, "a", &err), -1);
+	assert_int_equal(nub_peb_write(&layout, image, 0x5000 + 80, &err), 0);
+	assert_int_equal(nub_peb_add_file(&layout, image, 0x5000 + 159, 0x10000, 1, "a", &err), -1);
 	assert_int_equal(err.kind, NUB_E_INTERNAL);
 	assert_int_equal(word(image, 0x5000 + 64), 0);
 }
@@ -518,10 +523,10 @@ static void file_mappings(void **state)
 
 	(void)state;
 	layout_with_a_peb(&layout, 0);
-	assert_int_equal(nub_layout_write_peb(&layout, image, sizeof(image), &err), 0);
+	assert_int_equal(nub_peb_write(&layout, image, sizeof(image), &err), 0);
 	memset(label, 'l', 64);
 	label[64] = '\0';
-	assert_int_equal(nub_layout_add_file_mapping(&layout, image, sizeof(image), 0x10000, 7, label, &err), -1);
+	assert_int_equal(nub_peb_add_file(&layout, image, sizeof(image), 0x10000, 7, label, &err), -1);
 	assert_int_equal(err.kind, NUB_E_MAP_LABEL);
 	assert_non_null(strstr(err.message, "64 bytes, at most 63"));
 	assert_int_equal(word(image, 0x5040), 0);
@@ -529,15 +534,15 @@ static void file_mappings(void **state)
 	for (uint64_t i = 0; i < 32; i++) {
 		uint64_t entry = 0x5000 + 80 + 80 * i;
 
-		assert_int_equal(nub_layout_add_file_mapping(&layout, image, sizeof(image), 0x10000 * (i + 1), 7 + i,
-		                                             i == 0 ? label : "b", &err),
+		assert_int_equal(nub_peb_add_file(&layout, image, sizeof(image), 0x10000 * (i + 1), 7 + i,
+		                                  i == 0 ? label : "b", &err),
 		                 0);
 		assert_int_equal(word(image, 0x5040), i + 1);
 		assert_int_equal(word(image, entry), 0x10000 * (i + 1));
 		assert_int_equal(word(image, entry + 8), 7 + i);
 		assert_string_equal((const char *)image + entry + 16, i == 0 ? label : "b");
 	}
-	assert_int_equal(nub_layout_add_file_mapping(&layout, image, sizeof(image), 0x10000, 7, "c", &err), -1);
+	assert_int_equal(nub_peb_add_file(&layout, image, sizeof(image), 0x10000, 7, "c", &err), -1);
 	assert_int_equal(err.kind, NUB_E_MAP_LIMIT);
 	assert_string_equal(err.message, "file mapping limit reached (32 of 32)");
 	assert_int_equal(word(image, 0x5000 + 80 + 80 * 32), 0);
@@ -551,7 +556,7 @@ int main(void)
 		cmocka_unit_test(pages_of_scratch_have_names),
 		cmocka_unit_test(scratch_minimum),
 		cmocka_unit_test(automatic_scratch),
-		cmocka_unit_test(bad_sizes_name_the_option),
+		cmocka_unit_test(bad_sizes_name_the_parameter),
 		cmocka_unit_test(huge_scratch_and_init_data_are_named),
 		cmocka_unit_test(limit_is_exact),
 		cmocka_unit_test(image_must_not_collide),

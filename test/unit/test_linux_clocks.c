@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
+#include <sys/times.h>
 #include <time.h>
 
 #include "linux_program.h"
@@ -42,6 +43,7 @@ static void clocks_are_refused_as_by_the_host(void **state)
 		{ __NR_gettimeofday, { V(0), V(0) }, false },
 		{ __NR_gettimeofday, { NOWHERE, V(0) }, false },
 		{ __NR_time, { NOWHERE }, false },
+		{ __NR_times, { NOWHERE }, false },
 	};
 
 	SCRIPT_COMPARE(*state, steps);
@@ -213,6 +215,22 @@ static void leave(struct alone *alone)
 	regs->rax = __NR_rt_sigreturn;
 	nub_linux_syscall(alone->linux);
 	assert_int_equal(next(alone), NUB_LINUX_RUN);
+}
+
+static void times_are_in_ticks(void **state)
+{
+	struct alone *alone = *state;
+	const int64_t before = call(alone, __NR_times, DATA, 0, 0, 0, 0, 0);
+	struct tms times;
+
+	get(alone, DATA, &times, sizeof(times));
+	const clock_t cpu = times.tms_utime;
+	pass(alone, 3 * SECOND);
+	assert_int_equal(call(alone, __NR_times, DATA, 0, 0, 0, 0, 0), before + 300);
+	get(alone, DATA, &times, sizeof(times));
+	/* The fake machine's CPU time is its monotonic one. */
+	assert_int_equal(times.tms_utime, cpu + 300);
+	assert_int_equal(times.tms_stime + times.tms_cutime + times.tms_cstime, 0);
 }
 
 static void a_sleep_that_a_signal_ends_says_what_is_left(void **state)
@@ -469,6 +487,7 @@ int main(void)
 		PROGRAM_TEST(sleeps_are_refused_as_by_the_host),
 		PROGRAM_TEST(timers_are_refused_as_by_the_host),
 		PROGRAM_TEST(posix_timers_are_refused_as_by_the_host),
+		PROGRAM_TEST(times_are_in_ticks),
 		PROGRAM_TEST(a_sleep_that_a_signal_ends_says_what_is_left),
 		PROGRAM_TEST(a_relative_sleep_is_as_long_whoever_sets_the_clock),
 		PROGRAM_TEST(an_alarm_comes_when_it_is_due),

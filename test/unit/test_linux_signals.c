@@ -115,6 +115,9 @@ static void sending_is_the_hosts(void **state)
 static void alternate_stacks_are_the_hosts(void **state)
 {
 	static const struct script_step steps[] = {
+		/* Sanitizers give themselves one. */
+		{ PUT, { V(72), V(SS_DISABLE) }, false },
+		{ __NR_sigaltstack, { P(64), V(0) }, false },
 		{ __NR_sigaltstack, { V(0), P(0) }, false },
 		{ __NR_sigaltstack, { NOWHERE, P(0) }, false },
 		{ PUT, { V(64), V(0x700000) }, false },
@@ -365,6 +368,58 @@ static void a_fault_that_nobody_catches_is_told_whole(void **state)
 	assert_int_equal(alone->linux->end.address, UNMAPPED + 8);
 }
 
+static char traced[1024];
+
+static void keep_line(void *context, const char *line, uint64_t ns)
+{
+	(void)context;
+	(void)ns;
+	strncat(traced, line, sizeof(traced) - strlen(traced) - 2);
+	strcat(traced, "\n");
+}
+
+static void traces_tell_of_signals_and_of_what_they_interrupt(void **state)
+{
+	struct nub_linux_config config = fake_config();
+	struct alone alone;
+	const struct timespec second = { .tv_sec = 1 };
+
+	(void)state;
+	program_init(&alone, &config);
+	handle(&alone, SIGUSR1, 0);
+	put(&alone, DATA, &second, sizeof(second));
+	alone.linux->config.trace = keep_line;
+	assert_int_equal(call(&alone, __NR_tgkill, NUB_LINUX_PID, NUB_LINUX_PID, SIGUSR1, 0, 0, 0), 0);
+	place(&alone);
+	in_handler(&alone, SIGUSR1);
+	assert_int_equal(leave(&alone), NUB_LINUX_RUN);
+	assert_int_equal(call(&alone, __NR_nanosleep, DATA, 0, 0, 0, 0, 0), NUB_LINUX_WAIT);
+	place(&alone);
+	const siginfo_t info = { .si_signo = SIGUSR1, .si_code = SI_KERNEL };
+	nub_linux_signal(alone.linux, NULL, &info);
+	in_handler(&alone, SIGUSR1);
+	nub_linux_fault(alone.linux, 14, 4, UNMAPPED + 1);
+	assert_int_equal(next(&alone), NUB_LINUX_ENDED);
+	assert_non_null(
+	    strstr(traced, "--- SIGUSR1 {si_signo=SIGUSR1, si_code=SI_TKILL, si_pid=1000, si_uid=0} ---\n"));
+	assert_non_null(strstr(traced, " EINTR (Interrupted system call)\n"
+	                               "--- SIGUSR1 {si_signo=SIGUSR1, si_code=SI_KERNEL} ---\n"));
+	assert_non_null(
+	    strstr(traced, "--- SIGSEGV {si_signo=SIGSEGV, si_code=SEGV_MAPERR, si_addr=0x30000001} ---\n"));
+	alone_release(&alone);
+}
+
+static void a_stack_at_no_address_is_sigbus(void **state)
+{
+	struct alone *alone = *state;
+
+	place(alone);
+	alone->fake.vcpu.regs = alone->linux->current->vcpu.regs;
+	nub_linux_fault(alone->linux, 12, 0, 0);
+	assert_int_equal(next(alone), NUB_LINUX_ENDED);
+	assert_int_equal(alone->linux->end.signal, SIGBUS);
+}
+
 static void a_fault_is_neither_blocked_nor_ignored(void **state)
 {
 	static const uint64_t handlers[] = { 0, 1, HANDLER + SIGSEGV * 16 };
@@ -602,6 +657,8 @@ int main(void)
 		PROGRAM_TEST(a_stack_that_disarms_itself_is_gone_in_the_handler),
 		cmocka_unit_test(signals_without_a_handler_end_the_run_or_do_nothing),
 		PROGRAM_TEST(a_fault_that_nobody_catches_is_told_whole),
+		PROGRAM_TEST(a_stack_at_no_address_is_sigbus),
+		cmocka_unit_test(traces_tell_of_signals_and_of_what_they_interrupt),
 		cmocka_unit_test(a_fault_is_neither_blocked_nor_ignored),
 		PROGRAM_TEST(a_fault_has_its_address_in_the_frame),
 		PROGRAM_TEST(a_stack_without_room_kills_by_sigsegv),

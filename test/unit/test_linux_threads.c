@@ -85,7 +85,8 @@ static void clone_refuses_what_linux_refuses_and_what_is_no_thread(void **state)
 	assert_int_equal(call(alone, __NR_clone, THREAD_FLAGS | CLONE_SETTLS, 0, 0, 0, UINT64_C(1) << 47, 0), -EPERM);
 	assert_int_equal(alone->linux->threads->count, 1);
 	assert_int_equal(call(alone, __NR_clone3, DATA, 88, 0, 0, 0, 0), -ENOSYS);
-	assert_int_equal(alone->linux->unsupported[__NR_clone3], 0);
+	assert_int_equal(call(alone, __NR_rseq, DATA, 32, 0, 0, 0, 0), -ENOSYS);
+	assert_int_equal(alone->linux->unsupported[__NR_clone3] + alone->linux->unsupported[__NR_rseq], 0);
 	assert_int_equal(call(alone, __NR_fork, 0, 0, 0, 0, 0, 0), -ENOSYS);
 	assert_int_equal(call(alone, __NR_execve, DATA, 0, 0, 0, 0, 0), -ENOSYS);
 	assert_int_equal(call(alone, __NR_wait4, UINT64_MAX, 0, 0, 0, 0, 0), -ECHILD);
@@ -171,6 +172,27 @@ static void a_slice_ends_only_when_others_could_run(void **state)
 	call(alone, __NR_gettid, 0, 0, 0, 0, 0, 0);
 	assert_int_equal(next(alone), NUB_LINUX_RUN);
 	assert_int_not_equal(alone->linux->current->tid, NUB_LINUX_PID);
+}
+
+static void a_slice_is_as_long_as_asked(void **state)
+{
+	struct alone *alone = *state;
+
+	const uint64_t before = alone->fake.monotonic_ns;
+
+	alone->linux->threads->slice_ns = 77000000;
+	spawn(alone);
+	assert_in_range(nub_linux_slice_end(alone->linux), before + 77000000, before + 78000000);
+}
+
+static void a_thread_goes_on_from_where_it_was_stopped(void **state)
+{
+	struct alone *alone = *state;
+
+	alone->fake.vcpu.regs.rip = CODE + 1000;
+	nub_linux_stopped(alone->linux);
+	assert_int_equal(next(alone), NUB_LINUX_RUN);
+	assert_int_equal(alone->fake.vcpu.regs.rip, CODE + 1000);
 }
 
 static void deterministic_slices_are_counted_in_calls(void **state)
@@ -381,6 +403,8 @@ int main(void)
 		PROGRAM_TEST(exit_group_ends_all),
 		PROGRAM_TEST(threads_take_turns_when_they_yield),
 		PROGRAM_TEST(a_slice_ends_only_when_others_could_run),
+		PROGRAM_TEST(a_slice_is_as_long_as_asked),
+		PROGRAM_TEST(a_thread_goes_on_from_where_it_was_stopped),
 		cmocka_unit_test(deterministic_slices_are_counted_in_calls),
 		PROGRAM_TEST(a_deadlock_ends_the_run_and_says_where_each_waits),
 		PROGRAM_TEST(all_wait_until_the_first_deadline),

@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 
 #include "kvm_inside.h"
-#include "snapshot/snapshot.h"
+#include "snapshot/file/snapshot.h"
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -39,11 +39,11 @@ static void registers_survive(void **state)
 		guest_restore(&guest, snapshot);
 		for (unsigned round = 0; round < 3; round++) {
 			/* An abort message that was begun in another life (R34). */
-			guest.sandbox->abort_size = 4;
+			native_of(guest.sandbox)->abort_size = 4;
 			guest_resume(&guest, NUB_OUTCOME_EXITED);
 			assert_int_equal(guest.outcome.exit_code, 0);
 			assert_string_equal(guest.text, "restored\n");
-			assert_int_equal(guest.sandbox->abort_size, 0);
+			assert_int_equal(native_of(guest.sandbox)->abort_size, 0);
 			guest_reset(&guest, other);
 			assert_int_equal(pages_damaged(&guest, 1), 0);
 			guest_reset(&guest, snapshot);
@@ -64,17 +64,17 @@ static void interrupts_stay_off(void **state)
 	(void)state;
 	guest_open_stopping(&guest, "checkpoint.elf", NUB_COW_HOST);
 	guest_main(&guest, NULL, NUB_OUTCOME_CHECKPOINT);
-	struct nub_registers regs = guest.sandbox->engine->regs;
+	struct nub_registers regs = guest.sandbox->machine.engine->regs;
 	assert_int_equal(regs.rflags & INTERRUPTS, 0);
 	regs.rflags |= INTERRUPTS;
-	assert_int_equal(nub_engine_set_regs(guest.sandbox->engine, &regs, &guest.err), 0);
+	assert_int_equal(nub_engine_set_regs(guest.sandbox->machine.engine, &regs, &guest.err), 0);
 	snapshot = guest_snapshot(&guest);
 	assert_true(snapshot->meta.cpu.regs.rflags & INTERRUPTS);
 	guest_close(&guest);
 
 	guest_restore(&guest, snapshot);
 	guest_resume(&guest, NUB_OUTCOME_EXITED);
-	assert_int_equal(guest.sandbox->engine->regs.rflags & INTERRUPTS, 0);
+	assert_int_equal(guest.sandbox->machine.engine->regs.rflags & INTERRUPTS, 0);
 	guest_close(&guest);
 	nub_snapshot_free(snapshot);
 }
@@ -121,14 +121,14 @@ static void features_are_the_snapshots(void **state)
 			cpuid->entries[i].ebx = 1; /* FSGSBASE */
 	assert_memory_not_equal(cpuid, &all->meta.cpu.cpuid, sizeof(*cpuid));
 	guest_restore(&guest, fewer);
-	assert_memory_equal(&guest.sandbox->cpuid, cpuid, sizeof(*cpuid));
+	assert_memory_equal(&guest.sandbox->machine.cpuid, cpuid, sizeof(*cpuid));
 	for (unsigned round = 0; round < 4; round++) {
 		struct nub_snapshot *next = round % 2 ? fewer : all;
 		assert_int_equal(pages_damaged(&guest, round % 2 ? 1 : 2), 0);
 		assert_true(kvm_of(guest.sandbox)->vm.sregs_shared);
 		guest_reset(&guest, next);
 		assert_false(kvm_of(guest.sandbox)->vm.sregs_shared);
-		assert_memory_equal(&guest.sandbox->cpuid, &next->meta.cpu.cpuid, sizeof(*cpuid));
+		assert_memory_equal(&guest.sandbox->machine.cpuid, &next->meta.cpu.cpuid, sizeof(*cpuid));
 	}
 	guest_close(&guest);
 	nub_snapshot_free(all);
@@ -170,7 +170,7 @@ static void every_stage(void **state)
 static struct nub_snapshot *seeded_snapshot(enum nub_cow cow, uint64_t salt, uint64_t seed, const char *path)
 {
 	const struct nub_snapshot_options options = { .guest_path = path };
-	const int fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	const int fd = temporary_file();
 	struct nub_snapshot *snapshot;
 	struct guest guest;
 
@@ -445,7 +445,7 @@ static void rings_of_another_size(void **state)
 static void refusals(void **state)
 {
 	const struct nub_snapshot_options options = { 0 };
-	const int fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	const int fd = temporary_file();
 	struct guest guest;
 
 	(void)state;

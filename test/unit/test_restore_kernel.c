@@ -6,7 +6,7 @@
 #include "snapshot_guest.h"
 
 #include "kvm_inside.h"
-#include "snapshot/snapshot.h"
+#include "snapshot/file/snapshot.h"
 
 static const enum nub_cow policies[] = { NUB_COW_HOST, NUB_COW_GUEST };
 
@@ -20,8 +20,8 @@ static void set_cr3_flags(struct guest *guest)
 	assert_int_equal(nub_vcpu_get_sregs(&kvm_of(sandbox)->vm, &sregs, &guest->err), 0);
 	sregs.cr3 |= flags;
 	assert_int_equal(nub_vcpu_set_sregs(&kvm_of(sandbox)->vm, &sregs, &guest->err), 0);
-	for (unsigned i = 0; i < sandbox->root_count; i++)
-		sandbox->roots[i] |= flags;
+	for (unsigned i = 0; i < native_of(sandbox)->state.root_count; i++)
+		native_of(sandbox)->state.roots[i] |= flags;
 }
 
 /* Two roots that share a subtree (R20, R25), at CPL 0. */

@@ -51,9 +51,9 @@ static void fill_and_crash(struct guest *guest)
 /* In time or not, the run is cut off in the middle. */
 static void fill_and_time_out(struct guest *guest)
 {
-	guest->sandbox->config.timeout_ns = 60 * MS;
+	guest->sandbox->machine.config.timeout_ns = slow(60 * MS);
 	guest_call(guest, "fill_and_spin", NULL, 0, NUB_OUTCOME_TIMED_OUT);
-	guest->sandbox->config.timeout_ns = 0;
+	guest->sandbox->machine.config.timeout_ns = 0;
 }
 
 static void (*const ends[])(struct guest *) = { fill_and_return, fill_and_crash, fill_and_time_out };
@@ -182,7 +182,7 @@ static uint64_t lstar_of(struct guest *guest)
 
 static uint8_t *fault_stack(struct guest *guest)
 {
-	const struct nub_memory_map *scratch = &guest->sandbox->memory.scratch;
+	const struct nub_memory_map *scratch = &guest->sandbox->machine.memory.scratch;
 
 	return scratch->host + scratch->size - NUB_SCRATCH_PAGE_FAULT_STACK * NUB_PAGE_SIZE;
 }
@@ -249,7 +249,7 @@ static struct nub_snapshot *crooked_snapshot(enum nub_cow cow, uint64_t gpa)
 	guest_create(&guest);
 	prepare(&guest);
 	const struct crooked entry = {
-		.gva = nub_layout_data_gva(guest.sandbox->plan.layout.heap_gpa) + (UINT64_C(512) << 10),
+		.gva = nub_layout_data_gva(guest.sandbox->machine.plan.layout.heap_gpa) + (UINT64_C(512) << 10),
 		.level = 1,
 		.entry = gpa | CROOKED_USER_PAGE,
 	};

@@ -3,8 +3,8 @@
  */
 #include "snapshot_guest.h"
 
-#include "host/probe_guest.h"
 #include "kvm_inside.h"
+#include "personality/nub/probe_guest.h"
 
 enum {
 	/* From the entry of the probe guest to its last `out`. */
@@ -27,11 +27,11 @@ static struct nub_snapshot *snapshot_at_halt(enum nub_cow cow)
 	guest_create(&guest);
 	guest_main(&guest, NULL, NUB_OUTCOME_CHECKPOINT);
 	assert_int_equal(nub_vcpu_complete_io(&kvm_of(guest.sandbox)->vm, &guest.err), 0);
-	struct nub_registers regs = guest.sandbox->engine->regs;
+	struct nub_registers regs = guest.sandbox->machine.engine->regs;
 	regs.rip = nub_image_info(guest.image)->entry + PROBE_HALT;
 	regs.rax = 0;
 	regs.rdi = EXIT_CODE;
-	assert_int_equal(nub_engine_set_regs(guest.sandbox->engine, &regs, &guest.err), 0);
+	assert_int_equal(nub_engine_set_regs(guest.sandbox->machine.engine, &regs, &guest.err), 0);
 	guest.sandbox->state = NUB_STATE_BROKEN_INTO;
 	snapshot = guest_snapshot(&guest);
 	nub_sandbox_free(guest.sandbox);

@@ -3,7 +3,7 @@
 
 #include <stdbool.h>
 
-#include "call/ring.h"
+#include "personality/nub/ring.h"
 
 #define SIZE 64
 

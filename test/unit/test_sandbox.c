@@ -377,7 +377,7 @@ static const char *calls_and_timeout(const struct worker *worker)
 	struct nub_outcome outcome;
 	const char *wrong = NULL;
 
-	config.timeout_ns = 10000 * MS;
+	config.timeout_ns = slow(10000 * MS);
 	struct nub_sandbox *sandbox = nub_sandbox_create(&config, worker->calc->image, &err);
 	if (!sandbox)
 		return "no sandbox for calls";

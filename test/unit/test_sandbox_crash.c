@@ -209,7 +209,7 @@ static void abort_text_stays_in_its_call(void **state)
 		guest_open(&guest, "abort-parts.elf");
 		guest_call(&guest, "begin", NULL, 0, NUB_OUTCOME_RETURNED);
 		/* As a long message before leaves it. */
-		memset(guest.sandbox->abort_bytes, 'x', sizeof(guest.sandbox->abort_bytes));
+		memset(native_of(guest.sandbox)->abort_bytes, 'x', sizeof(native_of(guest.sandbox)->abort_bytes));
 		guest_call(&guest, ends[i].function, NULL, 0, NUB_OUTCOME_CRASHED);
 		assert_int_equal(guest.outcome.crash.kind, NUB_CRASH_ABORT);
 		assert_int_equal(guest.outcome.crash.abort_code, ends[i].code);
@@ -261,12 +261,12 @@ static void with_endless_tables_too(void **state)
 	(void)state;
 	crash(&guest, "ud2");
 	struct nub_sandbox *sandbox = guest.sandbox;
-	const uint64_t gpa = nub_layout_first_free_gpa(&sandbox->plan.layout);
+	const uint64_t gpa = nub_layout_first_free_gpa(&sandbox->machine.plan.layout);
 	for (unsigned i = 0; i < 3 * NUB_PT_ENTRIES; i++) {
 		const uint64_t target = i < 2 * NUB_PT_ENTRIES ? gpa + (i / NUB_PT_ENTRIES + 1) * NUB_PAGE_SIZE
 		                                               : NUB_LARGE_PAGE_SIZE | NUB_PTE_LARGE;
 		const uint64_t entry = target | NUB_PTE_PRESENT;
-		memcpy(nub_memory_at(&sandbox->memory, gpa + 8 * (uint64_t)i, 8), &entry, sizeof(entry));
+		memcpy(nub_memory_at(&sandbox->machine.memory, gpa + 8 * (uint64_t)i, 8), &entry, sizeof(entry));
 	}
 	kvm_of(sandbox)->vm.run->s.regs.sregs.cr3 = gpa;
 	expect_memory_in_core(&guest);

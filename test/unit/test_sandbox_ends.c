@@ -62,7 +62,7 @@ static void an_exception_that_is_not_delivered(void **state)
 	(void)state;
 	assert_int_equal(crash->kind, NUB_CRASH_TRIPLE_FAULT);
 	assert_false(crash->registers_lost);
-	assert_int_equal(crash->regs.rip, guest.sandbox->engine->regs.rip);
+	assert_int_equal(crash->regs.rip, guest.sandbox->machine.engine->regs.rip);
 	guest_close(&guest);
 }
 
@@ -80,7 +80,7 @@ static void a_triple_fault(void **state)
 	(void)state;
 	assert_int_equal(crash->kind, NUB_CRASH_TRIPLE_FAULT);
 	assert_false(crash->registers_lost);
-	assert_int_equal(crash->regs.rip, guest.sandbox->engine->regs.rip);
+	assert_int_equal(crash->regs.rip, guest.sandbox->machine.engine->regs.rip);
 	assert_int_not_equal(crash->regs.rip, 0);
 	guest_close(&guest);
 }

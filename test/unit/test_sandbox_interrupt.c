@@ -73,7 +73,7 @@ static void a_signal_while_another_is_served(void **state)
 	guest->config.ops.context = &stops;
 	guest->config.ops.stopped = count_stop;
 	guest->config.ops.output = interrupt_at_output;
-	guest->config.timeout_ns = 300 * MS;
+	guest->config.timeout_ns = slow(300 * MS);
 	guest_create(guest);
 	guest_main(guest, NULL, NUB_OUTCOME_TIMED_OUT);
 	assert_null(interrupted);

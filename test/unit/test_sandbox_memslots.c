@@ -224,8 +224,8 @@ static void walks_see_it(void **state)
 
 	(void)state;
 	create(&guest, NUB_COW_HOST, HEAP);
-	struct nub_pt_reader reader = nub_memory_reader(&guest.sandbox->memory);
-	const uint64_t root = guest.sandbox->root_gpa, end = NUB_USER_GVA_END - 1;
+	struct nub_pt_reader reader = nub_memory_reader(&guest.sandbox->machine.memory);
+	const uint64_t root = guest.sandbox->machine.root_gpa, end = NUB_USER_GVA_END - 1;
 	const uint64_t waiting = deferred(&guest)->size;
 	assert_int_equal(nub_pt_walk(&reader, root, 0, end, 1 << 20, count_leaf, &before, &guest.err), 0);
 	reader.deferred = false;

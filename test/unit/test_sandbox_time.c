@@ -10,7 +10,7 @@
 #include "sandbox/sandbox.h"
 
 /* Long enough for a busy machine; nothing waits for it. */
-#define SOON (20000 * MS)
+#define SOON slow(20000 * MS)
 
 static uint64_t now_ns(void)
 {
@@ -194,9 +194,9 @@ static void other_signals_do_not_end_a_run(void **state)
 
 	(void)state;
 	handle(SIGALRM, &before);
-	open_with_timeout(&guest, "spin.elf", 150 * MS);
+	open_with_timeout(&guest, "spin.elf", slow(150 * MS));
 	assert_int_equal(setitimer(ITIMER_REAL, &every_10_ms, NULL), 0);
-	expect_timeout(&guest, NULL, 150 * MS);
+	expect_timeout(&guest, NULL, slow(150 * MS));
 	assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
 	assert_true(handled >= 3);
 	assert_true(nub_sandbox_exit_counts(guest.sandbox)->interrupted >= 3);

@@ -3,8 +3,8 @@
 
 #include "engine/kvm/cpu_tables.h"
 #include "engine/kvm/monitor.h"
+#include "personality/nub/native.h"
 #include "personality/nub/scratch.h"
-#include "sandbox/sandbox.h"
 
 struct fixture {
 	struct nub_layout layout;
@@ -30,7 +30,8 @@ static void set_up(struct fixture *fixture, uint64_t input_size, uint64_t output
 	fixture->scratch = calloc(1, fixture->layout.scratch_size);
 	assert_non_null(fixture->scratch);
 	nub_scratch_reset_rings(&fixture->layout, fixture->scratch);
-	nub_cpu_tables_write(&fixture->layout, fixture->scratch, nub_open_ports, nub_open_port_count, &fixture->tables);
+	nub_cpu_tables_write(&fixture->layout, fixture->scratch, nub_native_ports, nub_native_port_count,
+	                     &fixture->tables);
 }
 
 static int set_up_default(void **state)

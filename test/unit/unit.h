@@ -3,6 +3,7 @@
 #define UNIT_H
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,15 @@
 #include <string.h>
 
 #include <cmocka.h>
+
+/* How much slower than a usual host this one may be, which whoever knows says in NUBRUN_TEST_SLOWNESS: limits of time are as
+ * many times longer. */
+static inline uint64_t slow(uint64_t number)
+{
+	const char *factor = getenv("NUBRUN_TEST_SLOWNESS");
+
+	return factor && *factor ? number * strtoull(factor, NULL, 10) : number;
+}
 
 /* How many file descriptors this process has, and a few entries of the folder that tells: for comparing two counts. */
 static inline int open_descriptors(void)
@@ -24,6 +34,14 @@ static inline int open_descriptors(void)
 		count++;
 	closedir(folder);
 	return count;
+}
+
+/* A file with no name, in $TMPDIR or /tmp: not every file system makes one. */
+static inline int temporary_file(void)
+{
+	const char *folder = getenv("TMPDIR");
+
+	return open(folder && *folder ? folder : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 }
 
 #endif

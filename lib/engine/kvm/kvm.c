@@ -30,7 +30,7 @@ static int fail_open(struct nub_error *err)
 		nub_fail_errno(err, NUB_E_KVM_MISSING, KVM_DEVICE);
 		return nub_hint(err,
 		                "load the module (modprobe kvm_intel or kvm_amd) and switch virtualisation on in the "
-		                "firmware; inside a VM it needs nesting, inside a container --device " KVM_DEVICE);
+		                "firmware; inside a VM it needs nesting, a container must be given " KVM_DEVICE);
 	case EACCES:
 	case EPERM:
 		nub_fail_errno(err, NUB_E_KVM_DENIED, KVM_DEVICE);

@@ -1,4 +1,4 @@
-/* One KVM virtual machine with one vCPU: its file descriptors and the ioctls that nubrun uses, each with an error that
+/* One KVM virtual machine with one vCPU: its file descriptors and the ioctls that are used, each with an error that
  * names itself. KVM only: what the registers and the memory mean is decided elsewhere.
  */
 #ifndef NUB_KVM_H

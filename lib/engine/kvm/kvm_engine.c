@@ -52,7 +52,7 @@ static int attach(struct nub_engine *engine, const struct nub_engine_guest *gues
 	nub_cpu_tables_write(layout, scratch, guest->ports, guest->port_count, &kvm->tables);
 	kvm->tables.cr3 = guest->root_gpa;
 	nub_cpu_tables_set_patch(layout, scratch, 0, 0, 0);
-	kvm->next_free_gpa = nub_layout_first_free_gpa(layout);
+	nub_copies_init(&kvm->copies, guest->memory, layout);
 	if (guest->syscalls) {
 		nub_kvm_syscalls_write(kvm);
 		if (nub_kvm_tables_init(kvm, err) < 0)
@@ -117,7 +117,7 @@ static int load_sregs(struct nub_kvm *kvm, const struct nub_cpu *cpu, struct nub
 
 /* Code at CPL 3 can't let interrupts through, but a file may say that it did. With them on, and a local APIC, KVM may have a
  * thread of the kernel fetch pages that the guest waits for: page faults that don't count as this process's, from whose
- * count it is known when to look for written pages (snapshot/dirty.h). */
+ * count it is known when to look for written pages (snapshot/file/dirty.h). */
 static void load_regs(struct nub_kvm *kvm, const struct nub_cpu *cpu)
 {
 	kvm->engine.regs = cpu->regs;

@@ -6,6 +6,7 @@
 #ifndef NUB_KVM_ENGINE_H
 #define NUB_KVM_ENGINE_H
 
+#include "engine/copies.h"
 #include "engine/engine.h"
 #include "engine/kvm/kvm.h"
 #include "engine/kvm/monitor.h"
@@ -35,8 +36,8 @@ struct nub_kvm {
 	struct nub_cpu_tables tables;
 	enum nub_engine_keep kept; /* by the last detach */
 	struct nub_deferred deferred;
-	uint64_t next_free_gpa; /* in scratch: what the host has given out so far ends here (cow=guest) */
-	uint64_t spurious_gva;  /* of the last fault that had no cause, and how many came in a row */
+	struct nub_copies copies; /* cow=guest */
+	uint64_t spurious_gva;    /* of the last fault that had no cause, and how many came in a row */
 	unsigned spurious_count;
 	bool faulted; /* the vCPU stands in the monitor, which made: */
 	struct nub_exception_frame frame;
@@ -57,14 +58,6 @@ enum nub_slot {
 	NUB_SLOT_TAIL = NUB_SLOT_FILES + NUB_MAX_FILE_MAPPINGS,
 	NUB_SLOT_GROWTH,
 	NUB_SLOT_MAX_GROWTH = 16,
-};
-
-/* What became of a fault that may be the engine's own business. */
-enum nub_mending {
-	NUB_MENDING_FAILED = -1,
-	NUB_MENDING_NOT, /* it is the guest's */
-	NUB_MENDING_DONE,
-	NUB_MENDING_NO_ROOM, /* scratch has no page left */
 };
 
 /* ---- memslots.c: what the VM shows of the memory, and memory that waits for its first touch ---- */

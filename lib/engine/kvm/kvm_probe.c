@@ -8,6 +8,7 @@
 #include "base/util.h"
 #include "engine/engines.h"
 #include "engine/kvm/kvm.h"
+#include "engine/kvm/quirks.h"
 
 static bool first_line(const char *path, char *text, size_t size)
 {
@@ -33,6 +34,17 @@ static void find_module(struct nub_host_info *info)
 		if (stat(path, &status) == 0)
 			snprintf(info->module, sizeof(info->module), "%s", modules[i]);
 	}
+}
+
+/* TCG says it in CPUID; Bochs' CPU says that it is a real one, but its firmware who made it. */
+static void find_emulator(struct nub_host_info *info)
+{
+	char vendor[32];
+
+	if (nub_quirk_tcg())
+		snprintf(info->emulator, sizeof(info->emulator), "QEMU TCG");
+	else if (first_line("/sys/class/dmi/id/bios_vendor", vendor, sizeof(vendor)) && strcmp(vendor, "Bochs") == 0)
+		snprintf(info->emulator, sizeof(info->emulator), "Bochs");
 }
 
 static bool has_extension(int kvm, int number)
@@ -62,6 +74,7 @@ static void find_features(struct nub_host_info *info, int kvm)
 int nub_kvm_probe(struct nub_host_info *info, struct nub_error *err)
 {
 	find_module(info);
+	find_emulator(info);
 	NUB_AUTO_CLOSE int kvm = nub_kvm_open(err);
 	if (kvm < 0)
 		return -1;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/time.h>
+#include <sys/times.h>
 
 #include "base/error.h"
 #include "personality/linux/call.h"
@@ -83,6 +84,18 @@ static int64_t serve_time(struct nub_linux *linux, struct nub_linux_thread *thre
 	return seconds;
 }
 
+/* In ticks, of which sysconf(3) says that a second has 100. What Linux calls system time is nubrun's here, and not told apart. */
+static int64_t serve_times(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
+{
+	const uint64_t tick = NUB_LINUX_SECOND / 100;
+	const struct tms times = { .tms_utime = (clock_t)(nub_linux_cpu_ns(linux) / tick) };
+
+	(void)thread;
+	if (args[0] != 0 && nub_linux_write(linux, args[0], &times, sizeof(times)) < 0)
+		return -EFAULT;
+	return (int64_t)(nub_linux_monotonic(linux) / tick);
+}
+
 static int make(struct nub_linux *linux, struct nub_error *err)
 {
 	linux->clocks = calloc(1, sizeof(*linux->clocks));
@@ -110,6 +123,7 @@ static const struct nub_linux_call calls[] = {
 	{ __NR_clock_settime, "clock_settime", serve_clock_settime, { CLOCK, TIMESPEC }, false },
 	{ __NR_settimeofday, "settimeofday", serve_settimeofday, { POINTER, POINTER }, false },
 	{ __NR_gettimeofday, "gettimeofday", serve_gettimeofday, { POINTER, POINTER }, false },
+	{ __NR_times, "times", serve_times, { POINTER }, false },
 	{ __NR_time, "time", serve_time, { POINTER }, false },
 	{ __NR_nanosleep, "nanosleep", nub_linux_serve_nanosleep, { TIMESPEC, POINTER }, false },
 	{ __NR_clock_nanosleep,

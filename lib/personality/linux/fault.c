@@ -11,6 +11,8 @@ enum {
 	VECTOR_DB = 1,
 	VECTOR_BP = 3,
 	VECTOR_UD = 6,
+	VECTOR_NP = 11,
+	VECTOR_SS = 12,
 	VECTOR_PF = 14,
 	VECTOR_MF = 16,
 	VECTOR_AC = 17,
@@ -77,6 +79,9 @@ static siginfo_t info_of(struct nub_linux *linux, unsigned vector)
 		return make_info(SIGFPE, math_code(linux, vector), rip);
 	case VECTOR_AC:
 		return make_info(SIGBUS, BUS_ADRALN, 0);
+	case VECTOR_NP:
+	case VECTOR_SS: /* a stack at an address that is not canonical */
+		return make_info(SIGBUS, SI_KERNEL, 0);
 	default:
 		return make_info(SIGSEGV, SI_KERNEL, 0);
 	}

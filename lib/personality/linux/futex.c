@@ -10,11 +10,11 @@
 /* The futex word: aligned, and not of the half of the addresses that is Linux's. */
 static int64_t make_key(uint64_t gva, uint64_t op, struct nub_linux_futex_key *key)
 {
+	*key = (struct nub_linux_futex_key){ .gva = gva, .shared = !(op & FUTEX_PRIVATE_FLAG) };
 	if (gva % sizeof(uint32_t) != 0)
 		return -EINVAL;
 	if (gva >> 63)
 		return -EFAULT;
-	*key = (struct nub_linux_futex_key){ .gva = gva, .shared = !(op & FUTEX_PRIVATE_FLAG) };
 	return 0;
 }
 
@@ -54,9 +54,9 @@ static bool is_over(struct nub_linux *linux, struct nub_linux_wait *wait)
 static int64_t begin_wait(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6],
                           uint32_t bitset)
 {
-	struct nub_linux_futex_key key;
+	struct nub_linux_futex_key key = { 0 };
 	uint64_t ns = 0;
-	uint32_t word;
+	uint32_t word = 0;
 	int64_t bad = 0;
 
 	if (args[3] != 0)
@@ -113,8 +113,8 @@ static int64_t serve_wake(struct nub_linux *linux, const uint64_t args[6], uint3
 static int64_t serve_requeue(struct nub_linux *linux, const uint64_t args[6], bool compares)
 {
 	const int32_t wakes = (int32_t)args[2], requeues = (int32_t)args[3];
-	struct nub_linux_futex_key from, to;
-	uint32_t word;
+	struct nub_linux_futex_key from, to = { 0 };
+	uint32_t word = 0;
 	int64_t bad;
 
 	if (wakes < 0 || requeues < 0)
@@ -206,7 +206,7 @@ static int64_t change_word(struct nub_linux *linux, uint64_t gva, uint32_t encod
 
 static int64_t serve_wake_op(struct nub_linux *linux, const uint64_t args[6])
 {
-	struct nub_linux_futex_key first, second;
+	struct nub_linux_futex_key first, second = { 0 };
 	int64_t matches, woken;
 	int64_t bad = make_reachable_key(linux, args[0], args[1], &first);
 

@@ -208,7 +208,10 @@ struct nub_linux_idle {
  * the vCPU hold it. */
 enum nub_linux_next nub_linux_next(struct nub_linux *linux, struct nub_linux_idle *idle);
 
-/* The current thread's slice is over: nub_linux_next prefers another. */
+/* The vCPU stopped, but not for the program's sake: its registers are read, so that nub_linux_next goes on from there. */
+void nub_linux_stopped(struct nub_linux *linux);
+
+/* The same, and the current thread's slice is over: nub_linux_next prefers another. */
 void nub_linux_preempt(struct nub_linux *linux);
 
 /* When the current thread's slice, or an earlier timer, is due: an absolute CLOCK_MONOTONIC of the host's; 0 never. */

@@ -11,17 +11,18 @@ static bool can_run(const struct nub_linux_thread *thread)
 	return !thread->thread_data->dead && !thread->wait.waiting;
 }
 
-/* The thread after the current one in the list that can run, the current one at last; NULL when all wait. */
+/* The thread after the current one in the list that can run, the current one at last; NULL when all wait. After one that ended
+ * it is the first. */
 static struct nub_linux_thread *next_in_turn(const struct nub_linux *linux)
 {
 	const struct nub_linux_threads *threads = linux->threads;
-	size_t at = threads->count;
+	size_t first = 0;
 
-	for (size_t i = 0; i < threads->count; i++)
+	for (size_t i = 0; linux->current && i < threads->count; i++)
 		if (threads->list[i] == linux->current)
-			at = i;
-	for (size_t i = 1; i <= threads->count; i++) {
-		struct nub_linux_thread *thread = threads->list[(at + i) % threads->count];
+			first = i + 1;
+	for (size_t i = 0; i < threads->count; i++) {
+		struct nub_linux_thread *thread = threads->list[(first + i) % threads->count];
 		if (can_run(thread))
 			return thread;
 	}
@@ -188,9 +189,14 @@ enum nub_linux_next nub_linux_next(struct nub_linux *linux, struct nub_linux_idl
 	}
 }
 
-void nub_linux_preempt(struct nub_linux *linux)
+void nub_linux_stopped(struct nub_linux *linux)
 {
 	linux->machine.ops->get_regs(linux->machine.context, &linux->current->vcpu.regs);
+}
+
+void nub_linux_preempt(struct nub_linux *linux)
+{
+	nub_linux_stopped(linux);
 	linux->threads->preempted = true;
 }
 
@@ -201,7 +207,7 @@ uint64_t nub_linux_slice_end(struct nub_linux *linux)
 
 	if (!linux->config.deterministic && (others_can_run(linux) || nub_linux_waits_for_host(linux))) {
 		if (threads->slice_end_ns == 0)
-			threads->slice_end_ns = nub_linux_monotonic(linux) + threads->slice_ns;
+			threads->slice_end_ns = nub_linux_add_ns(nub_linux_monotonic(linux), threads->slice_ns);
 		if (threads->slice_end_ns < due)
 			due = threads->slice_end_ns;
 	}

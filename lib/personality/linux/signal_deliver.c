@@ -53,6 +53,7 @@ static void end_run(struct nub_linux *linux, const struct nub_linux_thread *thre
 	const struct nub_linux_signal_data *data = thread->signal_data;
 	const int signal = info->si_signo;
 
+	nub_linux_signal_trace(linux, info);
 	nub_linux_end(linux, NUB_LINUX_KILLED, "%s by %s", dumps_core(signal) ? "crashed" : "killed",
 	              nub_linux_signal_name(signal));
 	if (linux->end.kind != NUB_LINUX_KILLED)
@@ -79,12 +80,15 @@ static void end_call(struct nub_linux *linux, struct nub_linux_thread *thread, c
 	if (thread->wait.partial > 0) {
 		regs->rax = (uint64_t)thread->wait.partial;
 	} else if (data->interrupted == NUB_LINUX_ERESTARTNOINTR ||
-	    (data->interrupted == NUB_LINUX_ERESTARTSYS && (action->flags & SA_RESTART) && !woken)) {
+	           (data->interrupted == NUB_LINUX_ERESTARTSYS && (action->flags & SA_RESTART) && !woken)) {
 		regs->rax = thread->call;
 		regs->rip -= SYSCALL_SIZE;
+		data->interrupted = 0;
+		return;
 	} else {
-		regs->rax = woken ? 0 : (uint64_t) - (int64_t)EINTR;
+		regs->rax = woken ? 0 : (uint64_t)-EINTR;
 	}
+	nub_linux_signal_trace_call(linux, thread);
 	data->interrupted = 0;
 }
 
@@ -138,6 +142,7 @@ static void run_handler(struct nub_linux *linux, struct nub_linux_thread *thread
 		action->handler = (uint64_t)(uintptr_t)SIG_DFL;
 	if (thread->thread_data->interrupted)
 		end_call(linux, thread, &taken);
+	nub_linux_signal_trace(linux, info);
 	if (!write_frame(linux, thread, info, &taken)) {
 		frame_failed(linux, thread, info->si_signo);
 		return;

@@ -112,6 +112,13 @@ void nub_linux_signal_deliver(struct nub_linux *linux, struct nub_linux_thread *
 /* Forget what is due but ignored. What is still due then will run a handler or end the run. */
 uint64_t nub_linux_signals_drop_ignored(struct nub_linux *linux, struct nub_linux_thread *thread);
 
+/* ---- signal_trace.c: --strace's lines ---- */
+
+/* A signal is delivered: `--- SIGSEGV {si_signo=SIGSEGV, si_code=SEGV_MAPERR, si_addr=0x8} ---`. */
+void nub_linux_signal_trace(struct nub_linux *linux, const siginfo_t *info);
+/* The call that it ended, with the result that is in rax. */
+void nub_linux_signal_trace_call(struct nub_linux *linux, const struct nub_linux_thread *thread);
+
 /* ---- signal_fault.c ---- */
 
 /* A signal that can't be blocked or ignored: blocking or ignoring it kills. What of its number is pending is forgotten. */

@@ -152,9 +152,8 @@ void nub_linux_wake(struct nub_linux *linux, const void *object)
 static int make(struct nub_linux *linux, struct nub_error *err)
 {
 	linux->threads = calloc(1, sizeof(*linux->threads));
-	if (linux->threads)
-		linux->current = nub_linux_thread_add(linux, NULL);
-	if (!linux->current)
+	linux->current = linux->threads ? nub_linux_thread_add(linux, NULL) : NULL;
+	if (!linux->threads || !linux->current)
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "the threads of a Linux program");
 	linux->threads->main_tid = linux->current->tid;
 	linux->threads->slice_ns = NUB_LINUX_SLICE_NS;
@@ -241,8 +240,8 @@ static int64_t serve_no_process(struct nub_linux *linux, struct nub_linux_thread
 	return nub_linux_unsupported(linux, thread, -ENOSYS);
 }
 
-/* ENOSYS, and not counted as a lack: C libraries ask for it first and go on with clone. */
-static int64_t serve_clone3(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
+/* ENOSYS, and not counted as a lack: C libraries ask for these at every start, and go on without. */
+static int64_t serve_absent(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
 {
 	(void)linux;
 	(void)thread;
@@ -261,7 +260,8 @@ static int64_t serve_no_child(struct nub_linux *linux, struct nub_linux_thread *
 
 static const struct nub_linux_call calls[] = {
 	{ __NR_clone, "clone", nub_linux_serve_clone, { HEX, HEX, POINTER, POINTER, HEX }, false },
-	{ __NR_clone3, "clone3", serve_clone3, { POINTER, SIZE }, false },
+	{ __NR_clone3, "clone3", serve_absent, { POINTER, SIZE }, false },
+	{ __NR_rseq, "rseq", serve_absent, { POINTER, SIZE, HEX, HEX }, false },
 	{ __NR_fork, "fork", serve_no_process, { NONE }, false },
 	{ __NR_vfork, "vfork", serve_no_process, { NONE }, false },
 	{ __NR_execve, "execve", serve_no_process, { PATH, POINTER, POINTER }, false },

@@ -19,7 +19,7 @@
 #include "personality/linux/linux.h"
 
 enum {
-	NUB_LINUX_SLICE_NS = 5000000, /* when the caller of nub_linux_make does not say */
+	NUB_LINUX_SLICE_NS = 5000000, /* when nobody says */
 	NUB_LINUX_SLICE_CALLS = 64,   /* deterministic */
 	NUB_LINUX_TID_LIMIT = 1 << 22,
 	NUB_LINUX_ROBUST_LIMIT = 2048, /* entries of a robust list that are looked at (linux/futex.h) */
@@ -48,12 +48,13 @@ struct nub_linux_threads {
 	int32_t main_tid, last_tid;
 	int main_exit_code; /* once the main thread ended before others: the program's exit code */
 	uint64_t futex_order;
-	bool look;                       /* a wait may be over, a signal may be due */
-	bool preempted;                  /* another thread's turn, if there is one */
-	uint64_t slice_ns, slice_end_ns; /* the guest's CLOCK_MONOTONIC */
-	uint64_t slice_calls;            /* deterministic: calls that had been made when the slice began */
-	uint64_t turn_cpu_ns;            /* CLOCK_PROCESS_CPUTIME_ID of the host when the turn began */
-	struct pollfd *polls;            /* owned */
+	bool look;             /* a wait may be over, a signal may be due */
+	bool preempted;        /* another thread's turn, if there is one */
+	uint64_t slice_ns;     /* how long a thread has the vCPU while others could run; a caller may set it */
+	uint64_t slice_end_ns; /* the guest's CLOCK_MONOTONIC; 0: nobody has asked */
+	uint64_t slice_calls;  /* deterministic: calls that had been made when the slice began */
+	uint64_t turn_cpu_ns;  /* CLOCK_PROCESS_CPUTIME_ID of the host when the turn began */
+	struct pollfd *polls;  /* owned */
 	size_t poll_count, poll_capacity;
 };
 

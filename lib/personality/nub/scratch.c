@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "call/ring.h"
+#include "personality/nub/ring.h"
 
 uint8_t *nub_scratch_input(const struct nub_layout *layout, uint8_t *scratch)
 {

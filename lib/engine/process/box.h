@@ -1,0 +1,93 @@
+/* The box: a process that has nothing but guest memory and a stub, and a seccomp filter around it.
+ *
+ *     nub_box_init(&box, memory_fd, &err);             a child that waits for its set-up
+ *     nub_box_map(&box, ...);                          as often as needed, with any descriptor
+ *     nub_box_seal(&box, address_space, &err);         from now on only memory_fd can be mapped
+ *     nub_box_regs, nub_box_run, ...                   guest code
+ *     nub_box_release(&box);
+ *
+ * The host's side is used by one thread at a time, and the box dies with the thread that made it (PR_SET_PDEATHSIG).
+ * Nothing that the box writes is trusted; see stub.h and frame.h. Calls of the kernel in the box are queued by nub_box_map and
+ * its like, and made before the guest goes on, or by nub_box_flush. Errors: PROCESS, NO_MEMORY.
+ */
+#ifndef NUB_BOX_H
+#define NUB_BOX_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "engine/process/frame.h"
+#include "engine/process/stub.h"
+#include "nub/error.h"
+
+enum nub_box_event {
+	NUB_BOX_ERROR = -1,
+	NUB_BOX_STOPPED,     /* by a signal: box->frame tells */
+	NUB_BOX_INTERRUPTED, /* by its stops, or at the deadline: it stands still, box->frame has its registers */
+	NUB_BOX_GONE, /* it died: killed from outside, or by what the guest did to its own stub, stack or frame */
+};
+
+enum { NUB_BOX_MAX_SIGNALS = 8 };
+
+/* What is to end nub_box_run, or to keep it from beginning. It outlives boxes. */
+struct nub_box_stops {
+	volatile sig_atomic_t kicked;
+	unsigned signal_count;
+	int signals
+	    [NUB_BOX_MAX_SIGNALS]; /* blocked in this thread: one that is pending ends a run, and stays pending */
+};
+
+struct nub_box {
+	pid_t pid; /* 0: none */
+	int memory_fd;
+	struct nub_box_shared *shared; /* nubrun's view of the pages from NUB_BOX_SHARED_OFFSET on */
+	uint8_t *pages;                /* and of all of them */
+	unsigned call_count;           /* queued */
+	bool sealed;
+	bool kick_sent;         /* a signal is on its way to the box, or pending there */
+	struct nub_frame first; /* as the kernel wrote it: what is constant in all later ones */
+	struct nub_frame frame; /* of the last stop; registers in it may be changed */
+	uint64_t frame_offset;  /* of the frame in `pages` */
+	uint64_t fs_base, gs_base;
+	uint16_t segments[4]; /* ds, es, fs, gs */
+	bool load_segments;   /* they were changed here */
+	bool kill_sent;       /* by nubrun, since it could not be stopped otherwise */
+	const struct nub_box_stops *stops;
+};
+
+/* Can this host have boxes? Error: PROCESS, with what is missing. */
+int nub_box_probe(struct nub_error *err);
+
+/* The struct is valid for nub_box_release whatever happens. memory_fd stays the caller's, and so do the stops. */
+int nub_box_init(struct nub_box *box, int memory_fd, const struct nub_box_stops *stops, struct nub_error *err);
+void nub_box_release(struct nub_box *box);
+
+/* Queue mmap(2), mprotect(2), munmap(2) in the box: `private` maps a file copy on write. */
+int nub_box_map(struct nub_box *box, uint64_t gva, uint64_t size, int protection, int fd, uint64_t offset, bool private,
+                struct nub_error *err);
+int nub_box_protect(struct nub_box *box, uint64_t gva, uint64_t size, int protection, struct nub_error *err);
+int nub_box_unmap(struct nub_box *box, uint64_t gva, uint64_t size, struct nub_error *err);
+int nub_box_flush(struct nub_box *box, struct nub_error *err);
+
+/* Close every descriptor but memory_fd, bound the address space to so many bytes beside the stub's, install the filter. */
+int nub_box_seal(struct nub_box *box, uint64_t address_space, struct nub_error *err);
+
+/* Let the guest go on with the registers in box->frame and the segments, until it stops. deadline_ns is CLOCK_MONOTONIC, 0
+ * none. A box that does not stand still when it must is killed: GONE. */
+enum nub_box_event nub_box_run(struct nub_box *box, uint64_t deadline_ns, struct nub_error *err);
+
+/* `kicked` was set: have nub_box_run look at once. For signal handlers, whether there is a box or not. */
+void nub_box_wake(const struct nub_box *box);
+
+/* The signal that ended a box that is GONE; 0 when it is not known. */
+int nub_box_killed_by(const struct nub_box *box);
+
+/* The XSAVE area of the last stop, in the standard format as far as AVX (SDM vol. 1, 13.4). Its bytes from KERNEL to
+ * KERNEL_END are the kernel's own, not the guest's: they read as zeros, and are not written. */
+enum { NUB_BOX_XSAVE_SIZE = 832, NUB_BOX_XSAVE_KERNEL = 464, NUB_BOX_XSAVE_KERNEL_END = 512 };
+int nub_box_get_xsave(const struct nub_box *box, uint8_t xsave[NUB_BOX_XSAVE_SIZE], struct nub_error *err);
+int nub_box_set_xsave(struct nub_box *box, const uint8_t xsave[NUB_BOX_XSAVE_SIZE], struct nub_error *err);
+
+#endif

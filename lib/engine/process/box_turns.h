@@ -1,0 +1,19 @@
+/* What box.c and box_turns.c share: calls in the box, and whose turn it is. Private. */
+#ifndef NUB_BOX_TURNS_H
+#define NUB_BOX_TURNS_H
+
+#include "engine/process/box.h"
+
+/* Ends the guest's computing, so that it stands still. */
+#define NUB_BOX_KICK_SIGNAL SIGUSR1
+
+/* Queue one system call, `check` is one of NUB_BOX_CHECK_. When the queue is full, those in it are made first. */
+int nub_box_call(struct nub_box *box, uint32_t check, uint64_t number, const uint64_t args[6], struct nub_error *err);
+
+/* Make the child, which starts with what is queued. */
+int nub_box_clone(struct nub_box *box, struct nub_error *err);
+
+/* Make what is queued, the last of it the filter, and have the kernel leave a frame: box->first. */
+int nub_box_first_frame(struct nub_box *box, struct nub_error *err);
+
+#endif

@@ -1,0 +1,75 @@
+/* The inside of the engine that is a process, shared by the files that make it, show it memory and explain its stops.
+ *
+ * The guest's page tables are nubrun's alone: they say what the box shows (process_memory.c), and what a fault is about
+ * (process_exits.c). The CPU never walks them.
+ */
+#ifndef NUB_PROCESS_H
+#define NUB_PROCESS_H
+
+#include "engine/copies.h"
+#include "engine/engine.h"
+#include "engine/process/box.h"
+
+/* The `out` that the guest executed last: where it is and what it was, so that a loop of calls isn't decoded each time. */
+struct nub_port_site {
+	uint64_t rip;
+	const uint8_t *live; /* the instruction in nubrun's view, when the guest may have changed it since */
+	uint8_t code[2];
+	uint8_t size; /* 0: none */
+};
+
+struct nub_process {
+	struct nub_engine engine; /* first */
+	struct nub_engine_guest guest;
+	struct nub_box box;
+	bool has_box;
+	struct nub_box_stops stops;
+	uint64_t start_ns, start_tsc; /* a moment that both clocks tell */
+	uint64_t owned_chunks;        /* of a restored guest's memory, so far */
+	struct nub_port_site site;
+	struct nub_copies copies; /* cow=guest */
+	uint64_t *copied;         /* owned: gvas of the pages that show a copy */
+	size_t copied_count, copied_capacity;
+	bool ports[NUB_ENGINE_PORT_MAX + 1];
+};
+
+static inline struct nub_process *nub_process_of(struct nub_engine *engine)
+{
+	return (struct nub_process *)engine;
+}
+
+/* ---- process_memory.c ---- */
+
+/* Map what the page tables say into a box that is not sealed. *size is the sum. Errors: ENGINE, PROCESS. */
+int nub_process_map_all(struct nub_process *process, uint64_t *size, struct nub_error *err);
+
+/* Map what became the memfd's since (memory/shared.h): to be called before the guest goes on. */
+int nub_process_map_news(struct nub_process *process, struct nub_error *err);
+
+/* The guest wrote to gva, whose leaf lets it. */
+enum nub_mending nub_process_write_fault(struct nub_process *process, uint64_t gva, const struct nub_mapping *leaf,
+                                         struct nub_error *err);
+
+/* Map the part of a run that is the memfd's, or that is files' while the box isn't sealed; *done is how much that was. */
+int nub_process_map_shared(struct nub_process *process, const struct nub_mapping *part, uint64_t *done,
+                           struct nub_error *err);
+
+/* The leaf that translates gva for the guest; false when there is none. */
+bool nub_process_leaf(struct nub_process *process, uint64_t gva, struct nub_mapping *leaf);
+
+/* ---- process_copies.c: pages that the guest copies into scratch (cow=guest) ---- */
+
+/* The first write to a page that is copied on write. */
+enum nub_mending nub_process_copy_fault(struct nub_process *process, uint64_t gva, struct nub_error *err);
+
+/* The page tables are as they were before any copy: show what they say. */
+int nub_process_drop_copies(struct nub_process *process, struct nub_error *err);
+
+/* ---- process_exits.c ---- */
+
+int nub_process_run(struct nub_engine *engine, struct nub_exit *exit, struct nub_error *err);
+
+/* The general registers of the box's frame. */
+void nub_process_take_regs(struct nub_process *process);
+
+#endif

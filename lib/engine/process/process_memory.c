@@ -1,0 +1,257 @@
+/* What the box shows: the guest's page tables as mappings, and pages of files that become the guest's own. */
+#include <inttypes.h>
+#include <sys/mman.h>
+
+#include "base/error.h"
+#include "base/util.h"
+#include "engine/process/process.h"
+
+/* More leaves than this no guest has but one that plays with its tables. */
+#define MAX_LEAVES (UINT64_C(1) << 24)
+
+/* Pages that become the guest's own together: CHUNK_MIN at first, twice as many for each CHUNKS_AT_ONCE that it took, so that
+ * the number of mappings, which Linux bounds, stays in the thousands. */
+#define CHUNK_MIN (UINT64_C(16) * NUB_PAGE_SIZE)
+#define CHUNK_MAX NUB_LARGE_PAGE_SIZE
+enum { CHUNKS_AT_ONCE = 512 };
+
+static int protection(const struct nub_mapping *leaf)
+{
+	return PROT_READ | (leaf->writable ? PROT_WRITE : 0) | (leaf->executable ? PROT_EXEC : 0);
+}
+
+bool nub_process_leaf(struct nub_process *process, uint64_t gva, struct nub_mapping *leaf)
+{
+	const struct nub_pt_reader reader = nub_memory_reader(process->guest.memory);
+
+	return nub_canonical(gva) && nub_pt_translate(&reader, process->guest.root_gpa, gva, leaf);
+}
+
+/* Runs of leaves that continue each other in both address spaces, with the same rights. */
+struct run_walk {
+	struct nub_process *process;
+	int (*visit)(struct nub_process *process, const struct nub_mapping *run, void *context, struct nub_error *err);
+	void *context;
+	struct nub_mapping run; /* size 0: none yet */
+};
+
+static int end_run(struct run_walk *walk, struct nub_error *err)
+{
+	const struct nub_mapping run = walk->run;
+
+	walk->run.size = 0;
+	return run.size == 0 ? 0 : walk->visit(walk->process, &run, walk->context, err);
+}
+
+static int add_leaf(void *context, const struct nub_pt_item *item, struct nub_error *err)
+{
+	struct run_walk *walk = context;
+	const struct nub_mapping *leaf = &item->leaf;
+	struct nub_mapping *run = &walk->run;
+
+	if (!leaf->user)
+		return 0;
+	if (run->size > 0 && run->gva + run->size == leaf->gva && run->gpa + run->size == leaf->gpa &&
+	    protection(run) == protection(leaf)) {
+		run->size += leaf->size;
+		return 0;
+	}
+	if (end_run(walk, err) < 0)
+		return -1;
+	*run = *leaf;
+	return 0;
+}
+
+/* All runs in [start, end], of the lower half: a process has no other. */
+static int walk_runs(struct run_walk *walk, uint64_t start, uint64_t end, struct nub_error *err)
+{
+	const struct nub_pt_reader reader = nub_memory_reader(walk->process->guest.memory);
+
+	if (nub_pt_walk(&reader, walk->process->guest.root_gpa, start, end, MAX_LEAVES, add_leaf, walk, err) < 0)
+		return -1;
+	return end_run(walk, err);
+}
+
+/* ---- All of it ---- */
+
+/* Pages that are files': each part over those before it. Only a box that isn't sealed can map them. */
+static int map_pieces(struct nub_process *process, const struct nub_mapping *part, struct nub_error *err)
+{
+	const struct nub_shared *shared = &process->guest.memory->shared;
+	const uint64_t end = part->gpa + part->size;
+
+	for (size_t i = 0; i < shared->piece_count; i++) {
+		const struct nub_memory_piece *piece = &shared->pieces[i];
+		const uint64_t from = piece->gpa > part->gpa ? piece->gpa : part->gpa;
+		const uint64_t to = piece->gpa + piece->size < end ? piece->gpa + piece->size : end;
+		if (from < to && nub_box_map(&process->box, part->gva + (from - part->gpa), to - from,
+		                             protection(part) & ~PROT_WRITE, piece->fd,
+		                             piece->offset + (from - piece->gpa), true, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* A part of the memfd, or of the pages that aren't yet; *done is how much of `part` that was. */
+int nub_process_map_shared(struct nub_process *process, const struct nub_mapping *part, uint64_t *done,
+                           struct nub_error *err)
+{
+	const struct nub_memory *memory = process->guest.memory;
+	const bool in_snapshot = part->gpa < memory->snapshot.gpa + memory->snapshot.size;
+	uint64_t offset, size = nub_memory_shared_at(memory, part->gpa, &offset);
+
+	size = part->size < size ? part->size : size;
+	if (in_snapshot)
+		size = nub_memory_same_owner(memory, part->gpa, size);
+	*done = size;
+	if (in_snapshot && !nub_memory_is_owned(memory, part->gpa)) {
+		struct nub_mapping files = *part;
+		files.size = size;
+		return map_pieces(process, &files, err);
+	}
+	return nub_box_map(&process->box, part->gva, size, protection(part), memory->shared.fd, offset, false, err);
+}
+
+static const struct nub_memory_map *find_file(const struct nub_memory *memory, uint64_t gpa)
+{
+	for (size_t i = 0; i < memory->file_count; i++)
+		if (gpa >= memory->files[i].gpa && gpa - memory->files[i].gpa < memory->files[i].size)
+			return &memory->files[i];
+	return NULL;
+}
+
+/* What has no memory stays unmapped: its touch is a fault. */
+static int map_part(struct nub_process *process, const struct nub_mapping *part, uint64_t *done, struct nub_error *err)
+{
+	const struct nub_memory *memory = process->guest.memory;
+	const struct nub_memory_map *file = find_file(memory, part->gpa);
+	uint64_t offset;
+
+	if (nub_memory_shared_at(memory, part->gpa, &offset) > 0)
+		return nub_process_map_shared(process, part, done, err);
+	*done = NUB_PAGE_SIZE;
+	if (!file)
+		return 0;
+	const uint64_t left = file->gpa + file->size - part->gpa;
+	*done = left < part->size ? left : part->size;
+	return nub_box_map(&process->box, part->gva, *done, protection(part) & ~PROT_WRITE, file->fd,
+	                   part->gpa - file->gpa, true, err);
+}
+
+static int map_run(struct nub_process *process, const struct nub_mapping *run, void *context, struct nub_error *err)
+{
+	struct nub_mapping part = *run;
+	uint64_t *total = context;
+
+	if (nub_ranges_overlap(run->gva, run->size, NUB_BOX_GVA, NUB_BOX_SIZE)) {
+		nub_fail(err, NUB_E_ENGINE, 0,
+		         "the process engine keeps 0x%" PRIx64 " to 0x%" PRIx64
+		         " for itself, and the guest has memory at 0x%" PRIx64 " to 0x%" PRIx64,
+		         (uint64_t)NUB_BOX_GVA, (uint64_t)NUB_BOX_GVA + NUB_BOX_SIZE, run->gva, run->gva + run->size);
+		return nub_hint(err, "choose another address for it, or the kvm engine");
+	}
+	for (uint64_t done = 0; part.size > 0; part.gva += done, part.gpa += done, part.size -= done)
+		if (map_part(process, &part, &done, err) < 0)
+			return -1;
+	*total += run->size;
+	return 0;
+}
+
+int nub_process_map_all(struct nub_process *process, uint64_t *size, struct nub_error *err)
+{
+	struct run_walk walk = { .process = process, .visit = map_run, .context = size };
+
+	*size = 0;
+	process->guest.memory->shared.news_count = 0;
+	return walk_runs(&walk, 0, NUB_USER_GVA_END - 1, err);
+}
+
+/* ---- What becomes the guest's own ---- */
+
+/* Map those of the news that lie in this run. */
+static int map_news_of(struct nub_process *process, const struct nub_mapping *run, void *context, struct nub_error *err)
+{
+	const struct nub_shared *shared = &process->guest.memory->shared;
+	const uint64_t end = run->gpa + run->size;
+
+	(void)context;
+	for (size_t i = 0; i < shared->news_count; i++) {
+		const struct nub_memory_run *news = &shared->news[i];
+		struct nub_mapping part = *run;
+		uint64_t done;
+
+		part.gpa = news->gpa > run->gpa ? news->gpa : run->gpa;
+		part.gva = run->gva + (part.gpa - run->gpa);
+		part.size = news->gpa + news->size < end ? news->gpa + news->size - part.gpa : end - part.gpa;
+		if (news->gpa < end && news->gpa + news->size > run->gpa &&
+		    nub_process_map_shared(process, &part, &done, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int nub_process_map_news(struct nub_process *process, struct nub_error *err)
+{
+	struct nub_shared *shared = &process->guest.memory->shared;
+	struct run_walk walk = { .process = process, .visit = map_news_of };
+
+	if (shared->news_count == 0)
+		return 0;
+	if (walk_runs(&walk, 0, NUB_USER_GVA_END - 1, err) < 0)
+		return -1;
+	shared->news_count = 0;
+	return 0;
+}
+
+static uint64_t chunk_size(const struct nub_process *process)
+{
+	const uint64_t doublings = process->owned_chunks / CHUNKS_AT_ONCE;
+
+	return doublings < 5 ? CHUNK_MIN << doublings : CHUNK_MAX;
+}
+
+/* Of the chunk that gva lies in, the part around it that one run of leaves maps. */
+struct chunk {
+	uint64_t gva;
+	struct nub_mapping run;
+};
+
+static int find_chunk(struct nub_process *process, const struct nub_mapping *run, void *context, struct nub_error *err)
+{
+	struct chunk *chunk = context;
+
+	(void)process;
+	(void)err;
+	if (chunk->gva >= run->gva && chunk->gva - run->gva < run->size)
+		chunk->run = *run;
+	return 0;
+}
+
+enum nub_mending nub_process_write_fault(struct nub_process *process, uint64_t gva, const struct nub_mapping *leaf,
+                                         struct nub_error *err)
+{
+	struct nub_memory *memory = process->guest.memory;
+	const uint64_t gpa = leaf->gpa + nub_page_down(gva - leaf->gva), size = chunk_size(process);
+	struct chunk chunk = { .gva = gva };
+	struct run_walk walk = { .process = process, .visit = find_chunk, .context = &chunk };
+
+	if (gpa - memory->snapshot.gpa >= memory->snapshot.size || nub_memory_is_owned(memory, gpa))
+		return NUB_MENDING_NOT;
+	const uint64_t start = gva & ~(size - 1);
+	if (walk_runs(&walk, start, start + size - 1, err) < 0)
+		return NUB_MENDING_FAILED;
+	/* Leaves are reported whole: a large one may reach over the chunk. */
+	struct nub_mapping run = chunk.run;
+	if (run.gva < start) {
+		run.gpa += start - run.gva;
+		run.size -= start - run.gva;
+		run.gva = start;
+	}
+	if (run.gva + run.size > start + size)
+		run.size = start + size - run.gva;
+	process->owned_chunks++;
+	if (nub_memory_own(memory, run.gpa, run.size, err) < 0 || map_news_of(process, &run, NULL, err) < 0)
+		return NUB_MENDING_FAILED;
+	memory->shared.news_count = 0;
+	return NUB_MENDING_DONE;
+}

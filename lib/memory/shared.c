@@ -1,0 +1,196 @@
+/* Pages of a memfd and of files, side by side in two processes, and which is which. */
+#include "memory/shared.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/util.h"
+#include "memory/memory.h"
+
+enum { BITS = 64 };
+
+int nub_shared_create(struct nub_memory *memory, uint64_t size, struct nub_error *err)
+{
+	struct nub_shared *shared = &memory->shared;
+
+	shared->fd = memfd_create("nub-guest", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (shared->fd < 0)
+		return nub_fail_errno(err, NUB_E_NO_MEMORY, "guest memory: memfd_create");
+	shared->on = true;
+	/* Nobody can make it shorter under nubrun's mapping, nor longer. */
+	if (ftruncate(shared->fd, (off_t)size) < 0 ||
+	    fcntl(shared->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+		nub_fail_errno(err, NUB_E_NO_MEMORY, "guest memory: %" PRIu64 " bytes", size);
+		return nub_hint(err, "ask for less heap or scratch");
+	}
+	return 0;
+}
+
+void nub_shared_release(struct nub_memory *memory)
+{
+	struct nub_shared *shared = &memory->shared;
+
+	if (!shared->on)
+		return;
+	close(shared->fd);
+	free(shared->owned);
+	free(shared->pieces);
+	free(shared->news);
+}
+
+uint64_t nub_memory_shared_at(const struct nub_memory *memory, uint64_t gpa, uint64_t *offset)
+{
+	const struct nub_memory_map *snapshot = &memory->snapshot, *scratch = &memory->scratch;
+
+	if (gpa >= snapshot->gpa && gpa - snapshot->gpa < snapshot->size) {
+		*offset = gpa - snapshot->gpa;
+		return snapshot->size - *offset;
+	}
+	if (gpa < scratch->gpa || gpa - scratch->gpa >= scratch->size)
+		return 0;
+	*offset = snapshot->size + (gpa - scratch->gpa);
+	return scratch->size - (gpa - scratch->gpa);
+}
+
+/* ---- Which is which ---- */
+
+static bool bit(const struct nub_shared *shared, uint64_t page)
+{
+	return !shared->owned || shared->owned[page / BITS] >> page % BITS & 1;
+}
+
+static void set_bits(struct nub_shared *shared, uint64_t page, uint64_t count, bool owned)
+{
+	for (; count > 0; page++, count--) {
+		const uint64_t mask = UINT64_C(1) << page % BITS;
+		if (owned)
+			shared->owned[page / BITS] |= mask;
+		else
+			shared->owned[page / BITS] &= ~mask;
+	}
+}
+
+bool nub_memory_is_owned(const struct nub_memory *memory, uint64_t gpa)
+{
+	return bit(&memory->shared, (gpa - memory->snapshot.gpa) / NUB_PAGE_SIZE);
+}
+
+uint64_t nub_memory_same_owner(const struct nub_memory *memory, uint64_t gpa, uint64_t size)
+{
+	const struct nub_shared *shared = &memory->shared;
+	const uint64_t first = (gpa - memory->snapshot.gpa) / NUB_PAGE_SIZE, end = first + size / NUB_PAGE_SIZE;
+	const bool owned = bit(shared, first);
+	uint64_t page = first;
+
+	if (!shared->owned)
+		return size;
+	while (page < end && bit(shared, page) == owned)
+		page++;
+	return (page - first) * NUB_PAGE_SIZE;
+}
+
+int nub_memory_show_file(struct nub_memory *memory, const struct nub_memory_piece *piece, struct nub_error *err)
+{
+	struct nub_shared *shared = &memory->shared;
+	const struct nub_memory_map *map = &memory->snapshot;
+	const uint64_t pages = map->size / NUB_PAGE_SIZE;
+
+	if (!shared->owned) {
+		const size_t words = (pages + BITS - 1) / BITS;
+		shared->owned = malloc(words * sizeof(*shared->owned));
+		if (!shared->owned)
+			return nub_fail_errno(err, NUB_E_NO_MEMORY, "guest memory: list of %" PRIu64 " pages", pages);
+		memset(shared->owned, 0xff, words * sizeof(*shared->owned));
+	}
+	struct nub_memory_piece *pieces =
+	    reallocarray(shared->pieces, shared->piece_count + 1, sizeof(*shared->pieces));
+	if (!pieces)
+		return nub_fail_errno(err, NUB_E_NO_MEMORY, "guest memory: list of %zu parts", shared->piece_count + 1);
+	shared->pieces = pieces;
+	pieces[shared->piece_count++] = *piece;
+	/* Read-only here, too: a store that bypasses nub_memory_own must not go unnoticed. */
+	if (mmap(map->host + (piece->gpa - map->gpa), piece->size, PROT_READ, MAP_PRIVATE | MAP_FIXED, piece->fd,
+	         (off_t)piece->offset) == MAP_FAILED)
+		return nub_fail_errno(err, NUB_E_NO_MEMORY, "mapping of %" PRIu64 " bytes", piece->size);
+	set_bits(shared, (piece->gpa - map->gpa) / NUB_PAGE_SIZE, piece->size / NUB_PAGE_SIZE, false);
+	return 0;
+}
+
+/* ---- Owning ---- */
+
+static int add_news(struct nub_shared *shared, uint64_t gpa, uint64_t size, struct nub_error *err)
+{
+	struct nub_memory_run *last = shared->news_count ? &shared->news[shared->news_count - 1] : NULL;
+
+	if (last && last->gpa + last->size == gpa) {
+		last->size += size;
+		return 0;
+	}
+	if (shared->news_count == shared->news_capacity) {
+		const size_t capacity = shared->news_capacity ? 2 * shared->news_capacity : 16;
+		struct nub_memory_run *news = reallocarray(shared->news, capacity, sizeof(*news));
+		if (!news)
+			return nub_fail_errno(err, NUB_E_NO_MEMORY, "guest memory: list of %zu written parts",
+			                      capacity);
+		shared->news = news;
+		shared->news_capacity = capacity;
+	}
+	shared->news[shared->news_count++] = (struct nub_memory_run){ gpa, size };
+	return 0;
+}
+
+/* The kernel copies: where the file was cut, that is an EFAULT and no signal. */
+static int copy_pages(struct nub_memory *memory, uint64_t gpa, uint64_t size, struct nub_error *err)
+{
+	const struct nub_memory_map *map = &memory->snapshot;
+	const uint64_t at = gpa - map->gpa;
+
+	for (uint64_t done = 0; done < size;) {
+		const ssize_t written =
+		    pwrite(memory->shared.fd, map->host + at + done, size - done, (off_t)(at + done));
+		if (written < 0 && errno == EFAULT) {
+			nub_fail(err, NUB_E_IO, 0,
+			         "gpa 0x%" PRIx64 ", %" PRIu64
+			         " bytes: the file behind the guest's memory is shorter than it was",
+			         gpa, size);
+			return nub_hint(err, "replace files that are in use by renaming new ones over them");
+		}
+		if (written <= 0)
+			return nub_fail_errno(err, NUB_E_NO_MEMORY, "guest memory: copies of %" PRIu64 " bytes", size);
+		done += (uint64_t)written;
+	}
+	return 0;
+}
+
+static int own_run(struct nub_memory *memory, uint64_t gpa, uint64_t size, struct nub_error *err)
+{
+	const struct nub_memory_map *map = &memory->snapshot;
+	const uint64_t at = gpa - map->gpa;
+
+	if (copy_pages(memory, gpa, size, err) < 0)
+		return -1;
+	if (mmap(map->host + at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memory->shared.fd, (off_t)at) ==
+	    MAP_FAILED) {
+		nub_fail_errno(err, NUB_E_NO_MEMORY, "mapping of %" PRIu64 " bytes", size);
+		return nub_hint(err, "allow more mappings (sysctl vm.max_map_count)");
+	}
+	set_bits(&memory->shared, at / NUB_PAGE_SIZE, size / NUB_PAGE_SIZE, true);
+	return add_news(&memory->shared, gpa, size, err);
+}
+
+int nub_memory_own(struct nub_memory *memory, uint64_t gpa, uint64_t size, struct nub_error *err)
+{
+	const uint64_t end = gpa + size;
+
+	for (uint64_t run = 0; gpa < end; gpa += run) {
+		run = nub_memory_same_owner(memory, gpa, end - gpa);
+		if (!nub_memory_is_owned(memory, gpa) && own_run(memory, gpa, run, err) < 0)
+			return -1;
+	}
+	return 0;
+}

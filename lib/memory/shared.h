@@ -1,0 +1,59 @@
+/* Guest memory that another process has, too: a memfd in place of nubrun's private pages. Part of struct nub_memory.
+ *
+ * The snapshot region is at the memfd's start, scratch behind it. A restored guest's pages are the snapshot file's until
+ * somebody writes them: both processes map the file, private and read-only. The first write is a fault in the other process,
+ * or goes through nub_memory_store here; either way nub_memory_own copies the pages into the memfd, shows them here, and
+ * lists them, so that they are shown there before the guest goes on. So whatever nubrun reads is what the guest has.
+ */
+#ifndef NUB_SHARED_H
+#define NUB_SHARED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "nub/error.h"
+
+struct nub_memory;
+
+/* A part of the snapshot region that comes from a file; where two overlap, the later one counts. */
+struct nub_memory_piece {
+	uint64_t gpa, size;
+	int fd; /* borrowed */
+	uint64_t offset;
+};
+
+struct nub_memory_run {
+	uint64_t gpa, size;
+};
+
+struct nub_shared {
+	bool on;
+	int fd;          /* of the memfd, when it is on */
+	uint64_t *owned; /* a bit a page of the snapshot region: it is the memfd's. NULL: all are */
+	struct nub_memory_piece *pieces;
+	size_t piece_count;
+	struct nub_memory_run *news; /* owned since they were last shown */
+	size_t news_count, news_capacity;
+};
+
+/* Where [gpa, ...) is in the memfd, and how many bytes from there on are; 0 when gpa is in none of its memory. */
+uint64_t nub_memory_shared_at(const struct nub_memory *memory, uint64_t gpa, uint64_t *offset);
+
+/* Show a part of a file at gpa, instead of zeros. Errors: NO_MEMORY. */
+int nub_memory_show_file(struct nub_memory *memory, const struct nub_memory_piece *piece, struct nub_error *err);
+
+/* Is the page at gpa, of the snapshot region, the memfd's? How many bytes from there on, at most `size`, are as it is? */
+bool nub_memory_is_owned(const struct nub_memory *memory, uint64_t gpa);
+uint64_t nub_memory_same_owner(const struct nub_memory *memory, uint64_t gpa, uint64_t size);
+
+/* Make the pages of [gpa, gpa + size), in the snapshot region, the memfd's. Errors: NO_MEMORY; IO, when the file is shorter
+ * than it was. */
+int nub_memory_own(struct nub_memory *memory, uint64_t gpa, uint64_t size, struct nub_error *err);
+
+/* ---- For memory.c ---- */
+
+int nub_shared_create(struct nub_memory *memory, uint64_t size, struct nub_error *err);
+void nub_shared_release(struct nub_memory *memory);
+
+#endif

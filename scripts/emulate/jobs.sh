@@ -1,0 +1,99 @@
+# shellcheck shell=bash
+# Tests in emulated machines, one a core, which take job after job from a list. Sourced by check.
+#
+#     jobs_start KIND BUILD FOLDER WORKERS <LIST    begin; LIST has a line for each job: `unit NAME` or `bats NAME`
+#     jobs_wait NAME                                until that job is over: its exit code
+#     jobs_stop                                     end them
+#
+# FOLDER gets NAME.tap (what the job printed) and NAME.status. A job whose machine hangs or stops is not tried again: its
+# .tap says so, and the next job gets a new machine.
+
+# A job that prints nothing for so many seconds hangs.
+JOBS_PATIENCE=${JOBS_PATIENCE:-240}
+
+# Take the first job off the list.
+jobs_take() { # FOLDER
+	(
+		flock 9
+		head -n 1 "$1/list"
+		sed -i 1d "$1/list"
+	) 9>"$1/lock"
+}
+
+# Wait for the machine's word that the job is over, as long as the job's output grows: `status`. Fails when there is none.
+jobs_attend() { # FOLDER NAME FD
+	local word value size last=-1 idle=0 code
+	status=hung
+	while ((idle < JOBS_PATIENCE)); do
+		code=0
+		read -r -t 5 -u "$3" word value || code=$?
+		if ((code == 0)); then
+			[ "$word" = ended ] || continue
+			status=$value
+			return 0
+		fi
+		# More than 128 is read's time limit; else the machine is gone.
+		((code > 128)) || return 1
+		size=$(stat -c %s "$1/$2.tap" 2>/dev/null || echo 0)
+		if ((size == last)); then
+			((idle += 5))
+		else
+			last=$size idle=0
+		fi
+	done
+	return 1
+}
+
+jobs_work() { # KIND BUILD FOLDER NUMBER
+	local folder=$3 log=$3/machine-$4.log job status machine
+	local -a ends=()
+	while job=$(jobs_take "$folder") && [ -n "$job" ]; do
+		if ((${#ends[@]} == 0)); then
+			coproc MACHINE { exec scripts/with-kvm "--$1" scripts/emulate/worker "$2" "$folder" 2>"$log"; }
+			ends=("${MACHINE[@]}") machine=$MACHINE_PID
+			# shellcheck disable=SC2064 # this machine
+			trap "kill -KILL $machine 2>/dev/null; exit 143" TERM
+		fi
+		echo "$job" >&"${ends[1]}"
+		job=${job#* }
+		if ! jobs_attend "$folder" "$job" "${ends[0]}"; then
+			kill -KILL "$machine" 2>/dev/null
+			wait "$machine" 2>/dev/null
+			ends=()
+			{ echo "# the emulated machine hung in this job, or stopped:" && sed 's/^/# /' "$log"; } >>"$folder/$job.tap"
+		fi
+		echo "$status" >"$folder/$job.part" && mv "$folder/$job.part" "$folder/$job.status"
+	done
+	((${#ends[@]} == 0)) || exec {ends[1]}>&-
+	wait
+}
+
+jobs_start() { # KIND BUILD FOLDER WORKERS
+	local number
+	mkdir -p "$3"
+	cat >"$3/list"
+	JOBS_FOLDER=$3 JOBS_WORKERS=()
+	for ((number = 1; number <= $4; number++)); do
+		jobs_work "$1" "$2" "$3" "$number" &
+		JOBS_WORKERS+=($!)
+	done
+}
+
+jobs_wait() { # NAME
+	local worker alive
+	until [ -e "$JOBS_FOLDER/$1.status" ]; do
+		alive=0
+		for worker in "${JOBS_WORKERS[@]}"; do
+			! kill -0 "$worker" 2>/dev/null || alive=1
+		done
+		((alive)) || break
+		sleep 0.2
+	done
+	[ "$(cat "$JOBS_FOLDER/$1.status" 2>/dev/null)" = 0 ]
+}
+
+jobs_stop() {
+	kill "${JOBS_WORKERS[@]}" 2>/dev/null
+	wait "${JOBS_WORKERS[@]}" 2>/dev/null
+	JOBS_WORKERS=()
+}
