@@ -9,6 +9,6 @@ extern const struct nub_linux_family nub_linux_files_family, nub_linux_files_end
     nub_linux_directory_family, nub_linux_attributes_family, nub_linux_content_family, nub_linux_xattr_family,
     nub_linux_ioctl_family, nub_linux_pipe_family, nub_linux_poll_family, nub_linux_select_family,
     nub_linux_epoll_family, nub_linux_event_family, nub_linux_timerfd_family, nub_linux_memfd_family,
-    nub_linux_socket_family;
+    nub_linux_socket_family, nub_linux_socket_option_family;
 
 #endif

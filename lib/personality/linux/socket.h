@@ -36,4 +36,7 @@ int64_t nub_linux_socket_receive(struct nub_linux *linux, struct nub_linux_socke
 int64_t nub_linux_socket_send(struct nub_linux *linux, struct nub_linux_socket *socket, struct nub_linux_user *from);
 void nub_linux_socket_shut(struct nub_linux *linux, struct nub_linux_socket *socket, bool reads, bool writes);
 
+/* The socket's description; NULL and -EBADF or -ENOTSOCK. */
+struct nub_linux_file *nub_linux_socket_of(const struct nub_linux *linux, uint64_t fd, int64_t *error);
+
 #endif

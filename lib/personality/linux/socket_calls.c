@@ -65,8 +65,7 @@ static int64_t serve_socket(struct nub_linux *linux, struct nub_linux_thread *th
 	return nub_linux_fd_install(linux->files, file, 0, args[1] & SOCK_CLOEXEC);
 }
 
-/* The socket's description; NULL and -EBADF or -ENOTSOCK. */
-static struct nub_linux_file *socket_of(const struct nub_linux *linux, uint64_t fd, int64_t *error)
+struct nub_linux_file *nub_linux_socket_of(const struct nub_linux *linux, uint64_t fd, int64_t *error)
 {
 	struct nub_linux_file *file = nub_linux_fd_io(linux->files, fd);
 
@@ -120,7 +119,7 @@ static int64_t serve_sendto(struct nub_linux *linux, struct nub_linux_thread *th
 {
 	struct nub_linux_user user;
 	int64_t error;
-	struct nub_linux_file *file = socket_of(linux, args[0], &error);
+	struct nub_linux_file *file = nub_linux_socket_of(linux, args[0], &error);
 
 	if (!file)
 		return error;
@@ -138,7 +137,7 @@ static int64_t serve_recvfrom(struct nub_linux *linux, struct nub_linux_thread *
 	struct nub_linux_user user;
 	uint64_t whole = 0;
 	int64_t result;
-	struct nub_linux_file *file = socket_of(linux, args[0], &result);
+	struct nub_linux_file *file = nub_linux_socket_of(linux, args[0], &result);
 
 	if (!file)
 		return result;
@@ -167,7 +166,7 @@ static int64_t serve_sendmsg(struct nub_linux *linux, struct nub_linux_thread *t
 	struct nub_linux_user user;
 	struct msghdr message;
 	int64_t result;
-	struct nub_linux_file *file = socket_of(linux, args[0], &result);
+	struct nub_linux_file *file = nub_linux_socket_of(linux, args[0], &result);
 
 	if (!file)
 		return result;
@@ -185,7 +184,7 @@ static int64_t serve_recvmsg(struct nub_linux *linux, struct nub_linux_thread *t
 	struct msghdr message;
 	uint64_t whole = 0;
 	int64_t result;
-	struct nub_linux_file *file = socket_of(linux, args[0], &result);
+	struct nub_linux_file *file = nub_linux_socket_of(linux, args[0], &result);
 
 	if (!file)
 		return result;
@@ -206,7 +205,7 @@ static int64_t serve_recvmsg(struct nub_linux *linux, struct nub_linux_thread *t
 static int64_t serve_shutdown(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
 {
 	int64_t error;
-	const struct nub_linux_file *file = socket_of(linux, args[0], &error);
+	const struct nub_linux_file *file = nub_linux_socket_of(linux, args[0], &error);
 	const int how = (int)args[1];
 
 	(void)thread;
@@ -218,120 +217,19 @@ static int64_t serve_shutdown(struct nub_linux *linux, struct nub_linux_thread *
 	return 0;
 }
 
-/* Both ends have no name but their family. */
-static int64_t serve_name(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
-{
-	const sa_family_t family = AF_UNIX;
-	int32_t room;
-	int64_t error;
-	const struct nub_linux_file *file = socket_of(linux, args[0], &error);
-
-	(void)thread;
-	if (!file)
-		return error;
-	if (nub_linux_read(linux, args[2], &room, sizeof(room)) < 0)
-		return -EFAULT;
-	if (room < 0)
-		return -EINVAL;
-	const int32_t size = sizeof(family);
-
-	if (nub_linux_write(linux, args[1], &family, room < size ? (size_t)room : sizeof(family)) < 0 ||
-	    nub_linux_write(linux, args[2], &size, sizeof(size)) < 0)
-		return -EFAULT;
-	return 0;
-}
-
-/* An option's value, and its size; -ENOPROTOOPT. */
-static int option(const struct nub_linux *linux, struct nub_linux_socket *socket, int name, int32_t value[3])
-{
-	switch (name) {
-	case SO_TYPE:
-		value[0] = socket->type;
-		break;
-	case SO_DOMAIN:
-		value[0] = AF_UNIX;
-		break;
-	case SO_ERROR:
-		value[0] = socket->error;
-		socket->error = 0;
-		break;
-	case SO_SNDBUF:
-	case SO_RCVBUF:
-		value[0] = NUB_LINUX_SOCKET_ROOM;
-		break;
-	case SO_PROTOCOL:
-	case SO_ACCEPTCONN:
-	case SO_PASSCRED:
-	case SO_KEEPALIVE:
-	case SO_REUSEADDR:
-		value[0] = 0;
-		break;
-	case SO_PEERCRED:
-		value[0] = linux->pid;
-		value[1] = (int32_t)linux->files->uid;
-		value[2] = (int32_t)linux->files->gid;
-		return 3 * sizeof(int32_t);
-	default:
-		return -ENOPROTOOPT;
-	}
-	return sizeof(int32_t);
-}
-
-static int64_t serve_getsockopt(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
-{
-	int32_t room, value[3];
-	int64_t error;
-	const struct nub_linux_file *file = socket_of(linux, args[0], &error);
-
-	(void)thread;
-	if (!file)
-		return error;
-	if (nub_linux_read(linux, args[4], &room, sizeof(room)) < 0)
-		return -EFAULT;
-	if (room < 0)
-		return -EINVAL;
-	if ((int)args[1] != SOL_SOCKET)
-		return -EOPNOTSUPP;
-	int32_t size = option(linux, file->object, (int)args[2], value);
-
-	if (size < 0)
-		return size;
-	size = room < size ? room : size;
-	if (nub_linux_write(linux, args[3], value, (size_t)size) < 0 ||
-	    nub_linux_write(linux, args[4], &size, sizeof(size)) < 0)
-		return -EFAULT;
-	return 0;
-}
-
-/* Sizes of buffers may be wished for; they stay as they are. */
-static int64_t serve_setsockopt(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
-{
-	int32_t value;
-	int64_t error;
-
-	if (!socket_of(linux, args[0], &error))
-		return error;
-	if ((int)args[1] != SOL_SOCKET)
-		return -EOPNOTSUPP;
-	if ((int)args[2] != SO_SNDBUF && (int)args[2] != SO_RCVBUF)
-		return nub_linux_unsupported(linux, thread, -ENOPROTOOPT);
-	if ((int)args[4] < (int)sizeof(value))
-		return -EINVAL;
-	return nub_linux_read(linux, args[3], &value, sizeof(value));
-}
-
 static int64_t serve_connect(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
 {
 	int64_t error;
 
-	return socket_of(linux, args[0], &error) ? nub_linux_unsupported(linux, thread, -ECONNREFUSED) : error;
+	return nub_linux_socket_of(linux, args[0], &error) ? nub_linux_unsupported(linux, thread, -ECONNREFUSED)
+	                                                   : error;
 }
 
 static int64_t serve_bind(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
 {
 	int64_t error;
 
-	return socket_of(linux, args[0], &error) ? nub_linux_unsupported(linux, thread, -EPERM) : error;
+	return nub_linux_socket_of(linux, args[0], &error) ? nub_linux_unsupported(linux, thread, -EPERM) : error;
 }
 
 static const struct nub_linux_call calls[] = {
@@ -344,10 +242,6 @@ static const struct nub_linux_call calls[] = {
 	{ __NR_sendmsg, "sendmsg", serve_sendmsg, { FD, POINTER, HEX }, false },
 	{ __NR_recvmsg, "recvmsg", serve_recvmsg, { FD, POINTER, HEX }, false },
 	{ __NR_shutdown, "shutdown", serve_shutdown, { FD, INT }, false },
-	{ __NR_getsockname, "getsockname", serve_name, { FD, POINTER, POINTER }, false },
-	{ __NR_getpeername, "getpeername", serve_name, { FD, POINTER, POINTER }, false },
-	{ __NR_getsockopt, "getsockopt", serve_getsockopt, { FD, INT, INT, POINTER, POINTER }, false },
-	{ __NR_setsockopt, "setsockopt", serve_setsockopt, { FD, INT, INT, IN, SIZE }, false },
 };
 
 const struct nub_linux_family nub_linux_socket_family = {

@@ -28,6 +28,7 @@ const struct nub_linux_family *const nub_linux_families[] = {
 	&nub_linux_timerfd_family,
 	&nub_linux_memfd_family,
 	&nub_linux_socket_family,
+	&nub_linux_socket_option_family,
 	&nub_linux_memory_family,
 	&nub_linux_clock_family,
 	&nub_linux_signal_family,
