@@ -184,7 +184,7 @@ static int remove_inode(const struct nub_linux_place *parent, const struct nub_l
 
 static int remove_child(struct nub_linux *linux, const struct nub_linux_place *parent, bool directory)
 {
-	struct nub_linux_place child;
+	struct nub_linux_place child = { .fd = -1 };
 	int error = nub_linux_place_changeable(linux->files, parent);
 
 	if (error == 0)
@@ -195,7 +195,7 @@ static int remove_child(struct nub_linux *linux, const struct nub_linux_place *p
 		error = S_ISDIR(child.mode) ? -EISDIR : -ENOTDIR;
 	else if (nub_linux_place_busy(linux->files, child.path) || child.mount != parent->mount)
 		error = -EBUSY;
-	else if (parent->inode)
+	else if (child.inode)
 		error = remove_inode(parent, child.inode, directory);
 	else if (unlinkat(parent->fd, parent->last, directory ? AT_REMOVEDIR : 0) < 0)
 		error = -errno;
