@@ -52,7 +52,8 @@ DEP_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
 DEP_LIBS := $(shell $(PKG_CONFIG) --libs $(if $(filter 1,$(STATIC)),--static) $(PACKAGES))
 endif
 
-ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -Ilib -Inubrun $(WARNINGS) $(CFLAGS) $(HARDENING) $(SANFLAGS) $(DEP_CFLAGS)
+# GNU C knows `linux` as a macro, which is a name like any other here.
+ALL_CFLAGS = -std=gnu17 -Ulinux -D_GNU_SOURCE -Ilib -Inubrun $(WARNINGS) $(CFLAGS) $(HARDENING) $(SANFLAGS) $(DEP_CFLAGS)
 LINK_STATIC = $(if $(filter 1,$(STATIC)),-static)
 
 LIB_OBJS = $(patsubst %,$(B)/obj/%.o,$(wildcard lib/*/*.c lib/*/*/*.c lib/*/*/*.S))
@@ -70,7 +71,21 @@ $(B)/obj/%.c.o: %.c Makefile
 $(B)/obj/lib/%.S.o: lib/%.S Makefile
 	$(call say,AS,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -Ilib -MMD -MP -c -o $@ $<
+	$(Q)$(CC) -Ilib -DNUB_VDSO='"$(VDSO).so"' -MMD -MP -c -o $@ $<
+
+# The vdso of Linux guests is a shared object of its own, which the library holds as bytes.
+VDSO = $(B)/obj/lib/personality/linux/vdso/vdso
+$(VDSO).c.o: lib/personality/linux/vdso/vdso.c Makefile
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(GUEST_CC) -std=gnu17 -Ilib $(WARNINGS) -O2 -fPIC -fvisibility=hidden -ffreestanding -fno-stack-protector \
+		-fcf-protection=none -fasynchronous-unwind-tables -mno-sse -MMD -MP -c -o $@ $<
+
+$(VDSO).so: $(VDSO).c.o lib/personality/linux/vdso/vdso.lds
+	$(Q)$(GUEST_CC) -shared -nostdlib -Wl,-T,lib/personality/linux/vdso/vdso.lds,-soname=linux-vdso.so.1,--hash-style=both \
+		-Wl,--build-id=sha1,--eh-frame-hdr,-Bsymbolic,-z,max-page-size=4096,-z,noexecstack,--no-undefined -o $@ $<
+
+$(B)/obj/lib/personality/linux/vdso_image.S.o: $(VDSO).so
 
 $(B)/libnub.a: $(LIB_OBJS)
 	$(call say,AR,$@)

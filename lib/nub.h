@@ -28,6 +28,7 @@
 #include "nub/host.h"
 #include "nub/image.h"
 #include "nub/outcome.h"
+#include "nub/program.h"
 #include "nub/region.h"
 #include "nub/sandbox.h"
 #include "nub/snapshot.h"

@@ -46,10 +46,18 @@ comma = ,
 GUEST_FLAGS_leak = -Wl,--wrap=rt_dispatch
 GUEST_FLAGS_leak-kernel = -mgeneral-regs-only
 
+# Ordinary programs, which also run without nubrun; static, and as the compiler makes them.
+LINUX_PROGRAMS = $(patsubst test/linux/%.c,$(B)/test/linux/%,$(wildcard test/linux/*.c))
+$(LINUX_PROGRAMS): $(B)/test/linux/%: test/linux/%.c
+	$(call say,TEST,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu17 -O2 -g -Wall -Wextra -pthread -static -o $@ $<
+	$(Q)$(CC) -std=gnu17 -O2 -g -Wall -Wextra -pthread -o $@.dynamic $<
+
 # Many run guests, which they find beside themselves.
 $(UNITS): | $(GUESTS) $(TEST_GUESTS)
 
-tests: all $(UNITS) $(FUZZERS) $(TOOLS) $(TEST_GUESTS) $(BENCH) $(BENCH_BASES)
+tests: all $(UNITS) $(FUZZERS) $(TOOLS) $(TEST_GUESTS) $(LINUX_PROGRAMS) $(BENCH) $(BENCH_BASES)
 
 ## unit: build and run the unit tests (those of sandboxes are skipped without KVM)
 unit: $(UNITS)

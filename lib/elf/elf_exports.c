@@ -4,9 +4,9 @@
 
 #include "base/error.h"
 #include "base/util.h"
-#include "call/value.h"
 #include "elf/elf_image.h"
 #include "elf/elf_parts.h"
+#include "wire/value.h"
 
 #define MAX_EXPORTS 65536
 

@@ -35,6 +35,12 @@ struct nub_engine_guest {
 	size_t port_count;
 	unsigned privilege_level; /* 0 or 3, in which it starts */
 	uint64_t root_gpa;        /* of the page tables with which it starts */
+	/* Its `syscall` instruction is an exit, and map, protect and unmap change its address space. Its CPL is 3. Scratch begins
+	 * with two pages that the engine fills: one that the guest may read and execute, one that it can't reach
+	 * (nub_address_space_map_editable). */
+	bool syscalls;
+	uint64_t tables_gpa, tables_size; /* for page tables; all of it is mapped for CPL 0 */
+	uint64_t tables_used;             /* bytes at its start that have some already */
 };
 enum { NUB_ENGINE_PORT_MAX = 111 };
 
@@ -43,14 +49,15 @@ enum nub_exit_kind {
 	NUB_EXIT_INTERRUPTED, /* a signal, or a kick */
 	NUB_EXIT_MENDED,      /* a fault that the engine has dealt with: the guest is to go on */
 	NUB_EXIT_PORT,        /* port */
-	NUB_EXIT_FAULT,       /* fault: an exception of the guest's */
-	NUB_EXIT_SCRATCH,     /* fault: a write that wants a copy of a page, for which there is no room in scratch */
-	NUB_EXIT_NO_MEMORY,   /* no_memory: where no memory is */
-	NUB_EXIT_HALT,        /* hlt, with nothing that could end it */
-	NUB_EXIT_SHUTDOWN,    /* a triple fault, or an exception that could not be delivered */
-	NUB_EXIT_STUCK,       /* this host can't run the instruction at rip */
-	NUB_EXIT_DEBUG,       /* debug: a #DB, while debug registers are set */
-	NUB_EXIT_FAILED,      /* nub_engine_run has failed */
+	NUB_EXIT_SYSCALL, /* the registers are as the CPU left them: rcx and r11 changed, rip behind the instruction */
+	NUB_EXIT_FAULT,   /* fault: an exception of the guest's */
+	NUB_EXIT_SCRATCH, /* fault: a write that wants a copy of a page, for which there is no room in scratch */
+	NUB_EXIT_NO_MEMORY, /* no_memory: where no memory is */
+	NUB_EXIT_HALT,      /* hlt, with nothing that could end it */
+	NUB_EXIT_SHUTDOWN,  /* a triple fault, or an exception that could not be delivered */
+	NUB_EXIT_STUCK,     /* this host can't run the instruction at rip */
+	NUB_EXIT_DEBUG,     /* debug: a #DB, while debug registers are set */
+	NUB_EXIT_FAILED,    /* nub_engine_run has failed */
 };
 
 struct nub_exit {
@@ -102,6 +109,11 @@ struct nub_engine_ops {
 	int (*set_debug)(struct nub_engine *engine, const uint64_t registers[8], bool inject, struct nub_error *err);
 	bool (*in_guest)(const struct nub_engine *engine);
 	void (*trap_soon)(struct nub_engine *engine);
+	int (*map)(struct nub_engine *engine, uint64_t gva, uint64_t gpa, uint64_t size, unsigned rights,
+	           struct nub_error *err);
+	int (*protect)(struct nub_engine *engine, uint64_t gva, uint64_t size, unsigned rights, struct nub_error *err);
+	int (*unmap)(struct nub_engine *engine, uint64_t gva, uint64_t size, struct nub_error *err);
+	uint64_t (*tsc)(struct nub_engine *engine);
 	uint64_t (*tsc_khz)(const struct nub_engine *engine);
 	int (*unblock_signal)(struct nub_engine *engine, int signal, struct nub_error *err);
 	void (*kick)(struct nub_engine *engine);
@@ -193,7 +205,13 @@ static inline void nub_engine_unkick(struct nub_engine *engine)
 	engine->ops->unkick(engine);
 }
 
-/* How fast the guest's time-stamp counter goes; 0 when that can't be said. */
+/* The guest's time-stamp counter now. */
+static inline uint64_t nub_engine_tsc(struct nub_engine *engine)
+{
+	return engine->ops->tsc(engine);
+}
+
+/* How fast it goes; 0 when that can't be said. */
 static inline uint64_t nub_engine_tsc_khz(const struct nub_engine *engine)
 {
 	return engine->ops->tsc_khz(engine);
@@ -227,6 +245,29 @@ static inline int nub_engine_set_xsave(struct nub_engine *engine, const uint8_t 
                                        struct nub_error *err)
 {
 	return engine->ops->set_xsave(engine, xsave, err);
+}
+
+/* ---- The address space, of guests with syscalls ----
+ *
+ * gva and gpa are page-aligned, gva in the lower half; rights are enum nub_pt_rights (paging/paging_edit.h). The guest sees a
+ * change at its next instruction. Errors: PAGE_CONFLICT (map: something is there), PAGE_LIMIT (no room for more tables), KVM.
+ */
+static inline int nub_engine_map(struct nub_engine *engine, uint64_t gva, uint64_t gpa, uint64_t size, unsigned rights,
+                                 struct nub_error *err)
+{
+	return engine->ops->map(engine, gva, gpa, size, rights, err);
+}
+
+/* Of all that is mapped in [gva, gva + size). Without rights it stays where it is, out of the guest's reach. */
+static inline int nub_engine_protect(struct nub_engine *engine, uint64_t gva, uint64_t size, unsigned rights,
+                                     struct nub_error *err)
+{
+	return engine->ops->protect(engine, gva, size, rights, err);
+}
+
+static inline int nub_engine_unmap(struct nub_engine *engine, uint64_t gva, uint64_t size, struct nub_error *err)
+{
+	return engine->ops->unmap(engine, gva, size, err);
 }
 
 /* ---- For debuggers ---- */

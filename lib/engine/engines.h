@@ -3,10 +3,7 @@
 #define NUB_ENGINES_H
 
 #include "engine/engine.h"
-#include "nub/config.h"
 #include "nub/host.h"
-
-struct nub_engine *nub_engine_create(enum nub_engine_kind kind, struct nub_error *err);
 
 /* A virtual machine. */
 struct nub_engine *nub_kvm_create(struct nub_error *err);

@@ -2,7 +2,7 @@
 #include "gdb/gdb_probe.h"
 
 #include "gdb/gdb_hardware.h"
-#include "host/probe_guest.h"
+#include "personality/nub/probe_guest.h"
 #include "sandbox/sandbox.h"
 
 /* Does a sandbox that was just made stop by these registers, at this address? */

@@ -137,3 +137,32 @@ int nub_address_space_build(struct nub_pt_builder *builder, const struct nub_lay
 		return -1;
 	return nub_address_space_map_scratch(builder, layout, privilege_level, err);
 }
+
+int nub_address_space_map_editable(struct nub_pt_builder *builder, const struct nub_layout *layout, uint64_t tables_gpa,
+                                   uint64_t tables_size, struct nub_error *err)
+{
+	struct nub_mapping mapping = {
+		.gva = nub_layout_scratch_gva(layout),
+		.gpa = nub_layout_scratch_gpa(layout),
+		.size = NUB_PAGE_SIZE,
+		.readable = true,
+		.executable = true,
+		.user = true,
+	};
+
+	if (map(builder, &mapping, "Scratch", err) < 0)
+		return -1;
+	mapping.gva += NUB_PAGE_SIZE;
+	mapping.gpa += NUB_PAGE_SIZE;
+	mapping.size = layout->scratch_size - NUB_PAGE_SIZE - NUB_SCRATCH_FIXED_PAGES * NUB_PAGE_SIZE;
+	mapping.executable = mapping.user = false;
+	mapping.writable = true;
+	if (map(builder, &mapping, "Scratch", err) < 0)
+		return -1;
+	mapping.gva = NUB_PAGE_TABLES_GVA + tables_gpa;
+	mapping.gpa = tables_gpa;
+	mapping.size = tables_size;
+	if (map(builder, &mapping, "PageTables", err) < 0)
+		return -1;
+	return map_fixed_pages(builder, err);
+}

@@ -15,7 +15,7 @@
 #ifndef NUB_ADDRESS_SPACE_H
 #define NUB_ADDRESS_SPACE_H
 
-#include "layout/layout.h"
+#include "memory/layout.h"
 #include "paging/paging.h"
 
 /* Map regions[0..region_count), maps[0..map_count) and scratch in the builder's current root. Call it when the layout is
@@ -32,5 +32,11 @@ int nub_address_space_map_tables(struct nub_pt_builder *builder, const uint64_t 
 /* Scratch alone: how a rebuilt space gets it. */
 int nub_address_space_map_scratch(struct nub_pt_builder *builder, const struct nub_layout *layout,
                                   unsigned privilege_level, struct nub_error *err);
+
+/* Scratch and page tables of a guest whose address space an engine edits: of the two pages at scratch's start, the first is
+ * user R-X, all else is for CPL 0; [tables_gpa, tables_gpa + tables_size) is shown at NUB_PAGE_TABLES_GVA + gpa. The lower half
+ * is empty. Errors: nub_pt_map's. */
+int nub_address_space_map_editable(struct nub_pt_builder *builder, const struct nub_layout *layout, uint64_t tables_gpa,
+                                   uint64_t tables_size, struct nub_error *err);
 
 #endif

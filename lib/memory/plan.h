@@ -5,8 +5,8 @@
 #include <stddef.h>
 
 #include "abi/nub_abi.h"
-#include "layout/layout.h"
-#include "layout/region.h"
+#include "memory/layout.h"
+#include "memory/region.h"
 #include "nub/config.h"
 #include "nub/error.h"
 #include "nub/image.h"

@@ -34,6 +34,11 @@ enum nub_crash_kind {
 	NUB_CRASH_HALTED,       /* hlt, with no interrupt that could end it */
 	NUB_CRASH_SCRATCH,      /* no page left in scratch for a copy (cow=guest): abort_message says what to give */
 	NUB_CRASH_ABI,          /* a broken ring, request or reply: abort_message says which */
+	/* Of Linux programs; abort_message says more. */
+	NUB_CRASH_SIGNAL,      /* ended by a signal: abort_code; with a vector when an instruction caused it */
+	NUB_CRASH_DEADLOCK,    /* all threads wait for one another */
+	NUB_CRASH_UNSUPPORTED, /* a system call that is not served, when that is to be an end */
+	NUB_CRASH_MEMORY,      /* no memory is left for a page that it touched */
 };
 
 const char *nub_crash_kind_name(enum nub_crash_kind kind);

@@ -21,6 +21,10 @@ const char *nub_crash_kind_name(enum nub_crash_kind kind)
 		[NUB_CRASH_HALTED] = "halted",
 		[NUB_CRASH_ABI] = "abi",
 		[NUB_CRASH_SCRATCH] = "scratch-full",
+		[NUB_CRASH_SIGNAL] = "signal",
+		[NUB_CRASH_DEADLOCK] = "deadlock",
+		[NUB_CRASH_UNSUPPORTED] = "unsupported",
+		[NUB_CRASH_MEMORY] = "memory",
 	};
 
 	return (size_t)kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "unknown";

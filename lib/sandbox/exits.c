@@ -80,6 +80,7 @@ enum nub_verdict nub_exit_serve(struct nub_sandbox *sandbox, const struct nub_ex
 		return serve_stuck(sandbox);
 	case NUB_EXIT_DEBUG:
 		return serve_debug(sandbox, exit, err);
+	case NUB_EXIT_SYSCALL: /* of guests that have them */
 	case NUB_EXIT_INTERRUPTED:
 	case NUB_EXIT_FAILED:
 		break;

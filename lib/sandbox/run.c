@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "sandbox/sandbox.h"
-#include "snapshot/snapshot.h"
+#include "snapshot/file/snapshot.h"
 
 /* Is the run to end now, by nub_sandbox_stop or its deadline? Then the outcome says so. */
 static bool must_end(struct nub_sandbox *sandbox)

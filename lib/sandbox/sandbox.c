@@ -7,6 +7,11 @@
 #include "engine/engines.h"
 #include "personality/personalities.h"
 
+static struct nub_engine *create_engine(enum nub_engine_kind kind, struct nub_error *err)
+{
+	return kind == NUB_ENGINE_PROCESS ? nub_process_create(err) : nub_kvm_create(err);
+}
+
 struct nub_sandbox *nub_sandbox_new(const struct nub_config *config, struct nub_error *err)
 {
 	struct nub_sandbox *sandbox = calloc(1, sizeof(*sandbox));
@@ -17,7 +22,7 @@ struct nub_sandbox *nub_sandbox_new(const struct nub_config *config, struct nub_
 	}
 	sandbox->machine.config = *config;
 	nub_dirty_init(&sandbox->dirty);
-	sandbox->machine.engine = nub_engine_create(config->engine, err);
+	sandbox->machine.engine = create_engine(config->engine, err);
 	if (sandbox->machine.engine)
 		sandbox->personality = nub_native_create(&sandbox->machine, err);
 	if (sandbox->personality)

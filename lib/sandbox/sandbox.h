@@ -8,7 +8,7 @@
 #include "nub.h"
 #include "personality/personality.h"
 #include "sandbox/debug.h"
-#include "snapshot/dirty.h"
+#include "snapshot/file/dirty.h"
 
 enum nub_sandbox_state {
 	NUB_STATE_FRESH,       /* nothing has run */
@@ -36,7 +36,7 @@ struct nub_sandbox {
 	/* Set by nub_sandbox_interrupt, in a signal handler: config.ops.stopped is due. */
 	volatile sig_atomic_t interrupt;
 	volatile sig_atomic_t stop; /* set by nub_sandbox_stop: the run is to end */
-	/* Whether the snapshot's page tables keep the guest to its own memory (freeze/confined.h), once that is asked. */
+	/* Whether the snapshot's page tables keep the guest to its own memory (snapshot/restore/confined.h), once that is asked. */
 	bool confined_known, confined;
 	struct nub_dirty dirty;
 	struct nub_deadline deadline;

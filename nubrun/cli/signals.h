@@ -16,6 +16,7 @@ void cmd_signals_take(void);
 
 /* Stop this sandbox when one comes, or at once when one has come; NULL: no longer. */
 void cmd_signals_stop(struct nub_sandbox *sandbox);
+void cmd_signals_stop_program(struct nub_program *program);
 
 /* The one that came, or 0; and its name. */
 int cmd_signals_taken(void);

@@ -204,5 +204,11 @@ void cmd_crash_sentence(const struct nub_crash *crash, const struct nub_image *i
 	case NUB_CRASH_ABI:
 		snprintf(out, size, "the guest broke its ABI: %s", crash->abort_message);
 		break;
+	case NUB_CRASH_SIGNAL:
+	case NUB_CRASH_DEADLOCK:
+	case NUB_CRASH_UNSUPPORTED:
+	case NUB_CRASH_MEMORY:
+		snprintf(out, size, "%s, at %s", crash->abort_message, place);
+		break;
 	}
 }

@@ -247,6 +247,8 @@ struct cmd_json *cmd_json_status(const struct cmd_report *report)
 		cmd_json_add(object, "calls", calls(report));
 	cmd_json_add(object, "exits", exit_counts(&report->exits));
 	cmd_json_add(object, "memory", memory(&report->memory));
+	if (report->unsupported)
+		cmd_json_add(object, "unsupported", cmd_json_share(report->unsupported));
 	return object;
 }
 

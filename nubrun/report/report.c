@@ -138,8 +138,10 @@ static void release(struct cmd_report *report)
 	cmd_json_free(report->cores);
 	cmd_json_free(report->snapshot);
 	cmd_json_free(report->saved);
+	cmd_json_free(report->unsupported);
 	free(report->sentence);
-	report->guest = report->result = report->crash = report->cores = report->snapshot = report->saved = NULL;
+	report->guest = report->result = report->crash = report->cores = report->snapshot = report->saved =
+	    report->unsupported = NULL;
 	report->sentence = NULL;
 }
 

@@ -20,6 +20,8 @@ uint64_t cmd_guest_io_remaining(void *context)
 {
 	struct cmd_guest_io *io = context;
 
+	if (io->program)
+		return nub_program_remaining_ns(io->program);
 	return io->sandbox ? nub_sandbox_remaining_ns(io->sandbox) : UINT64_MAX;
 }
 

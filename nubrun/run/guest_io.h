@@ -10,6 +10,7 @@
 
 struct cmd_guest_io {
 	const struct nub_sandbox *sandbox; /* NULL until it is made; its time-out limits writes and commands */
+	const struct nub_program *program; /* likewise, of a Linux program */
 	int stdout_fd;                     /* where the guest's stdout goes */
 	bool json_log;
 	uint64_t start_ns;            /* what the times of log records are counted from */

@@ -178,6 +178,7 @@ const struct cmd_option cmd_run_options[] = {
 	ROW_GDB,
 	CMD_GUEST_OPTIONS(struct cmd_run_options, guest),
 	ROW_MAP,
+	CMD_LINUX_OPTIONS(struct cmd_run_options, linux_guest),
 	ROWS_OF_ALL,
 };
 
@@ -238,6 +239,7 @@ unsigned cmd_run_log_level(const struct cmd_run_options *options)
 void cmd_run_options_release(struct cmd_run_options *options)
 {
 	cmd_guest_options_release(&options->guest);
+	cmd_linux_options_release(&options->linux_guest);
 	for (size_t i = 0; i < options->function_count; i++)
 		cmd_host_fn_release(&options->functions[i]);
 }

@@ -8,6 +8,7 @@
 
 #include "cli/parse.h"
 #include "guest/guest_options.h"
+#include "linux/linux_options.h"
 #include "nub.h"
 
 #define CMD_MAX_HOST_FUNCTIONS 64
@@ -24,10 +25,11 @@ enum {
 /* One struct for all three: what a command's table does not have is never set. */
 struct cmd_run_options {
 	struct cmd_guest_options guest;
-	const char *call;      /* NULL: main */
-	bool until_checkpoint; /* stop where the guest asks for a snapshot */
-	uint64_t repeat;       /* 0: not given */
-	bool reset;            /* with repeat: each call starts from the snapshot */
+	struct cmd_linux_options linux_guest; /* of `run` alone */
+	const char *call;                     /* NULL: main */
+	bool until_checkpoint;                /* stop where the guest asks for a snapshot */
+	uint64_t repeat;                      /* 0: not given */
+	bool reset;                           /* with repeat: each call starts from the snapshot */
 	bool verify;
 	const char *output; /* where to save: -o or --snapshot-on-exit; NULL: nowhere */
 	const char *base;   /* NULL: none */

@@ -193,7 +193,7 @@ static int share_files(struct machine *machine, const char *virtiofsd, int conso
 	    connect(connected, (struct sockaddr *)&address, size) < 0)
 		machine_fail(machine, "can't make a socket: %s", strerror(errno));
 	getrlimit(RLIMIT_NOFILE, &files);
-	if (geteuid() > 0) {
+	if (geteuid() != 0) {
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
@@ -204,7 +204,7 @@ static int share_files(struct machine *machine, const char *virtiofsd, int conso
 		               "-o",
 		               "source=/,sandbox=chroot,cache=always,log_level=err",
 		               NULL };
-	machine->share = launch(argv, (int[2]){ listening, -1 }, console, geteuid() > 0 ? APART_USER : APART_NOT);
+	machine->share = launch(argv, (int[2]){ listening, -1 }, console, geteuid() != 0 ? APART_USER : APART_NOT);
 	close(listening);
 	return connected;
 }

@@ -10,8 +10,8 @@
 
 #include "base/error.h"
 #include "base/util.h"
-#include "freeze/capture.h"
 #include "fuzz.h"
+#include "snapshot/save/capture.h"
 
 enum { TABLES = 8, HEADER = 8, RECORD = 8, MAX_ROOTS = 4 };
 

@@ -5,7 +5,7 @@
 
 #include "../unit/cfi_sample.h"
 #include "base/util.h"
-#include "core/core_file.h"
+#include "coredump/core_file.h"
 #include "fuzz.h"
 #include "unwind/cfi.h"
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "snapfile/snapfile.h"
+#include "snapshot/format/snapfile.h"
 
 /* Offsets in the header: nub-snapshot(5). */
 enum { METADATA_OFFSET = 32, METADATA_SIZE = 40, FILE_SIZE = 48 };

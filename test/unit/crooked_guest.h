@@ -5,7 +5,7 @@
 #include "snapshot_guest.h"
 
 #include "sandbox/sandbox.h"
-#include "snapshot/snapshot.h"
+#include "snapshot/file/snapshot.h"
 
 /* An entry that lets code at CPL 3 read and write. */
 #define CROOKED_USER_PAGE                                                                                              \

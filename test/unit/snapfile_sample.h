@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "snapfile/snapfile.h"
+#include "snapshot/format/snapfile.h"
 
 enum sample_kind {
 	SAMPLE_LAYER,      /* CPL 3, cow=host, to be resumed, with a base */

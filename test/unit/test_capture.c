@@ -7,8 +7,8 @@
 
 #include "base/error.h"
 #include "base/util.h"
-#include "freeze/capture.h"
 #include "memory/address_space.h"
+#include "snapshot/save/capture.h"
 
 #define GIB (UINT64_C(1) << 30)
 #define LARGE NUB_LARGE_PAGE_SIZE

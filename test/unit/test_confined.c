@@ -1,8 +1,8 @@
 /* R31: which page tables of snapshots keep a guest at CPL 3 to what is a guest's. Real KVM. */
 #include "crooked_guest.h"
 
-#include "freeze/confined.h"
 #include "kvm_inside.h"
+#include "snapshot/restore/confined.h"
 
 #define MIB (UINT64_C(1) << 20)
 

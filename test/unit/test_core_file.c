@@ -5,8 +5,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "core/core_file.h"
-#include "core/core_read.h"
+#include "coredump/core_file.h"
+#include "coredump/core_read.h"
 
 #define FILE_SIZE UINT64_C(0x100000)
 

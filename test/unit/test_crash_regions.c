@@ -1,7 +1,7 @@
 /* Crash regions (R32): joined where they may be, with types and rights; several spaces; without paging. No KVM. */
 #include "unit.h"
 
-#include "core/crash_regions.h"
+#include "coredump/crash_regions.h"
 #include "paging/paging.h"
 
 #define PAGE NUB_PAGE_SIZE

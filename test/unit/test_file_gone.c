@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "sandbox/sandbox.h"
-#include "snapshot/snapshot.h"
+#include "snapshot/file/snapshot.h"
 
 #define MIB (UINT64_C(1) << 20)
 

@@ -9,7 +9,7 @@
 #include "folder.h"
 #include "nub/snapshot.h"
 #include "snapfile_sample.h"
-#include "snapshot/snapshot.h"
+#include "snapshot/file/snapshot.h"
 
 /* Where images end; and a page that only the large ones have. */
 #define SMALL_END UINT64_C(0x11a000)

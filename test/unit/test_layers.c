@@ -2,7 +2,7 @@
 #include "pages_guest.h"
 
 #include "folder.h"
-#include "snapshot/snapshot.h"
+#include "snapshot/file/snapshot.h"
 
 #define MIB (UINT64_C(1) << 20)
 

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "layout/layout.h"
+#include "memory/layout.h"
 #include "personality/nub/peb.h"
 
 #define MIB (UINT64_C(1) << 20)

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "layout/region.h"
+#include "memory/region.h"
 
 static void flags_are_printed_as_in_r10(void **state)
 {

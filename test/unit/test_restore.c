@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 
 #include "kvm_inside.h"
-#include "snapshot/snapshot.h"
+#include "snapshot/file/snapshot.h"
 
 #define MIB (UINT64_C(1) << 20)
 

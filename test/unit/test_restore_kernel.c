@@ -6,7 +6,7 @@
 #include "snapshot_guest.h"
 
 #include "kvm_inside.h"
-#include "snapshot/snapshot.h"
+#include "snapshot/file/snapshot.h"
 
 static const enum nub_cow policies[] = { NUB_COW_HOST, NUB_COW_GUEST };
 

@@ -3,8 +3,8 @@
  */
 #include "snapshot_guest.h"
 
-#include "host/probe_guest.h"
 #include "kvm_inside.h"
+#include "personality/nub/probe_guest.h"
 
 enum {
 	/* From the entry of the probe guest to its last `out`. */

@@ -1,8 +1,8 @@
 /* Snapshot files that are wrong: one field each, sealed again, and the one error that it must give (R23 to R31). */
 #include "unit.h"
 
-#include "snapfile/snapfile_parts.h"
 #include "snapfile_sample.h"
+#include "snapshot/format/snapfile_parts.h"
 
 struct mangle {
 	const char *title;

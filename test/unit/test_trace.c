@@ -1,7 +1,7 @@
 /* Trace batches (R37): every record, times on the host's clock, and each thing that a hostile batch can get wrong. */
 #include "unit.h"
 
-#include "call/trace.h"
+#include "wire/trace.h"
 
 #define KHZ 2000000 /* two ticks a nanosecond */
 #define ARRIVED UINT64_C(5000000)

@@ -3,7 +3,7 @@
 
 #include <float.h>
 
-#include "call/value.h"
+#include "wire/value.h"
 
 #define BYTES(text) ((const uint8_t *)(text)), sizeof(text) - 1
 

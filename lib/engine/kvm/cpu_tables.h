@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "cpu/cpu.h"
-#include "layout/layout.h"
+#include "memory/layout.h"
 
 /* GDT, IDT, and TSS with the I/O bitmap that opens these ports, and the monitor's code. What the CPU must be told about them
  * goes to *tables; cr3 is the first page tables'. */

@@ -1,6 +1,7 @@
 /* The life of a virtual machine: made, given a guest, taken from it, taken apart. */
 #include "engine/kvm/kvm_engine.h"
 
+#include <cpuid.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -9,6 +10,9 @@
 #include "engine/kvm/kvm_state.h"
 
 #define RFLAGS_IF (UINT64_C(1) << 9)
+#define EFER_SCE UINT64_C(1)
+#define XCR0_AVX512 UINT64_C(0xe0)
+enum { MSR_TSC = 0x10 };
 
 /* A local APIC takes a page of guest-physical addresses. Mapped files and scratch lie above it. */
 static bool may_have_apic(const struct nub_engine_guest *guest)
@@ -17,12 +21,25 @@ static bool may_have_apic(const struct nub_engine_guest *guest)
 	       NUB_BASE_ADDRESS + guest->plan->layout.snapshot_size <= NUB_LOCAL_APIC_GPA;
 }
 
+/* Where guest code is held at the host's ring 3, XSAVE stores what the host's XCR0 has, whatever the guest's says. A dynamic
+ * linker asks CPUID for the size, which goes by the guest's: it must not be too small. Elsewhere room for AVX-512, of which
+ * CPUID shows no instruction, does no harm. */
+static uint64_t xcr0_with_syscalls(void)
+{
+	uint32_t eax = 0, ebx, ecx, edx;
+
+	__cpuid_count(13, 0, eax, ebx, ecx, edx);
+	return (eax & XCR0_AVX512) == XCR0_AVX512 ? NUB_XCR0 | XCR0_AVX512 : NUB_XCR0;
+}
+
 static int make_vm(struct nub_kvm *kvm, struct nub_error *err)
 {
 	if (nub_vm_init(&kvm->vm, may_have_apic(&kvm->guest), err) < 0 || nub_memslots_set(kvm, err) < 0 ||
 	    nub_vcpu_set_cpuid(&kvm->vm, kvm->guest.cpuid, err) < 0)
 		return -1;
-	return nub_vcpu_set_xcr0(&kvm->vm, NUB_XCR0, err);
+	if (nub_vcpu_set_xcr0(&kvm->vm, kvm->guest.syscalls ? xcr0_with_syscalls() : NUB_XCR0, err) < 0)
+		return -1;
+	return kvm->guest.syscalls ? nub_kvm_syscalls_init(kvm, err) : 0;
 }
 
 static int attach(struct nub_engine *engine, const struct nub_engine_guest *guest, struct nub_error *err)
@@ -36,6 +53,11 @@ static int attach(struct nub_engine *engine, const struct nub_engine_guest *gues
 	kvm->tables.cr3 = guest->root_gpa;
 	nub_cpu_tables_set_patch(layout, scratch, 0, 0, 0);
 	nub_copies_init(&kvm->copies, guest->memory, layout);
+	if (guest->syscalls) {
+		nub_kvm_syscalls_write(kvm);
+		if (nub_kvm_tables_init(kvm, err) < 0)
+			return -1;
+	}
 	switch (kvm->kept) {
 	case NUB_ENGINE_KEEP_NOTHING:
 		return make_vm(kvm, err);
@@ -88,12 +110,14 @@ static int load_sregs(struct nub_kvm *kvm, const struct nub_cpu *cpu, struct nub
 		nub_cpu_resumed_sregs(&sregs, &cpu->sregs, &kvm->tables, level);
 	else
 		nub_cpu_initial_sregs(&sregs, &kvm->tables, level);
+	if (kvm->guest.syscalls)
+		sregs.efer |= EFER_SCE;
 	return nub_sregs_equal(&current, &sregs) ? 0 : nub_vcpu_set_sregs(&kvm->vm, &sregs, err);
 }
 
 /* Code at CPL 3 can't let interrupts through, but a file may say that it did. With them on, and a local APIC, KVM may have a
  * thread of the kernel fetch pages that the guest waits for: page faults that don't count as this process's, from whose
- * count it is known when to look for written pages (snapshot/dirty.h). */
+ * count it is known when to look for written pages (snapshot/file/dirty.h). */
 static void load_regs(struct nub_kvm *kvm, const struct nub_cpu *cpu)
 {
 	kvm->engine.regs = cpu->regs;
@@ -121,7 +145,12 @@ static int save(struct nub_engine *engine, struct nub_cpu *cpu, struct nub_error
 	if (nub_cpu_save(&kvm->vm, kvm->guest.privilege_level, cpu, err) < 0)
 		return -1;
 	cpu->regs = engine->regs;
-	return nub_kvm_sregs(engine, &cpu->sregs, err);
+	if (nub_kvm_sregs(engine, &cpu->sregs, err) < 0)
+		return -1;
+	/* The engine's, as the MSRs that go with it. */
+	if (kvm->guest.syscalls)
+		cpu->sregs.efer &= ~EFER_SCE;
+	return 0;
 }
 
 /* In the monitor nothing waits that could be seen. */
@@ -170,6 +199,14 @@ static uint64_t tsc_khz(const struct nub_engine *engine)
 	return nub_vcpu_tsc_khz(&((const struct nub_kvm *)engine)->vm);
 }
 
+/* The guest's counter, whether it is the host's or has an offset. */
+static uint64_t read_tsc(struct nub_engine *engine)
+{
+	struct nub_msr tsc = { .index = MSR_TSC };
+
+	return nub_vcpu_get_msrs(&nub_kvm_of(engine)->vm, &tsc, 1, NULL) == 1 ? tsc.value : 0;
+}
+
 static int unblock_signal(struct nub_engine *engine, int signal, struct nub_error *err)
 {
 	return nub_vcpu_unblock_signal(&nub_kvm_of(engine)->vm, signal, err);
@@ -187,6 +224,7 @@ static void unkick(struct nub_engine *engine)
 
 static void release(struct nub_engine *engine)
 {
+	nub_kvm_tables_release(nub_kvm_of(engine));
 	nub_vm_release(&nub_kvm_of(engine)->vm);
 	free(engine);
 }
@@ -207,6 +245,10 @@ static const struct nub_engine_ops ops = {
 	.set_debug = set_debug,
 	.in_guest = nub_kvm_in_guest,
 	.trap_soon = nub_kvm_trap_soon,
+	.map = nub_kvm_map,
+	.protect = nub_kvm_protect,
+	.unmap = nub_kvm_unmap,
+	.tsc = read_tsc,
 	.tsc_khz = tsc_khz,
 	.unblock_signal = unblock_signal,
 	.kick = kick,

@@ -18,6 +18,17 @@ struct nub_deferred {
 	bool tail;               /* there is a slot for what lies behind it */
 };
 
+/* The page tables of a guest whose address space is edited (kvm_tables.c). */
+struct nub_kvm_tables {
+	uint8_t *used; /* a byte for each page of the guest's memory for tables; owned */
+	size_t page_count, cursor;
+	uint64_t *again; /* in scratch: addresses for the monitor, see monitor.S */
+	unsigned again_count;
+	bool overflow;     /* there was more to forget than `again` has room for */
+	unsigned in_table; /* how many of the last ones are entries of one table, */
+	uint64_t table;    /* this one: gpa */
+};
+
 struct nub_kvm {
 	struct nub_engine engine; /* first */
 	struct nub_vm vm;
@@ -30,6 +41,7 @@ struct nub_kvm {
 	unsigned spurious_count;
 	bool faulted; /* the vCPU stands in the monitor, which made: */
 	struct nub_exception_frame frame;
+	struct nub_kvm_tables edited;
 };
 
 static inline struct nub_kvm *nub_kvm_of(struct nub_engine *engine)
@@ -66,6 +78,28 @@ enum nub_mending nub_memslots_fault(struct nub_kvm *kvm, struct nub_error *err);
 
 /* The guest faulted: is it the first write to a page that is copied on write? Then it gets a copy. */
 enum nub_mending nub_cow_fault(struct nub_kvm *kvm, struct nub_error *err);
+
+/* ---- kvm_tables.c: the address space of guests with syscalls ---- */
+
+int nub_kvm_tables_init(struct nub_kvm *kvm, struct nub_error *err);
+void nub_kvm_tables_release(struct nub_kvm *kvm);
+
+/* Have the CPU forget what was taken away since the last call. 1 when a signal came first: it is to be tried again. */
+int nub_kvm_tables_flush(struct nub_kvm *kvm, struct nub_error *err);
+
+int nub_kvm_map(struct nub_engine *engine, uint64_t gva, uint64_t gpa, uint64_t size, unsigned rights,
+                struct nub_error *err);
+int nub_kvm_protect(struct nub_engine *engine, uint64_t gva, uint64_t size, unsigned rights, struct nub_error *err);
+int nub_kvm_unmap(struct nub_engine *engine, uint64_t gva, uint64_t size, struct nub_error *err);
+
+/* ---- kvm_syscalls.c: guests whose `syscall` is an exit ---- */
+
+/* Write the page that `syscall` leads to. Then, when there is a vCPU: the registers that lead there. */
+void nub_kvm_syscalls_write(const struct nub_kvm *kvm);
+int nub_kvm_syscalls_init(struct nub_kvm *kvm, struct nub_error *err);
+
+/* Does the vCPU stand there, at or behind the `out`? Then have it stand behind the `syscall`. False and *err on failure, too. */
+int nub_kvm_syscalls_take(struct nub_kvm *kvm, bool *taken, struct nub_error *err);
 
 /* ---- kvm_exits.c: what an exit is about, and the monitor ---- */
 

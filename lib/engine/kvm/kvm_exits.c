@@ -71,6 +71,13 @@ static int take_io(struct nub_kvm *kvm, struct nub_exit *exit, struct nub_error 
 
 	if (run->io.direction == KVM_EXIT_IO_OUT && run->io.port == NUB_PORT_EXCEPTION)
 		return take_fault(kvm, exit, err);
+	bool taken;
+	if (nub_kvm_syscalls_take(kvm, &taken, err) < 0)
+		return -1;
+	if (taken) {
+		exit->kind = NUB_EXIT_SYSCALL;
+		return 0;
+	}
 	exit->kind = NUB_EXIT_PORT;
 	exit->port.number = run->io.port;
 	exit->port.read = run->io.direction == KVM_EXIT_IO_IN;
@@ -129,9 +136,14 @@ int nub_kvm_run(struct nub_engine *engine, struct nub_exit *exit, struct nub_err
 {
 	struct nub_kvm *kvm = nub_kvm_of(engine);
 
-	kvm->faulted = false;
 	memset(exit, 0, sizeof(*exit));
 	exit->kind = NUB_EXIT_FAILED;
+	const int flushed = nub_kvm_tables_flush(kvm, err);
+	if (flushed != 0) {
+		exit->kind = flushed > 0 ? NUB_EXIT_INTERRUPTED : NUB_EXIT_FAILED;
+		return flushed > 0 ? 0 : -1;
+	}
+	kvm->faulted = false;
 	const int interrupted = nub_vcpu_run(&kvm->vm, err);
 	if (engine->timed)
 		exit->left_ns = nub_clock_ns();
@@ -194,8 +206,13 @@ int nub_kvm_set_regs(struct nub_engine *engine, const struct nub_registers *regs
 
 bool nub_kvm_in_guest(const struct nub_engine *engine)
 {
-	return nub_page_down(((const struct nub_kvm *)engine)->vm.regs.rip) !=
-	       nub_layout_scratch_page_gva(NUB_SCRATCH_PAGE_MONITOR);
+	const struct nub_kvm *kvm = (const struct nub_kvm *)engine;
+	const uint64_t page = nub_page_down(kvm->vm.regs.rip);
+
+	/* On its way out of a `syscall` it may be at CPL 0. */
+	if (kvm->guest.syscalls && page == nub_layout_scratch_gva(&kvm->guest.plan->layout))
+		return false;
+	return page != nub_layout_scratch_page_gva(NUB_SCRATCH_PAGE_MONITOR);
 }
 
 /* TF into the flags to which the monitor will return. The CPU pushes a frame at the top of the vector's stack, so it is known

@@ -48,6 +48,30 @@ resume:
 	popq %rax
 	addq $16, %rsp
 	iretq
+
+/* Entered by the host alone, with rsi at a list of rcx addresses: store again what is there, page-table entries that the host
+ * changed, so that a hypervisor that shadows the tables sees it. An odd address is in a table that is to be forgotten as a
+ * whole: to such a hypervisor a store of one byte inside an entry says that it is a table no more (Linux,
+ * arch/x86/kvm/mmu/mmu.c, detect_write_misaligned). CR3 anew drops what the CPU itself remembers. */
+	.balign NUB_MONITOR_STUB_SIZE
+	.global nub_monitor_again
+nub_monitor_again:
+	movq (%rsi), %rdi
+	testb $1, %dil
+	jnz 2f
+	movq (%rdi), %rax
+	movq %rax, (%rdi)
+	jmp 3f
+2:	movb (%rdi), %al
+	movb %al, (%rdi)
+3:	addq $8, %rsi
+	decq %rcx
+	jnz nub_monitor_again
+	movq %cr3, %rax
+	movq %rax, %cr3
+	outb %al, $NUB_PORT_EXCEPTION
+	.global nub_monitor_again_end
+nub_monitor_again_end:
 nub_monitor_end:
 
 	.section .note.GNU-stack, "", @progbits

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 extern const uint8_t nub_monitor_start[], nub_monitor_end[];
+extern const uint8_t nub_monitor_again[], nub_monitor_again_end[]; /* what kvm_tables.c has it do */
 
 /* On the exception stack, at rsp, when the monitor's `out` reaches the host. */
 struct nub_exception_frame {

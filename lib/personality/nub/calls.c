@@ -3,8 +3,8 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "call/value.h"
 #include "personality/nub/native.h"
+#include "wire/value.h"
 
 /* Results of host calls: 0 done, 1 the guest gets err->message, -1 the run ends. As ops.call. */
 static int call_time(struct nub_value *result)

@@ -3,10 +3,10 @@
 #include <stdio.h>
 
 #include "base/error.h"
-#include "call/value.h"
 #include "elf/elf_image.h"
 #include "personality/nub/native.h"
 #include "personality/nub/scratch.h"
+#include "wire/value.h"
 
 /* ---- Calls ---- */
 

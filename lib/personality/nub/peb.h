@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "layout/layout.h"
+#include "memory/layout.h"
 
 /* Write the PEB (R13) for this layout into image[0..size), which backs gpa NUB_BASE_ADDRESS and up; then the mapped
  * files, in order (R14). Errors: INTERNAL, naming offset and length, when it does not fit; MAP_LIMIT, MAP_LABEL. */

@@ -4,8 +4,8 @@
 
 #include "base/error.h"
 #include "base/util.h"
-#include "call/value.h"
 #include "personality/nub/native.h"
+#include "wire/value.h"
 
 typedef enum nub_verdict (*port_handler)(struct nub_native *native, struct nub_error *err);
 

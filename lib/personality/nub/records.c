@@ -1,6 +1,6 @@
 /* What a traced guest tells of what it does. */
-#include "call/trace.h"
 #include "personality/nub/native.h"
+#include "wire/trace.h"
 
 enum nub_verdict nub_records_serve(struct nub_native *native, uint64_t size, struct nub_error *err)
 {

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "layout/layout.h"
+#include "memory/layout.h"
 
 /* The two rings, empty. */
 void nub_scratch_reset_rings(const struct nub_layout *layout, uint8_t *scratch);

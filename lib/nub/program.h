@@ -1,0 +1,89 @@
+/* Linux programs: an ordinary ELF file of x86-64 in a machine of its own, its system calls served by nubrun.
+ *
+ *     struct nub_program_config config = nub_program_config_default();
+ *     config.argv = argv; config.path = "/bin/busybox"; config.ops = ...;
+ *     struct nub_program *program = nub_program_create(&config, fd, &err);
+ *     nub_program_run(program, &outcome, &err);
+ *     nub_program_free(program);
+ *
+ * It reaches nothing of the host but what `grants` name, its standard input, and what `ops` takes of its output.
+ */
+#ifndef NUB_NUB_PROGRAM_H
+#define NUB_NUB_PROGRAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "nub/config.h"
+#include "nub/error.h"
+#include "nub/outcome.h"
+#include "nub/sandbox.h"
+
+/* What a program may touch of the host's files, and what it gets of its own. */
+enum nub_linux_grant_kind {
+	NUB_LINUX_GRANT_ROOT,  /* host: a directory, the guest's / */
+	NUB_LINUX_GRANT_DIR,   /* host: a directory */
+	NUB_LINUX_GRANT_FILE,  /* host: a file */
+	NUB_LINUX_GRANT_TMPFS, /* in memory, `size` bytes at most */
+};
+
+struct nub_linux_grant {
+	enum nub_linux_grant_kind kind;
+	const char *host;  /* NULL for TMPFS */
+	const char *guest; /* absolute path in the guest */
+	bool writable;
+	uint64_t size;
+};
+
+struct nub_program_config {
+	const char *const *argv; /* NULL-terminated, as for execve */
+	const char *const *envp; /* likewise */
+	const char *path;        /* of the file, absolute, as the program is told */
+	const struct nub_linux_grant *grants;
+	size_t grant_count;
+	int stdin_fd;         /* borrowed; -1: at its end */
+	uint64_t memory_size; /* what may be resident; a multiple of 2 MiB after rounding up */
+	uint64_t stack_size;
+	uint64_t tmpfs_size; /* of /tmp and /dev/shm */
+	unsigned max_fds, max_threads;
+	bool allow_wx;
+	bool strict; /* the first call that is not served is a crash */
+	bool has_seed;
+	uint64_t seed;
+	uint64_t timeout_ns;     /* 0 none */
+	uint64_t slice_ns;       /* of a thread while others could run; 0: the default */
+	struct nub_host_ops ops; /* output alone is used */
+	/* Each call with its result, one line without a newline, and how long serving it took; NULL: none. */
+	void (*trace)(void *context, const char *line, uint64_t ns);
+	void *trace_context;
+};
+
+struct nub_program_config nub_program_config_default(void);
+
+struct nub_program;
+
+/* Load the program in `fd` (kept open until it is freed; a copy is made) and make its machine. All that `config` points to must
+ * outlive the program. Errors: ELF_*, USAGE, SIZE, MEMORY_*, NOT_FOUND, IO, NO_MEMORY, KVM_*. */
+struct nub_program *nub_program_create(const struct nub_program_config *config, int fd, struct nub_error *err);
+void nub_program_free(struct nub_program *program); /* NULL is fine */
+
+/* Run it to its end. Outcome EXITED, CRASHED (kind SIGNAL, DEADLOCK, UNSUPPORTED, MEMORY, or the machine's), TIMED_OUT or
+ * INTERRUPTED. -1 for the host's errors, and the embedder's. */
+int nub_program_run(struct nub_program *program, struct nub_outcome *outcome, struct nub_error *err);
+
+/* End the run as INTERRUPTED. For signal handlers. */
+void nub_program_stop(struct nub_program *program);
+
+/* Nanoseconds that are left of config.timeout_ns; UINT64_MAX without one, 0 when the run is to end. */
+uint64_t nub_program_remaining_ns(const struct nub_program *program);
+
+const struct nub_exit_counts *nub_program_exit_counts(const struct nub_program *program);
+
+/* Calls that were made and not served: how often, by name; false at the end of the list. `index` counts up from 0. */
+bool nub_program_unsupported(const struct nub_program *program, size_t index, const char **name, uint64_t *count);
+
+/* The file is a Linux program's, not one for nubrun's own ABI: an ELF file for x86-64 without the `nub` note. Reads a little. */
+bool nub_program_accepts(int fd);
+
+#endif

@@ -1,0 +1,71 @@
+/* What the Linux personality needs of whatever executes the guest: memory, mappings, the vCPU's registers, clocks, output.
+ * An engine and a sandbox stand behind it when a program runs, and a few arrays in tests.
+ *
+ * All calls are made between two of the guest's instructions, from one thread. Functions that can fail return 0, or -1 and
+ * fill *err: the host is at fault then and the run ends (nub_linux_fail). gva and gpa are page-aligned, sizes are multiples of
+ * pages, and everything has been checked by the caller.
+ */
+#ifndef NUB_LINUX_MACHINE_H
+#define NUB_LINUX_MACHINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "nub/config.h"
+#include "nub/error.h"
+#include "nub/outcome.h"
+
+/* What a vCPU holds of a thread beyond its general registers. XSAVE in the standard format, XCR0 7 (SDM vol. 1, 13.4). */
+enum { NUB_LINUX_XSAVE_SIZE = 832 };
+struct nub_linux_vcpu {
+	struct nub_registers regs;
+	uint64_t fs_base, gs_base;
+	_Alignas(64) uint8_t xsave[NUB_LINUX_XSAVE_SIZE];
+};
+
+enum nub_linux_rights {
+	NUB_LINUX_READ = 1,
+	NUB_LINUX_WRITE = 2, /* with READ */
+	NUB_LINUX_EXECUTE = 4,
+};
+
+struct nub_linux_machine_ops {
+	/* The guest's memory: `size` bytes from gpa `base`, both multiples of 2 MiB, as one host mapping that stays where it is.
+	 * Untouched pages are zero and cost nothing. */
+	uint8_t *(*memory)(void *context, uint64_t *base, uint64_t *size);
+	/* Zero [gpa, gpa + size) by giving the host's pages back. */
+	int (*discard)(void *context, uint64_t gpa, uint64_t size, struct nub_error *err);
+
+	/* The guest's address space. map: nothing is mapped there yet. protect: all of it is mapped; rights 0 keep the pages and
+	 * let no access through. unmap: what is mapped of it. */
+	int (*map)(void *context, uint64_t gva, uint64_t gpa, uint64_t size, unsigned rights, struct nub_error *err);
+	int (*protect)(void *context, uint64_t gva, uint64_t size, unsigned rights, struct nub_error *err);
+	int (*unmap)(void *context, uint64_t gva, uint64_t size, struct nub_error *err);
+
+	/* The general registers: after a system call, rip is past the `syscall`, rcx and r11 as the CPU left them; after a
+	 * fault, all are as they were at the instruction. */
+	void (*get_regs)(void *context, struct nub_registers *regs);
+	void (*set_regs)(void *context, const struct nub_registers *regs);
+	/* All of it: for switching threads, signal frames, arch_prctl, snapshots. Values are canonical and valid. */
+	int (*get_vcpu)(void *context, struct nub_linux_vcpu *vcpu, struct nub_error *err);
+	int (*set_vcpu)(void *context, const struct nub_linux_vcpu *vcpu, struct nub_error *err);
+
+	/* The host's clock: CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME or CLOCK_PROCESS_CPUTIME_ID, in ns. */
+	uint64_t (*now_ns)(void *context, int clock);
+	/* The time-stamp counter as the guest reads it, and its rate; 0 when that is not known (then the vdso makes system
+	 * calls). */
+	uint64_t (*tsc)(void *context);
+	uint64_t (*tsc_khz)(void *context);
+	/* Random bytes of the kernel's, or by the seed when one was given. */
+	int (*random)(void *context, void *bytes, size_t size, struct nub_error *err);
+	/* What the guest prints: all of it, or an error. */
+	int (*output)(void *context, enum nub_stream stream, const void *bytes, size_t size, struct nub_error *err);
+};
+
+struct nub_linux_machine {
+	const struct nub_linux_machine_ops *ops;
+	void *context;
+};
+
+#endif

@@ -1,0 +1,81 @@
+/* What the files behind mm.h share: the areas, and the pages behind them. Private. */
+#ifndef NUB_LINUX_MM_PARTS_H
+#define NUB_LINUX_MM_PARTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/mman.h>
+
+#include "personality/linux/call.h"
+#include "personality/linux/mm.h"
+#include "personality/linux/page_map.h"
+#include "personality/linux/page_pool.h"
+#include "personality/linux/vdso/vdso_data.h"
+
+#define NUB_LINUX_GVA_START UINT64_C(0x10000)
+#define NUB_LINUX_GVA_END UINT64_C(0x7ffffffff000)
+
+enum { NUB_LINUX_MAX_AREAS = 65530 }; /* as Linux's vm.max_map_count */
+
+struct nub_linux_memory {
+	struct nub_linux_area *areas; /* sorted; owned */
+	size_t area_count, area_capacity;
+	uint64_t mapped; /* bytes of all areas */
+	struct nub_linux_page_map pages;
+	struct nub_linux_page_pool pool;
+	uint64_t brk_start, brk; /* 0: no program yet */
+	uint64_t top;            /* where the search for free addresses begins, downwards */
+	uint64_t stack_top;
+	struct nub_vdso_data vdso;      /* as it was last written into the guest */
+	uint64_t anchor_ns, anchor_tsc; /* the pair that its rate is measured from */
+};
+
+static inline bool nub_linux_in_user(uint64_t gva, uint64_t size)
+{
+	return gva >= NUB_LINUX_GVA_START && gva <= NUB_LINUX_GVA_END && size <= NUB_LINUX_GVA_END - gva;
+}
+
+/* ---- areas.c: the list. Bounds are page-aligned and in the user half. ---- */
+
+/* Index of the first area that ends after gva: it holds gva, or is the next one, or area_count. */
+size_t nub_linux_area_index(const struct nub_linux_memory *memory, uint64_t gva);
+
+/* Make an area begin at gva, if one lies across it. -ENOMEM. */
+int64_t nub_linux_area_split(struct nub_linux_memory *memory, uint64_t gva);
+
+/* Enter an area where nothing is; joins it with neighbours that go on alike. It takes over area->backing's reference. -ENOMEM:
+ * then it takes over nothing. */
+int64_t nub_linux_area_insert(struct nub_linux_memory *memory, const struct nub_linux_area *area);
+
+/* Take the areas in [start, end) out, and drop their backings. -ENOMEM (of a split). */
+int64_t nub_linux_area_remove(struct nub_linux_memory *memory, uint64_t start, uint64_t end);
+
+/* Join areas[first] to areas[last] with their neighbours where they are alike, after a change of them. */
+void nub_linux_area_join(struct nub_linux_memory *memory, size_t first, size_t last);
+
+/* Is all of [start, end) in areas? */
+bool nub_linux_area_covers(const struct nub_linux_memory *memory, uint64_t start, uint64_t end);
+
+/* The highest free [gva, gva + size) under `top`, on a multiple of `align`; 0 when there is none. */
+uint64_t nub_linux_area_gap(const struct nub_linux_memory *memory, uint64_t top, uint64_t size, uint64_t align);
+
+/* ---- resident.c: pages that are there ---- */
+
+unsigned nub_linux_rights_of(unsigned prot);
+
+/* Give the pages of [start, end) back. */
+void nub_linux_pages_drop(struct nub_linux *linux, uint64_t start, uint64_t end);
+/* Let the pages that are there in [start, end) have these rights. */
+void nub_linux_pages_protect(struct nub_linux *linux, uint64_t start, uint64_t end, unsigned rights);
+/* Have those of [from, from + size) at `to` instead; nothing is there. `rights` are the area's. */
+void nub_linux_pages_move(struct nub_linux *linux, uint64_t from, uint64_t to, uint64_t size, unsigned rights);
+/* Write what is there of a shared, writable mapping back to its file. 0 or the first error. */
+int64_t nub_linux_pages_write_back(struct nub_linux *linux, const struct nub_linux_area *area, uint64_t start,
+                                   uint64_t end);
+
+/* ---- calls that have files of their own: mm_remap.c, mm_advice.c ---- */
+
+nub_linux_handler nub_linux_serve_mremap, nub_linux_serve_madvise, nub_linux_serve_mincore, nub_linux_serve_msync,
+    nub_linux_serve_mlock, nub_linux_serve_mlockall, nub_linux_serve_munlock, nub_linux_serve_munlockall;
+
+#endif

@@ -1,0 +1,313 @@
+/* socketpair(2), and the calls on its ends. */
+#include <asm/unistd_64.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "personality/linux/files.h"
+#include "personality/linux/files_calls.h"
+#include "personality/linux/io.h"
+#include "personality/linux/socket.h"
+
+NUB_LINUX_ARG_SHORT_NAMES;
+
+_Static_assert(sizeof(struct msghdr) == 56, "struct msghdr is Linux's for x86-64: recvmsg(2)");
+
+static int64_t serve_socketpair(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
+{
+	const int type = (int)args[1] & ~(SOCK_CLOEXEC | SOCK_NONBLOCK);
+	const uint32_t flags = args[1] & SOCK_NONBLOCK ? O_NONBLOCK : 0;
+
+	if ((int)args[0] != AF_UNIX)
+		return nub_linux_unsupported(linux, thread, -EAFNOSUPPORT);
+	if (type < 0 || type > SOCK_PACKET)
+		return -EINVAL;
+	if (type != SOCK_STREAM && type != SOCK_DGRAM && type != SOCK_SEQPACKET)
+		return -ESOCKTNOSUPPORT;
+	if ((int)args[2] != 0 && (int)args[2] != AF_UNIX)
+		return -EPROTONOSUPPORT;
+	struct nub_linux_file *one = nub_linux_socket_open(linux->files, type, flags);
+	struct nub_linux_file *other = one ? nub_linux_socket_open(linux->files, type, flags) : NULL;
+
+	if (!other) {
+		nub_linux_file_unref(linux->files, one);
+		return -ENOMEM;
+	}
+	nub_linux_socket_join(one->object, other->object);
+	return nub_linux_fd_pair(linux, one, other, args[1] & SOCK_CLOEXEC, args[3]);
+}
+
+/* The socket's description; NULL and -EBADF or -ENOTSOCK. */
+static struct nub_linux_file *socket_of(const struct nub_linux *linux, uint64_t fd, int64_t *error)
+{
+	struct nub_linux_file *file = nub_linux_fd_io(linux->files, fd);
+
+	*error = !file ? -EBADF : file->ops != &nub_linux_socket_ops ? -ENOTSOCK : 0;
+	return *error == 0 ? file : NULL;
+}
+
+static int64_t do_send(struct nub_linux *linux, struct nub_linux_thread *thread, struct nub_linux_file *file,
+                       struct nub_linux_user *user, uint32_t flags)
+{
+	const bool waits = !(file->flags & O_NONBLOCK) && !(flags & MSG_DONTWAIT);
+	uint64_t *done = &thread->wait.state[0];
+
+	if (flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	nub_linux_user_skip(user, *done);
+	const int64_t put = nub_linux_socket_send(linux, file->object, user);
+
+	*done += put > 0 ? (uint64_t)put : 0;
+	if (waits && (put == -EAGAIN || (put > 0 && user->left > 0 && !user->fault))) {
+		thread->wait.partial = (int64_t)*done;
+		return nub_linux_io_wait(linux, thread, file);
+	}
+	if (put == -EPIPE && !(flags & MSG_NOSIGNAL) && *done == 0)
+		nub_linux_io_sigpipe(linux, thread);
+	return put < 0 && *done == 0 ? put : (int64_t)*done;
+}
+
+static int64_t do_receive(struct nub_linux *linux, struct nub_linux_thread *thread, struct nub_linux_file *file,
+                          struct nub_linux_user *user, uint32_t flags, uint64_t *whole)
+{
+	const struct nub_linux_socket *socket = file->object;
+	const bool waits = !(file->flags & O_NONBLOCK) && !(flags & MSG_DONTWAIT);
+	const bool all = flags & MSG_WAITALL && !(flags & MSG_PEEK) && socket->type == SOCK_STREAM;
+	uint64_t *done = &thread->wait.state[0];
+
+	if (flags & (MSG_OOB | MSG_ERRQUEUE))
+		return flags & MSG_OOB ? -EOPNOTSUPP : -EAGAIN;
+	nub_linux_user_skip(user, *done);
+	const int64_t got = nub_linux_socket_receive(linux, file->object, user, flags, whole);
+
+	*done += got > 0 ? (uint64_t)got : 0;
+	if (waits && (got == -EAGAIN || (all && got > 0 && user->left > 0 && !user->fault))) {
+		thread->wait.partial = (int64_t)*done;
+		return nub_linux_io_wait(linux, thread, file);
+	}
+	return got < 0 && *done == 0 ? got : (int64_t)*done;
+}
+
+static int64_t serve_sendto(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
+{
+	struct nub_linux_user user;
+	int64_t error;
+	struct nub_linux_file *file = socket_of(linux, args[0], &error);
+
+	if (!file)
+		return error;
+	if (!nub_linux_is_user(args[1], args[2]))
+		return -EFAULT;
+	if (args[4])
+		return -EISCONN;
+	nub_linux_user_buffer(&user, linux, args[1], args[2]);
+	return do_send(linux, thread, file, &user, (uint32_t)args[3]);
+}
+
+static int64_t serve_recvfrom(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
+{
+	const uint32_t no_name = 0;
+	struct nub_linux_user user;
+	uint64_t whole = 0;
+	int64_t result;
+	struct nub_linux_file *file = socket_of(linux, args[0], &result);
+
+	if (!file)
+		return result;
+	if (!nub_linux_is_user(args[1], args[2]))
+		return -EFAULT;
+	nub_linux_user_buffer(&user, linux, args[1], args[2]);
+	result = do_receive(linux, thread, file, &user, (uint32_t)args[3], &whole);
+	if (result >= 0 && args[4] && nub_linux_write(linux, args[5], &no_name, sizeof(no_name)) < 0)
+		return -EFAULT;
+	return result >= 0 && args[3] & MSG_TRUNC ? (int64_t)whole : result;
+}
+
+static int64_t read_message(struct nub_linux *linux, uint64_t gva, struct msghdr *message, struct nub_linux_user *user)
+{
+	const int64_t error = nub_linux_read(linux, gva, message, sizeof(*message));
+
+	if (error < 0)
+		return error;
+	if (message->msg_iovlen > NUB_LINUX_IOV_MAX)
+		return -EMSGSIZE;
+	return nub_linux_user_vector(user, linux, (uint64_t)(uintptr_t)message->msg_iov, message->msg_iovlen);
+}
+
+static int64_t serve_sendmsg(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
+{
+	struct nub_linux_user user;
+	struct msghdr message;
+	int64_t result;
+	struct nub_linux_file *file = socket_of(linux, args[0], &result);
+
+	if (!file)
+		return result;
+	result = read_message(linux, args[1], &message, &user);
+	if (result < 0)
+		return result;
+	if (message.msg_controllen > 0) /* descriptors and credentials */
+		return nub_linux_unsupported(linux, thread, -EOPNOTSUPP);
+	return message.msg_namelen > 0 ? -EISCONN : do_send(linux, thread, file, &user, (uint32_t)args[2]);
+}
+
+static int64_t serve_recvmsg(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
+{
+	struct nub_linux_user user;
+	struct msghdr message;
+	uint64_t whole = 0;
+	int64_t result;
+	struct nub_linux_file *file = socket_of(linux, args[0], &result);
+
+	if (!file)
+		return result;
+	result = read_message(linux, args[1], &message, &user);
+	if (result < 0)
+		return result;
+	result = do_receive(linux, thread, file, &user, (uint32_t)args[2], &whole);
+	if (result < 0)
+		return result;
+	message.msg_flags = whole > (uint64_t)result ? MSG_TRUNC : 0;
+	message.msg_namelen = 0;
+	message.msg_controllen = 0;
+	if (nub_linux_write(linux, args[1], &message, sizeof(message)) < 0)
+		return -EFAULT;
+	return args[2] & MSG_TRUNC ? (int64_t)whole : result;
+}
+
+static int64_t serve_shutdown(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
+{
+	int64_t error;
+	const struct nub_linux_file *file = socket_of(linux, args[0], &error);
+	const int how = (int)args[1];
+
+	(void)thread;
+	if (!file)
+		return error;
+	if (how < SHUT_RD || how > SHUT_RDWR)
+		return -EINVAL;
+	nub_linux_socket_shut(linux, file->object, how != SHUT_WR, how != SHUT_RD);
+	return 0;
+}
+
+/* Both ends have no name but their family. */
+static int64_t serve_name(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
+{
+	const sa_family_t family = AF_UNIX;
+	int32_t room;
+	int64_t error;
+	const struct nub_linux_file *file = socket_of(linux, args[0], &error);
+
+	(void)thread;
+	if (!file)
+		return error;
+	if (nub_linux_read(linux, args[2], &room, sizeof(room)) < 0)
+		return -EFAULT;
+	if (room < 0)
+		return -EINVAL;
+	const int32_t size = sizeof(family);
+
+	if (nub_linux_write(linux, args[1], &family, room < size ? (size_t)room : sizeof(family)) < 0 ||
+	    nub_linux_write(linux, args[2], &size, sizeof(size)) < 0)
+		return -EFAULT;
+	return 0;
+}
+
+/* An option's value, and its size; -ENOPROTOOPT. */
+static int option(const struct nub_linux *linux, struct nub_linux_socket *socket, int name, int32_t value[3])
+{
+	switch (name) {
+	case SO_TYPE:
+		value[0] = socket->type;
+		break;
+	case SO_DOMAIN:
+		value[0] = AF_UNIX;
+		break;
+	case SO_ERROR:
+		value[0] = socket->error;
+		socket->error = 0;
+		break;
+	case SO_SNDBUF:
+	case SO_RCVBUF:
+		value[0] = NUB_LINUX_SOCKET_ROOM;
+		break;
+	case SO_PROTOCOL:
+	case SO_ACCEPTCONN:
+	case SO_PASSCRED:
+	case SO_KEEPALIVE:
+	case SO_REUSEADDR:
+		value[0] = 0;
+		break;
+	case SO_PEERCRED:
+		value[0] = linux->pid;
+		value[1] = (int32_t)linux->files->uid;
+		value[2] = (int32_t)linux->files->gid;
+		return 3 * sizeof(int32_t);
+	default:
+		return -ENOPROTOOPT;
+	}
+	return sizeof(int32_t);
+}
+
+static int64_t serve_getsockopt(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
+{
+	int32_t room, value[3];
+	int64_t error;
+	const struct nub_linux_file *file = socket_of(linux, args[0], &error);
+
+	(void)thread;
+	if (!file)
+		return error;
+	if (nub_linux_read(linux, args[4], &room, sizeof(room)) < 0)
+		return -EFAULT;
+	if (room < 0)
+		return -EINVAL;
+	if ((int)args[1] != SOL_SOCKET)
+		return -EOPNOTSUPP;
+	int32_t size = option(linux, file->object, (int)args[2], value);
+
+	if (size < 0)
+		return size;
+	size = room < size ? room : size;
+	if (nub_linux_write(linux, args[3], value, (size_t)size) < 0 ||
+	    nub_linux_write(linux, args[4], &size, sizeof(size)) < 0)
+		return -EFAULT;
+	return 0;
+}
+
+/* Sizes of buffers may be wished for; they stay as they are. */
+static int64_t serve_setsockopt(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
+{
+	int32_t value;
+	int64_t error;
+
+	if (!socket_of(linux, args[0], &error))
+		return error;
+	if ((int)args[1] != SOL_SOCKET)
+		return -EOPNOTSUPP;
+	if ((int)args[2] != SO_SNDBUF && (int)args[2] != SO_RCVBUF)
+		return nub_linux_unsupported(linux, thread, -ENOPROTOOPT);
+	if ((int)args[4] < (int)sizeof(value))
+		return -EINVAL;
+	return nub_linux_read(linux, args[3], &value, sizeof(value));
+}
+
+static const struct nub_linux_call calls[] = {
+	{ __NR_socketpair, "socketpair", serve_socketpair, { INT, HEX, INT, POINTER }, false },
+	{ __NR_sendto, "sendto", serve_sendto, { FD, IN, SIZE, HEX, POINTER, SIZE }, false },
+	{ __NR_recvfrom, "recvfrom", serve_recvfrom, { FD, OUT_RESULT, SIZE, HEX, POINTER, POINTER }, false },
+	{ __NR_sendmsg, "sendmsg", serve_sendmsg, { FD, POINTER, HEX }, false },
+	{ __NR_recvmsg, "recvmsg", serve_recvmsg, { FD, POINTER, HEX }, false },
+	{ __NR_shutdown, "shutdown", serve_shutdown, { FD, INT }, false },
+	{ __NR_getsockname, "getsockname", serve_name, { FD, POINTER, POINTER }, false },
+	{ __NR_getpeername, "getpeername", serve_name, { FD, POINTER, POINTER }, false },
+	{ __NR_getsockopt, "getsockopt", serve_getsockopt, { FD, INT, INT, POINTER, POINTER }, false },
+	{ __NR_setsockopt, "setsockopt", serve_setsockopt, { FD, INT, INT, IN, SIZE }, false },
+};
+
+const struct nub_linux_family nub_linux_socket_family = {
+	.name = "sockets",
+	.calls = calls,
+	.call_count = sizeof(calls) / sizeof(*calls),
+};

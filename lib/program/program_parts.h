@@ -1,0 +1,61 @@
+/* The inside of a Linux program that runs: what the personality stands on, made of memory and an engine. */
+#ifndef NUB_PROGRAM_PARTS_H
+#define NUB_PROGRAM_PARTS_H
+
+#include <signal.h>
+
+#include "base/random.h"
+#include "engine/engine.h"
+#include "nub/program.h"
+#include "personality/linux/linux.h"
+#include "sandbox/sandbox.h"
+
+struct nub_program {
+	struct nub_program_config config;
+	struct nub_plan plan;
+	struct nub_memory memory;
+	struct nub_cpuid cpuid;
+	struct nub_engine *engine;
+	struct nub_linux *linux;
+	struct nub_exit_counts exits;
+	struct nub_deadline deadline, slice;
+	struct nub_random random;
+	volatile sig_atomic_t stop;
+	int stop_fd;          /* an eventfd that nub_program_stop writes to: ends a wait */
+	struct pollfd *polls; /* of the wait, with stop_fd; owned */
+	size_t poll_capacity;
+};
+
+/* ---- program_plan.c: memory ----
+ *
+ *     gpa 0x1000     page tables, up to a multiple of 2 MiB; a 64th of the memory, at least 1 MiB
+ *                    the program's memory, as its calls and touches give it out
+ *     scratch        the engine's two pages, then as ever
+ */
+
+/* Plan and map it, and write the first page tables. Error: SIZE, MEMORY_TOO_BIG, NO_MEMORY. */
+int nub_program_make_memory(struct nub_program *program, uint64_t *tables_used, struct nub_error *err);
+
+/* ---- program_machine.c ---- */
+
+extern const struct nub_linux_machine_ops nub_program_machine_ops; /* context: struct nub_program */
+
+/* ---- program_slice.c ---- */
+
+/* Have the engine's run end when the current thread's slice does, or something else is due. Error: IO, KVM. */
+int nub_program_arm_slice(struct nub_program *program, struct nub_error *err);
+/* Was that why it ended? */
+bool nub_program_slice_over(struct nub_program *program);
+/* It is over, but the program can't be interrupted just now: have the run end once more, a little later. */
+void nub_program_slice_soon(struct nub_program *program);
+void nub_program_disarm_slice(struct nub_program *program);
+
+/* ---- program_end.c ---- */
+
+/* How it ended, by linux->end. -1 when the host failed. */
+int nub_program_tell_end(const struct nub_program *program, struct nub_outcome *outcome, struct nub_error *err);
+
+/* An exit that ends any guest. */
+void nub_program_tell_crash(const struct nub_program *program, enum nub_crash_kind kind, struct nub_outcome *outcome);
+
+#endif

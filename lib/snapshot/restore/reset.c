@@ -1,0 +1,92 @@
+/* Putting a sandbox back in place: to the snapshot that it came from, or to another one (R29, R30). */
+#include <string.h>
+
+#include "base/error.h"
+#include "snapshot/file/snapshot.h"
+#include "snapshot/restore/confined.h"
+#include "snapshot/restore/restore.h"
+#include "snapshot/save/place.h"
+
+/* Could what ran here reach no more than code at CPL 3 can? The tables of an ELF file's guest are the library's own. */
+static bool confined(struct nub_sandbox *sandbox)
+{
+	if (!sandbox->confined_known) {
+		sandbox->confined = sandbox->machine.guest->privilege_level == 3 &&
+		                    (!sandbox->snapshot || nub_snapshot_confines(sandbox->snapshot));
+		sandbox->confined_known = true;
+	}
+	return sandbox->confined;
+}
+
+/* Some of what a virtual CPU keeps can't be set back one by one: an exit that waits to be completed, an exception that was
+ * caught half-way, and whatever code at CPL 0 can reach (MSRs, debug registers, XCR0, clocks that a hypervisor writes for
+ * it). A new one has none of it. */
+static bool must_begin_anew(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot)
+{
+	const struct nub_plan plan = { .layout = snapshot->meta.layout };
+	const struct nub_engine_guest guest = {
+		.plan = &plan,
+		.cpuid = &snapshot->meta.cpu.cpuid,
+		.privilege_level = snapshot->guest.privilege_level,
+	};
+
+	return sandbox->state == NUB_STATE_POISONED || !confined(sandbox) || snapshot->guest.privilege_level == 0 ||
+	       !nub_engine_fits(sandbox->machine.engine, &guest);
+}
+
+/* To other memory. */
+static int change_memory(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, bool anew,
+                         struct nub_error *err)
+{
+	if (nub_restore_check_cpu(sandbox, snapshot, err) < 0 ||
+	    nub_engine_detach(sandbox->machine.engine, anew ? NUB_ENGINE_KEEP_NOTHING : NUB_ENGINE_KEEP_CPU, err) < 0)
+		return -1;
+	nub_memory_release(&sandbox->machine.memory);
+	nub_dirty_forget(&sandbox->dirty);
+	return nub_restore_take_memory(sandbox, snapshot, err);
+}
+
+static int put_back_pages(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err)
+{
+	const struct nub_layout *layout = &sandbox->machine.plan.layout;
+	/* What only the monitor can write is written anew below; code at CPL 0 can write it all. */
+	const uint64_t fixed =
+	    confined(sandbox) ? layout->scratch_size - NUB_SCRATCH_FIXED_PAGES * NUB_PAGE_SIZE : layout->scratch_size;
+
+	/* Such a guest may have let interrupts through (snapshot/file/dirty.h). */
+	if (!confined(sandbox))
+		nub_dirty_forget(&sandbox->dirty);
+	if (nub_dirty_put_back(&sandbox->dirty, &sandbox->machine.memory, snapshot, fixed, err) < 0 ||
+	    nub_restore_copy_tables(sandbox, err) < 0 || nub_place_scratch(sandbox, err) < 0)
+		return -1;
+	return nub_personality_begin(sandbox->personality, err);
+}
+
+/* To the same memory. */
+static int put_back(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, bool anew, struct nub_error *err)
+{
+	if (nub_engine_detach(sandbox->machine.engine, anew ? NUB_ENGINE_KEEP_NOTHING : NUB_ENGINE_KEEP_MEMORY, err) <
+	    0)
+		return -1;
+	return put_back_pages(sandbox, snapshot, err);
+}
+
+int nub_sandbox_reset(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err)
+{
+	const bool same = sandbox->snapshot == snapshot, anew = must_begin_anew(sandbox, snapshot);
+	int result;
+
+	/* Pages that a shorter file lost, private ones included, must not be touched. */
+	if (nub_snapshot_unchanged(snapshot, err) < 0)
+		return -1;
+	/* Until it is all done, the sandbox is neither what it was nor what it shall be. */
+	sandbox->state = NUB_STATE_POISONED;
+	if (same)
+		result = put_back(sandbox, snapshot, anew, err);
+	else
+		result = change_memory(sandbox, snapshot, anew, err);
+	if (result == 0)
+		return nub_restore_start(sandbox, err);
+	sandbox->snapshot = NULL;
+	return -1;
+}

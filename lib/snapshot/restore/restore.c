@@ -1,0 +1,182 @@
+/* Sandboxes from snapshots, made anew (R29 to R31); reset.c puts them back in place. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/error.h"
+#include "base/util.h"
+#include "snapshot/file/snapshot.h"
+#include "snapshot/restore/restore.h"
+#include "snapshot/save/place.h"
+
+/* The layout and the regions are the snapshot's. */
+static int take_plan(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err)
+{
+	const struct nub_snapshot_meta *meta = &snapshot->meta;
+	struct nub_plan *plan = &sandbox->machine.plan;
+
+	nub_plan_release(plan);
+	memset(plan, 0, sizeof(*plan));
+	plan->layout = meta->layout;
+	plan->layout.engine = sandbox->machine.config.engine;
+	plan->regions.items = calloc(meta->region_count + 1, sizeof(*plan->regions.items));
+	if (!plan->regions.items)
+		return nub_fail_errno(err, NUB_E_NO_MEMORY, "list of %" PRIu32 " regions", meta->region_count);
+	if (meta->region_count > 0)
+		memcpy(plan->regions.items, meta->regions, meta->region_count * sizeof(*meta->regions));
+	plan->regions.count = meta->region_count;
+	plan->regions.capacity = meta->region_count + 1;
+	return 0;
+}
+
+static void take_identity(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot)
+{
+	const struct nub_snapshot_meta *meta = &snapshot->meta;
+
+	sandbox->snapshot = snapshot;
+	sandbox->confined_known = false;
+	sandbox->machine.guest = &snapshot->guest;
+	sandbox->machine.generation = meta->generation;
+	sandbox->machine.root_gpa = meta->roots[0];
+	sandbox->machine.config.cow = meta->layout.cow;
+}
+
+/* The offset in the file is the gpa (nub-snapshot(5)). */
+static int show_part(void *context, const struct nub_snapshot *file, uint64_t gpa, uint64_t size, struct nub_error *err)
+{
+	const struct nub_memory_piece piece = { .gpa = gpa, .size = size, .fd = file->fd, .offset = gpa };
+
+	if (nub_memory_show_file(context, &piece, err) < 0)
+		return nub_error_context(err, "%s", file->name);
+	return 0;
+}
+
+static int map_memory(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err)
+{
+	const struct nub_layout *layout = &sandbox->machine.plan.layout;
+	struct nub_memory *memory = &sandbox->machine.memory;
+
+	if (nub_memory_init(memory, &sandbox->machine.plan, &sandbox->machine.config, err) < 0)
+		return -1;
+	memory->snapshot.from_file = true;
+	if (memory->shared.on)
+		return nub_snapshot_parts(snapshot, NUB_BASE_ADDRESS, layout->snapshot_size, show_part, memory, err);
+	return nub_snapshot_map(snapshot, NUB_BASE_ADDRESS, layout->snapshot_size, memory->snapshot.host,
+	                        PROT_READ | PROT_WRITE, err);
+}
+
+/* Where the guest copies pages, its tables are in scratch: the stored ones are copied there (R26). */
+int nub_restore_copy_tables(struct nub_sandbox *sandbox, struct nub_error *err)
+{
+	const struct nub_layout *layout = &sandbox->machine.plan.layout;
+	uint8_t *tables = nub_memory_at(&sandbox->machine.memory, layout->page_table_gpa, layout->page_table_size);
+
+	if (layout->cow == NUB_COW_HOST)
+		return 0;
+	if (!tables)
+		return nub_fail(err, NUB_E_INTERNAL, 0, "page tables: no memory at gpa 0x%" PRIx64,
+		                layout->page_table_gpa);
+	return nub_snapshot_read(sandbox->snapshot, layout->data_end_gpa, tables, layout->page_table_size, err);
+}
+
+int nub_restore_take_memory(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err)
+{
+	take_identity(sandbox, snapshot);
+	if (take_plan(sandbox, snapshot, err) < 0 || map_memory(sandbox, snapshot, err) < 0 ||
+	    nub_restore_copy_tables(sandbox, err) < 0 || nub_place_scratch(sandbox, err) < 0)
+		return -1;
+	return nub_personality_begin(sandbox->personality, err);
+}
+
+static void set_state(struct nub_sandbox *sandbox)
+{
+	const struct nub_snapshot_meta *meta = &sandbox->snapshot->meta;
+
+	switch (meta->next) {
+	case NUB_NEXT_INITIALISE:
+		sandbox->state = NUB_STATE_FRESH;
+		break;
+	case NUB_NEXT_CALL:
+		sandbox->state = NUB_STATE_READY;
+		break;
+	case NUB_NEXT_RESUME:
+		sandbox->state = NUB_STATE_STOPPED;
+		break;
+	}
+}
+
+static int load_personality(struct nub_sandbox *sandbox, struct nub_error *err)
+{
+	const struct nub_snapshot *snapshot = sandbox->snapshot;
+	const struct nub_snapshot_meta *meta = &snapshot->meta;
+	const struct nub_personality_state state = {
+		.peb_gva = meta->peb_gva,
+		.stack_top_gva = meta->stack_top_gva,
+		.dispatch_gva = meta->dispatch_gva,
+	};
+	struct nub_error reason = { 0 };
+
+	if (nub_personality_load(sandbox->personality, &state, meta->next == NUB_NEXT_RESUME ? &meta->cpu.regs : NULL,
+	                         &reason) == 0)
+		return 0;
+	nub_fail(err, NUB_E_SNAPSHOT_FIELD, 0, "%s: %s", snapshot->name, reason.message);
+	return nub_hint(err, "the file is damaged: make it again, or copy it again");
+}
+
+/* What a sandbox needs once its memory is mapped and filled. */
+int nub_restore_start(struct nub_sandbox *sandbox, struct nub_error *err)
+{
+	const struct nub_snapshot_meta *meta = &sandbox->snapshot->meta;
+	const struct nub_engine_guest guest = nub_sandbox_engine_guest(sandbox);
+	const struct nub_cpu *cpu = meta->next == NUB_NEXT_INITIALISE ? NULL : &meta->cpu;
+
+	if (nub_engine_attach(sandbox->machine.engine, &guest, err) < 0 ||
+	    nub_engine_start(sandbox->machine.engine, cpu, err) < 0 || load_personality(sandbox, err) < 0)
+		return -1;
+	set_state(sandbox);
+	return 0;
+}
+
+int nub_restore_check_cpu(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err)
+{
+	struct nub_cpuid host;
+
+	nub_cpu_fill_cpuid(&host);
+	if (nub_cpu_check_features(&snapshot->meta.cpu.cpuid, snapshot->meta.cpu.xcr0, &host, err) < 0)
+		return nub_error_context(err, "%s", snapshot->name);
+	sandbox->machine.cpuid = snapshot->meta.cpu.cpuid;
+	return 0;
+}
+
+/* A file that was cut since it was opened is as one that was cut before; nothing has run from it. */
+static int check_whole(const struct nub_snapshot *snapshot, struct nub_error *err)
+{
+	struct nub_error reason = { 0 };
+
+	if (nub_snapshot_unchanged(snapshot, &reason) == 0)
+		return 0;
+	if (nub_snapshot_is_short(snapshot))
+		reason.kind = NUB_E_SNAPSHOT_TRUNCATED;
+	if (err)
+		*err = reason;
+	return -1;
+}
+
+struct nub_sandbox *nub_sandbox_restore(const struct nub_config *config, const struct nub_snapshot *snapshot,
+                                        struct nub_error *err)
+{
+	struct nub_sandbox *sandbox = nub_sandbox_new(config, err);
+
+	if (!sandbox)
+		return NULL;
+	sandbox->machine.config.init_data = NULL;
+	sandbox->machine.config.maps = NULL;
+	sandbox->machine.config.map_count = 0;
+	if (check_whole(snapshot, err) < 0 || nub_restore_check_cpu(sandbox, snapshot, err) < 0 ||
+	    nub_restore_take_memory(sandbox, snapshot, err) < 0 || nub_restore_start(sandbox, err) < 0) {
+		nub_sandbox_free(sandbox);
+		return NULL;
+	}
+	return sandbox;
+}

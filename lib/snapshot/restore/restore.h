@@ -1,0 +1,21 @@
+/* What restoring a sandbox (restore.c) and putting one back in place (reset.c) have in common. Private. */
+#ifndef NUB_RESTORE_H
+#define NUB_RESTORE_H
+
+#include "sandbox/sandbox.h"
+
+struct nub_snapshot;
+
+/* Has this host's CPU what the snapshot needs? Takes the CPUID that its guest is shown. Error: SNAPSHOT_CPU. */
+int nub_restore_check_cpu(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err);
+
+/* Identity, plan and memory of the snapshot, into a sandbox that has no memory: mapped, tables and scratch filled. */
+int nub_restore_take_memory(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err);
+
+/* A step of that alone: page tables into scratch (cow=guest). */
+int nub_restore_copy_tables(struct nub_sandbox *sandbox, struct nub_error *err);
+
+/* Memory is mapped and filled: its engine, registers, and what the sandbox is now. */
+int nub_restore_start(struct nub_sandbox *sandbox, struct nub_error *err);
+
+#endif

@@ -1,0 +1,131 @@
+#!/usr/bin/env bats
+# `nubrun run` of Linux programs: what they print and how they end is what they do without nubrun; files, environment and limits
+# are those of the command line.
+
+load helper
+
+PROGRAMS=${GUESTS%/guests}/test/linux
+
+setup() {
+	needs_kvm
+}
+
+# A program does the same under nubrun as by itself.
+same() { # PROGRAM [NUB-OPTION...]
+	local program=$1 expected code=0
+	shift
+	expected=$("$program") || code=$?
+	nub run "$@" "$program"
+	[ "$status" -eq "$code" ]
+	[ "$output" = "$expected" ]
+}
+
+@test "linux: threads share the vCPU, wait for each other and are preempted" {
+	same "$PROGRAMS/threads"
+	same "$PROGRAMS/threads" --slice 200us
+	same "$PROGRAMS/threads.dynamic" --rootfs /
+}
+
+@test "linux: faults are signals, and memory has the rights that the program gave it" {
+	same "$PROGRAMS/faults"
+	same "$PROGRAMS/faults.dynamic" --rootfs /
+	same "$PROGRAMS/faults" --memory 24M
+}
+
+@test "linux: clocks go on, never back, and are read without leaving the program" {
+	same "$PROGRAMS/clock"
+	[ "$(field .exits.call)" -lt 60 ]
+	same "$PROGRAMS/clock.dynamic" --rootfs /
+}
+
+@test "linux: busybox runs as it is" {
+	local busybox
+	busybox=$(command -v busybox)
+	nub run "$busybox" echo hi
+	ended 0 ok
+	[ "$output" = hi ]
+	[ "$(field .guest.type)" = linux ]
+	nub run "$busybox" sh -c 'x=$((6 * 7)); echo $x; exit 5'
+	ended 5 guest-exit
+	[ "$output" = 42 ]
+	printf 'b\na\n' >"$BATS_TEST_TMPDIR/lines"
+	nub run "$busybox" sort <"$BATS_TEST_TMPDIR/lines"
+	[ "$output" = $'a\nb' ]
+}
+
+@test "linux: a dynamic program gets its interpreter through a grant, or is told which" {
+	nub run --rootfs / /bin/ls -d /bin
+	ended 0 ok
+	[ "$output" = /bin ]
+	nub run /bin/ls
+	refused 126 elf-interpreter '*needs the interpreter /lib64/ld-linux-x86-64.so.2*'
+}
+
+@test "linux: nothing of the host is there but what was granted" {
+	local busybox dir=$BATS_TEST_TMPDIR/dir
+	busybox=$(command -v busybox)
+	mkdir "$dir"
+	echo inside >"$dir/file"
+	echo outside >"$BATS_TEST_TMPDIR/secret"
+	ln -s ../secret "$dir/link"
+	nub run "$busybox" cat "$dir/file"
+	ended 1 guest-exit
+	nub run --dir "$dir:/data" "$busybox" cat /data/file
+	ended 0 ok
+	[ "$output" = inside ]
+	nub run --dir "$dir:/data" "$busybox" cat /data/link
+	ended 1 guest-exit
+	nub run --dir "$dir:/data" "$busybox" cat /data/../secret
+	ended 1 guest-exit
+	nub run --dir "$dir:/data" "$busybox" touch /data/new
+	ended 1 guest-exit
+	nub run --dir "$dir:/data:rw" "$busybox" touch /data/new
+	ended 0 ok
+	[ -e "$dir/new" ]
+	nub run --file "$BATS_TEST_TMPDIR/secret:/s" "$busybox" cat /s
+	[ "$output" = outside ]
+}
+
+@test "linux: the environment is what --env says" {
+	local busybox
+	busybox=$(command -v busybox)
+	HANDED=on nub run --env A=b --env HANDED --env NOT_SET_HERE "$busybox" env
+	ended 0 ok
+	[ "$output" = $'A=b\nHANDED=on' ]
+}
+
+@test "linux: --strace tells of each call, --strict ends at one that is not served" {
+	local busybox
+	busybox=$(command -v busybox)
+	nub run --strace "$BATS_TEST_TMPDIR/trace" "$busybox" echo hi
+	ended 0 ok
+	grep -q '^write(1, "hi\\n", 3) = 3 <0\.[0-9]*>$' "$BATS_TEST_TMPDIR/trace"
+	grep -q '^exit_group(0) = ? <' "$BATS_TEST_TMPDIR/trace"
+	nub run --strict "$busybox" unshare -n true
+	ended 134 guest-crash
+	[ "$(field .crash.kind)" = unsupported ]
+}
+
+@test "linux: time-outs and signals end a program that waits and one that runs" {
+	local busybox
+	busybox=$(command -v busybox)
+	nub run --timeout 200ms "$busybox" sleep 60
+	ended 124 timeout
+	nub run --timeout 200ms "$busybox" sh -c 'while :; do :; done'
+	ended 124 timeout
+}
+
+@test "linux: a signal that a program does not handle is a crash that names it" {
+	nub run "$PROGRAMS/threads" </dev/null
+	ended 0 ok
+	nub run "$(command -v busybox)" sh -c 'kill -SEGV $$'
+	ended 134 guest-crash
+	[[ $(field .crash.message) == *SIGSEGV* ]]
+}
+
+@test "linux: memory that is used up is told with what to give" {
+	nub run --memory 4M "$PROGRAMS/hog"
+	ended 134 guest-crash
+	[ "$(field .crash.kind)" = memory ]
+	[[ $(field .crash.message) == *'all of 4 MiB is in use'* ]]
+}

@@ -1,0 +1,387 @@
+/* Pipes, socket pairs, counters, timers, poll, select and epoll, held against the host's; and threads that wait for them. */
+#include <linux/memfd.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+
+#include "linux_cases.h"
+
+static const uint8_t big[8000] = { 1, 2, 3 };
+static const struct timespec no_time = { 0, 0 }, bad_time = { 0, 1000000000 };
+
+static void test_pipes(void **state)
+{
+	static const struct cases_step steps[] = {
+		{ SYS_pipe2, { OUT(8), V(O_NONBLOCK) } }, /* 3, 4 */
+		{ SYS_read, { V(3), OUT(8), V(8) } },
+		{ SYS_write, { V(4), IN("hello"), V(5) } },
+		{ SYS_ioctl, { V(3), V(FIONREAD), OUT(4) } },
+		{ SYS_read, { V(3), OUT(8), V(2) } },
+		{ SYS_read, { V(3), OUT(8), V(8) } },
+		{ SYS_read, { V(3), OUT(8), V(0) } },
+		{ SYS_write, { V(4), IN(""), V(0) } },
+		{ SYS_read, { V(4), OUT(8), V(8) } },
+		{ SYS_write, { V(3), IN("x"), V(1) } },
+		{ SYS_pread64, { V(3), OUT(8), V(8), V(0) } },
+		{ SYS_lseek, { V(3), V(0), V(SEEK_CUR) } },
+		{ SYS_ftruncate, { V(4), V(0) } },
+		{ SYS_fallocate, { V(4), V(0), V(0), V(1) } },
+		{ SYS_fsync, { V(4) } },
+		{ SYS_getdents64, { V(3), IGNORED, V(100) } },
+		{ SYS_ioctl, { V(3), V(TCGETS), IGNORED } },
+		{ SYS_fcntl, { V(3), V(F_GETFL) } },
+		{ SYS_fcntl, { V(4), V(F_GETFL) } },
+		{ SYS_fcntl, { V(3), V(F_GETPIPE_SZ) } },
+		{ SYS_fcntl, { V(3), V(F_SETPIPE_SZ), V(5000) } },
+		{ SYS_fcntl, { V(3), V(F_GETPIPE_SZ) } },
+		{ SYS_write, { V(4), DATA_OF(big), V(8000) } },
+		{ SYS_write, { V(4), DATA_OF(big), V(4096) } },
+		{ SYS_fcntl, { V(3), V(F_SETPIPE_SZ), V(4096) } },
+		{ SYS_read, { V(3), OUT(8000), V(8000) } },
+		{ SYS_write, { V(4), NOWHERE, V(8) } },
+		{ SYS_write, { V(4), IN("x"), V(1) } },
+		{ SYS_read, { V(3), NOWHERE, V(8) } },
+		{ SYS_fstat, { V(3), STAT } },
+		{ SYS_close, { V(4) } },
+		{ SYS_read, { V(3), OUT(8), V(8) } },
+		{ SYS_read, { V(3), OUT(8), V(8) } },
+		{ SYS_pipe, { OUT(8) } }, /* 4, 5 */
+		{ SYS_close, { V(4) } },
+		{ SYS_write, { V(5), IN("x"), V(1) } },
+		{ SYS_pipe2, { OUT(8), V(0x10) } },
+		{ SYS_pipe2, { NOWHERE, V(0) } },
+		{ SYS_dup, { V(3) } }, /* 4 */
+	};
+
+	(void)state;
+	CASES_COMPARE(steps);
+}
+
+static void test_sockets(void **state)
+{
+	static const int32_t four = 4, minus = -1, two = 2;
+	static const struct cases_step steps[] = {
+		{ SYS_socketpair, { V(AF_UNIX), V(SOCK_STREAM | SOCK_NONBLOCK), V(0), OUT(8) } }, /* 3, 4 */
+		{ SYS_write, { V(3), IN("hello"), V(5) } },
+		{ SYS_recvfrom, { V(4), OUT(8), V(3), V(MSG_PEEK), V(0), V(0) } },
+		{ SYS_recvfrom, { V(4), OUT(8), V(8), V(0), V(0), V(0) } },
+		{ SYS_recvfrom, { V(4), OUT(8), V(8), V(0), V(0), V(0) } },
+		{ SYS_sendto, { V(4), IN("back"), V(4), V(MSG_NOSIGNAL), V(0), V(0) } },
+		{ SYS_ioctl, { V(3), V(FIONREAD), OUT(4) } },
+		{ SYS_read, { V(3), OUT(2), V(2) } },
+		{ SYS_read, { V(3), OUT(8), V(8) } },
+		{ SYS_read, { V(3), OUT(8), V(8) } },
+		{ SYS_fcntl, { V(3), V(F_GETFL) } },
+		{ SYS_fstat, { V(3), STAT } },
+		{ SYS_lseek, { V(3), V(0), V(0) } },
+		{ SYS_getsockopt, { V(3), V(SOL_SOCKET), V(SO_TYPE), OUT(4), DATA_OF(four) } },
+		{ SYS_getsockopt, { V(3), V(SOL_SOCKET), V(SO_DOMAIN), OUT(4), DATA_OF(two) } },
+		{ SYS_getsockopt, { V(3), V(SOL_SOCKET), V(SO_ERROR), OUT(4), DATA_OF(four) } },
+		{ SYS_getsockopt, { V(3), V(SOL_SOCKET), V(SO_TYPE), OUT(4), DATA_OF(minus) } },
+		{ SYS_getsockopt, { V(0), V(SOL_SOCKET), V(SO_TYPE), OUT(4), DATA_OF(four) } },
+		{ SYS_getsockopt, { V(99), V(SOL_SOCKET), V(SO_TYPE), OUT(4), DATA_OF(four) } },
+		{ SYS_shutdown, { V(3), V(9) } },
+		{ SYS_shutdown, { V(3), V(SHUT_WR) } },
+		{ SYS_write, { V(3), IN("x"), V(1) } },
+		{ SYS_read, { V(4), OUT(8), V(8) } },
+		{ SYS_write, { V(4), IN("y"), V(1) } },
+		{ SYS_read, { V(3), OUT(8), V(8) } },
+		{ SYS_write, { V(4), IN("unread"), V(6) } },
+		{ SYS_close, { V(3) } },
+		{ SYS_read, { V(4), OUT(8), V(8) } },
+		{ SYS_read, { V(4), OUT(8), V(8) } },
+		{ SYS_write, { V(4), IN("x"), V(1) } },
+		{ SYS_sendto, { V(4), IN("x"), V(1), V(MSG_NOSIGNAL), V(0), V(0) } },
+		{ SYS_close, { V(4) } },
+		{ SYS_socketpair, { V(AF_UNIX), V(SOCK_DGRAM | SOCK_NONBLOCK), V(0), OUT(8) } }, /* 3, 4 */
+		{ SYS_write, { V(3), IN("first"), V(5) } },
+		{ SYS_write, { V(3), IN(""), V(0) } },
+		{ SYS_write, { V(3), IN("third"), V(5) } },
+		{ SYS_read, { V(4), OUT(8), V(2) } },
+		{ SYS_read, { V(4), OUT(8), V(8) } },
+		{ SYS_recvfrom, { V(4), OUT(8), V(2), V(MSG_TRUNC), V(0), V(0) } },
+		{ SYS_read, { V(4), OUT(8), V(8) } },
+		{ SYS_close, { V(4) } },
+		{ SYS_write, { V(3), IN("x"), V(1) } },
+		{ SYS_read, { V(3), OUT(8), V(8) } },
+		{ SYS_close, { V(3) } },
+		{ SYS_socketpair, { V(AF_UNIX), V(SOCK_SEQPACKET | SOCK_NONBLOCK), V(0), OUT(8) } }, /* 3, 4 */
+		{ SYS_write, { V(3), IN("one"), V(3) } },
+		{ SYS_write, { V(3), IN("two"), V(3) } },
+		{ SYS_read, { V(4), OUT(8), V(8) } },
+		{ SYS_close, { V(3) } },
+		{ SYS_read, { V(4), OUT(8), V(8) } },
+		{ SYS_read, { V(4), OUT(8), V(8) } },
+		{ SYS_socketpair, { V(AF_UNIX), V(77), V(0), OUT(8) } },
+		{ SYS_socketpair, { V(AF_UNIX), V(SOCK_STREAM), V(7), IGNORED } },
+		{ SYS_socketpair, { V(AF_UNIX), V(SOCK_STREAM), V(0), NOWHERE } },
+	};
+
+	(void)state;
+	CASES_COMPARE(steps);
+}
+
+static void test_events(void **state)
+{
+	static const uint64_t three = 3, none = 0, most = UINT64_MAX - 1, too_much = UINT64_MAX;
+	static const struct cases_step steps[] = {
+		{ SYS_eventfd2, { V(2), V(EFD_NONBLOCK) } }, /* 3 */
+		{ SYS_write, { V(3), DATA_OF(three), V(8) } },
+		{ SYS_read, { V(3), OUT(8), V(7) } },
+		{ SYS_read, { V(3), OUT(16), V(16) } },
+		{ SYS_read, { V(3), OUT(8), V(8) } },
+		{ SYS_write, { V(3), DATA_OF(three), V(4) } },
+		{ SYS_write, { V(3), DATA_OF(too_much), V(8) } },
+		{ SYS_write, { V(3), DATA_OF(most), V(8) } },
+		{ SYS_write, { V(3), DATA_OF(three), V(8) } },
+		{ SYS_write, { V(3), DATA_OF(none), V(8) } },
+		{ SYS_write, { V(3), NOWHERE, V(8) } },
+		{ SYS_read, { V(3), OUT(8), V(8) } },
+		{ SYS_lseek, { V(3), V(0), V(0) } },
+		{ SYS_pread64, { V(3), OUT(8), V(8), V(0) } },
+		{ SYS_fcntl, { V(3), V(F_GETFL) } },
+		{ SYS_eventfd2, { V(2), V(EFD_SEMAPHORE | EFD_NONBLOCK | EFD_CLOEXEC) } }, /* 4 */
+		{ SYS_fcntl, { V(4), V(F_GETFD) } },
+		{ SYS_read, { V(4), OUT(8), V(8) } },
+		{ SYS_read, { V(4), OUT(8), V(8) } },
+		{ SYS_read, { V(4), OUT(8), V(8) } },
+		{ SYS_eventfd2, { V(0), V(0x10) } },
+		{ SYS_eventfd, { V(7) } }, /* 5 */
+		{ SYS_read, { V(5), OUT(8), V(8) } },
+	};
+
+	(void)state;
+	CASES_COMPARE(steps);
+}
+
+static void test_poll(void **state)
+{
+	static const struct pollfd polls[] = {
+		{ 3, POLLIN, 0 }, { 4, POLLOUT, 0 }, { -1, POLLIN, 7 }, { 99, POLLIN, 0 }
+	};
+	static const struct pollfd ends[] = { { 3, POLLIN | POLLOUT | POLLPRI, 0 }, { 4, POLLIN | POLLOUT, 0 } };
+	static const struct pollfd other[] = { { 5, POLLIN | POLLOUT, 0 },
+		                               { 6, POLLIN | POLLOUT, 0 },
+		                               { 7, POLLIN | POLLOUT, 0 } };
+	static const uint64_t both = 3 << 3, one = 1 << 3, closed = UINT64_C(1) << 20, many = 0xf8;
+	static const struct cases_step steps[] = {
+		{ SYS_pipe2, { OUT(8), V(O_NONBLOCK) } }, /* 3, 4 */
+		{ SYS_poll, { DATA_OF(polls), V(4), V(0) } },
+		{ SYS_write, { V(4), IN("x"), V(1) } },
+		{ SYS_poll, { DATA_OF(polls), V(2), V(-1) } },
+		{ SYS_poll, { DATA_OF(ends), V(2), V(0) } },
+		{ SYS_poll, { NOWHERE, V(2), V(0) } },
+		{ SYS_poll, { NOWHERE, V(0), V(0) } },
+		{ SYS_ppoll, { DATA_OF(polls), V(2), V(0), V(0), V(0) } },
+		{ SYS_ppoll, { DATA_OF(polls), V(2), DATA_OF(bad_time), V(0), V(0) } },
+		{ SYS_ppoll, { DATA_OF(polls), V(2), DATA_OF(no_time), NOWHERE, V(8) } },
+		{ SYS_ppoll, { DATA_OF(polls), V(2), DATA_OF(no_time), V(0), V(8) } },
+		{ SYS_select, { V(5), DATA_OF(both), DATA_OF(both), DATA_OF(both), V(0) } },
+		{ SYS_select, { V(5), DATA_OF(one), V(0), V(0), DATA_OF(no_time) } },
+		{ SYS_select, { V(-1), DATA_OF(one), V(0), V(0), DATA_OF(no_time) } },
+		{ SYS_select, { V(64), DATA_OF(closed), V(0), V(0), DATA_OF(no_time) } },
+		{ SYS_select, { V(5), NOWHERE, V(0), V(0), DATA_OF(no_time) } },
+		{ SYS_pselect6, { V(5), DATA_OF(one), V(0), V(0), DATA_OF(no_time), V(0) } },
+		{ SYS_pselect6, { V(5), DATA_OF(one), V(0), V(0), DATA_OF(bad_time), V(0) } },
+		{ SYS_openat, { CWD, S("f"), V(O_CREAT | O_RDWR), V(0644) } },    /* 5 */
+		{ SYS_eventfd2, { V(0), V(0) } },                                 /* 6 */
+		{ SYS_socketpair, { V(AF_UNIX), V(SOCK_STREAM), V(0), OUT(8) } }, /* 7, 8 */
+		{ SYS_poll, { DATA_OF(other), V(3), V(0) } },
+		{ SYS_select, { V(8), DATA_OF(many), DATA_OF(many), DATA_OF(many), DATA_OF(no_time) } },
+		{ SYS_close, { V(8) } },
+		{ SYS_close, { V(4) } },
+		{ SYS_poll, { DATA_OF(other), V(3), V(0) } },
+		{ SYS_poll, { DATA_OF(ends), V(1), V(0) } },
+		{ SYS_read, { V(3), OUT(8), V(8) } },
+		{ SYS_poll, { DATA_OF(ends), V(1), V(0) } },
+		{ SYS_pipe, { OUT(8) } }, /* 4, 8 */
+		{ SYS_close, { V(4) } },
+		{ SYS_dup2, { V(8), V(4) } },
+		{ SYS_poll, { DATA_OF(ends), V(2), V(0) } },
+		{ SYS_openat, { CWD, S("."), V(O_PATH) } }, /* 9 */
+	};
+
+	(void)state;
+	CASES_COMPARE(steps);
+}
+
+static void test_epoll(void **state)
+{
+	static const struct epoll_event in = { EPOLLIN, { .u64 = 11 } }, edge = { EPOLLIN | EPOLLET, { .u64 = 12 } };
+	static const struct epoll_event once = { EPOLLIN | EPOLLONESHOT, { .u64 = 13 } },
+					out = { EPOLLOUT, { .u64 = 14 } };
+	static const struct epoll_event out_edge = { EPOLLOUT | EPOLLET, { .u64 = 15 } };
+	static const uint64_t one = 1;
+	static const struct cases_step steps[] = {
+		{ SYS_epoll_create1, { V(1) } },
+		{ SYS_epoll_create, { V(0) } },
+		{ SYS_epoll_create1, { V(EPOLL_CLOEXEC) } }, /* 3 */
+		{ SYS_pipe2, { OUT(8), V(O_NONBLOCK) } },    /* 4, 5 */
+		{ SYS_eventfd2, { V(0), V(EFD_NONBLOCK) } }, /* 6 */
+		{ SYS_epoll_wait, { V(3), OUT(64), V(4), V(0) } },
+		{ SYS_epoll_wait, { V(3), OUT(64), V(0), V(0) } },
+		{ SYS_epoll_wait, { V(3), OUT(64), V(-1), V(0) } },
+		{ SYS_epoll_wait, { V(4), OUT(64), V(1), V(0) } },
+		{ SYS_epoll_wait, { V(99), OUT(64), V(1), V(0) } },
+		{ SYS_epoll_ctl, { V(3), V(EPOLL_CTL_ADD), V(4), DATA_OF(in) } },
+		{ SYS_epoll_ctl, { V(3), V(EPOLL_CTL_ADD), V(4), DATA_OF(in) } },
+		{ SYS_epoll_ctl, { V(3), V(EPOLL_CTL_MOD), V(6), DATA_OF(in) } },
+		{ SYS_epoll_ctl, { V(3), V(EPOLL_CTL_DEL), V(6), V(0) } },
+		{ SYS_epoll_ctl, { V(3), V(9), V(4), DATA_OF(in) } },
+		{ SYS_epoll_ctl, { V(3), V(EPOLL_CTL_ADD), V(99), DATA_OF(in) } },
+		{ SYS_epoll_ctl, { V(3), V(EPOLL_CTL_ADD), V(3), DATA_OF(in) } },
+		{ SYS_epoll_ctl, { V(4), V(EPOLL_CTL_ADD), V(6), DATA_OF(in) } },
+		{ SYS_epoll_ctl, { V(3), V(EPOLL_CTL_ADD), V(6), NOWHERE } },
+		{ SYS_openat, { CWD, S("f"), V(O_CREAT | O_RDWR), V(0644) } }, /* 7 */
+		{ SYS_epoll_ctl, { V(3), V(EPOLL_CTL_ADD), V(7), DATA_OF(in) } },
+		{ SYS_close, { V(7) } },
+		{ SYS_epoll_wait, { V(3), OUT(64), V(4), V(0) } },
+		{ SYS_write, { V(5), IN("x"), V(1) } },
+		{ SYS_epoll_wait, { V(3), OUT(64), V(4), V(0) } },
+		{ SYS_epoll_wait, { V(3), OUT(64), V(4), V(0) } }, /* level: again */
+		{ SYS_epoll_wait, { V(3), NOWHERE, V(4), V(0) } },
+		{ SYS_epoll_ctl, { V(3), V(EPOLL_CTL_MOD), V(4), DATA_OF(edge) } },
+		{ SYS_epoll_wait, { V(3), OUT(64), V(4), V(0) } },
+		{ SYS_epoll_wait, { V(3), OUT(64), V(4), V(0) } }, /* edge: not again */
+		{ SYS_write, { V(5), IN("y"), V(1) } },
+		{ SYS_epoll_wait, { V(3), OUT(64), V(4), V(0) } },
+		{ SYS_epoll_wait, { V(3), OUT(64), V(4), V(0) } },
+		{ SYS_read, { V(4), OUT(1), V(1) } },
+		{ SYS_epoll_wait, { V(3), OUT(64), V(4), V(0) } },
+		{ SYS_epoll_ctl, { V(3), V(EPOLL_CTL_MOD), V(4), DATA_OF(once) } },
+		{ SYS_epoll_wait, { V(3), OUT(64), V(4), V(0) } },
+		{ SYS_write, { V(5), IN("z"), V(1) } },
+		{ SYS_epoll_wait, { V(3), OUT(64), V(4), V(0) } },
+		{ SYS_epoll_ctl, { V(3), V(EPOLL_CTL_MOD), V(4), DATA_OF(once) } },
+		{ SYS_epoll_wait, { V(3), OUT(64), V(4), V(0) } },
+		{ SYS_epoll_ctl, { V(3), V(EPOLL_CTL_ADD), V(5), DATA_OF(out_edge) } },
+		{ SYS_epoll_wait, { V(3), OUT(64), V(4), V(0) } },
+		{ SYS_epoll_wait, { V(3), OUT(64), V(4), V(0) } },
+		{ SYS_epoll_ctl, { V(3), V(EPOLL_CTL_ADD), V(6), DATA_OF(edge) } },
+		{ SYS_write, { V(6), DATA_OF(one), V(8) } },
+		{ SYS_epoll_wait, { V(3), OUT(64), V(4), V(0) } },
+		{ SYS_write, { V(6), DATA_OF(one), V(8) } },
+		{ SYS_epoll_wait, { V(3), OUT(64), V(4), V(0) } },
+		{ SYS_epoll_wait, { V(3), OUT(64), V(4), V(0) } },
+		{ SYS_epoll_ctl, { V(3), V(EPOLL_CTL_DEL), V(6), V(0) } },
+		{ SYS_epoll_ctl, { V(3), V(EPOLL_CTL_MOD), V(4), DATA_OF(in) } },
+		{ SYS_epoll_create1, { V(0) } }, /* 7 */
+		{ SYS_epoll_ctl, { V(7), V(EPOLL_CTL_ADD), V(3), DATA_OF(in) } },
+		{ SYS_epoll_ctl, { V(3), V(EPOLL_CTL_ADD), V(7), DATA_OF(in) } },
+		{ SYS_epoll_wait, { V(7), OUT(64), V(4), V(0) } },
+		{ SYS_epoll_pwait, { V(7), OUT(64), V(4), V(0), V(0), V(0) } },
+		{ SYS_epoll_pwait, { V(7), OUT(64), V(4), V(0), NOWHERE, V(8) } },
+		{ SYS_epoll_pwait, { V(7), OUT(64), V(4), V(0), DATA_OF(one), V(4) } },
+		{ SYS_dup, { V(4) } }, /* 8 */
+		{ SYS_close, { V(4) } },
+		{ SYS_epoll_wait, { V(3), OUT(64), V(4), V(0) } }, /* the description is still open */
+		{ SYS_close, { V(8) } },
+		{ SYS_epoll_wait, { V(3), OUT(64), V(4), V(0) } },
+		{ SYS_epoll_ctl, { V(3), V(EPOLL_CTL_MOD), V(5), DATA_OF(out) } },
+		{ SYS_epoll_wait, { V(3), OUT(64), V(4), V(0) } }, /* an error: nobody reads */
+	};
+
+	(void)state;
+	CASES_COMPARE(steps);
+}
+
+static void test_timers(void **state)
+{
+	static const struct itimerspec past = { { 0, 0 }, { 0, 1 } }, later = { { 5, 0 }, { 1000, 0 } }, off = { 0 };
+	static const struct itimerspec bad = { { 0, 0 }, { 0, 1000000000 } };
+	static const struct cases_step steps[] = {
+		{ SYS_timerfd_create, { V(CLOCK_MONOTONIC), V(TFD_NONBLOCK) } }, /* 3 */
+		{ SYS_read, { V(3), OUT(8), V(8) } },
+		{ SYS_timerfd_gettime, { V(3), OUT(32) } },
+		{ SYS_timerfd_settime, { V(3), V(TFD_TIMER_ABSTIME), DATA_OF(past), OUT(32) } },
+		{ SYS_read, { V(3), OUT(8), V(4) } },
+		{ SYS_read, { V(3), OUT(8), V(8) } },
+		{ SYS_read, { V(3), OUT(8), V(8) } },
+		{ SYS_timerfd_settime, { V(3), V(0), DATA_OF(later), V(0) } },
+		{ SYS_read, { V(3), OUT(8), V(8) } },
+		{ SYS_timerfd_settime, { V(3), V(0), DATA_OF(off), IGNORED } },
+		{ SYS_timerfd_gettime, { V(3), OUT(32) } },
+		{ SYS_timerfd_settime, { V(3), V(0), DATA_OF(bad), V(0) } },
+		{ SYS_timerfd_settime, { V(3), V(8), DATA_OF(off), V(0) } },
+		{ SYS_timerfd_settime, { V(3), V(0), NOWHERE, V(0) } },
+		{ SYS_timerfd_settime, { V(99), V(0), DATA_OF(off), V(0) } },
+		{ SYS_timerfd_settime, { V(0), V(0), DATA_OF(off), V(0) } },
+		{ SYS_timerfd_gettime, { V(99), OUT(32) } },
+		{ SYS_timerfd_create, { V(99), V(0) } },
+		{ SYS_timerfd_create, { V(CLOCK_MONOTONIC), V(1) } },
+		{ SYS_timerfd_create, { V(CLOCK_REALTIME), V(0) } }, /* 4 */
+		{ SYS_write, { V(3), OUT(8), V(8) } },
+	};
+
+	(void)state;
+	CASES_COMPARE(steps);
+}
+
+static void test_memfd(void **state)
+{
+	static const struct cases_step steps[] = {
+		{ SYS_memfd_create, { S("name"), V(MFD_ALLOW_SEALING | MFD_CLOEXEC) } }, /* 3 */
+		{ SYS_fcntl, { V(3), V(F_GETFD) } },
+		{ SYS_fcntl, { V(3), V(F_GETFL) } },
+		{ SYS_fstat, { V(3), STAT } },
+		{ SYS_write, { V(3), IN("0123456789"), V(10) } },
+		{ SYS_fcntl, { V(3), V(F_GET_SEALS) } },
+		{ SYS_fcntl, { V(3), V(F_ADD_SEALS), V(0x1000) } },
+		{ SYS_fcntl, { V(3), V(F_ADD_SEALS), V(F_SEAL_GROW) } },
+		{ SYS_write, { V(3), IN("x"), V(1) } },
+		{ SYS_ftruncate, { V(3), V(100) } },
+		{ SYS_fallocate, { V(3), V(0), V(0), V(100) } },
+		{ SYS_ftruncate, { V(3), V(8) } },
+		{ SYS_pwrite64, { V(3), IN("y"), V(1), V(0) } },
+		{ SYS_fcntl, { V(3), V(F_ADD_SEALS), V(F_SEAL_SHRINK | F_SEAL_WRITE) } },
+		{ SYS_ftruncate, { V(3), V(1) } },
+		{ SYS_pwrite64, { V(3), IN("y"), V(1), V(0) } },
+		{ SYS_fallocate, { V(3), V(3), V(0), V(4) } },
+		{ SYS_fcntl, { V(3), V(F_ADD_SEALS), V(F_SEAL_SEAL) } },
+		{ SYS_fcntl, { V(3), V(F_ADD_SEALS), V(F_SEAL_GROW) } },
+		{ SYS_fcntl, { V(3), V(F_GET_SEALS) } },
+		{ SYS_pread64, { V(3), OUT(16), V(16), V(0) } },
+		{ SYS_memfd_create, { S(""), V(0) } }, /* 4 */
+		{ SYS_fcntl, { V(4), V(F_GET_SEALS) } },
+		{ SYS_fcntl, { V(4), V(F_ADD_SEALS), V(F_SEAL_GROW) } },
+		{ SYS_memfd_create, { S("x"), V(0x80) } },
+		{ SYS_memfd_create, { NOWHERE, V(0) } },
+		{ SYS_readlink, { S("/proc/self/fd/4"), OUT(64), V(64) } },
+		{ SYS_openat, { CWD, S("/proc/self/fd/4"), V(O_RDWR) } }, /* 5 */
+		{ SYS_write, { V(5), IN("shared"), V(6) } },
+		{ SYS_read, { V(4), OUT(8), V(8) } },
+		{ SYS_pipe2, { OUT(8), V(O_NONBLOCK) } },                                /* 6, 7 */
+		{ SYS_openat, { CWD, S("/proc/self/fd/7"), V(O_RDONLY | O_NONBLOCK) } }, /* 8 */
+		{ SYS_write, { V(7), IN("again"), V(5) } },
+		{ SYS_read, { V(8), OUT(8), V(8) } },
+		{ SYS_eventfd2, { V(0), V(0) } }, /* 9 */
+		{ SYS_openat, { CWD, S("/proc/self/fd/9"), V(O_RDONLY) } },
+		{ SYS_readlink, { S("/proc/self/fd/9"), OUT(64), V(64) } },
+		{ SYS_openat, { CWD, S("/dev/fd/99"), V(O_RDONLY) } },
+		{ SYS_openat, { CWD, S("/proc/self/fd/04"), V(O_RDONLY) } },
+		{ SYS_stat, { S("/proc/self/fd/6"), STAT } },
+		{ SYS_lstat, { S("/proc/self/fd/nothing"), STAT } },
+		{ SYS_openat, { CWD, S("f"), V(O_CREAT | O_RDWR), V(0644) } }, /* 10 */
+		{ SYS_write, { V(10), IN("kept"), V(4) } },
+		{ SYS_unlink, { S("f") } },
+		{ SYS_openat, { CWD, S("/proc/self/fd/10"), V(O_RDONLY) } }, /* 11 */
+		{ SYS_read, { V(11), OUT(8), V(8) } },
+	};
+
+	(void)state;
+	CASES_COMPARE(steps);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_pipes), cmocka_unit_test(test_sockets), cmocka_unit_test(test_events),
+		cmocka_unit_test(test_poll),  cmocka_unit_test(test_epoll),   cmocka_unit_test(test_timers),
+		cmocka_unit_test(test_memfd),
+	};
+
+	return cmocka_run_group_tests_name("pipes of Linux programs", tests, NULL, NULL);
+}
