@@ -48,7 +48,7 @@ make_tree() {
 	sed -i "/^kvm_usable/,/^}/s|/dev/kvm|$KVM|g" "$TREE/scripts/deps.sh"
 	grep -q "<>$KVM" "$TREE/scripts/deps.sh"
 	touch "$KVM"
-	printf '%s\n' '#!/bin/bash' 'echo "with-kvm $*" >>"$LOG"' 'while [[ $1 == -* || $1 == 300 ]]; do shift; done' '"$@"' >"$TREE/scripts/with-kvm"
+	printf '%s\n' '#!/bin/bash' 'echo "with-kvm $*" >>"$LOG"' 'while [[ $1 == -* || $1 == 600 || $1 == build/* ]]; do shift; done' '"$@"' >"$TREE/scripts/with-kvm"
 	make_bin
 	stand_in make <<-'END'
 		echo "make $*" >>"$LOG"
@@ -278,6 +278,7 @@ kvm_tree() { # UNIT BATS ARG...
 	make_tree
 	mkdir -p "$TREE"/test/{unit,fuzz,cli} "$TREE/build/test"
 	touch "$TREE"/test/{unit/test_a.c,fuzz/fuzz_a.c,cli/emulated-slow}
+	printf 'test_a\tall\n' >"$TREE/test/unit/on-vmx"
 	printf '@test "%s" {\n%s\n}\n' plain '' needy $'\tneeds_kvm' >"$TREE/test/cli/a.bats"
 	printf '%s\n' '#!/bin/bash' '# /dev/kvm' '[ "$NUBRUN_REQUIRE_KVM" != 1 ] || { '"$1"'; }' \
 		'printf "1..1\nnot ok 1 # SKIP kvm: a\n"' >"$TREE/build/test/test_a"
@@ -302,7 +303,7 @@ good_bats='printf "1..1\nok 1 needy\n"; exit 0'
 	[ "$status" -eq 0 ]
 	[[ ${lines[-1]} == *" passed, 0 failed" ]]
 	[[ $output == *"test_a on emulated KVM, svm: 1 passed"*"a on emulated KVM, svm: 1 passed"* ]]
-	[[ $output == *"test_a on emulated KVM, svm-shadow: 1 passed"* ]]
+	[[ $output == *"test_a on emulated KVM, svm-shadow: 1 passed"*"test_a on emulated KVM, vmx: 1 passed"* ]]
 	grep -qF 'bats --formatter tap --filter ^(needy)$ test/cli/a.bats' "$LOG"
 }
 
@@ -318,11 +319,11 @@ good_bats='printf "1..1\nok 1 needy\n"; exit 0'
 @test "check: a test that fails on emulated KVM, a machine that hangs, one that stops" {
 	kvm_tree 'printf "1..1\nnot ok 1 - kvm: a\n"; exit 1' "$good_bats" kvm
 	[ "$status" -eq 1 ]
-	[[ ${lines[-1]} == *" passed, 2 failed" ]]
+	[[ ${lines[-1]} == *" passed, 3 failed" ]]
 	JOBS_PATIENCE=5 kvm_tree 'sleep 60' "$good_bats" kvm
 	[ "$status" -eq 1 ]
 	[[ $output == *"FAIL  test_a on emulated KVM, svm"*"hung in this job"*"a on emulated KVM, svm: 1 passed"* ]]
-	[[ ${lines[-1]} == *" passed, 2 failed" ]]
+	[[ ${lines[-1]} == *" passed, 3 failed" ]]
 	kvm_tree 'kill -KILL $PPID; exit 1' "$good_bats" kvm
 	[ "$status" -eq 1 ]
 	[[ $output == *"FAIL  test_a on emulated KVM, svm"*"a on emulated KVM, svm: 1 passed"* ]]
@@ -337,6 +338,7 @@ rooms_tree() { # [FILE TEXT]...
 	echo 'int nub_right(void);' >"$TREE/lib/nub.h"
 	echo 'int nub_near(void);' >"$TREE/lib/right/near.h"
 	printf '#include "nub.h"\n#include "right/near.h"\nint nub_right(void) { return 1; }\n' >"$TREE/lib/right/r.c"
+	echo 'int nub_left;' >"$TREE/lib/left/l.c"
 	while (($#)); do
 		printf %b "$2" >"$TREE/$1"
 		shift 2
@@ -384,8 +386,8 @@ rooms_tree() { # [FILE TEXT]...
 }
 
 @test "check-rooms: two files of one name, a folder that the README lacks, and nothing to look at" {
-	mkdir -p "$TREE/lib/other"
-	rooms_tree lib/left/r.c 'int nub_left;\n'
+	mkdir -p "$TREE"/{lib,objects}/other
+	rooms_tree lib/left/r.c 'int nub_more;\n' lib/other/o.c 'int nub_other;\n'
 	[ "$status" -eq 1 ]
 	[ "${lines[0]}" = "other is either a folder of lib/ or in README.md's table of rooms, not both" ]
 	[ "${lines[1]}" = 'r.c is the name of two files in lib/' ]
