@@ -102,7 +102,11 @@ static int attach(struct nub_program *program, uint64_t tables_used, struct nub_
 static int make_linux(struct nub_program *program, struct nub_error *err)
 {
 	const struct nub_program_config *config = &program->config;
-	const struct nub_linux_machine machine = { .ops = &nub_program_machine_ops, .context = program };
+	const struct nub_linux_machine machine = {
+		.ops = &nub_program_machine_ops,
+		.context = program,
+		.xcr0 = program->engine->xcr0,
+	};
 	const struct nub_linux_config linux_config = {
 		.argv = config->argv,
 		.envp = config->envp,
