@@ -110,6 +110,7 @@ static int make_linux(struct nub_program *program, struct nub_error *err)
 		.grants = config->grants,
 		.grant_count = config->grant_count,
 		.stdin_fd = config->stdin_fd,
+		.output_fds = { config->output_fds[0], config->output_fds[1] },
 		.stack_size = config->stack_size,
 		.max_fds = config->max_fds,
 		.max_threads = config->max_threads,
