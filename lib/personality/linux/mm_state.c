@@ -210,7 +210,18 @@ static int load_part(struct nub_linux *linux, const struct nub_linux_area *area,
 	return 0;
 }
 
-/* Pages that are to be zero in a copy of the program come when they are touched. */
+/* Pages that are to be zero in a copy of the program come when they are touched. What the image has there is not zero. */
+static int skip_part(struct nub_linux *linux, const struct placed *part, struct nub_cursor *cursor)
+{
+	struct nub_linux_page_pool *pool = &linux->memory->pool;
+
+	for (uint64_t at = 0; at < part->size; at += NUB_PAGE_SIZE)
+		if (!nub_linux_page_pool_claim(pool, pool->base + part->offset + at))
+			return nub_cursor_fail(cursor, NUB_E_NO_MEMORY, "the list of a Linux program's pages");
+	nub_linux_page_pool_give(pool, pool->base + part->offset, part->size / NUB_PAGE_SIZE, false);
+	return 0;
+}
+
 static int load_run(struct nub_linux *linux, const struct placed *run, struct nub_cursor *cursor)
 {
 	uint64_t done = 0;
@@ -221,7 +232,7 @@ static int load_run(struct nub_linux *linux, const struct placed *run, struct nu
 		const struct placed part = { .gva = run->gva + done,
 			                     .offset = run->offset + done,
 			                     .size = run->size - done < left ? run->size - done : left };
-		if (!area->wipe && load_part(linux, area, &part, cursor) < 0)
+		if ((area->wipe ? skip_part(linux, &part, cursor) : load_part(linux, area, &part, cursor)) < 0)
 			return -1;
 		done += part.size;
 	}
