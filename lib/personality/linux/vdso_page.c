@@ -68,19 +68,19 @@ uint64_t nub_linux_vdso_clock(const struct nub_vdso_data *data, unsigned which, 
 
 void nub_linux_vdso_refresh(struct nub_linux *linux)
 {
-	struct nub_vdso_data *page = find_page(linux);
-	const uint64_t khz = page ? linux->machine.ops->tsc_khz(linux->machine.context) : 0;
-	struct nub_vdso_data next;
+	/* What the guest may have written there is not gone by. */
+	struct nub_vdso_data next = linux->memory->vdso, *page;
 	uint64_t realtime;
 
+	/* The machine's clock costs a call of the host's kernel, and this is asked before every entry. The base may be ahead. */
+	if (next.usable && nub_linux_monotonic(linux) < next.base[NUB_VDSO_MONOTONIC] + GOOD_FOR_NS)
+		return;
+	page = find_page(linux);
+	const uint64_t khz = page ? linux->machine.ops->tsc_khz(linux->machine.context) : 0;
 	if (khz == 0)
 		return;
-	/* What the guest may have written there is not gone by. */
-	next = linux->memory->vdso;
 	const uint64_t tsc = linux->machine.ops->tsc(linux->machine.context);
 	const uint64_t monotonic = nub_linux_monotonic(linux);
-	if (next.usable && monotonic - next.base[NUB_VDSO_MONOTONIC] < GOOD_FOR_NS)
-		return;
 	if (nub_linux_now(linux, CLOCK_REALTIME, &realtime) < 0)
 		return;
 	/* Monotonic never goes back: if it was ahead of the host's clock it goes a little slower, until it no longer is. */
