@@ -6,5 +6,5 @@ int main(int argc, char **argv)
 	printf("argc = %d\n", argc);
 	for (int i = 0; i < argc; i++)
 		printf("argv[%d] = \"%s\"\n", i, argv[i]);
-	return argv[argc] == NULL ? argc - 1 : 255;
+	return !argv[argc] ? argc - 1 : 255;
 }

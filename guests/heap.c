@@ -23,7 +23,7 @@ static unsigned fill(struct node **all)
 	unsigned count = 0;
 	struct node *node;
 
-	for (*all = NULL; (node = (struct node *)malloc(64 + count % 7 * 400)) != NULL; count++) {
+	for (*all = NULL; (node = (struct node *)malloc(64 + count % 7 * 400)); count++) {
 		node->next = *all;
 		node->mark = (uint64_t)(uintptr_t)node ^ 0x5a5a;
 		*all = node;
@@ -56,7 +56,7 @@ static void release(struct node *all)
 static void check_realloc(void)
 {
 	char *text = (char *)malloc(10);
-	require(text != NULL, "malloc(10)");
+	require(text, "malloc(10)");
 	strcpy(text, "kept");
 	char *grown = (char *)realloc(text, 5000);
 	require(grown == text, "realloc grows in place at the end of the heap");
@@ -79,16 +79,16 @@ static void check_aligned(void)
 static void check_calloc(void)
 {
 	uint8_t *used = (uint8_t *)malloc(3000);
-	require(used != NULL, "malloc(3000)");
+	require(used, "malloc(3000)");
 	memset(used, 0xff, 3000);
 	free(used);
 	uint8_t *zeroed = (uint8_t *)calloc(100, 40);
-	require(zeroed != NULL, "calloc(100, 40)");
+	require(zeroed, "calloc(100, 40)");
 	for (int i = 0; i < 4000; i++)
 		require(zeroed[i] == 0, "calloc clears");
 	free(zeroed);
-	require(calloc(SIZE_MAX / 2, 4) == NULL, "calloc notices overflow");
-	require(malloc(SIZE_MAX) == NULL, "malloc refuses SIZE_MAX");
+	require(!calloc(SIZE_MAX / 2, 4), "calloc notices overflow");
+	require(!malloc(SIZE_MAX), "malloc refuses SIZE_MAX");
 }
 
 int main(void)
@@ -110,7 +110,7 @@ int main(void)
 
 	size_t whole = nub_peb()->heap.size - 64;
 	void *block = malloc(whole);
-	require(block != NULL, "one block takes the whole heap when all is free");
+	require(block, "one block takes the whole heap when all is free");
 	free(block);
 	printf("one block: %zu bytes\n", whole);
 	return 0;

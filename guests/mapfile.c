@@ -15,7 +15,7 @@ int main(int argc, char **argv)
 	const struct nub_file_mapping *file;
 
 	printf("files: %u\n", nub_mapped_file_count());
-	for (unsigned i = 0; (file = nub_mapped_file_at(i)) != NULL; i++) {
+	for (unsigned i = 0; (file = nub_mapped_file_at(i)); i++) {
 		const uint8_t *bytes = (const uint8_t *)(uintptr_t)file->gva;
 		printf("%s: size %llu at 0x%llx, fnv1a %016llx\n", file->label, (unsigned long long)file->size,
 		       (unsigned long long)file->gva, (unsigned long long)checksum(bytes, file->size));

@@ -62,7 +62,7 @@ const struct cmd_command cmd_commands[] = {
 
 const struct cmd_command *cmd_command_find(const char *name)
 {
-	for (const struct cmd_command *command = cmd_commands; command->name != NULL; command++)
+	for (const struct cmd_command *command = cmd_commands; command->name; command++)
 		if (strcmp(command->name, name) == 0)
 			return command;
 	return NULL;
@@ -73,12 +73,12 @@ int cmd_command_unknown(const char *name, struct nub_error *err)
 	const char *words[sizeof(cmd_commands) / sizeof(cmd_commands[0])];
 	size_t count = 0;
 
-	for (const struct cmd_command *command = cmd_commands; command->name != NULL; command++)
+	for (const struct cmd_command *command = cmd_commands; command->name; command++)
 		if (!command->hidden)
 			words[count++] = command->name;
 	const char *nearest = cmd_nearest(name, words, count);
 	nub_fail(err, NUB_E_USAGE, 0, "unknown command '%.200s'", name);
-	if (nearest != NULL)
+	if (nearest)
 		return nub_hint(err, "did you mean 'nubrun %s'? 'nubrun help' lists the commands", nearest);
 	return nub_hint(err, "'nubrun help' lists the commands; to run a guest, 'nubrun run GUEST'");
 }

@@ -10,7 +10,7 @@ static void print_names(void)
 {
 	const char *space = "";
 
-	for (const struct cmd_command *command = cmd_commands; command->name != NULL; command++)
+	for (const struct cmd_command *command = cmd_commands; command->name; command++)
 		if (!command->hidden) {
 			printf("%s%s", space, command->name);
 			space = " ";
@@ -23,7 +23,7 @@ static void print_value_case(const struct cmd_option *option)
 	printf("\t\t--%s", option->name);
 	if (option->short_name != 0)
 		printf("|-%c", option->short_name);
-	if (option->values != NULL)
+	if (option->values)
 		printf(") COMPREPLY=($(compgen -W '%s' -- \"$cur\")); return ;;\n", option->values);
 	else if (option->file)
 		printf(") _nubrun_files; return ;;\n");
@@ -34,14 +34,14 @@ static void print_value_case(const struct cmd_option *option)
 static void print_command_case(const struct cmd_command *command)
 {
 	printf("\t%s)\n\t\toptions='", command->name);
-	for (const struct cmd_option *option = command->options; option->name != NULL; option++) {
+	for (const struct cmd_option *option = command->options; option->name; option++) {
 		if (option->short_name != 0)
 			printf("-%c ", option->short_name);
-		printf("--%s%s", option->name, option[1].name != NULL ? " " : "");
+		printf("--%s%s", option->name, option[1].name ? " " : "");
 	}
 	printf("'\n\t\tcase $prev in\n");
-	for (const struct cmd_option *option = command->options; option->name != NULL; option++)
-		if (option->arg != NULL)
+	for (const struct cmd_option *option = command->options; option->name; option++)
+		if (option->arg)
 			print_value_case(option);
 	printf("\t\tesac\n\t\t;;\n");
 }
@@ -68,7 +68,7 @@ static void print_bash(void)
 	       "\t\tcur=\n"
 	       "\tfi\n"
 	       "\tcase ${COMP_WORDS[1]} in\n");
-	for (const struct cmd_command *command = cmd_commands; command->name != NULL; command++)
+	for (const struct cmd_command *command = cmd_commands; command->name; command++)
 		if (!command->hidden && strcmp(command->name, "help") != 0)
 			print_command_case(command);
 	printf("\thelp)\n"
@@ -109,9 +109,9 @@ int cmd_completion(int argc, char **argv, struct cmd_report *report)
 /* One line per option: name, short name or -, argument or -, values or -, separated by tabs. */
 static void print_table(const struct cmd_command *command)
 {
-	for (const struct cmd_option *option = command->options; option->name != NULL; option++)
+	for (const struct cmd_option *option = command->options; option->name; option++)
 		printf("%s\t%c\t%s\t%s\n", option->name, option->short_name != 0 ? option->short_name : '-',
-		       option->arg != NULL ? option->arg : "-", option->values != NULL ? option->values : "-");
+		       option->arg ? option->arg : "-", option->values ? option->values : "-");
 }
 
 int cmd_options(int argc, char **argv, struct cmd_report *report)
@@ -123,10 +123,10 @@ int cmd_options(int argc, char **argv, struct cmd_report *report)
 	if (!cmd_command_options(&argc, &argv, &none, report) || !cmd_command_operands(argc, argv, 0, 1, report))
 		return cmd_report_end(report);
 	const struct cmd_command *command = argc == 1 ? cmd_command_find(argv[0]) : NULL;
-	if (argc == 1 && command == NULL) {
+	if (argc == 1 && !command) {
 		cmd_command_unknown(argv[0], &err);
 	} else {
-		if (command != NULL)
+		if (command)
 			print_table(command);
 		else
 			print_names(), putchar('\n');

@@ -27,15 +27,15 @@ static int parse_read(const struct cmd_option *option, const char *value, void *
 	struct dump_options *options = (void *)((char *)field - offsetof(struct dump_options, read));
 	const char *colon = strrchr(value, ':');
 
-	if (colon == NULL) {
+	if (!colon) {
 		nub_fail(err, NUB_E_USAGE, 0, "--%s: '%.200s' has no length", option->name, value);
 		return nub_hint(err, "write --%s GVA:LEN, such as 0x401000:64", option->name);
 	}
 	NUB_AUTO_FREE char *gva = strndup(value, (size_t)(colon - value));
-	if (gva == NULL)
+	if (!gva)
 		return cmd_fail_errno(err, "--%s", option->name);
 	const bool hexadecimal = strncmp(colon + 1, "0x", 2) == 0;
-	if (cmd_parse_number(option->name, gva, &options->gva, err) != 0 ||
+	if (cmd_parse_number(option->name, gva, &options->gva, err) < 0 ||
 	    (hexadecimal ? cmd_parse_number(option->name, colon + 1, &options->size, err)
 	                 : cmd_parse_size(option->name, colon + 1, &options->size, err)) != 0)
 		return -1;
@@ -76,8 +76,7 @@ const struct cmd_option cmd_dump_options[] = {
 
 static int check(const struct dump_options *options, struct nub_error *err)
 {
-	const int chosen =
-	    options->read + (options->core != NULL) + options->map + (options->svg != NULL) + options->json;
+	const int chosen = options->read + !!options->core + options->map + !!options->svg + options->json;
 
 	if (options->raw && !options->read) {
 		nub_fail(err, NUB_E_USAGE, 0, "--raw: nothing is read");
@@ -92,17 +91,17 @@ static int check(const struct dump_options *options, struct nub_error *err)
 /* With the guest's file where gdb finds it from anywhere. */
 static int save_core(struct cmd_dump_file *file, const char *path, struct nub_error *err)
 {
-	NUB_AUTO_FREE char *guest = file->symbols.path != NULL ? realpath(file->symbols.path, NULL) : NULL;
+	NUB_AUTO_FREE char *guest = file->symbols.path ? realpath(file->symbols.path, NULL) : NULL;
 
 	return nub_dump_save_core(file->dump, guest, path, err);
 }
 
 static int dump(const struct dump_options *options, struct cmd_dump_file *file, const char *path, struct nub_error *err)
 {
-	if (check(options, err) != 0 || cmd_dump_file_open(file, path, options->base, err) != 0)
+	if (check(options, err) < 0 || cmd_dump_file_open(file, path, options->base, err) < 0)
 		return -1;
 	const struct nub_dump_info *info = nub_dump_info(file->dump);
-	if (options->core != NULL)
+	if (options->core)
 		return save_core(file, options->core, err);
 	if (options->read) {
 		if (cmd_dump_print_memory(file->dump, options->gva, options->size, options->raw, err) == 0)
@@ -113,7 +112,7 @@ static int dump(const struct dump_options *options, struct cmd_dump_file *file, 
 		return cmd_print_json(cmd_json_dump(file), err);
 	if (options->map)
 		return cmd_dump_draw(info, err);
-	if (options->svg != NULL)
+	if (options->svg)
 		return cmd_dump_picture(file, options->svg, err);
 	cmd_dump_print_identity(file);
 	printf("\nregions\n");
@@ -129,7 +128,7 @@ int cmd_dump(int argc, char **argv, struct cmd_report *report)
 
 	report->only_errors = true;
 	if (cmd_command_options(&argc, &argv, &options, report) && cmd_command_operands(argc, argv, 1, 1, report) &&
-	    dump(&options, &file, argv[0], &err) != 0)
+	    dump(&options, &file, argv[0], &err) < 0)
 		cmd_report_error(report, &err);
 	int exit_code = cmd_report_end(report);
 	cmd_dump_file_release(&file);

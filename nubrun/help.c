@@ -13,8 +13,8 @@ static int option_label(const struct cmd_option *option, char *out, size_t size)
 
 	if (option->short_name != 0)
 		snprintf(shown, sizeof(shown), "-%c, ", option->short_name);
-	return snprintf(out, size, "  %s--%s%s%s", shown, option->name, option->arg != NULL ? " " : "",
-	                option->arg != NULL ? option->arg : "");
+	return snprintf(out, size, "  %s--%s%s%s", shown, option->name, option->arg ? " " : "",
+	                option->arg ? option->arg : "");
 }
 
 static void print_options(const struct cmd_option *options)
@@ -22,11 +22,11 @@ static void print_options(const struct cmd_option *options)
 	char label[80];
 	int width = 0;
 
-	for (const struct cmd_option *option = options; option->name != NULL; option++) {
+	for (const struct cmd_option *option = options; option->name; option++) {
 		int length = option_label(option, label, sizeof(label));
 		width = length > width ? length : width;
 	}
-	for (const struct cmd_option *option = options; option->name != NULL; option++) {
+	for (const struct cmd_option *option = options; option->name; option++) {
 		option_label(option, label, sizeof(label));
 		printf("%-*s  %s\n", width, label, option->help);
 	}
@@ -36,7 +36,7 @@ static void print_commands(void)
 {
 	printf("usage: nubrun COMMAND [options] ...\n"
 	       "Run ELF guests in KVM virtual machines without a kernel and without devices.\n\ncommands:\n");
-	for (const struct cmd_command *command = cmd_commands; command->name != NULL; command++)
+	for (const struct cmd_command *command = cmd_commands; command->name; command++)
 		if (!command->hidden)
 			printf("  %-8s  %s\n", command->name, command->purpose);
 	printf("\noptions:\n"
@@ -47,7 +47,7 @@ static void print_commands(void)
 
 int cmd_help_print(const struct cmd_command *command, struct nub_error *err)
 {
-	if (command == NULL) {
+	if (!command) {
 		print_commands();
 	} else {
 		printf("usage: nubrun %s %s\n%s\n\noptions:\n", command->name, command->synopsis, command->purpose);
@@ -67,7 +67,7 @@ int cmd_help(int argc, char **argv, struct cmd_report *report)
 		return cmd_report_end(report);
 	if (argc == 1)
 		command = cmd_command_find(argv[0]);
-	if (argc == 1 && command == NULL)
+	if (argc == 1 && !command)
 		cmd_command_unknown(argv[0], &err);
 	else
 		cmd_help_print(command, &err);

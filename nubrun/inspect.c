@@ -46,21 +46,21 @@ static int inspect(const struct cmd_inspect_options *options, const char *path, 
 {
 	const char *given = cmd_guest_options_given(&options->guest);
 
-	if (options->diff == NULL && cmd_is_core(path)) {
-		const char *wrong = options->verify ? "verify" : options->base != NULL ? "base" : given;
-		return wrong != NULL ? refuse_option(wrong, path, "core, not a snapshot", err)
-		                     : cmd_inspect_core(options, path, err);
+	if (!options->diff && cmd_is_core(path)) {
+		const char *wrong = options->verify ? "verify" : options->base ? "base" : given;
+		return wrong ? refuse_option(wrong, path, "core, not a snapshot", err)
+		             : cmd_inspect_core(options, path, err);
 	}
-	if (options->diff == NULL && !cmd_is_snapshot(path)) {
-		if (options->verify || options->base != NULL)
+	if (!options->diff && !cmd_is_snapshot(path)) {
+		if (options->verify || options->base)
 			return refuse_option(options->verify ? "verify" : "base", path, "guest, not a snapshot", err);
 		return cmd_inspect_guest(options, path, err);
 	}
-	if (given != NULL)
+	if (given)
 		return refuse_option(given, path, "snapshot, whose memory is laid out already", err);
-	if (options->diff == NULL)
+	if (!options->diff)
 		return cmd_inspect_snapshot(options, path, err);
-	if (options->map || options->svg != NULL || options->verify || options->base != NULL) {
+	if (options->map || options->svg || options->verify || options->base) {
 		nub_fail(err, NUB_E_USAGE, 0, "--diff: goes with no other option but --json");
 		return nub_hint(err, "inspect each of the two alone");
 	}
@@ -74,7 +74,7 @@ int cmd_inspect(int argc, char **argv, struct cmd_report *report)
 
 	report->only_errors = true;
 	if (cmd_command_options(&argc, &argv, &options, report) && cmd_command_operands(argc, argv, 1, 1, report) &&
-	    inspect(&options, argv[0], &err) != 0)
+	    inspect(&options, argv[0], &err) < 0)
 		cmd_report_error(report, &err);
 	int exit_code = cmd_report_end(report);
 	cmd_guest_options_release(&options.guest);

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/clock.h"
+#include "base/clock.h"
 #include "cli/fail.h"
 #include "cli/stream.h"
 #include "command.h"
@@ -24,7 +24,7 @@ static int refuse_option(const char *option, struct nub_error *err)
 /* What can stand in place of a command. 0 when it was served; -1 and an error otherwise. */
 static int without_command(const char *word, struct nub_error *err)
 {
-	if (word == NULL)
+	if (!word)
 		return refuse_no_command(err);
 	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
 		return cmd_help_print(NULL, err);
@@ -37,7 +37,7 @@ static int without_command(const char *word, struct nub_error *err)
 
 int main(int argc, char **argv)
 {
-	struct cmd_report report = { .start_ns = cmd_now_ns() };
+	struct cmd_report report = { .start_ns = nub_clock_ns() };
 	const struct cmd_command *command = argc > 1 ? cmd_command_find(argv[1]) : NULL;
 	struct nub_error err = { 0 };
 
@@ -45,12 +45,12 @@ int main(int argc, char **argv)
 	/* A reader that went away, and a file over its limit, are errors of the write, which get a status. */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
-	if (command != NULL) {
+	if (command) {
 		report.command = command->name;
 		return command->run(argc - 2, argv + 2, &report);
 	}
 	report.only_errors = true;
-	if (without_command(argc > 1 ? argv[1] : NULL, &err) != 0)
+	if (without_command(argc > 1 ? argv[1] : NULL, &err) < 0)
 		cmd_report_error(&report, &err);
 	return cmd_report_end(&report);
 }

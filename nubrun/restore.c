@@ -10,12 +10,12 @@ static int restore(struct cmd_session *session, int argc, char **argv, struct nu
 
 	if (cmd_linux_saved(argv[0]))
 		return cmd_linux_restore(session, argv, err);
-	if (cmd_restore_options_check(&session->options, err) != 0 ||
-	    cmd_report_check_target(session->report, err) != 0 ||
-	    cmd_session_open_snapshot(session, argv[0], session->options.base, err) != 0 ||
-	    cmd_session_prepare(session, argc, argv, err) != 0 ||
-	    cmd_session_run(session, argc, argv, &outcome, err) != 0 || cmd_outcome_note(session, &outcome, err) != 0 ||
-	    cmd_session_draw(session, &outcome, err) != 0)
+	if (cmd_restore_options_check(&session->options, err) < 0 ||
+	    cmd_report_check_target(session->report, err) < 0 ||
+	    cmd_session_open_snapshot(session, argv[0], session->options.base, err) < 0 ||
+	    cmd_session_prepare(session, argc, argv, err) < 0 ||
+	    cmd_session_run(session, argc, argv, &outcome, err) < 0 || cmd_outcome_note(session, &outcome, err) < 0 ||
+	    cmd_session_draw(session, &outcome, err) < 0)
 		return -1;
 	return cmd_session_save(session, &outcome, err);
 }
@@ -25,7 +25,7 @@ int cmd_restore(int argc, char **argv, struct cmd_report *report)
 	struct cmd_session session = CMD_SESSION(report);
 	struct nub_error err = { 0 };
 
-	if (cmd_session_options(&session, &argc, &argv) && restore(&session, argc, argv, &err) != 0)
+	if (cmd_session_options(&session, &argc, &argv) && restore(&session, argc, argv, &err) < 0)
 		cmd_session_fail(&session, &err);
 	return cmd_session_end(&session);
 }

@@ -10,10 +10,10 @@ static int run(struct cmd_session *session, int argc, char **argv, struct nub_er
 
 	if (cmd_linux_wanted(&session->options, argv[0]))
 		return cmd_linux_run(session, argv, err);
-	if (cmd_run_options_check(&session->options, err) != 0 || cmd_report_check_target(session->report, err) != 0 ||
-	    cmd_session_open_guest(session, argv[0], err) != 0 || cmd_session_prepare(session, argc, argv, err) != 0 ||
-	    cmd_session_run(session, argc, argv, &outcome, err) != 0 || cmd_outcome_note(session, &outcome, err) != 0 ||
-	    cmd_session_draw(session, &outcome, err) != 0)
+	if (cmd_run_options_check(&session->options, err) < 0 || cmd_report_check_target(session->report, err) < 0 ||
+	    cmd_session_open_guest(session, argv[0], err) < 0 || cmd_session_prepare(session, argc, argv, err) < 0 ||
+	    cmd_session_run(session, argc, argv, &outcome, err) < 0 || cmd_outcome_note(session, &outcome, err) < 0 ||
+	    cmd_session_draw(session, &outcome, err) < 0)
 		return -1;
 	return cmd_session_save(session, &outcome, err);
 }
@@ -23,7 +23,7 @@ int cmd_run(int argc, char **argv, struct cmd_report *report)
 	struct cmd_session session = CMD_SESSION(report);
 	struct nub_error err = { 0 };
 
-	if (cmd_session_options(&session, &argc, &argv) && run(&session, argc, argv, &err) != 0)
+	if (cmd_session_options(&session, &argc, &argv) && run(&session, argc, argv, &err) < 0)
 		cmd_session_fail(&session, &err);
 	return cmd_session_end(&session);
 }

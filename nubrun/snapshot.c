@@ -13,7 +13,7 @@ static int open_source(struct cmd_session *session, const char *path, struct nub
 
 	if (!cmd_is_snapshot(path))
 		return cmd_session_open_guest(session, path, err);
-	if (given != NULL) {
+	if (given) {
 		nub_fail(err, NUB_E_USAGE, 0, "--%s: %s is a snapshot, whose memory is laid out already", given, path);
 		return nub_hint(err, "leave it out, or start from the guest's ELF file");
 	}
@@ -24,7 +24,7 @@ static int flatten(struct cmd_session *session, const char *path, struct nub_err
 {
 	const struct nub_snapshot_options none = { 0 };
 
-	if (session->snapshot != NULL)
+	if (session->snapshot)
 		return cmd_save(NULL, session->snapshot, &none, session->options.output, session->report, err);
 	nub_fail(err, NUB_E_USAGE, 0, "--flatten: %s is no snapshot", path);
 	return nub_hint(err, "name a snapshot that has a base");
@@ -32,7 +32,7 @@ static int flatten(struct cmd_session *session, const char *path, struct nub_err
 
 static int check_arguments(const struct cmd_run_options *options, int argc, char **argv, struct nub_error *err)
 {
-	if (argc == 1 || options->call != NULL || options->until_checkpoint)
+	if (argc == 1 || options->call || options->until_checkpoint)
 		return 0;
 	nub_fail(err, NUB_E_USAGE, 0, "snapshot: '%.200s' is an argument, but nothing is run that takes one", argv[1]);
 	return nub_hint(err, "main gets its arguments from 'nubrun restore'; or add --until-checkpoint or --call FUNC");
@@ -45,18 +45,16 @@ static int save(struct cmd_session *session, int argc, char **argv, struct nub_e
 
 	if (cmd_linux_saved(argv[0]) || (!cmd_is_snapshot(argv[0]) && cmd_linux_wanted(options, argv[0])))
 		return cmd_linux_snapshot(session, argv, err);
-	if (cmd_snapshot_options_check(options, err) != 0 || cmd_report_check_target(session->report, err) != 0 ||
-	    check_arguments(options, argc, argv, err) != 0 || open_source(session, argv[0], err) != 0 ||
-	    (options->base != NULL && cmd_session_open_base(session, options->base, err) != 0) ||
-	    cmd_session_prepare(session, argc, argv, err) != 0)
+	if (cmd_snapshot_options_check(options, err) < 0 || cmd_report_check_target(session->report, err) < 0 ||
+	    check_arguments(options, argc, argv, err) < 0 || open_source(session, argv[0], err) < 0 ||
+	    (options->base && cmd_session_open_base(session, options->base, err) < 0) ||
+	    cmd_session_prepare(session, argc, argv, err) < 0)
 		return -1;
 	if (options->flatten)
 		return flatten(session, argv[0], err);
-	int failed = options->call != NULL || options->until_checkpoint
-	                 ? cmd_session_run(session, argc, argv, &outcome, err)
-	                 : cmd_session_initialise(session, &outcome, err);
-	if (failed != 0 || cmd_outcome_note(session, &outcome, err) != 0 ||
-	    cmd_session_draw(session, &outcome, err) != 0)
+	int failed = options->call || options->until_checkpoint ? cmd_session_run(session, argc, argv, &outcome, err)
+	                                                        : cmd_session_initialise(session, &outcome, err);
+	if (failed != 0 || cmd_outcome_note(session, &outcome, err) < 0 || cmd_session_draw(session, &outcome, err) < 0)
 		return -1;
 	return cmd_session_save(session, &outcome, err);
 }
@@ -66,7 +64,7 @@ int cmd_snapshot(int argc, char **argv, struct cmd_report *report)
 	struct cmd_session session = CMD_SESSION(report);
 	struct nub_error err = { 0 };
 
-	if (cmd_session_options(&session, &argc, &argv) && save(&session, argc, argv, &err) != 0)
+	if (cmd_session_options(&session, &argc, &argv) && save(&session, argc, argv, &err) < 0)
 		cmd_session_fail(&session, &err);
 	return cmd_session_end(&session);
 }

@@ -26,7 +26,7 @@ int nub_buffer_append(struct nub_buffer *buffer, const void *bytes, size_t size,
 		if (capacity < 128)
 			capacity = 128;
 		uint8_t *grown = realloc(buffer->bytes, capacity);
-		if (grown == NULL)
+		if (!grown)
 			return nub_fail(err, NUB_E_NO_MEMORY, 0, "no memory for a message of %zu bytes", capacity);
 		buffer->bytes = grown;
 		buffer->capacity = capacity;

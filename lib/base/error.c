@@ -72,7 +72,7 @@ void nub_error_set(struct nub_error *err, enum nub_error_kind kind, int sys_errn
 	char message[MESSAGE_SIZE];
 	va_list args;
 
-	if (err == NULL)
+	if (!err)
 		return;
 	va_start(args, format);
 	format_text(message, sizeof(message), format, args, "", "");
@@ -85,7 +85,7 @@ void nub_error_set_hint(struct nub_error *err, const char *format, ...)
 	char hint[HINT_SIZE];
 	va_list args;
 
-	if (err == NULL)
+	if (!err)
 		return;
 	va_start(args, format);
 	format_text(hint, sizeof(hint), format, args, "", "");
@@ -95,7 +95,7 @@ void nub_error_set_hint(struct nub_error *err, const char *format, ...)
 
 void nub_error_set_parameter(struct nub_error *err, const char *parameter, uint64_t suits)
 {
-	if (err == NULL)
+	if (!err)
 		return;
 	err->parameter = parameter;
 	err->suits = suits;
@@ -106,7 +106,7 @@ void nub_error_add_context(struct nub_error *err, const char *format, ...)
 	char message[MESSAGE_SIZE];
 	va_list args;
 
-	if (err == NULL)
+	if (!err)
 		return;
 	va_start(args, format);
 	format_text(message, sizeof(message), format, args, ": ", err->message);
@@ -122,9 +122,9 @@ void nub_error_set_errno(struct nub_error *err, enum nub_error_kind kind, const 
 	char message[MESSAGE_SIZE];
 	va_list args;
 
-	if (err == NULL)
+	if (!err)
 		return;
-	if (description == NULL) {
+	if (!description) {
 		snprintf(unknown, sizeof(unknown), "errno %d", sys_errno);
 		description = unknown;
 	}

@@ -54,13 +54,13 @@ static uint64_t next_stored(const struct nub_snapshot *snapshot, uint64_t gpa, u
 }
 
 /* Which of the pages from `host` on are the process's own. */
-static void find_touched(const struct nub_core_pages *pages, const uint8_t *host, size_t count,
-                         bool touched[PART_PAGES])
+static void find_touched(const struct nub_core_pages *pages, const struct nub_memory_map *map, uint64_t offset,
+                         size_t count, bool touched[PART_PAGES])
 {
 	uint64_t entries[PART_PAGES];
 
 	memset(touched, true, count);
-	if (pages->pagemap_fd < 0 || !nub_pagemap_read(pages->pagemap_fd, host, entries, count))
+	if (pages->pagemap_fd < 0 || !nub_pagemap_read_map(pages->pagemap_fd, map, offset, entries, count))
 		return;
 	for (size_t i = 0; i < count; i++)
 		touched[i] = nub_pagemap_there(entries[i]);
@@ -93,7 +93,7 @@ int nub_core_pages_read(struct nub_core_pages *pages, const struct nub_memory_ma
 	if (file)
 		memset(touched, true, count);
 	else
-		find_touched(pages, host, count, touched);
+		find_touched(pages, map, gpa - map->gpa, count, touched);
 	for (size_t i = 0; i < count; i++)
 		any = any || touched[i];
 	if (backed && next_stored(pages->snapshot, gpa, gpa + size) < gpa + size) {

@@ -48,7 +48,7 @@ static void note_entry(struct dynamic *dynamic, const GElf_Dyn *entry)
 		unsupported = "DT_JMPREL";
 		break;
 	}
-	if (unsupported != NULL && value != 0 && dynamic->unsupported == NULL)
+	if (unsupported && value != 0 && !dynamic->unsupported)
 		dynamic->unsupported = unsupported;
 }
 
@@ -56,11 +56,11 @@ static int read_entries(const struct nub_elf_file *file, struct dynamic *dynamic
 {
 	for (size_t i = 0; i < file->header.e_phnum; i++) {
 		GElf_Phdr segment;
-		if (nub_elf_program_header(file, i, &segment, err) != 0)
+		if (nub_elf_program_header(file, i, &segment, err) < 0)
 			return -1;
 		if (segment.p_type != PT_DYNAMIC)
 			continue;
-		if (nub_elf_in_file(file, "its dynamic section", segment.p_offset, segment.p_filesz, err) != 0)
+		if (nub_elf_in_file(file, "its dynamic section", segment.p_offset, segment.p_filesz, err) < 0)
 			return -1;
 		uint64_t count = segment.p_filesz / sizeof(Elf64_Dyn);
 		if (count == 0)
@@ -70,10 +70,10 @@ static int read_entries(const struct nub_elf_file *file, struct dynamic *dynamic
 			                "%s: has %" PRIu64 " entries in its dynamic section, at most %d are accepted",
 			                file->name, count, INT32_MAX);
 		Elf_Data *data = nub_elf_data(file, segment.p_offset, count * sizeof(Elf64_Dyn), ELF_T_DYN, err);
-		if (data == NULL)
+		if (!data)
 			return -1;
 		GElf_Dyn entry;
-		for (int k = 0; k < (int)count && gelf_getdyn(data, k, &entry) != NULL && entry.d_tag != DT_NULL; k++)
+		for (int k = 0; k < (int)count && gelf_getdyn(data, k, &entry) && entry.d_tag != DT_NULL; k++)
 			note_entry(dynamic, &entry);
 		return 0;
 	}
@@ -87,7 +87,7 @@ static int fail_needed(const struct nub_image *image, const struct dynamic *dyna
 	const struct nub_elf_load *load = NULL;
 	if (!__builtin_add_overflow(dynamic->strings, dynamic->needed, &vaddr))
 		load = nub_elf_find_bytes(image, vaddr, 1);
-	if (load != NULL) {
+	if (load) {
 		uint64_t skip = vaddr - load->vaddr;
 		nub_elf_printable(library, sizeof(library), image->bytes + load->offset + skip, load->filesz - skip);
 	}
@@ -99,11 +99,11 @@ static int fail_needed(const struct nub_image *image, const struct dynamic *dyna
 int nub_elf_read_dynamic(struct nub_image *image, const struct nub_elf_file *file, struct nub_error *err)
 {
 	struct dynamic dynamic = { 0 };
-	if (read_entries(file, &dynamic, err) != 0)
+	if (read_entries(file, &dynamic, err) < 0)
 		return -1;
 	if (dynamic.has_needed)
 		return fail_needed(image, &dynamic, err);
-	if (dynamic.unsupported != NULL) {
+	if (dynamic.unsupported) {
 		nub_fail(err, NUB_E_ELF_RELOCATION, 0, "%s: has relocations in %s, only DT_RELA is supported",
 		         image->name, dynamic.unsupported);
 		return nub_hint(err, "link it with -static-pie -Wl,-z,nopack-relative-relocs");
@@ -116,7 +116,7 @@ int nub_elf_read_dynamic(struct nub_image *image, const struct nub_elf_file *fil
 		                " bytes each, instead of a multiple of %zu",
 		                image->name, dynamic.rela_size, dynamic.rela_entry, sizeof(Elf64_Rela));
 	const struct nub_elf_load *load = nub_elf_find_bytes(image, dynamic.rela, dynamic.rela_size);
-	if (load == NULL)
+	if (!load)
 		return nub_fail(err, NUB_E_ELF_RELOCATION, 0,
 		                "%s: has %" PRIu64 " bytes of relocations at %#" PRIx64 ", outside every segment",
 		                image->name, dynamic.rela_size, dynamic.rela);

@@ -17,7 +17,7 @@ static int find_table(const struct nub_elf_file *file, uint64_t *offset, uint64_
 	*offset = *size = 0;
 	for (size_t i = 1; i < file->section_count; i++) {
 		GElf_Shdr section;
-		if (nub_elf_section_header(file, i, &section, err) != 0)
+		if (nub_elf_section_header(file, i, &section, err) < 0)
 			return -1;
 		if (!nub_elf_section_is(file, &section, NUB_EXPORT_SECTION))
 			continue;
@@ -94,7 +94,7 @@ static int check_duplicates(const struct nub_image *image, struct nub_error *err
 int nub_elf_read_exports(struct nub_image *image, const struct nub_elf_file *file, struct nub_error *err)
 {
 	uint64_t offset, size;
-	if (find_table(file, &offset, &size, err) != 0)
+	if (find_table(file, &offset, &size, err) < 0)
 		return -1;
 	if (size == 0)
 		return 0;
@@ -107,12 +107,12 @@ int nub_elf_read_exports(struct nub_image *image, const struct nub_elf_file *fil
 		return nub_fail(err, NUB_E_ELF_EXPORTS, 0, "%s: exports %" PRIu64 " functions, the limit is %u",
 		                file->name, count, MAX_EXPORTS);
 	image->functions = calloc(count, sizeof(*image->functions));
-	if (image->functions == NULL)
+	if (!image->functions)
 		return nub_fail(err, NUB_E_NO_MEMORY, 0, "%s: no memory for %" PRIu64 " exports", file->name, count);
 	for (uint64_t i = 0; i < count; i++) {
 		struct nub_export entry;
 		memcpy(&entry, file->bytes + offset + i * sizeof(entry), sizeof(entry));
-		if (read_entry(image, i, &entry, &image->functions[i], err) != 0)
+		if (read_entry(image, i, &entry, &image->functions[i], err) < 0)
 			return -1;
 	}
 	qsort(image->functions, count, sizeof(*image->functions), compare_functions);

@@ -39,13 +39,13 @@ static bool looks_like_text(const uint8_t *bytes, size_t size)
 static int fail_magic(const struct nub_elf_file *file, struct nub_error *err)
 {
 	const char *what = NULL;
-	for (size_t i = 0; i < sizeof(look_alikes) / sizeof(*look_alikes) && what == NULL; i++)
+	for (size_t i = 0; i < sizeof(look_alikes) / sizeof(*look_alikes) && !what; i++)
 		if (file->size >= look_alikes[i].size &&
 		    memcmp(file->bytes, look_alikes[i].magic, look_alikes[i].size) == 0)
 			what = look_alikes[i].what;
 	if (file->size == 0)
 		what = "empty";
-	else if (what == NULL)
+	else if (!what)
 		what = looks_like_text(file->bytes, file->size) ? "a text file" : "data of an unknown kind";
 	nub_fail(err, NUB_E_ELF_MAGIC, 0, "%s: is %s, not an ELF file", file->name, what);
 	return nub_hint(err, "name a program that is built with the guest runtime; see nub-guest(7)");
@@ -91,7 +91,7 @@ static int check_identity(const struct nub_elf_file *file, struct nub_error *err
 	bool x86 = machine == EM_X86_64 || (machine == EM_386 && ident[EI_CLASS] == ELFCLASS32);
 	if (!x86) {
 		const char *name = machine_name(machine);
-		if (name != NULL)
+		if (name)
 			nub_fail(err, NUB_E_ELF_MACHINE, 0, "%s: is for %s (machine %u), guests are for x86-64 (%u)",
 			         file->name, name, machine, EM_X86_64);
 		else
@@ -157,14 +157,14 @@ static int count_sections(struct nub_elf_file *file, struct nub_error *err)
 		                file->name, header->e_shentsize, sizeof(Elf64_Shdr));
 	if (count == 0) {
 		Elf64_Shdr first;
-		if (nub_elf_in_file(file, "its section header table", header->e_shoff, sizeof(first), err) != 0)
+		if (nub_elf_in_file(file, "its section header table", header->e_shoff, sizeof(first), err) < 0)
 			return -1;
 		memcpy(&first, file->bytes + header->e_shoff, sizeof(first));
 		count = first.sh_size;
 	}
 	if (__builtin_mul_overflow(count, sizeof(Elf64_Shdr), &size))
 		size = UINT64_MAX;
-	if (nub_elf_in_file(file, "its section header table", header->e_shoff, size, err) != 0)
+	if (nub_elf_in_file(file, "its section header table", header->e_shoff, size, err) < 0)
 		return -1;
 	file->section_count = count;
 	return 0;
@@ -177,7 +177,7 @@ static int find_section_names(struct nub_elf_file *file, struct nub_error *err)
 	if (file->section_count == 0 || index == SHN_UNDEF)
 		return 0;
 	if (index == SHN_XINDEX) {
-		if (nub_elf_section_header(file, 0, &section, err) != 0)
+		if (nub_elf_section_header(file, 0, &section, err) < 0)
 			return -1;
 		index = section.sh_link;
 	}
@@ -185,8 +185,8 @@ static int find_section_names(struct nub_elf_file *file, struct nub_error *err)
 		return nub_fail(err, NUB_E_ELF_HEADER, 0,
 		                "%s: has its section names in section %" PRIu64 ", but only %zu sections", file->name,
 		                index, file->section_count);
-	if (nub_elf_section_header(file, index, &section, err) != 0 ||
-	    nub_elf_in_file(file, "its section name table", section.sh_offset, section.sh_size, err) != 0)
+	if (nub_elf_section_header(file, index, &section, err) < 0 ||
+	    nub_elf_in_file(file, "its section name table", section.sh_offset, section.sh_size, err) < 0)
 		return -1;
 	file->names_offset = section.sh_offset;
 	file->names_size = section.sh_size;
@@ -203,7 +203,7 @@ int nub_elf_open(struct nub_elf_file *file, const void *bytes, size_t size, cons
 	*file = (struct nub_elf_file){ .bytes = bytes, .size = size, .name = name };
 	if (size < SELFMAG || memcmp(bytes, ELFMAG, SELFMAG) != 0)
 		return fail_magic(file, err);
-	if (check_identity(file, err) != 0)
+	if (check_identity(file, err) < 0)
 		return -1;
 	if (size < sizeof(Elf64_Ehdr))
 		return nub_fail(err, NUB_E_ELF_TRUNCATED, 0, "%s: ends at %zu bytes, inside its ELF header (%zu)", name,
@@ -213,13 +213,13 @@ int nub_elf_open(struct nub_elf_file *file, const void *bytes, size_t size, cons
 		return nub_fail(err, NUB_E_ELF_HEADER, 0,
 		                "%s: has an ELF header of version %u and %u bytes instead of %u and %zu", name,
 		                file->header.e_version, file->header.e_ehsize, EV_CURRENT, sizeof(Elf64_Ehdr));
-	if (check_type(file, err) != 0 || check_program_headers(file, err) != 0 || count_sections(file, err) != 0)
+	if (check_type(file, err) < 0 || check_program_headers(file, err) < 0 || count_sections(file, err) < 0)
 		return -1;
 
 	/* libelf takes a char * but, opened for reading, never writes to it. */
 	elf_version(EV_CURRENT);
 	file->elf = elf_memory((char *)(uintptr_t)bytes, size);
-	if (file->elf == NULL)
+	if (!file->elf)
 		return fail_libelf(file, err);
 	return find_section_names(file, err);
 }
@@ -232,13 +232,13 @@ void nub_elf_close(struct nub_elf_file *file)
 
 int nub_elf_program_header(const struct nub_elf_file *file, size_t index, GElf_Phdr *header, struct nub_error *err)
 {
-	return gelf_getphdr(file->elf, (int)index, header) != NULL ? 0 : fail_libelf(file, err);
+	return gelf_getphdr(file->elf, (int)index, header) ? 0 : fail_libelf(file, err);
 }
 
 int nub_elf_section_header(const struct nub_elf_file *file, size_t index, GElf_Shdr *header, struct nub_error *err)
 {
 	Elf_Scn *section = elf_getscn(file->elf, index);
-	return section != NULL && gelf_getshdr(section, header) != NULL ? 0 : fail_libelf(file, err);
+	return section && gelf_getshdr(section, header) ? 0 : fail_libelf(file, err);
 }
 
 bool nub_elf_section_is(const struct nub_elf_file *file, const GElf_Shdr *section, const char *name)
@@ -263,7 +263,7 @@ Elf_Data *nub_elf_data(const struct nub_elf_file *file, uint64_t offset, uint64_
                        struct nub_error *err)
 {
 	Elf_Data *data = elf_getdata_rawchunk(file->elf, (int64_t)offset, size, type);
-	if (data == NULL)
+	if (!data)
 		fail_libelf(file, err);
 	return data;
 }

@@ -12,11 +12,11 @@ static int check_interpreter(const struct nub_elf_file *file, struct nub_error *
 	for (size_t i = 0; i < file->header.e_phnum; i++) {
 		GElf_Phdr segment;
 		char interpreter[128];
-		if (nub_elf_program_header(file, i, &segment, err) != 0)
+		if (nub_elf_program_header(file, i, &segment, err) < 0)
 			return -1;
 		if (segment.p_type != PT_INTERP)
 			continue;
-		if (nub_elf_in_file(file, "its interpreter's name", segment.p_offset, segment.p_filesz, err) != 0)
+		if (nub_elf_in_file(file, "its interpreter's name", segment.p_offset, segment.p_filesz, err) < 0)
 			return -1;
 		nub_elf_printable(interpreter, sizeof(interpreter), file->bytes + segment.p_offset, segment.p_filesz);
 		nub_fail(err, NUB_E_ELF_INTERPRETER, 0,
@@ -30,9 +30,9 @@ static int check_interpreter(const struct nub_elf_file *file, struct nub_error *
 /* Whether a file is a guest at all comes before what is wrong with its segments. */
 static int parse(struct nub_image *image, struct nub_elf_file *file, struct nub_error *err)
 {
-	if (nub_elf_open(file, image->bytes, image->size, image->name, err) != 0 || check_interpreter(file, err) != 0 ||
-	    nub_elf_read_notes(image, file, err) != 0 || nub_elf_read_segments(image, file, err) != 0 ||
-	    nub_elf_read_dynamic(image, file, err) != 0)
+	if (nub_elf_open(file, image->bytes, image->size, image->name, err) < 0 || check_interpreter(file, err) < 0 ||
+	    nub_elf_read_notes(image, file, err) < 0 || nub_elf_read_segments(image, file, err) < 0 ||
+	    nub_elf_read_dynamic(image, file, err) < 0)
 		return -1;
 	return nub_elf_read_exports(image, file, err);
 }
@@ -41,7 +41,7 @@ struct nub_image *nub_image_parse(const void *bytes, size_t size, const char *na
 {
 	struct nub_elf_file file;
 	struct nub_image *image = calloc(1, sizeof(*image));
-	if (image == NULL || (image->name = strdup(name)) == NULL) {
+	if (!image || !(image->name = strdup(name))) {
 		free(image);
 		nub_fail(err, NUB_E_NO_MEMORY, 0, "%s: no memory for the image", name);
 		return NULL;
@@ -59,7 +59,7 @@ struct nub_image *nub_image_parse(const void *bytes, size_t size, const char *na
 
 void nub_image_free(struct nub_image *image)
 {
-	if (image == NULL)
+	if (!image)
 		return;
 	free(image->name);
 	free(image->loads);

@@ -31,7 +31,7 @@ static const char *relocation_name(uint32_t type)
 		[R_X86_64_IRELATIVE] = "R_X86_64_IRELATIVE",
 	};
 	const char *name = type < sizeof(names) / sizeof(*names) ? names[type] : NULL;
-	return name != NULL ? name : "of an unknown type";
+	return name ? name : "of an unknown type";
 }
 
 static int fail_type(const struct nub_image *image, uint64_t index, uint32_t type, struct nub_error *err)
@@ -44,7 +44,7 @@ static int fail_type(const struct nub_image *image, uint64_t index, uint32_t typ
 
 static bool holds(const struct nub_elf_load *load, uint64_t vaddr)
 {
-	return load != NULL && vaddr >= load->vaddr && nub_range_in(vaddr - load->vaddr, 8, load->memsz);
+	return load && vaddr >= load->vaddr && nub_range_in(vaddr - load->vaddr, 8, load->memsz);
 }
 
 /* The table is read from the file, so that a relocation can't change those after it. */
@@ -61,7 +61,7 @@ static int relocate(const struct nub_image *image, uint8_t *memory, struct nub_e
 			return fail_type(image, i, type, err);
 		if (!holds(load, rela.r_offset))
 			load = nub_elf_find_memory(image, rela.r_offset, sizeof(uint64_t));
-		if (load == NULL || !(load->flags & NUB_REGION_WRITE))
+		if (!load || !(load->flags & NUB_REGION_WRITE))
 			return nub_fail(err, NUB_E_ELF_RELOCATION, 0,
 			                "%s: relocation %" PRIu64 " changes 8 bytes at %#" PRIx64
 			                ", outside every writable segment",

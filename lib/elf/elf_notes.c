@@ -45,7 +45,7 @@ static int read_abi_note(struct nub_image *image, const uint8_t *bytes, size_t s
 static int read_note_segment(struct nub_image *image, const struct nub_elf_file *file, const GElf_Phdr *segment,
                              struct nub_error *err)
 {
-	if (nub_elf_in_file(file, "a note segment", segment->p_offset, segment->p_filesz, err) != 0)
+	if (nub_elf_in_file(file, "a note segment", segment->p_offset, segment->p_filesz, err) < 0)
 		return -1;
 	if (segment->p_filesz > MAX_NOTE_SEGMENT)
 		return nub_fail(err, NUB_E_ELF_NOTE, 0,
@@ -55,7 +55,7 @@ static int read_note_segment(struct nub_image *image, const struct nub_elf_file 
 		return 0;
 	Elf_Type type = segment->p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR;
 	Elf_Data *data = nub_elf_data(file, segment->p_offset, segment->p_filesz, type, err);
-	if (data == NULL)
+	if (!data)
 		return -1;
 
 	const uint8_t *base = file->bytes + segment->p_offset;
@@ -67,7 +67,7 @@ static int read_note_segment(struct nub_image *image, const struct nub_elf_file 
 			                "%s: has a note at offset %zu that runs past its segment of %" PRIu64 " bytes",
 			                file->name, offset, segment->p_filesz);
 		if (note.n_type == NUB_NOTE_TYPE_ABI && named(base + name, note.n_namesz, abi_note_name)) {
-			if (read_abi_note(image, base + desc, note.n_descsz, err) != 0)
+			if (read_abi_note(image, base + desc, note.n_descsz, err) < 0)
 				return -1;
 		} else if (note.n_type == NT_GNU_BUILD_ID && named(base + name, note.n_namesz, ELF_NOTE_GNU) &&
 		           note.n_descsz > 0 && note.n_descsz <= MAX_BUILD_ID) {
@@ -82,9 +82,9 @@ int nub_elf_read_notes(struct nub_image *image, const struct nub_elf_file *file,
 {
 	for (size_t i = 0; i < file->header.e_phnum; i++) {
 		GElf_Phdr segment;
-		if (nub_elf_program_header(file, i, &segment, err) != 0)
+		if (nub_elf_program_header(file, i, &segment, err) < 0)
 			return -1;
-		if (segment.p_type == PT_NOTE && read_note_segment(image, file, &segment, err) != 0)
+		if (segment.p_type == PT_NOTE && read_note_segment(image, file, &segment, err) < 0)
 			return -1;
 	}
 	if (image->info.abi_version != 0)

@@ -156,7 +156,7 @@ struct nub_image *nub_image_read(nub_image_reader read, void *context, size_t si
 		return NULL;
 	}
 	image->owned = bytes;
-	image->partial = memchr(have, 0, page_count(&reading)) != NULL;
+	image->partial = memchr(have, 0, page_count(&reading));
 	return image;
 }
 

@@ -46,16 +46,16 @@ static int check_segment(const struct nub_elf_file *file, const GElf_Phdr *segme
 static int collect_loads(struct nub_image *image, const struct nub_elf_file *file, struct nub_error *err)
 {
 	image->loads = calloc(file->header.e_phnum, sizeof(*image->loads));
-	if (image->loads == NULL)
+	if (!image->loads)
 		return nub_fail(err, NUB_E_NO_MEMORY, 0, "%s: no memory for %u segments", file->name,
 		                file->header.e_phnum);
 	for (size_t i = 0; i < file->header.e_phnum; i++) {
 		GElf_Phdr segment;
-		if (nub_elf_program_header(file, i, &segment, err) != 0)
+		if (nub_elf_program_header(file, i, &segment, err) < 0)
 			return -1;
 		if (segment.p_type != PT_LOAD)
 			continue;
-		if (check_segment(file, &segment, err) != 0)
+		if (check_segment(file, &segment, err) < 0)
 			return -1;
 		if (segment.p_memsz == 0)
 			continue;
@@ -128,9 +128,9 @@ static int place(struct nub_image *image, const struct nub_elf_file *file, struc
 static int check_entry(const struct nub_image *image, const struct nub_elf_file *file, struct nub_error *err)
 {
 	const struct nub_elf_load *load = nub_elf_find_memory(image, file->header.e_entry, 1);
-	if (load != NULL && (load->flags & NUB_REGION_EXECUTE))
+	if (load && (load->flags & NUB_REGION_EXECUTE))
 		return 0;
-	if (load != NULL)
+	if (load)
 		return nub_fail(err, NUB_E_ELF_ENTRY, 0,
 		                "%s: has its entry at %#" PRIx64 ", in a segment that is not executable (%s)",
 		                image->name, file->header.e_entry, nub_region_flags_name(load->flags));
@@ -149,12 +149,12 @@ static int find_relro(const struct nub_image *image, const struct nub_elf_file *
 	*start = *end = 0;
 	for (size_t i = 0; i < file->header.e_phnum; i++) {
 		GElf_Phdr relro;
-		if (nub_elf_program_header(file, i, &relro, err) != 0)
+		if (nub_elf_program_header(file, i, &relro, err) < 0)
 			return -1;
 		if (relro.p_type != PT_GNU_RELRO)
 			continue;
 		const struct nub_elf_load *load = nub_elf_find_memory(image, relro.p_vaddr, 1);
-		if (load == NULL || relro.p_memsz > load_end(load) - relro.p_vaddr)
+		if (!load || relro.p_memsz > load_end(load) - relro.p_vaddr)
 			return 0;
 		*end = nub_page_down(relro.p_vaddr + relro.p_memsz);
 		*start = nub_page_down(relro.p_vaddr);
@@ -179,10 +179,10 @@ static void add_pages(struct nub_image *image, uint64_t start, uint64_t end, uns
 static int make_segments(struct nub_image *image, const struct nub_elf_file *file, struct nub_error *err)
 {
 	uint64_t relro_start, relro_end;
-	if (find_relro(image, file, &relro_start, &relro_end, err) != 0)
+	if (find_relro(image, file, &relro_start, &relro_end, err) < 0)
 		return -1;
 	image->segments = calloc(image->load_count + 2, sizeof(*image->segments)); /* relro splits one into three */
-	if (image->segments == NULL)
+	if (!image->segments)
 		return nub_fail(err, NUB_E_NO_MEMORY, 0, "%s: no memory for %zu segments", file->name,
 		                image->load_count);
 	for (size_t i = 0; i < image->load_count; i++) {
@@ -202,10 +202,10 @@ static int make_segments(struct nub_image *image, const struct nub_elf_file *fil
 
 int nub_elf_read_segments(struct nub_image *image, const struct nub_elf_file *file, struct nub_error *err)
 {
-	if (collect_loads(image, file, err) != 0)
+	if (collect_loads(image, file, err) < 0)
 		return -1;
 	qsort(image->loads, image->load_count, sizeof(*image->loads), compare_loads);
-	if (check_overlap(image, err) != 0 || place(image, file, err) != 0 || check_entry(image, file, err) != 0)
+	if (check_overlap(image, err) < 0 || place(image, file, err) < 0 || check_entry(image, file, err) < 0)
 		return -1;
 	return make_segments(image, file, err);
 }

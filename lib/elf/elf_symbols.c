@@ -22,12 +22,12 @@ static bool find_table(const struct nub_elf_file *file, struct symbol_table *tab
 	bool found = false;
 	for (size_t i = 1; i < file->section_count; i++) {
 		GElf_Shdr symbols, names;
-		if (nub_elf_section_header(file, i, &symbols, NULL) != 0)
+		if (nub_elf_section_header(file, i, &symbols, NULL) < 0)
 			return false;
 		if (symbols.sh_type != SHT_SYMTAB && (symbols.sh_type != SHT_DYNSYM || found))
 			continue;
 		if (symbols.sh_link >= file->section_count ||
-		    nub_elf_section_header(file, symbols.sh_link, &names, NULL) != 0 || !names_usable(file, &names) ||
+		    nub_elf_section_header(file, symbols.sh_link, &names, NULL) < 0 || !names_usable(file, &names) ||
 		    !nub_range_in(symbols.sh_offset, symbols.sh_size, file->size))
 			continue;
 		*table = (struct symbol_table){ symbols, names };
@@ -64,11 +64,11 @@ static const char *scan(const struct nub_elf_file *file, const struct symbol_tab
 	Elf_Data *data = nub_elf_data(file, table->symbols.sh_offset, count * sizeof(Elf64_Sym), ELF_T_SYM, NULL);
 	const char *best = NULL;
 	GElf_Sym symbol;
-	for (int i = 0; i < (int)count && data != NULL && gelf_getsym(data, i, &symbol) != NULL; i++) {
-		if (!contains(&symbol, vaddr) || (best != NULL && vaddr - symbol.st_value >= *offset))
+	for (int i = 0; i < (int)count && data && gelf_getsym(data, i, &symbol); i++) {
+		if (!contains(&symbol, vaddr) || (best && vaddr - symbol.st_value >= *offset))
 			continue;
 		const char *name = symbol_name(file, &table->names, &symbol);
-		if (name == NULL)
+		if (!name)
 			continue;
 		best = name;
 		*offset = vaddr - symbol.st_value;
@@ -89,7 +89,7 @@ const char *nub_image_symbol(const struct nub_image *image, uint64_t gva, uint64
 	if (nub_elf_open(&file, image->bytes, image->size, image->name, NULL) == 0 && find_table(&file, &table))
 		name = scan(&file, &table, gva - image->bias, &distance);
 	nub_elf_close(&file);
-	if (name != NULL)
+	if (name)
 		*offset = distance;
 	return name;
 }

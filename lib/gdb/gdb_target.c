@@ -126,7 +126,7 @@ static int monitor(void *context, const char *command, struct nub_buffer *text, 
 {
 	struct nub_gdb *gdb = context;
 
-	return nub_gdb_monitor(gdb->sandbox, &gdb->snapshot, gdb->crash != NULL, command, text, err);
+	return nub_gdb_monitor(gdb->sandbox, &gdb->snapshot, gdb->crash, command, text, err);
 }
 
 void nub_gdb_target_init(struct nub_gdb *gdb)

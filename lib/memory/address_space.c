@@ -33,7 +33,7 @@ static int map_regions(struct nub_pt_builder *builder, enum nub_cow cow, const s
 
 		if (region->gva == 0 || region->flags == NUB_REGION_NONE)
 			continue;
-		if (map(builder, &mapping, nub_region_type_name(region->type), err) != 0)
+		if (map(builder, &mapping, nub_region_type_name(region->type), err) < 0)
 			return -1;
 	}
 	return 0;
@@ -64,7 +64,7 @@ static int map_fixed_pages(struct nub_pt_builder *builder, struct nub_error *err
 	};
 
 	for (size_t i = 0; i < sizeof(data_pages) / sizeof(data_pages[0]); i++)
-		if (map_scratch_page(builder, data_pages[i], false, err) != 0)
+		if (map_scratch_page(builder, data_pages[i], false, err) < 0)
 			return -1;
 	return map_scratch_page(builder, NUB_SCRATCH_PAGE_MONITOR, true, err);
 }
@@ -82,14 +82,14 @@ int nub_address_space_map_scratch(struct nub_pt_builder *builder, const struct n
 		.user = privilege_level == 3,
 	};
 
-	if (map(builder, &mapping, "Scratch", err) != 0)
+	if (map(builder, &mapping, "Scratch", err) < 0)
 		return -1;
 	/* The page tables' copy and the free pages after it: the monitor's, whatever share each gets. */
 	mapping.gva += rings;
 	mapping.gpa += rings;
 	mapping.size = layout->scratch_size - rings - NUB_SCRATCH_FIXED_PAGES * NUB_PAGE_SIZE;
 	mapping.user = false;
-	if (map(builder, &mapping, "Scratch", err) != 0)
+	if (map(builder, &mapping, "Scratch", err) < 0)
 		return -1;
 	/* The monitor's; a process has none. */
 	return layout->engine == NUB_ENGINE_KVM ? map_fixed_pages(builder, err) : 0;
@@ -112,7 +112,7 @@ int nub_address_space_map_tables(struct nub_pt_builder *builder, const uint64_t 
 
 	for (unsigned i = 0; i < root_count; i++) {
 		builder->root_gpa = roots[i];
-		if (map(builder, &mapping, "PageTables", err) != 0)
+		if (map(builder, &mapping, "PageTables", err) < 0)
 			return -1;
 	}
 	builder->root_gpa = roots[0];
@@ -132,8 +132,8 @@ int nub_address_space_build(struct nub_pt_builder *builder, const struct nub_lay
 {
 	bool user = privilege_level == 3;
 
-	if (map_regions(builder, layout->cow, regions, region_count, user, err) != 0 ||
-	    map_regions(builder, layout->cow, maps, map_count, user, err) != 0)
+	if (map_regions(builder, layout->cow, regions, region_count, user, err) < 0 ||
+	    map_regions(builder, layout->cow, maps, map_count, user, err) < 0)
 		return -1;
 	return nub_address_space_map_scratch(builder, layout, privilege_level, err);
 }
@@ -150,19 +150,19 @@ int nub_address_space_map_editable(struct nub_pt_builder *builder, const struct 
 		.user = true,
 	};
 
-	if (map(builder, &mapping, "Scratch", err) != 0)
+	if (map(builder, &mapping, "Scratch", err) < 0)
 		return -1;
 	mapping.gva += NUB_PAGE_SIZE;
 	mapping.gpa += NUB_PAGE_SIZE;
 	mapping.size = layout->scratch_size - NUB_PAGE_SIZE - NUB_SCRATCH_FIXED_PAGES * NUB_PAGE_SIZE;
 	mapping.executable = mapping.user = false;
 	mapping.writable = true;
-	if (map(builder, &mapping, "Scratch", err) != 0)
+	if (map(builder, &mapping, "Scratch", err) < 0)
 		return -1;
 	mapping.gva = NUB_PAGE_TABLES_GVA + tables_gpa;
 	mapping.gpa = tables_gpa;
 	mapping.size = tables_size;
-	if (map(builder, &mapping, "PageTables", err) != 0)
+	if (map(builder, &mapping, "PageTables", err) < 0)
 		return -1;
 	return map_fixed_pages(builder, err);
 }

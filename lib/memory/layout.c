@@ -51,7 +51,7 @@ static int check_ring(const char *parameter, uint64_t size, struct nub_error *er
 {
 	uint64_t next = size < NUB_PAGE_SIZE ? NUB_PAGE_SIZE : (size | 7) + 1;
 
-	if (check_size(parameter, size, err) != 0)
+	if (check_size(parameter, size, err) < 0)
 		return -1;
 	if (size >= NUB_PAGE_SIZE && size % 8 == 0)
 		return 0;
@@ -100,10 +100,10 @@ static int check_image(const struct nub_layout_sizes *sizes, struct nub_error *e
 
 static int check_sizes(const struct nub_layout_sizes *sizes, struct nub_error *err)
 {
-	if (check_size("heap_size", sizes->heap_size, err) != 0 ||
-	    check_size("stack_size", sizes->stack_size, err) != 0 ||
-	    check_ring("input_size", sizes->input_size, err) != 0 ||
-	    check_ring("output_size", sizes->output_size, err) != 0)
+	if (check_size("heap_size", sizes->heap_size, err) < 0 ||
+	    check_size("stack_size", sizes->stack_size, err) < 0 ||
+	    check_ring("input_size", sizes->input_size, err) < 0 ||
+	    check_ring("output_size", sizes->output_size, err) < 0)
 		return -1;
 	if (sizes->init_data_size > NUB_MAX_MEMORY_SIZE)
 		return too_big("init_data_size", sizes->init_data_size, "init_data_size", err);
@@ -220,10 +220,10 @@ static int check_scratch(const struct nub_layout *layout, struct nub_error *err)
 int nub_layout_init(struct nub_layout *layout, const struct nub_layout_sizes *sizes, struct nub_error *err)
 {
 	*layout = (struct nub_layout){ 0 };
-	if (check_sizes(sizes, err) != 0)
+	if (check_sizes(sizes, err) < 0)
 		return -1;
 	place_parts(layout, sizes);
-	if (check_snapshot(layout, err) != 0)
+	if (check_snapshot(layout, err) < 0)
 		return -1;
 	layout->cow = sizes->cow;
 	layout->engine = sizes->engine;
@@ -232,7 +232,7 @@ int nub_layout_init(struct nub_layout *layout, const struct nub_layout_sizes *si
 	layout->scratch_automatic = sizes->scratch_size == 0;
 	layout->scratch_size =
 	    layout->scratch_automatic ? automatic_scratch(layout, sizes) : pages_up(sizes->scratch_size);
-	if (check_scratch(layout, err) != 0)
+	if (check_scratch(layout, err) < 0)
 		return -1;
 	layout->page_table_gpa = layout->cow == NUB_COW_GUEST
 	                             ? nub_layout_scratch_gpa(layout) + nub_layout_rings_size(layout)

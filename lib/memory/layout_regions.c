@@ -11,7 +11,7 @@ static int push_code(const struct nub_layout *layout, const struct nub_region_op
 {
 	uint64_t end_gva = layout->image_base + layout->code_size;
 
-	if (nub_region_expect(list, "the code", layout->code_gpa, err) != 0)
+	if (nub_region_expect(list, "the code", layout->code_gpa, err) < 0)
 		return -1;
 	for (size_t i = 0; i < options->segment_count; i++) {
 		const struct nub_image_segment *segment = &options->segments[i];
@@ -22,8 +22,8 @@ static int push_code(const struct nub_layout *layout, const struct nub_region_op
 			                "segment %zu at 0x%" PRIx64 " with 0x%" PRIx64 " bytes is outside 0x%" PRIx64
 			                " to 0x%" PRIx64,
 			                i, segment->gva, segment->size, next_gva, end_gva);
-		if (nub_region_push(list, NUB_REGION_CODE, NUB_REGION_NONE, 0, segment->gva - next_gva, err) != 0 ||
-		    nub_region_push(list, NUB_REGION_CODE, segment->flags, segment->gva, segment->size, err) != 0)
+		if (nub_region_push(list, NUB_REGION_CODE, NUB_REGION_NONE, 0, segment->gva - next_gva, err) < 0 ||
+		    nub_region_push(list, NUB_REGION_CODE, segment->flags, segment->gva, segment->size, err) < 0)
 			return -1;
 	}
 	return nub_region_push(list, NUB_REGION_CODE, NUB_REGION_NONE, 0, layout->peb_gpa - list->next_gpa, err);
@@ -49,9 +49,9 @@ static int push_data(const struct nub_layout *layout, const struct nub_region_op
 	};
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-		if (nub_region_expect(list, parts[i].name, parts[i].gpa, err) != 0 ||
+		if (nub_region_expect(list, parts[i].name, parts[i].gpa, err) < 0 ||
 		    nub_region_push(list, parts[i].type, parts[i].flags, nub_layout_data_gva(parts[i].gpa),
-		                    parts[i].size, err) != 0)
+		                    parts[i].size, err) < 0)
 			return -1;
 	return 0;
 }
@@ -60,15 +60,15 @@ int nub_layout_regions(const struct nub_layout *layout, const struct nub_region_
                        struct nub_region_list *list, struct nub_error *err)
 {
 	nub_region_list_init(list, NUB_BASE_ADDRESS);
-	if (push_code(layout, options, list, err) != 0)
+	if (push_code(layout, options, list, err) < 0)
 		return -1;
-	if (nub_region_expect(list, "the PEB", layout->peb_gpa, err) != 0 ||
+	if (nub_region_expect(list, "the PEB", layout->peb_gpa, err) < 0 ||
 	    nub_region_push(list, NUB_REGION_PEB, NUB_REGION_READ, nub_layout_code_gva(layout, layout->peb_gpa),
-	                    layout->peb_size, err) != 0)
+	                    layout->peb_size, err) < 0)
 		return -1;
-	if (push_data(layout, options, list, err) != 0)
+	if (push_data(layout, options, list, err) < 0)
 		return -1;
-	if (nub_region_expect(list, "the page-table tail", layout->data_end_gpa, err) != 0)
+	if (nub_region_expect(list, "the page-table tail", layout->data_end_gpa, err) < 0)
 		return -1;
 	if (layout->cow == NUB_COW_GUEST)
 		return 0;

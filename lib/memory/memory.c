@@ -42,8 +42,10 @@ static int map_file(struct nub_memory_map *map, const struct nub_region *region,
 }
 
 /* Let the memory that was reserved be the memfd's from `offset` on. */
-static int share(struct nub_memory *memory, const struct nub_memory_map *map, uint64_t offset, struct nub_error *err)
+static int share(struct nub_memory *memory, struct nub_memory_map *map, uint64_t offset, struct nub_error *err)
 {
+	map->shared = &memory->shared;
+	map->shared_offset = offset;
 	if (mmap(map->host, map->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE,
 	         memory->shared.fd, (off_t)offset) == MAP_FAILED)
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "guest memory: %" PRIu64 " bytes", map->size);
@@ -52,7 +54,7 @@ static int share(struct nub_memory *memory, const struct nub_memory_map *map, ui
 
 static int share_all(struct nub_memory *memory, struct nub_error *err)
 {
-	const struct nub_memory_map *snapshot = &memory->snapshot, *scratch = &memory->scratch;
+	struct nub_memory_map *snapshot = &memory->snapshot, *scratch = &memory->scratch;
 
 	if (nub_shared_create(memory, snapshot->size + scratch->size, err) < 0 || share(memory, snapshot, 0, err) < 0)
 		return -1;
@@ -184,6 +186,18 @@ static int fail_file_cut(uint64_t gpa, uint64_t size, struct nub_error *err)
 	return nub_hint(err, "replace files that are in use by renaming new ones over them");
 }
 
+/* Can [gpa, gpa + size) be gone, because a file is shorter now? What another process has, too, is the file's in part. */
+static bool may_be_cut(const struct nub_memory_map *map, uint64_t gpa, uint64_t size)
+{
+	const uint64_t offset = gpa - map->gpa, start = nub_page_down(offset);
+
+	if (!map->from_file || !map->shared)
+		return map->from_file;
+	return !nub_shared_is_owned(map->shared, start) ||
+	       nub_shared_same_owner(map->shared, start, offset + size - start + NUB_PAGE_SIZE - 1) <
+	           offset + size - start;
+}
+
 int nub_memory_copy(const struct nub_memory *memory, uint64_t gpa, void *bytes, uint64_t size, struct nub_error *err)
 {
 	const struct nub_memory_map *map = find_map(memory, gpa, size);
@@ -191,7 +205,7 @@ int nub_memory_copy(const struct nub_memory *memory, uint64_t gpa, void *bytes, 
 	if (!map)
 		return fail_no_memory(gpa, size, err);
 	const uint8_t *host = map->host + (gpa - map->gpa);
-	if (!map->from_file) {
+	if (!may_be_cut(map, gpa, size)) {
 		memcpy(bytes, host, size);
 		return 0;
 	}
@@ -214,12 +228,12 @@ int nub_memory_store(struct nub_memory *memory, uint64_t gpa, const void *bytes,
 	if (!map)
 		return fail_no_memory(gpa, size, err);
 	uint8_t *host = map->host + (gpa - map->gpa);
-	if (!map->from_file) {
+	if (nub_memory_claim(memory, gpa, size, err) < 0)
+		return -1;
+	if (!may_be_cut(map, gpa, size)) {
 		memcpy(host, bytes, size);
 		return 0;
 	}
-	if (nub_memory_claim(memory, gpa, size, err) < 0)
-		return -1;
 	return store_to_file(host, bytes, size) ? 0 : fail_file_cut(gpa, size, err);
 }
 
@@ -228,7 +242,8 @@ static const uint8_t *read_table(void *context, uint64_t gpa)
 	const struct nub_memory_map *map = find_map(context, gpa, NUB_PAGE_SIZE);
 	uint64_t entry;
 
-	if (!map || (map->from_file && !copy_from_file(map->host + (gpa - map->gpa), &entry, sizeof(entry))))
+	if (!map || (may_be_cut(map, gpa, NUB_PAGE_SIZE) &&
+	             !copy_from_file(map->host + (gpa - map->gpa), &entry, sizeof(entry))))
 		return NULL;
 	return map->host + (gpa - map->gpa);
 }

@@ -22,6 +22,8 @@ struct nub_memory_map {
 	bool from_file;    /* or from several: touching it is a signal, SIGBUS, when one became shorter */
 	void *reservation; /* what munmap gets */
 	size_t reserved;
+	const struct nub_shared *shared; /* it is a part of a memfd, from shared_offset on; NULL: it is not */
+	uint64_t shared_offset;
 	int fd; /* of a mapped file: as in the configuration, borrowed while the sandbox is created */
 };
 

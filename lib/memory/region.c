@@ -25,7 +25,7 @@ static int reserve(struct nub_region_list *list, struct nub_error *err)
 	if (list->count < list->capacity)
 		return 0;
 	items = reallocarray(list->items, capacity, sizeof(*items));
-	if (items == NULL)
+	if (!items)
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "no memory for %zu regions", capacity);
 	list->items = items;
 	list->capacity = capacity;
@@ -45,7 +45,7 @@ int nub_region_push(struct nub_region_list *list, enum nub_region_type type, uns
 		                "the %s region at gpa 0x%" PRIx64 ", gva 0x%" PRIx64 " wraps with its 0x%" PRIx64
 		                " bytes",
 		                nub_region_type_name(type), list->next_gpa, gva, size);
-	if (reserve(list, err) != 0)
+	if (reserve(list, err) < 0)
 		return -1;
 	list->items[list->count++] =
 	    (struct nub_region){ .type = type, .flags = flags, .gpa = list->next_gpa, .gva = gva, .size = rounded };
@@ -84,12 +84,12 @@ const struct nub_region *nub_region_nearest(const struct nub_region *regions, si
 		if (regions[i].gva == 0 || regions[i].size == 0)
 			continue;
 		bytes = gap(&regions[i], gva);
-		if (nearest == NULL || bytes < least) {
+		if (!nearest || bytes < least) {
 			nearest = &regions[i];
 			least = bytes;
 		}
 	}
-	if (nearest == NULL)
+	if (!nearest)
 		return NULL;
 	/* The two halves of the address space lie further apart than an int64_t reaches. */
 	if (least > INT64_MAX)

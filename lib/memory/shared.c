@@ -25,8 +25,8 @@ int nub_shared_create(struct nub_memory *memory, uint64_t size, struct nub_error
 	/* Nobody can make it shorter under nubrun's mapping, nor longer. */
 	if (ftruncate(shared->fd, (off_t)size) < 0 ||
 	    fcntl(shared->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
-		nub_fail_errno(err, NUB_E_NO_MEMORY, "guest memory: %" PRIu64 " bytes", size);
-		return nub_hint(err, "ask for less heap or scratch");
+		nub_fail_errno(err, NUB_E_NO_MEMORY, "guest memory: a file in memory of %" PRIu64 " bytes", size);
+		return nub_hint(err, "ask for less heap or scratch, or allow larger files (ulimit -f)");
 	}
 	return 0;
 }
@@ -64,34 +64,54 @@ static bool bit(const struct nub_shared *shared, uint64_t page)
 	return !shared->owned || shared->owned[page / BITS] >> page % BITS & 1;
 }
 
+/* As many bits as lie in one word at a time. */
 static void set_bits(struct nub_shared *shared, uint64_t page, uint64_t count, bool owned)
 {
-	for (; count > 0; page++, count--) {
-		const uint64_t mask = UINT64_C(1) << page % BITS;
+	while (count > 0) {
+		const unsigned first = page % BITS;
+		const uint64_t here = count < BITS - first ? count : BITS - first;
+		const uint64_t mask = (here == BITS ? UINT64_MAX : (UINT64_C(1) << here) - 1) << first;
 		if (owned)
 			shared->owned[page / BITS] |= mask;
 		else
 			shared->owned[page / BITS] &= ~mask;
+		page += here;
+		count -= here;
 	}
+}
+
+bool nub_shared_is_owned(const struct nub_shared *shared, uint64_t offset)
+{
+	return bit(shared, offset / NUB_PAGE_SIZE);
 }
 
 bool nub_memory_is_owned(const struct nub_memory *memory, uint64_t gpa)
 {
-	return bit(&memory->shared, (gpa - memory->snapshot.gpa) / NUB_PAGE_SIZE);
+	return nub_shared_is_owned(&memory->shared, gpa - memory->snapshot.gpa);
 }
 
 uint64_t nub_memory_same_owner(const struct nub_memory *memory, uint64_t gpa, uint64_t size)
 {
-	const struct nub_shared *shared = &memory->shared;
-	const uint64_t first = (gpa - memory->snapshot.gpa) / NUB_PAGE_SIZE, end = first + size / NUB_PAGE_SIZE;
-	const bool owned = bit(shared, first);
+	return nub_shared_same_owner(&memory->shared, gpa - memory->snapshot.gpa, size);
+}
+
+uint64_t nub_shared_same_owner(const struct nub_shared *shared, uint64_t offset, uint64_t size)
+{
+	const uint64_t first = offset / NUB_PAGE_SIZE, end = first + size / NUB_PAGE_SIZE;
+	const uint64_t flip = bit(shared, first) ? UINT64_MAX : 0;
 	uint64_t page = first;
 
 	if (!shared->owned)
 		return size;
-	while (page < end && bit(shared, page) == owned)
-		page++;
-	return (page - first) * NUB_PAGE_SIZE;
+	while (page < end) {
+		const uint64_t others = (shared->owned[page / BITS] ^ flip) >> page % BITS;
+		if (others != 0) {
+			page += (unsigned)__builtin_ctzll(others);
+			break;
+		}
+		page += BITS - page % BITS;
+	}
+	return ((page < end ? page : end) - first) * NUB_PAGE_SIZE;
 }
 
 int nub_memory_show_file(struct nub_memory *memory, const struct nub_memory_piece *piece, struct nub_error *err)
@@ -180,6 +200,7 @@ static int own_run(struct nub_memory *memory, uint64_t gpa, uint64_t size, struc
 		return nub_hint(err, "allow more mappings (sysctl vm.max_map_count)");
 	}
 	set_bits(&memory->shared, at / NUB_PAGE_SIZE, size / NUB_PAGE_SIZE, true);
+	memory->shared.owned_pages += size / NUB_PAGE_SIZE;
 	return add_news(&memory->shared, gpa, size, err);
 }
 

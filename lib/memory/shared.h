@@ -29,8 +29,9 @@ struct nub_memory_run {
 
 struct nub_shared {
 	bool on;
-	int fd;          /* of the memfd, when it is on */
-	uint64_t *owned; /* a bit a page of the snapshot region: it is the memfd's. NULL: all are */
+	int fd;               /* of the memfd, when it is on */
+	uint64_t *owned;      /* a bit a page of the snapshot region: it is the memfd's. NULL: all are */
+	uint64_t owned_pages; /* that became the memfd's since the files were shown */
 	struct nub_memory_piece *pieces;
 	size_t piece_count;
 	struct nub_memory_run *news; /* owned since they were last shown */
@@ -46,6 +47,10 @@ int nub_memory_show_file(struct nub_memory *memory, const struct nub_memory_piec
 /* Is the page at gpa, of the snapshot region, the memfd's? How many bytes from there on, at most `size`, are as it is? */
 bool nub_memory_is_owned(const struct nub_memory *memory, uint64_t gpa);
 uint64_t nub_memory_same_owner(const struct nub_memory *memory, uint64_t gpa, uint64_t size);
+
+/* The same by offset in the snapshot region. */
+bool nub_shared_is_owned(const struct nub_shared *shared, uint64_t offset);
+uint64_t nub_shared_same_owner(const struct nub_shared *shared, uint64_t offset, uint64_t size);
 
 /* Make the pages of [gpa, gpa + size), in the snapshot region, the memfd's. Errors: NO_MEMORY; IO, when the file is shorter
  * than it was. */

@@ -75,7 +75,7 @@ uint64_t nub_pt_alloc(struct nub_pt_builder *builder, struct nub_error *err)
 		uint64_t capacity = builder->capacity == 0 ? 16 * NUB_PAGE_SIZE : builder->capacity * 2;
 		uint8_t *tables = realloc(builder->tables, capacity);
 
-		if (tables == NULL) {
+		if (!tables) {
 			nub_fail_errno(err, NUB_E_NO_MEMORY, "no memory for %" PRIu64 " bytes of page tables",
 			               capacity);
 			return 0;
@@ -193,7 +193,7 @@ static int check_mapping(const struct nub_mapping *mapping, struct nub_error *er
 		wrong = "lies above the guest-physical addresses that an entry can hold";
 	else if (mapping->gva < NUB_PAGE_SIZE || mapping->gpa < NUB_BASE_ADDRESS)
 		wrong = "covers page 0, which is never mapped";
-	if (wrong == NULL)
+	if (!wrong)
 		return 0;
 	return nub_fail(err, NUB_E_PAGE_ARGUMENT, 0,
 	                "the mapping of gva 0x%" PRIx64 " to gpa 0x%" PRIx64 " with 0x%" PRIx64 " bytes %s",
@@ -210,16 +210,16 @@ int nub_pt_map(struct nub_pt_builder *builder, const struct nub_mapping *mapping
 	uint64_t gva = mapping->gva, gpa = mapping->gpa, left = mapping->size;
 	uint64_t bits = leaf_bits(mapping);
 
-	if (check_mapping(mapping, err) != 0)
+	if (check_mapping(mapping, err) < 0)
 		return -1;
 	/* One descent for every table that is filled, not for every page. */
 	while (left != 0) {
 		uint64_t done = NUB_LARGE_PAGE_SIZE;
 
 		if (left >= NUB_LARGE_PAGE_SIZE && large_aligned(gva) && large_aligned(gpa)) {
-			if (map_large(builder, gva, gpa, bits, err) != 0)
+			if (map_large(builder, gva, gpa, bits, err) < 0)
 				return -1;
-		} else if (map_small(builder, gva, gpa, left, bits, &done, err) != 0) {
+		} else if (map_small(builder, gva, gpa, left, bits, &done, err) < 0) {
 			return -1;
 		}
 		gva += done; /* may wrap to 0 after the last page of all */

@@ -127,9 +127,9 @@ static int enter_table(struct walk *walk, unsigned level, uint64_t base, uint64_
 	if (is_ancestor(walk, level, table_gpa))
 		return 0;
 	table = walk->reader->table(walk->reader->context, table_gpa);
-	if (table == NULL)
+	if (!table)
 		return 0;
-	if (walk->entered != NULL) {
+	if (walk->entered) {
 		int seen = nub_table_set_enter(walk->entered, table_gpa, level, rights_bits(rights), walk->space,
 		                               nub_sign_extend(base), &owner, walk->err);
 

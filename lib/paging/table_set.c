@@ -42,7 +42,7 @@ static int grow(struct nub_table_set *set, struct nub_error *err)
 
 	larger.capacity = set->capacity == 0 ? 64 : set->capacity * 2;
 	larger.owners = calloc(larger.capacity, sizeof(*larger.owners));
-	if (larger.owners == NULL)
+	if (!larger.owners)
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "no memory to remember %zu page tables",
 		                      larger.capacity / 2);
 	for (size_t i = 0; i < set->capacity; i++)
@@ -59,7 +59,7 @@ int nub_table_set_enter(struct nub_table_set *set, uint64_t gpa, unsigned level,
 	const uint64_t key = gpa | rights << 3 | level;
 	struct nub_table_owner *place;
 
-	if (set->count * 2 >= set->capacity && grow(set, err) != 0)
+	if (set->count * 2 >= set->capacity && grow(set, err) < 0)
 		return -1;
 	place = find(set, key);
 	if (place->key == key) {

@@ -13,10 +13,17 @@
 /* Interpreted code takes some hundred times longer than native code: any bound between does. */
 #define INTERPRETED_NS_PER_INSTRUCTION 50.0
 
-/* A run's start takes some hundred microseconds, and now this, now that: what is measured must take many times as long, in
- * the shortest of a few runs. So the guest does more of it until it does. */
+/* A run's start takes some hundred microseconds, and now this, now that: what is measured must take many times as long in
+ * the shortest of a few runs, and as long, by the piece, as it did when the guest did less of it; or longer than any noise. */
 #define ENOUGH_NS 2e6
-enum { ENOUGH_STARTS = 4, RUNS = 5, FIRST_COUNT = 500, LAST_COUNT = 1 << 28, GROWTH = 8 };
+#define CERTAIN_NS 50e6
+#define AGREE 1.5
+enum { RUNS = 5, FIRST_COUNT = 64, LAST_COUNT = 1 << 28, GROWTH = 8 };
+
+static bool agree(double a, double b)
+{
+	return a < AGREE * b && b < AGREE * a;
+}
 
 static int run_probe(const struct nub_image *image, double *ns, struct nub_error *err)
 {
@@ -56,7 +63,7 @@ static int run_once(unsigned privilege_level, uint32_t spins, uint32_t round_tri
  * in both. They take turns, so that what slows one slows the other. */
 static int measure_one(unsigned privilege_level, bool round_trips, double *ns, struct nub_error *err)
 {
-	double idle = INFINITY;
+	double idle = INFINITY, with_less = 0;
 
 	for (uint32_t count = FIRST_COUNT;; count *= GROWTH) {
 		double busy = INFINITY;
@@ -65,8 +72,10 @@ static int measure_one(unsigned privilege_level, bool round_trips, double *ns, s
 			    run_once(privilege_level, round_trips ? 0 : count, round_trips ? count : 0, &busy, err) < 0)
 				return -1;
 		*ns = busy > idle ? (busy - idle) / count : 0;
-		if ((busy - idle > ENOUGH_NS && busy > ENOUGH_STARTS * idle) || count > LAST_COUNT / GROWTH)
+		if ((busy - idle > ENOUGH_NS && agree(*ns, with_less)) || busy - idle > CERTAIN_NS ||
+		    count > LAST_COUNT / GROWTH)
 			return 0;
+		with_less = *ns;
 	}
 }
 
@@ -90,4 +99,9 @@ int nub_host_probe(struct nub_host_info *info, struct nub_error *err)
 	if (uname(&name) == 0)
 		snprintf(info->kernel, sizeof(info->kernel), "%.127s", name.release);
 	return nub_kvm_probe(info, err) < 0 ? -1 : measure(info, err);
+}
+
+int nub_host_probe_process(double *round_trip_us, struct nub_error *err)
+{
+	return nub_process_probe(round_trip_us, err);
 }

@@ -35,7 +35,7 @@ static int add_map(struct page_list *list, int pagemap_fd, const struct nub_memo
 	for (uint64_t offset = 0; offset < map->size;) {
 		const uint64_t left = (map->size - offset + NUB_PAGE_SIZE - 1) / NUB_PAGE_SIZE;
 		const size_t count = left < 512 ? left : 512;
-		if (!nub_pagemap_read(pagemap_fd, map->host + offset, entries, count))
+		if (!nub_pagemap_read_map(pagemap_fd, map, offset, entries, count))
 			return nub_fail_errno(err, NUB_E_IO, "/proc/self/pagemap");
 		for (size_t i = 0; i < count; i++, offset += NUB_PAGE_SIZE)
 			if (nub_pagemap_there(entries[i]) &&
@@ -82,7 +82,7 @@ static int visit(void *context, const struct nub_pt_item *item, struct nub_error
 
 static int find_gvas(struct nub_sandbox *sandbox, struct page_list *list, struct nub_error *err)
 {
-	struct page_walk walk = { list, sandbox->snapshot != NULL, &sandbox->machine.memory.scratch };
+	struct page_walk walk = { list, sandbox->snapshot, &sandbox->machine.memory.scratch };
 	const struct nub_pt_reader reader = nub_memory_reader(&sandbox->machine.memory);
 	struct nub_error endless = { 0 };
 	struct nub_sregs sregs;
@@ -103,7 +103,7 @@ struct nub_page_use *nub_sandbox_pages(struct nub_sandbox *sandbox, size_t *coun
 	int result = fd < 0 ? nub_fail_errno(err, NUB_E_IO, "/proc/self/pagemap") : 0;
 	/* In the order of their gpas (abi/nub_abi.h). There are always some: the host has filled the first ones. */
 	if (result == 0)
-		result = add_map(&list, fd, &memory->snapshot, sandbox->snapshot != NULL, err);
+		result = add_map(&list, fd, &memory->snapshot, sandbox->snapshot, err);
 	for (size_t i = 0; result == 0 && i < memory->file_count; i++)
 		result = add_map(&list, fd, &memory->files[i], false, err);
 	if (result == 0)

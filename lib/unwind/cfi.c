@@ -101,7 +101,7 @@ static bool read_cie(const struct nub_cfi_section *section, size_t offset, struc
 		return false;
 	const unsigned version = nub_cursor_u8(&cursor, "a version");
 	const char *letters = (const char *)cursor.bytes + cursor.offset;
-	while (nub_cursor_u8(&cursor, "an augmentation") != 0)
+	while (nub_cursor_u8(&cursor, "an augmentation") > 0)
 		continue;
 	if (version == 4 &&
 	    (nub_cursor_u8(&cursor, "an address size") != 8 || nub_cursor_u8(&cursor, "a segment size")))
@@ -168,7 +168,7 @@ static bool find_section(const struct nub_elf_file *file, const char *name, stru
 {
 	for (size_t i = 1; i < file->section_count; i++) {
 		GElf_Shdr section;
-		if (nub_elf_section_header(file, i, &section, NULL) != 0)
+		if (nub_elf_section_header(file, i, &section, NULL) < 0)
 			return false;
 		if (!nub_elf_section_is(file, &section, name) || section.sh_type == SHT_NOBITS ||
 		    (section.sh_flags & SHF_COMPRESSED) ||

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "wire/value_text.h"
+#include "base/utf8.h"
 
 const char *nub_type_name(enum nub_type type)
 {
@@ -48,7 +48,7 @@ static int append_counted(struct nub_buffer *buffer, const char *what, const voi
 	if (size > UINT32_MAX)
 		return nub_fail(err, NUB_E_VALUE, 0, "%s of %zu bytes is too long, the limit is %u", what, size,
 		                UINT32_MAX);
-	return append_u32(buffer, (uint32_t)size, err) != 0 ? -1 : nub_buffer_append(buffer, bytes, size, err);
+	return append_u32(buffer, (uint32_t)size, err) < 0 ? -1 : nub_buffer_append(buffer, bytes, size, err);
 }
 
 static int append_string(struct nub_buffer *buffer, const struct nub_value *value, struct nub_error *err)
@@ -62,7 +62,7 @@ static int append_string(struct nub_buffer *buffer, const struct nub_value *valu
 
 static int append_value(struct nub_buffer *buffer, const struct nub_value *value, struct nub_error *err)
 {
-	if (append_u8(buffer, (uint8_t)value->type, err) != 0)
+	if (append_u8(buffer, (uint8_t)value->type, err) < 0)
 		return -1;
 	switch (value->type) {
 	case NUB_TYPE_VOID:
@@ -89,10 +89,10 @@ static int append_value(struct nub_buffer *buffer, const struct nub_value *value
 /* Arguments of main are whatever bytes the command line had, as on Linux: not checked to be UTF-8. */
 int nub_encode_main(struct nub_buffer *buffer, unsigned argc, const char *const argv[], struct nub_error *err)
 {
-	if (append_u8(buffer, NUB_REQUEST_MAIN, err) != 0 || append_u32(buffer, argc, err) != 0)
+	if (append_u8(buffer, NUB_REQUEST_MAIN, err) < 0 || append_u32(buffer, argc, err) < 0)
 		return -1;
 	for (unsigned i = 0; i < argc; i++)
-		if (append_counted(buffer, "an argument", argv[i], strlen(argv[i]), err) != 0)
+		if (append_counted(buffer, "an argument", argv[i], strlen(argv[i]), err) < 0)
 			return -1;
 	return 0;
 }
@@ -110,13 +110,13 @@ int nub_encode_call(struct nub_buffer *buffer, const char *name, enum nub_type r
 		                "a call of %s with result type %u and %u arguments, the limits are %u and %u", name,
 		                (unsigned)result, arg_count, NUB_TYPE_COUNT - 1, NUB_MAX_PARAMS);
 	const uint8_t head[3] = { NUB_REQUEST_CALL, (uint8_t)result, (uint8_t)arg_count };
-	if (nub_buffer_append(buffer, head, sizeof(head), err) != 0 ||
-	    append_counted(buffer, "a name", name, name_size, err) != 0)
+	if (nub_buffer_append(buffer, head, sizeof(head), err) < 0 ||
+	    append_counted(buffer, "a name", name, name_size, err) < 0)
 		return -1;
 	for (unsigned i = 0; i < arg_count; i++) {
 		if (args[i].type == NUB_TYPE_VOID)
 			return nub_fail(err, NUB_E_VALUE, 0, "argument %u of %s is void", i + 1, name);
-		if (append_value(buffer, &args[i], err) != 0)
+		if (append_value(buffer, &args[i], err) < 0)
 			return nub_error_context(err, "argument %u of %s", i + 1, name);
 	}
 	return 0;
@@ -124,12 +124,12 @@ int nub_encode_call(struct nub_buffer *buffer, const char *name, enum nub_type r
 
 int nub_encode_reply(struct nub_buffer *buffer, const struct nub_value *result, struct nub_error *err)
 {
-	return append_u8(buffer, NUB_REPLY_OK, err) != 0 ? -1 : append_value(buffer, result, err);
+	return append_u8(buffer, NUB_REPLY_OK, err) < 0 ? -1 : append_value(buffer, result, err);
 }
 
 int nub_encode_reply_error(struct nub_buffer *buffer, uint32_t code, const char *message, struct nub_error *err)
 {
-	if (append_u8(buffer, NUB_REPLY_ERROR, err) != 0 || append_u32(buffer, code, err) != 0)
+	if (append_u8(buffer, NUB_REPLY_ERROR, err) < 0 || append_u32(buffer, code, err) < 0)
 		return -1;
 	return append_counted(buffer, "a message", message, strlen(message), err);
 }

@@ -25,7 +25,7 @@ static int read_to_end(int fd, const char *path, uint64_t limit, enum nub_error_
 		if (*size == capacity) {
 			capacity *= 2;
 			uint8_t *larger = realloc(*bytes, capacity);
-			if (larger == NULL)
+			if (!larger)
 				return cmd_fail_errno(err, "%s", path);
 			*bytes = larger;
 		}
@@ -47,7 +47,7 @@ int cmd_file_open(const char *path, uint64_t limit, enum nub_error_kind too_big,
                   struct nub_error *err)
 {
 	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (*fd < 0 || fstat(*fd, st) != 0) {
+	if (*fd < 0 || fstat(*fd, st) < 0) {
 		cmd_fail_errno(err, "%s", path);
 		return nub_hint(err, err->sys_errno == EACCES ? "it must be readable by this user"
 		                                              : "check the file's name");
@@ -64,7 +64,7 @@ int cmd_file_read_open(int fd, const struct stat *st, const char *path, uint64_t
 
 	*size = 0;
 	*bytes = malloc(capacity);
-	if (*bytes == NULL)
+	if (!*bytes)
 		return cmd_fail_errno(err, "%s", path);
 	if (read_to_end(fd, path, limit, too_big, bytes, capacity, size, err) == 0)
 		return 0;
@@ -81,7 +81,7 @@ int cmd_file_read(const char *path, uint64_t limit, enum nub_error_kind too_big,
 
 	*bytes = NULL;
 	*size = 0;
-	if (cmd_file_open(path, limit, too_big, &fd, &st, err) != 0)
+	if (cmd_file_open(path, limit, too_big, &fd, &st, err) < 0)
 		return -1;
 	return cmd_file_read_open(fd, &st, path, limit, too_big, bytes, size, err);
 }

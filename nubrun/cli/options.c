@@ -12,7 +12,7 @@
 
 static const struct cmd_option *find_long(const struct cmd_option *table, const char *name, size_t length)
 {
-	for (const struct cmd_option *option = table; option->name != NULL; option++)
+	for (const struct cmd_option *option = table; option->name; option++)
 		if (strlen(option->name) == length && memcmp(option->name, name, length) == 0)
 			return option;
 	return NULL;
@@ -20,7 +20,7 @@ static const struct cmd_option *find_long(const struct cmd_option *table, const 
 
 static const struct cmd_option *find_short(const struct cmd_option *table, char name)
 {
-	for (const struct cmd_option *option = table; option->name != NULL; option++)
+	for (const struct cmd_option *option = table; option->name; option++)
 		if (option->short_name == name)
 			return option;
 	return NULL;
@@ -32,12 +32,12 @@ static int refuse_unknown(const struct cmd_option *table, const char *name, size
 	size_t count = 0;
 	char copy[64];
 
-	for (const struct cmd_option *option = table; option->name != NULL && count < MAX_WORDS; option++)
+	for (const struct cmd_option *option = table; option->name && count < MAX_WORDS; option++)
 		words[count++] = option->name;
 	snprintf(copy, sizeof(copy), "%.*s", (int)length, name);
 	const char *nearest = cmd_nearest(copy, words, count);
 	nub_fail(err, NUB_E_USAGE, 0, "unknown option '--%.*s'", (int)(length > 200 ? 200 : length), name);
-	if (nearest != NULL)
+	if (nearest)
 		return nub_hint(err, "did you mean --%s? --help lists all options", nearest);
 	return nub_hint(err, "--help lists all options; a guest's own come after its file");
 }
@@ -65,20 +65,19 @@ static void apply(struct parser *parser, const struct cmd_option *option, const 
 	struct nub_error spare = { 0 }, found = { 0 };
 	const char *value = attached;
 
-	if (option->arg != NULL && value == NULL && parser->at < parser->argc)
+	if (option->arg && !value && parser->at < parser->argc)
 		value = parser->argv[parser->at++];
-	if (option->arg != NULL && value == NULL) {
+	if (option->arg && !value) {
 		struct nub_error *slot = error_slot(parser, &spare);
 		nub_fail(slot, NUB_E_USAGE, 0, "option '--%s' needs a value", option->name);
 		nub_hint(slot, "write --%s %s", option->name, option->arg);
-	} else if (option->arg == NULL && attached != NULL) {
+	} else if (!option->arg && attached) {
 		struct nub_error *slot = error_slot(parser, &spare);
 		nub_fail(slot, NUB_E_USAGE, 0, "option '--%s' takes no value, but got '%s'", option->name, attached);
 		nub_hint(slot, "write --%s alone", option->name);
-	} else if (option->parse == NULL) {
+	} else if (!option->parse) {
 		parser->help = true;
-	} else if (option->parse(option, value != NULL ? value : "", (char *)parser->fields + option->offset, &found) !=
-	           0) {
+	} else if (option->parse(option, value ? value : "", (char *)parser->fields + option->offset, &found) < 0) {
 		*error_slot(parser, &spare) = found;
 	}
 }
@@ -86,14 +85,14 @@ static void apply(struct parser *parser, const struct cmd_option *option, const 
 static void parse_long(struct parser *parser, const char *text)
 {
 	const char *equals = strchr(text, '=');
-	size_t length = equals != NULL ? (size_t)(equals - text) : strlen(text);
+	size_t length = equals ? (size_t)(equals - text) : strlen(text);
 	const struct cmd_option *option = find_long(parser->table, text, length);
 	struct nub_error spare = { 0 };
 
-	if (option == NULL)
+	if (!option)
 		refuse_unknown(parser->table, text, length, error_slot(parser, &spare));
 	else
-		apply(parser, option, equals != NULL ? equals + 1 : NULL);
+		apply(parser, option, equals ? equals + 1 : NULL);
 }
 
 static void parse_short(struct parser *parser, const char *text)
@@ -102,13 +101,13 @@ static void parse_short(struct parser *parser, const char *text)
 
 	for (; *text != '\0'; text++) {
 		const struct cmd_option *option = find_short(parser->table, *text);
-		if (option == NULL) {
+		if (!option) {
 			struct nub_error *slot = error_slot(parser, &spare);
 			nub_fail(slot, NUB_E_USAGE, 0, "unknown option '-%c'", *text);
 			nub_hint(slot, "--help lists all options; a guest's own come after its file");
 			return;
 		}
-		bool attached = option->arg != NULL && text[1] != '\0';
+		bool attached = option->arg && text[1] != '\0';
 		apply(parser, option, attached ? text + 1 : NULL);
 		if (attached)
 			return;
@@ -175,7 +174,7 @@ size_t cmd_option_values(const char *values, char *copy, size_t copy_size, const
 	char *rest;
 
 	snprintf(copy, copy_size, "%s", values);
-	for (char *word = strtok_r(copy, " ", &rest); word != NULL && count < max; word = strtok_r(NULL, " ", &rest))
+	for (char *word = strtok_r(copy, " ", &rest); word && count < max; word = strtok_r(NULL, " ", &rest))
 		words[count++] = word;
 	return count;
 }
@@ -193,5 +192,5 @@ int cmd_option_choice(const struct cmd_option *option, const char *value, void *
 		}
 	nub_fail(err, NUB_E_USAGE, 0, "--%s: '%s' is not one of: %s", option->name, value, option->values);
 	const char *nearest = cmd_nearest(value, words, count);
-	return nub_hint(err, "write --%s %s", option->name, nearest != NULL ? nearest : words[0]);
+	return nub_hint(err, "write --%s %s", option->name, nearest ? nearest : words[0]);
 }

@@ -69,7 +69,7 @@ static int size_shift(const char *suffix)
 	if (suffix[0] == '\0')
 		return 0;
 	const char *letter = strchr(letters, toupper((unsigned char)suffix[0]));
-	if (letter == NULL || (suffix[1] != '\0' && strcmp(suffix + 1, "iB") != 0))
+	if (!letter || (suffix[1] != '\0' && strcmp(suffix + 1, "iB") != 0))
 		return -1;
 	return (int)(letter - letters + 1) * 10;
 }
@@ -175,9 +175,9 @@ int cmd_parse_map(const char *option, const char *text, struct cmd_map_spec *spe
 	enum scan scan = SCAN_NONE;
 	const char *at = find_address(text, &spec->gva, &end, &scan);
 
-	if (at == NULL || at == text) {
+	if (!at || at == text) {
 		nub_fail(err, NUB_E_USAGE, 0, "--%s: '%s' has no %s", option, text,
-		         at == NULL ? "guest address behind an '@'" : "file before its '@'");
+		         !at ? "guest address behind an '@'" : "file before its '@'");
 		return nub_hint(err, "write FILE@ADDRESS or FILE@ADDRESS:LABEL, such as table.bin@0x10000000:table");
 	}
 	if (scan == SCAN_OVERFLOW) {
@@ -185,11 +185,11 @@ int cmd_parse_map(const char *option, const char *text, struct cmd_map_spec *spe
 		return nub_hint(err, "give a page-aligned address below 0x%llx", NUB_USER_GVA_END);
 	}
 	spec->path = strndup(text, (size_t)(at - text));
-	if (spec->path == NULL)
+	if (!spec->path)
 		return cmd_fail_errno(err, "--%s", option);
 	const char *slash = strrchr(spec->path, '/');
-	spec->label = strdup(*end == ':' ? end + 1 : slash != NULL ? slash + 1 : spec->path);
-	if (spec->label == NULL) {
+	spec->label = strdup(*end == ':' ? end + 1 : slash ? slash + 1 : spec->path);
+	if (!spec->label) {
 		cmd_map_spec_release(spec);
 		return cmd_fail_errno(err, "--%s", option);
 	}
@@ -217,7 +217,7 @@ static bool scan_flags(const char *text, unsigned *flags)
 	*flags = 0;
 	for (; *text != '\0'; text++) {
 		const char *letter = strchr(letters, *text);
-		unsigned flag = letter == NULL ? 0 : 1u << (letter - letters);
+		unsigned flag = !letter ? 0 : 1u << (letter - letters);
 		if (flag == 0 || (*flags & flag) != 0)
 			return false;
 		*flags |= flag;
@@ -231,7 +231,7 @@ int cmd_parse_init_data(const char *option, const char *text, struct cmd_init_da
 	unsigned flags = NUB_REGION_READ;
 	size_t length = strlen(text);
 
-	if (colon != NULL && scan_flags(colon + 1, &flags))
+	if (colon && scan_flags(colon + 1, &flags))
 		length = (size_t)(colon - text);
 	else
 		flags = NUB_REGION_READ;
@@ -247,7 +247,7 @@ int cmd_parse_init_data(const char *option, const char *text, struct cmd_init_da
 	cmd_init_data_spec_release(spec);
 	spec->path = strndup(text, length);
 	spec->flags = flags;
-	return spec->path == NULL ? cmd_fail_errno(err, "--%s", option) : 0;
+	return !spec->path ? cmd_fail_errno(err, "--%s", option) : 0;
 }
 
 void cmd_init_data_spec_release(struct cmd_init_data_spec *spec)
@@ -260,9 +260,9 @@ int cmd_parse_host_fn(const char *option, const char *text, struct cmd_host_fn *
 {
 	const char *equals = strchr(text, '=');
 
-	if (equals == NULL || equals == text || equals[1] == '\0') {
+	if (!equals || equals == text || equals[1] == '\0') {
 		nub_fail(err, NUB_E_USAGE, 0, "--%s: '%s' has no %s", option, text,
-		         equals == NULL   ? "'='"
+		         !equals          ? "'='"
 		         : equals == text ? "name"
 		                          : "command");
 		return nub_hint(err, "write NAME=COMMAND, such as 'greet=jq \".[0]\"'");
@@ -275,7 +275,7 @@ int cmd_parse_host_fn(const char *option, const char *text, struct cmd_host_fn *
 	}
 	fn->name = strndup(text, length);
 	fn->command = strdup(equals + 1);
-	if (fn->name != NULL && fn->command != NULL)
+	if (fn->name && fn->command)
 		return 0;
 	cmd_host_fn_release(fn);
 	return cmd_fail_errno(err, "--%s", option);

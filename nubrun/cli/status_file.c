@@ -98,7 +98,7 @@ int cmd_status_file_check(const char *option, const char *path, struct nub_error
 	if (is_special(path)) {
 		struct stat st;
 		errno = stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? EISDIR : 0;
-		return errno == EISDIR || access(path, W_OK) != 0 ? refuse_write(option, path, err) : 0;
+		return errno == EISDIR || access(path, W_OK) < 0 ? refuse_write(option, path, err) : 0;
 	}
 	if (nub_replace_begin(&file, path, err) < 0)
 		return refuse_replacement(option, err);

@@ -14,7 +14,7 @@ struct gathering {
 
 static bool in_region(const struct nub_region *region, uint64_t gva)
 {
-	return region != NULL && gva >= region->gva && gva - region->gva < region->size;
+	return region && gva >= region->gva && gva - region->gva < region->size;
 }
 
 /* The last part takes what lies in no region, and what spaces but the first have. */
@@ -32,7 +32,7 @@ static void *grow(void *items, size_t count, size_t item_size, struct nub_error 
 	if ((count & (count - 1)) != 0)
 		return items;
 	void *larger = reallocarray(items, count != 0 ? 2 * count : 1, item_size);
-	if (larger == NULL)
+	if (!larger)
 		cmd_fail_errno(err, "list of differences");
 	return larger;
 }
@@ -41,13 +41,13 @@ static int add_range(struct cmd_diff_part *part, bool joins, uint64_t gva, uint6
 {
 	struct cmd_diff_range *last = part->range_count != 0 ? &part->ranges[part->range_count - 1] : NULL;
 
-	if (joins && last != NULL && last->gva + last->pages * NUB_PAGE_SIZE == gva) {
+	if (joins && last && last->gva + last->pages * NUB_PAGE_SIZE == gva) {
 		last->pages++;
 		last->bytes += bytes;
 		return 0;
 	}
 	struct cmd_diff_range *ranges = grow(part->ranges, part->range_count, sizeof(*ranges), err);
-	if (ranges == NULL)
+	if (!ranges)
 		return -1;
 	part->ranges = ranges;
 	part->ranges[part->range_count++] = (struct cmd_diff_range){ gva, 1, bytes };
@@ -63,11 +63,11 @@ static int add_symbol(struct cmd_diff_part *part, const char *name, uint64_t byt
 			return 0;
 		}
 	struct cmd_diff_symbol *symbols = grow(part->symbols, part->symbol_count, sizeof(*symbols), err);
-	if (symbols == NULL)
+	if (!symbols)
 		return -1;
 	part->symbols = symbols;
 	char *copy = strdup(name);
-	if (copy == NULL)
+	if (!copy)
 		return cmd_fail_errno(err, "list of differences");
 	part->symbols[part->symbol_count++] = (struct cmd_diff_symbol){ copy, bytes };
 	return 0;
@@ -77,7 +77,7 @@ static int add_symbol(struct cmd_diff_part *part, const char *name, uint64_t byt
 static int count_bytes(const struct gathering *gathering, struct cmd_diff_part *part,
                        const struct nub_snapshot_difference *page, uint64_t *bytes, struct nub_error *err)
 {
-	const bool named = gathering->image != NULL && part->region != NULL && part->region->type == NUB_REGION_CODE;
+	const bool named = gathering->image && part->region && part->region->type == NUB_REGION_CODE;
 
 	*bytes = 0;
 	for (uint64_t at = 0; at < NUB_PAGE_SIZE; at += sizeof(uint64_t)) {
@@ -88,7 +88,7 @@ static int count_bytes(const struct gathering *gathering, struct cmd_diff_part *
 		if (differing == 0 || !named)
 			continue;
 		const char *name = nub_image_symbol(gathering->image, page->gva + at, &offset);
-		if (name != NULL && add_symbol(part, name, differing, err) != 0)
+		if (name && add_symbol(part, name, differing, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -101,13 +101,13 @@ static int gather(void *context, const struct nub_snapshot_difference *page, str
 	struct cmd_diff_part *part = part_of(diff, page->space, page->gva);
 	uint64_t bytes = NUB_PAGE_SIZE;
 
-	if (page->first == NULL)
+	if (!page->first)
 		part->only_second++;
-	else if (page->second == NULL)
+	else if (!page->second)
 		part->only_first++;
-	else if (count_bytes(gathering, part, page, &bytes, err) != 0)
+	else if (count_bytes(gathering, part, page, &bytes, err) < 0)
 		return -1;
-	if (add_range(part, gathering->space == page->space, page->gva, bytes, err) != 0)
+	if (add_range(part, gathering->space == page->space, page->gva, bytes, err) < 0)
 		return -1;
 	gathering->space = page->space;
 	part->pages++;
@@ -124,13 +124,13 @@ static int make_parts(struct cmd_diff *diff, const struct nub_snapshot_info *fir
 	size_t i = 0, j = 0;
 
 	diff->parts = calloc(first->region_count + second->region_count + 1, sizeof(*diff->parts));
-	if (diff->parts == NULL)
+	if (!diff->parts)
 		return cmd_fail_errno(err, "list of differences");
 	while (i < first->region_count || j < second->region_count) {
 		const struct nub_region *a = i < first->region_count ? &first->regions[i] : NULL;
 		const struct nub_region *b = j < second->region_count ? &second->regions[j] : NULL;
-		const bool take_b = a == NULL || (b != NULL && b->gva <= a->gva);
-		i += !take_b || (a != NULL && a->gva == b->gva);
+		const bool take_b = !a || (b && b->gva <= a->gva);
+		i += !take_b || (a && a->gva == b->gva);
 		j += take_b;
 		diff->parts[diff->part_count++].region = take_b ? b : a;
 	}
@@ -144,7 +144,7 @@ int cmd_diff_make(struct cmd_diff *diff, const struct nub_snapshot *first, const
 	struct gathering gathering = { .diff = diff, .image = image };
 
 	*diff = (struct cmd_diff){ 0 };
-	if (make_parts(diff, nub_snapshot_info(first), nub_snapshot_info(second), err) != 0)
+	if (make_parts(diff, nub_snapshot_info(first), nub_snapshot_info(second), err) < 0)
 		return -1;
 	return nub_snapshot_diff(first, second, gather, &gathering, err);
 }

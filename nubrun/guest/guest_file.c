@@ -46,10 +46,10 @@ static int read_whole(struct cmd_guest_file *guest, const char *path, int fd, co
 {
 	size_t size;
 
-	if (cmd_file_read_open(fd, st, path, GUEST_FILE_LIMIT, NUB_E_ELF_SIZE, &guest->bytes, &size, err) != 0)
+	if (cmd_file_read_open(fd, st, path, GUEST_FILE_LIMIT, NUB_E_ELF_SIZE, &guest->bytes, &size, err) < 0)
 		return -1;
 	guest->image = nub_image_parse(guest->bytes, size, path, err);
-	return guest->image != NULL ? 0 : -1;
+	return guest->image ? 0 : -1;
 }
 
 /* Its symbols are looked for when the guest failed, in the file that has its build id then. */
@@ -59,9 +59,9 @@ static int read_parts(struct cmd_guest_file *guest, const char *path, int fd, co
 	struct source source = { path, fd };
 
 	guest->image = nub_image_read(read_at, &source, (size_t)st->st_size, path, err);
-	if (guest->image == NULL)
+	if (!guest->image)
 		return -1;
-	if (!nub_image_is_partial(guest->image) || nub_image_info(guest->image)->build_id != NULL)
+	if (!nub_image_is_partial(guest->image) || nub_image_info(guest->image)->build_id)
 		return 0;
 	nub_image_free(guest->image);
 	return read_whole(guest, path, fd, st, err);
@@ -74,7 +74,7 @@ int cmd_guest_file_load(struct cmd_guest_file *guest, const char *path, struct n
 	int failed;
 
 	*guest = (struct cmd_guest_file){ 0 };
-	if (cmd_file_open(path, GUEST_FILE_LIMIT, NUB_E_ELF_SIZE, &fd, &st, err) != 0)
+	if (cmd_file_open(path, GUEST_FILE_LIMIT, NUB_E_ELF_SIZE, &fd, &st, err) < 0)
 		return -1;
 	if (S_ISDIR(st.st_mode)) {
 		nub_fail(err, NUB_E_ELF_MAGIC, 0, "%s: is a folder, not an ELF file", path);

@@ -26,7 +26,7 @@ int cmd_option_map(const struct cmd_option *option, const char *value, void *fie
 		         options->map_count, NUB_MAX_FILE_MAPPINGS);
 		return nub_hint(err, "put several files into one");
 	}
-	if (cmd_parse_map(option->name, value, &options->maps[options->map_count], err) != 0)
+	if (cmd_parse_map(option->name, value, &options->maps[options->map_count], err) < 0)
 		return -1;
 	options->map_count++;
 	return 0;
@@ -37,7 +37,7 @@ int cmd_option_given_choice(const struct cmd_option *option, const char *value, 
 {
 	unsigned choice;
 
-	if (cmd_option_choice(option, value, &choice, err) != 0)
+	if (cmd_option_choice(option, value, &choice, err) < 0)
 		return -1;
 	*(unsigned *)field = 1 + choice;
 	return 0;
@@ -54,7 +54,7 @@ const char *cmd_guest_options_given(const struct cmd_guest_options *options)
 		{ "scratch", options->scratch != 0 },
 		{ "input", options->input != 0 },
 		{ "output", options->output != 0 },
-		{ "init-data", options->init_data.path != NULL },
+		{ "init-data", options->init_data.path },
 		{ "map", options->map_count != 0 },
 		{ "allow-wx", options->allow_wx },
 		{ "executable-heap", options->executable_heap },
@@ -72,13 +72,13 @@ static int load_init_data(struct cmd_guest *guest, const struct cmd_guest_option
 	const struct cmd_init_data_spec *spec = &options->init_data;
 	size_t size;
 
-	if (spec->path == NULL)
+	if (!spec->path)
 		return 0;
 	if ((spec->flags & NUB_REGION_WRITE) != 0 && (spec->flags & NUB_REGION_EXECUTE) != 0 && !options->allow_wx) {
 		nub_fail(err, NUB_E_USAGE, 0, "--init-data: %s would be writable and executable", spec->path);
 		return nub_hint(err, "leave out w or x, or add --allow-wx");
 	}
-	if (cmd_file_read(spec->path, NUB_MAX_MEMORY_SIZE, NUB_E_MEMORY_TOO_BIG, &guest->init_data, &size, err) != 0)
+	if (cmd_file_read(spec->path, NUB_MAX_MEMORY_SIZE, NUB_E_MEMORY_TOO_BIG, &guest->init_data, &size, err) < 0)
 		return -1;
 	guest->config.init_data = guest->init_data;
 	guest->config.init_data_size = size;
@@ -91,7 +91,7 @@ static int open_map(struct nub_file_map *map, const struct cmd_map_spec *spec, s
 	struct stat st;
 
 	map->fd = open(spec->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (map->fd < 0 || fstat(map->fd, &st) != 0) {
+	if (map->fd < 0 || fstat(map->fd, &st) < 0) {
 		cmd_fail_errno(err, "--map: %s", spec->path);
 		return nub_hint(err, "name a file that exists and is readable");
 	}
@@ -138,7 +138,7 @@ int cmd_guest_load(struct cmd_guest *guest, const struct cmd_guest_options *opti
 	config->executable_heap = options->executable_heap;
 	if (options->cow != 0)
 		config->cow = (enum nub_cow)(options->cow - 1);
-	if (cmd_guest_file_load(&guest->file, path, err) != 0 || load_init_data(guest, options, err) != 0)
+	if (cmd_guest_file_load(&guest->file, path, err) < 0 || load_init_data(guest, options, err) < 0)
 		return -1;
 	return open_maps(guest, options, err);
 }

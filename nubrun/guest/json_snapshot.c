@@ -124,7 +124,7 @@ static struct cmd_json *part_json(const struct cmd_diff_part *part)
 {
 	struct cmd_json *object = cmd_json_object();
 
-	cmd_json_add(object, "region", part->region != NULL ? cmd_json_region(part->region) : NULL);
+	cmd_json_add(object, "region", part->region ? cmd_json_region(part->region) : NULL);
 	add_count(object, "pages", part->pages);
 	add_count(object, "bytes", part->bytes);
 	add_count(object, "only_first", part->only_first);

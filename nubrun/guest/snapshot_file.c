@@ -19,7 +19,7 @@ bool cmd_is_snapshot(const char *path)
 	if (strcmp(path, "-") == 0)
 		return true;
 	/* Opening a pipe would take what is in it. */
-	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
 		return false;
 	NUB_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
 	return fd >= 0 && pread(fd, magic, sizeof(magic), 0) == (ssize_t)sizeof(magic) &&
@@ -37,7 +37,7 @@ struct nub_snapshot *cmd_snapshot_file_open(const char *path, const char *base, 
 		return NULL;
 	}
 	struct nub_snapshot *snapshot = nub_snapshot_open(fd, path, base, err);
-	if (snapshot == NULL && err->kind == NUB_E_SNAPSHOT_MAGIC)
+	if (!snapshot && err->kind == NUB_E_SNAPSHOT_MAGIC)
 		nub_hint(err, "'nubrun run' starts a guest from its ELF file, 'nubrun snapshot' saves one");
 	return snapshot;
 }

@@ -16,7 +16,7 @@ static int read_file(struct cmd_symbols *symbols, const char *path, size_t *size
 {
 	struct stat st;
 
-	if (stat(path, &st) != 0)
+	if (stat(path, &st) < 0)
 		return cmd_fail_errno(err, "%s", path);
 	/* The path is the snapshot's word: what it names may be a pipe that nobody writes to. */
 	if (!S_ISREG(st.st_mode))
@@ -32,11 +32,10 @@ static bool try_path(struct cmd_symbols *symbols, const struct cmd_symbols_key *
 
 	if (read_file(symbols, path, &size, err) == 0)
 		symbols->image = nub_image_parse(symbols->file, size, path, err);
-	if (symbols->image != NULL) {
+	if (symbols->image) {
 		const struct nub_image_info *found = nub_image_info(symbols->image);
 		if (found->build_id_size == key->build_id_size &&
-		    memcmp(found->build_id, key->build_id, key->build_id_size) == 0 &&
-		    (symbols->path = strdup(path)) != NULL)
+		    memcmp(found->build_id, key->build_id, key->build_id_size) == 0 && (symbols->path = strdup(path)))
 			return true;
 		nub_fail(err, NUB_E_ELF_NOTE, 0, "%s: is another file now, its build id is not the guest's", path);
 	}
@@ -50,12 +49,12 @@ static bool try_path(struct cmd_symbols *symbols, const struct cmd_symbols_key *
 /* A file of the same name in the folder of key->beside; malloc'd. NULL where that is the same path, or none. */
 static char *path_beside(const struct cmd_symbols_key *key)
 {
-	const char *slash = strrchr(key->path, '/'), *name = slash != NULL ? slash + 1 : key->path;
-	const char *folder = key->beside != NULL ? strrchr(key->beside, '/') : NULL;
+	const char *slash = strrchr(key->path, '/'), *name = slash ? slash + 1 : key->path;
+	const char *folder = key->beside ? strrchr(key->beside, '/') : NULL;
 	char *path;
 
-	if (key->beside == NULL || *name == '\0' ||
-	    asprintf(&path, "%.*s%s", folder != NULL ? (int)(folder - key->beside + 1) : 0, key->beside, name) < 0)
+	if (!key->beside || *name == '\0' ||
+	    asprintf(&path, "%.*s%s", folder ? (int)(folder - key->beside + 1) : 0, key->beside, name) < 0)
 		return NULL;
 	if (strcmp(path, key->path) != 0)
 		return path;
@@ -75,7 +74,7 @@ void cmd_symbols_open(struct cmd_symbols *symbols, const struct cmd_symbols_key 
 	if (try_path(symbols, key, key->path, err))
 		return;
 	NUB_AUTO_FREE char *beside = path_beside(key);
-	if (beside == NULL)
+	if (!beside)
 		return;
 	if (try_path(symbols, key, beside, &second)) {
 		symbols->elsewhere = true;

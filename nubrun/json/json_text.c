@@ -52,7 +52,7 @@ static char *escape_controls(const char *text, size_t *size)
 	size_t used = 0, controls = 0;
 
 	for (const char *p = text; *p != '\0'; p++)
-		controls += control_length(p) != 0;
+		controls += control_length(p) > 0;
 	char *out = malloc(strlen(text) + controls * 5 + 2);
 	if (!out)
 		return NULL;

@@ -1,6 +1,6 @@
 /* What the options of `run` say about a Linux program: files that it may use, its environment, limits. */
-#ifndef NUBRUN_LINUX_OPTIONS_H
-#define NUBRUN_LINUX_OPTIONS_H
+#ifndef CMD_LINUX_OPTIONS_H
+#define CMD_LINUX_OPTIONS_H
 
 #include "cli/options.h"
 #include "nub.h"

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/util.h"
-#include "cli/clock.h"
 #include "cli/fail.h"
 #include "cli/signals.h"
 #include "linux/linux_watch.h"
@@ -53,23 +53,23 @@ static int check_options(const struct cmd_run_options *options, struct nub_error
 		const char *name;
 		bool given;
 	} others[] = {
-		{ "call", options->call != NULL },
+		{ "call", options->call },
 		{ "until-checkpoint", options->until_checkpoint },
 		{ "repeat", options->repeat != 0 },
-		{ "base", options->base != NULL },
+		{ "base", options->base },
 		{ "flatten", options->flatten },
 		{ "verify", options->verify },
-		{ "gdb", options->gdb != NULL },
-		{ "core", options->core != NULL },
-		{ "core-dir", options->core_dir != NULL },
-		{ "trace", options->trace != NULL },
-		{ "svg", options->svg != NULL },
+		{ "gdb", options->gdb },
+		{ "core", options->core },
+		{ "core-dir", options->core_dir },
+		{ "trace", options->trace },
+		{ "svg", options->svg },
 		{ "host-fn", options->function_count > 0 },
 		{ "heap", options->guest.heap != 0 },
 		{ "scratch", options->guest.scratch != 0 },
 		{ "input", options->guest.input != 0 },
 		{ "output", options->guest.output != 0 },
-		{ "init-data", options->guest.init_data.path != NULL },
+		{ "init-data", options->guest.init_data.path },
 		{ "map", options->guest.map_count > 0 },
 		{ "executable-heap", options->guest.executable_heap },
 		{ "cow", options->guest.cow != 0 },
@@ -94,9 +94,9 @@ static int output(void *context, enum nub_stream stream, const void *bytes, size
 	struct doing *doing = context;
 	struct cmd_guest_io *io = &doing->session->io;
 
-	if (cmd_guest_io_write(io, stream == NUB_STDOUT ? io->stdout_fd : STDERR_FILENO, bytes, size, err) != 0)
+	if (cmd_guest_io_write(io, stream == NUB_STDOUT ? io->stdout_fd : STDERR_FILENO, bytes, size, err) < 0)
 		return -1;
-	if (io->program != NULL && cmd_linux_watch_output(&doing->watch, bytes, size))
+	if (io->program && cmd_linux_watch_output(&doing->watch, bytes, size))
 		nub_program_freeze(doing->watch.program);
 	return 0;
 }
@@ -128,7 +128,7 @@ static void configure(struct nub_program_config *config, struct doing *doing, ch
 	config->stop_call_count = own->until_call_count;
 	config->stop_after_ns = own->after_ns;
 	config->ops = (struct nub_host_ops){ .context = doing, .output = output };
-	config->trace = doing->watch.strace != NULL ? cmd_linux_watch_call : NULL;
+	config->trace = doing->watch.strace ? cmd_linux_watch_call : NULL;
 	config->trace_context = &doing->watch;
 }
 
@@ -180,7 +180,7 @@ static void note_unsupported(struct cmd_report *report, const struct nub_program
 	uint64_t count;
 
 	for (size_t i = 0; nub_program_unsupported(program, i, &name, &count); i++) {
-		if (report->unsupported == NULL)
+		if (!report->unsupported)
 			report->unsupported = cmd_json_object();
 		cmd_json_add(report->unsupported, name, cmd_json_uint(count));
 	}
@@ -200,7 +200,7 @@ static int save(struct doing *doing, struct nub_program *program, const struct n
 	}
 	if (outcome->kind != NUB_OUTCOME_CHECKPOINT)
 		return 0;
-	if (nub_program_save(program, path, err) != 0)
+	if (nub_program_save(program, path, err) < 0)
 		return -1;
 	report->saved = cmd_json_object();
 	cmd_json_add(report->saved, "path", cmd_json_cstring(path));
@@ -214,19 +214,19 @@ static int run(struct doing *doing, const struct nub_program_config *config, int
 	struct cmd_session *session = doing->session;
 	struct cmd_report *report = session->report;
 	struct nub_outcome outcome = { 0 };
-	uint64_t start = cmd_now_ns();
+	uint64_t start = nub_clock_ns();
 
 	report->load_ns = start - report->start_ns;
 	struct nub_program *program =
 	    doing->restore ? nub_program_restore(config, fd, doing->file, err) : nub_program_create(config, fd, err);
-	report->create_ns = cmd_now_ns() - start;
-	if (program == NULL)
+	report->create_ns = nub_clock_ns() - start;
+	if (!program)
 		return -1;
 	session->io.program = doing->watch.program = program;
 	cmd_signals_stop_program(program);
-	start = cmd_now_ns();
+	start = nub_clock_ns();
 	int failed = nub_program_run(program, &outcome, err);
-	report->run_ns = cmd_now_ns() - start;
+	report->run_ns = nub_clock_ns() - start;
 	session->io.program = NULL;
 	cmd_signals_stop_program(NULL);
 	report->exits = *nub_program_exit_counts(program);
@@ -245,12 +245,12 @@ static int check(const struct doing *doing, struct nub_error *err)
 	const struct cmd_run_options *options = &doing->session->options;
 	const struct cmd_linux_options *own = &options->linux_guest;
 
-	if (doing->save && options->output == NULL)
+	if (doing->save && !options->output)
 		return nub_fail(err, NUB_E_USAGE, 0, "snapshot: -o FILE is missing");
-	if (!doing->save && options->output != NULL)
+	if (!doing->save && options->output)
 		return nub_fail(err, NUB_E_USAGE, 0,
 		                "--snapshot-on-exit: a Linux program that has ended leaves nothing to go on with");
-	if (doing->save && own->until_call_count == 0 && own->until_output == NULL && own->after_ns == 0) {
+	if (doing->save && own->until_call_count == 0 && !own->until_output && own->after_ns == 0) {
 		nub_fail(err, NUB_E_USAGE, 0, "snapshot: where %s is to stop is not said", doing->file);
 		return nub_hint(err, "add --until-output, --until-syscall or --after");
 	}
@@ -268,15 +268,14 @@ static int do_it(struct doing *doing, char **argv, struct nub_error *err)
 	session->report->guest = cmd_json_object();
 	cmd_json_add(session->report->guest, "path", cmd_json_cstring(argv[0]));
 	cmd_json_add(session->report->guest, "type", cmd_json_plain("linux"));
-	if (cmd_report_check_target(session->report, err) != 0 || check(doing, err) != 0)
+	if (cmd_report_check_target(session->report, err) < 0 || check(doing, err) < 0)
 		return -1;
 	NUB_AUTO_CLOSE int fd = open(argv[0], O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0 || realpath(argv[0], path) == NULL)
 		return cmd_fail_errno(err, "%s", argv[0]);
 	doing->path = path;
 	session->io = (struct cmd_guest_io){
-		.stdout_fd =
-		    options->status != NULL && strcmp(options->status, "-") == 0 ? STDERR_FILENO : STDOUT_FILENO,
+		.stdout_fd = options->status && strcmp(options->status, "-") == 0 ? STDERR_FILENO : STDOUT_FILENO,
 		.start_ns = session->report->start_ns,
 		.evidence = &session->evidence,
 	};
@@ -287,7 +286,7 @@ static int do_it(struct doing *doing, char **argv, struct nub_error *err)
 		failed = run(doing, &config, fd, err);
 	}
 	session->report->stderr_open = session->io.stderr_open;
-	return cmd_linux_watch_end(&doing->watch, failed == 0 ? err : NULL) != 0 ? -1 : failed;
+	return cmd_linux_watch_end(&doing->watch, failed == 0 ? err : NULL) < 0 ? -1 : failed;
 }
 
 int cmd_linux_run(struct cmd_session *session, char **argv, struct nub_error *err)

@@ -24,13 +24,13 @@ int cmd_linux_watch_begin(struct cmd_linux_watch *watch, const struct cmd_linux_
 {
 	const char *path = watch->strace_path = options->strace;
 
-	if (path != NULL) {
+	if (path) {
 		watch->strace =
 		    strcmp(path, "-") == 0 ? fdopen(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3), "w") : fopen(path, "we");
-		if (watch->strace == NULL)
+		if (!watch->strace)
 			return cmd_fail_errno(err, "--strace: %s", path);
 	}
-	return options->until_output != NULL ? compile(watch, options->until_output, err) : 0;
+	return options->until_output ? compile(watch, options->until_output, err) : 0;
 }
 
 int cmd_linux_watch_end(struct cmd_linux_watch *watch, struct nub_error *err)
@@ -38,7 +38,7 @@ int cmd_linux_watch_end(struct cmd_linux_watch *watch, struct nub_error *err)
 	if (watch->has_pattern)
 		regfree(&watch->pattern);
 	watch->has_pattern = false;
-	if (watch->strace == NULL)
+	if (!watch->strace)
 		return 0;
 	const bool lost = ferror(watch->strace) != 0;
 	return fclose(watch->strace) != 0 || lost ? cmd_fail_errno(err, "--strace: %s", watch->strace_path) : 0;

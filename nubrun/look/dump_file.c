@@ -16,7 +16,7 @@ bool cmd_is_core(const char *path)
 	Elf64_Half type;
 
 	/* Opening a pipe would take what is in it. */
-	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
 		return false;
 	NUB_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || pread(fd, head, sizeof(head), 0) != (ssize_t)sizeof(head) || memcmp(head, ELFMAG, SELFMAG) != 0)
@@ -46,7 +46,7 @@ int cmd_dump_file_open(struct cmd_dump_file *file, const char *path, const char 
 		return nub_hint(err, "name a snapshot or a core that is there and can be read");
 	}
 	file->dump = nub_dump_open(from_stdin ? STDIN_FILENO : opened, from_stdin ? "stdin" : path, base, err);
-	if (file->dump == NULL) {
+	if (!file->dump) {
 		advise(err);
 		return -1;
 	}

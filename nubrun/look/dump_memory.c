@@ -18,13 +18,13 @@ static int for_each_part(struct nub_dump *dump, uint64_t gva, uint64_t size, par
 {
 	NUB_AUTO_FREE uint8_t *part = malloc(PART);
 
-	if (part == NULL)
+	if (!part)
 		return nub_fail(err, NUB_E_NO_MEMORY, 0, "out of memory for what is read");
 	for (uint64_t at = 0; at < size; at += PART) {
 		const size_t count = size - at < PART ? (size_t)(size - at) : PART;
-		if (nub_dump_read(dump, gva + at, part, count, err) != 0)
+		if (nub_dump_read(dump, gva + at, part, count, err) < 0)
 			return -1;
-		if (visit != NULL)
+		if (visit)
 			visit(gva + at, part, count);
 	}
 	return 0;
@@ -62,8 +62,8 @@ int cmd_dump_print_memory(struct nub_dump *dump, uint64_t gva, uint64_t size, bo
 	if (gva + (size - 1) < gva)
 		return nub_fail(err, NUB_E_PAGE_ARGUMENT, 0,
 		                "gva 0x%" PRIx64 ", %" PRIu64 " bytes: not in the canonical address space", gva, size);
-	if (for_each_part(dump, gva, size, NULL, err) != 0 ||
-	    for_each_part(dump, gva, size, raw ? put_raw : put_rows, err) != 0)
+	if (for_each_part(dump, gva, size, NULL, err) < 0 ||
+	    for_each_part(dump, gva, size, raw ? put_raw : put_rows, err) < 0)
 		return -1;
 	return cmd_print_end(err);
 }

@@ -23,14 +23,14 @@ int cmd_dump_picture(const struct cmd_dump_file *file, const char *path, struct 
 	};
 	char sentence[NUB_ABORT_BUFFER_SIZE + 512];
 
-	if (regions == NULL)
+	if (!regions)
 		return nub_fail(err, NUB_E_NO_MEMORY, 0, "out of memory for the picture");
 	/* Of several spaces, the one that was in use: it comes first. */
 	for (size_t i = 0; i < info->region_count; i++)
 		if (info->regions[i].space == 0)
 			regions[picture.region_count++] = info->regions[i].region;
 	NUB_AUTO_FREE struct nub_page_use *pages = nub_dump_pages(file->dump, &picture.page_count, err);
-	if (pages == NULL)
+	if (!pages)
 		return -1;
 	picture.pages = pages;
 	if (info->has_crash) {

@@ -19,7 +19,7 @@ static void print_clean(const char *what, const char *text)
 {
 	NUB_AUTO_FREE char *clean = cmd_text_printable(text, strlen(text));
 
-	printf("%-14s%s\n", what, clean != NULL ? clean : "?");
+	printf("%-14s%s\n", what, clean ? clean : "?");
 }
 
 static const char *reason_words(const struct nub_dump_info *info)
@@ -67,13 +67,12 @@ static void print_backtrace(const struct cmd_dump_file *file)
 	const struct nub_image *image = file->symbols.image;
 	const size_t count = cmd_dump_backtrace(file, frames, CMD_EVIDENCE_FRAMES);
 
-	printf("\ncall stack%s\n", image == NULL ? " (without its ELF file: by frame pointers, no names)" : "");
+	printf("\ncall stack%s\n", !image ? " (without its ELF file: by frame pointers, no names)" : "");
 	for (size_t i = 0; i < count; i++) {
 		char place[192];
 		cmd_frame_place(image, frames[i].rip, i, place, sizeof(place));
 		NUB_AUTO_FREE char *clean = cmd_text_printable(place, strlen(place));
-		printf("  #%-3zu 0x%016" PRIx64 "  %s\n", i, frames[i].rip,
-		       image == NULL || clean == NULL ? "" : clean);
+		printf("  #%-3zu 0x%016" PRIx64 "  %s\n", i, frames[i].rip, !image || !clean ? "" : clean);
 	}
 }
 
@@ -83,7 +82,7 @@ void cmd_dump_print_identity(const struct cmd_dump_file *file)
 	char sentence[NUB_ABORT_BUFFER_SIZE + 512], where[128];
 
 	NUB_AUTO_FREE char *path = cmd_text_printable(file->path, strlen(file->path));
-	printf("%s\n", path != NULL ? path : "?");
+	printf("%s\n", path ? path : "?");
 	printf("%-14s%s\n", "type", reason_words(info));
 	if (info->has_crash) {
 		cmd_crash_sentence(&info->crash, file->symbols.image, sentence, sizeof(sentence));
@@ -139,7 +138,7 @@ int cmd_dump_draw(const struct nub_dump_info *info, struct nub_error *err)
 {
 	NUB_AUTO_FREE struct nub_region *regions = calloc(info->region_count + 1, sizeof(*regions));
 
-	if (regions == NULL)
+	if (!regions)
 		return nub_fail(err, NUB_E_NO_MEMORY, 0, "out of memory for the map");
 	for (size_t i = 0; i < info->region_count; i++)
 		regions[i] = info->regions[i].region;

@@ -12,8 +12,8 @@ static int describe(const struct cmd_inspect_options *options, const struct cmd_
 	uint64_t total = 0;
 	char size[32];
 
-	if (options->svg != NULL) {
-		if (cmd_dump_picture(file, options->svg, err) != 0)
+	if (options->svg) {
+		if (cmd_dump_picture(file, options->svg, err) < 0)
 			return -1;
 		if (!options->map && !options->json)
 			return 0;

@@ -21,10 +21,9 @@ static void print_pages(uint64_t count)
 
 static void print_part(const struct cmd_diff_part *part)
 {
-	const char *name = part->region != NULL ? cmd_region_words(part->region->type) : "elsewhere";
+	const char *name = part->region ? cmd_region_words(part->region->type) : "elsewhere";
 
-	printf("\n%s%s%s: ", name, part->region != NULL ? " " : "",
-	       part->region != NULL ? cmd_flags_short(part->region->flags) : "");
+	printf("\n%s%s%s: ", name, part->region ? " " : "", part->region ? cmd_flags_short(part->region->flags) : "");
 	print_pages(part->pages);
 	printf(", %" PRIu64 " byte%s", part->bytes, part->bytes == 1 ? "" : "s");
 	if (part->only_first != 0) {
@@ -46,7 +45,7 @@ static void print_part(const struct cmd_diff_part *part)
 	for (size_t i = 0; i < part->symbol_count; i++) {
 		/* Names come from the file, which may hold anything. */
 		NUB_AUTO_FREE char *clean = cmd_text_printable(part->symbols[i].name, strlen(part->symbols[i].name));
-		printf("  %s: %" PRIu64 " byte%s\n", clean != NULL ? clean : "?", part->symbols[i].bytes,
+		printf("  %s: %" PRIu64 " byte%s\n", clean ? clean : "?", part->symbols[i].bytes,
 		       part->symbols[i].bytes == 1 ? "" : "s");
 	}
 }
@@ -70,8 +69,8 @@ static int compare(const char *first, const char *second, struct cmd_diff *diff,
 	struct cmd_symbols symbols;
 
 	snapshots[0] = cmd_snapshot_file_open(first, NULL, err);
-	snapshots[1] = snapshots[0] != NULL ? cmd_snapshot_file_open(second, NULL, err) : NULL;
-	if (snapshots[1] == NULL)
+	snapshots[1] = snapshots[0] ? cmd_snapshot_file_open(second, NULL, err) : NULL;
+	if (!snapshots[1])
 		return -1;
 	const struct nub_snapshot_info *info = nub_snapshot_info(snapshots[1]);
 	const struct cmd_symbols_key key = { .path = info->guest_path,

@@ -44,7 +44,7 @@ void cmd_inspect_print_functions(const struct nub_image_info *info)
 		cmd_prototype(&info->functions[i], prototype, sizeof(prototype));
 		/* Names come from the file, which may hold anything. */
 		NUB_AUTO_FREE char *clean = cmd_text_printable(prototype, strlen(prototype));
-		printf("  %s\n", clean != NULL ? clean : "?");
+		printf("  %s\n", clean ? clean : "?");
 	}
 }
 
@@ -86,7 +86,7 @@ static void print_text(const char *path, const struct nub_image_info *info, cons
 {
 	NUB_AUTO_FREE char *clean = cmd_text_printable(path, strlen(path));
 
-	printf("%s\n", clean != NULL ? clean : "?");
+	printf("%s\n", clean ? clean : "?");
 	cmd_inspect_print_identity(info);
 	print_segments(info);
 	cmd_inspect_print_functions(info);
@@ -98,14 +98,14 @@ static int describe(const struct cmd_inspect_options *options, struct cmd_guest 
 {
 	size_t count;
 
-	if (cmd_guest_load(guest, &options->guest, path, err) != 0)
+	if (cmd_guest_load(guest, &options->guest, path, err) < 0)
 		return -1;
 	NUB_AUTO_FREE struct nub_region *regions = nub_plan_regions(&guest->config, guest->file.image, &count, err);
-	if (regions == NULL)
+	if (!regions)
 		return -1;
-	if (options->svg != NULL) {
+	if (options->svg) {
 		const struct cmd_picture picture = { .title = path, .regions = regions, .region_count = count };
-		if (cmd_picture_write(&picture, options->svg, err) != 0)
+		if (cmd_picture_write(&picture, options->svg, err) < 0)
 			return -1;
 		if (!options->map && !options->json)
 			return 0;

@@ -21,7 +21,7 @@ static void print_clean(const char *what, const char *text)
 {
 	NUB_AUTO_FREE char *clean = cmd_text_printable(text, strlen(text));
 
-	printf("%-14s%s\n", what, clean != NULL ? clean : "?");
+	printf("%-14s%s\n", what, clean ? clean : "?");
 }
 
 static void print_hash(const char *what, const uint8_t hash[16])
@@ -80,7 +80,7 @@ static void print_text(const char *path, const struct nub_snapshot *snapshot, co
 	const size_t feature_count = nub_snapshot_cpu_features(snapshot, features, NUB_SNAPSHOT_MAX_FEATURES);
 	NUB_AUTO_FREE char *clean = cmd_text_printable(path, strlen(path));
 
-	printf("%s\n", clean != NULL ? clean : "?");
+	printf("%s\n", clean ? clean : "?");
 	printf("snapshot      format %" PRIu32 ", generation %" PRIu64 "\n", info->format_version, info->generation);
 	print_hash("hash", info->hash);
 	printf("next          %s\n", next_words(info->next));
@@ -111,7 +111,7 @@ static int draw_picture(const struct nub_snapshot *snapshot, const char *path, c
 	struct cmd_picture picture = { .title = path };
 	NUB_AUTO_FREE struct nub_region *regions = nub_snapshot_regions(snapshot, &picture.region_count, err);
 
-	if (regions == NULL)
+	if (!regions)
 		return -1;
 	picture.regions = regions;
 	return cmd_picture_write(&picture, svg, err);
@@ -123,13 +123,13 @@ static int describe(const struct cmd_inspect_options *options, const struct nub_
 	const struct nub_snapshot_info *info = nub_snapshot_info(snapshot);
 	NUB_AUTO_FREE uint64_t *stored = calloc(info->region_count + 1, sizeof(*stored));
 
-	if (stored == NULL)
+	if (!stored)
 		return cmd_fail_errno(err, "%s", path);
-	if ((options->verify && cmd_snapshot_file_verify(snapshot, false, err) != 0) ||
-	    nub_snapshot_stored(snapshot, stored, err) != 0)
+	if ((options->verify && cmd_snapshot_file_verify(snapshot, false, err) < 0) ||
+	    nub_snapshot_stored(snapshot, stored, err) < 0)
 		return -1;
-	if (options->svg != NULL) {
-		if (draw_picture(snapshot, path, options->svg, err) != 0)
+	if (options->svg) {
+		if (draw_picture(snapshot, path, options->svg, err) < 0)
 			return -1;
 		if (!options->map && !options->json)
 			return 0;
@@ -146,7 +146,7 @@ static int describe(const struct cmd_inspect_options *options, const struct nub_
 int cmd_inspect_snapshot(const struct cmd_inspect_options *options, const char *path, struct nub_error *err)
 {
 	struct nub_snapshot *snapshot = cmd_snapshot_file_open(path, options->base, err);
-	int failed = snapshot != NULL ? describe(options, snapshot, path, err) : -1;
+	int failed = snapshot ? describe(options, snapshot, path, err) : -1;
 
 	nub_snapshot_free(snapshot);
 	return failed;

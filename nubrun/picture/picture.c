@@ -30,7 +30,7 @@ const char *cmd_picture_fill(unsigned flags)
 	/* Rights that no guest can have are drawn as what they come closest to. */
 	const char *colour = flag_colours[flags & 7];
 
-	return colour != NULL ? colour : flag_colours[7];
+	return colour ? colour : flag_colours[7];
 }
 
 static void draw_mark(FILE *out, const struct cmd_picture_mark *mark, double y, double text_y)
@@ -94,15 +94,15 @@ static void draw_legend(FILE *out, const struct cmd_picture *picture, double y)
 		x = legend_item(out, x, y, cmd_picture_fill(7), "RWX all three");
 	legend_item(out, x, y, cmd_picture_fill(0), "--- nothing");
 	y += 28;
-	if (picture->pages != NULL) {
+	if (picture->pages) {
 		x = CMD_PICTURE_LEFT;
 		cmd_svg_text(out, x, y + 12, &CMD_PICTURE_CAPTION_FONT, "Pages");
 		x = legend_item(out, x + (picture->walked ? 180 : 130), y, CMD_PICTURE_TOUCHED,
 		                picture->at_rest ? "with contents, not only zeros" : "touched by guest or host");
-		if (picture->changes != NULL)
+		if (picture->changes)
 			x = legend_item(out, x, y, CMD_PICTURE_CHANGED, picture->changes);
 		cmd_svg_text(out, x, y + 12, &CMD_PICTURE_NOTE_FONT, "lighter: few of the pages that share a line%s%s",
-		             picture->unknown != NULL ? "; " : "", picture->unknown != NULL ? picture->unknown : "");
+		             picture->unknown ? "; " : "", picture->unknown ? picture->unknown : "");
 		y += 28;
 	}
 	cmd_svg_text(out, CMD_PICTURE_LEFT, y + 12, &CMD_PICTURE_NOTE_FONT,
@@ -119,7 +119,7 @@ static double draw_head(FILE *out, const struct cmd_picture *picture)
 	double y = 40;
 
 	cmd_svg_text(out, CMD_PICTURE_LEFT, y, &title_font, "Memory of %s", picture->title);
-	if (picture->sentence != NULL) {
+	if (picture->sentence) {
 		cmd_svg_box(out, CMD_PICTURE_LEFT, y + 16, CMD_PICTURE_WIDTH - 2 * CMD_PICTURE_LEFT, 30, "#fff1f2",
 		            CMD_PICTURE_RED);
 		cmd_svg_text(out, CMD_PICTURE_LEFT + 12, y + 36, &red_font, "%.120s", picture->sentence);
@@ -127,7 +127,7 @@ static double draw_head(FILE *out, const struct cmd_picture *picture)
 	}
 	y += 34;
 	cmd_svg_text(out, CMD_PICTURE_COLUMN + CMD_PICTURE_COLUMN_WIDTH / 2, y, &centre, "permissions");
-	if (picture->pages != NULL)
+	if (picture->pages)
 		cmd_svg_text(out, CMD_PICTURE_PAGES + CMD_PICTURE_PAGES_WIDTH / 2 + 6, y, &centre, "pages");
 	cmd_svg_text(out, CMD_PICTURE_NAME, y, &CMD_PICTURE_NOTE_FONT, "what is there");
 	cmd_svg_text(out, CMD_PICTURE_SIZE, y, &end, "size");
@@ -138,13 +138,12 @@ static double draw_head(FILE *out, const struct cmd_picture *picture)
 static int draw(FILE *out, const struct cmd_picture *picture)
 {
 	struct cmd_picture_layout layout;
-	double head = picture->sentence != NULL ? 134 : 88;
+	double head = picture->sentence ? 134 : 88;
 	int failed = cmd_picture_lay_out(&layout, picture, head);
 
 	if (failed == 0) {
-		cmd_svg_begin(out, CMD_PICTURE_WIDTH,
-		              layout.bottom + CMD_PICTURE_GAP + (picture->pages != NULL ? 112 : 84), picture->title,
-		              picture->sentence != NULL ? picture->sentence : "the memory of a guest", defs);
+		cmd_svg_begin(out, CMD_PICTURE_WIDTH, layout.bottom + CMD_PICTURE_GAP + (picture->pages ? 112 : 84),
+		              picture->title, picture->sentence ? picture->sentence : "the memory of a guest", defs);
 		draw_head(out, picture);
 		for (size_t i = 0; i < layout.part_count; i++) {
 			if (i > 0)
@@ -164,7 +163,7 @@ char *cmd_picture_svg(const struct cmd_picture *picture, size_t *size)
 	char *text = NULL;
 	FILE *out = open_memstream(&text, size);
 
-	if (out == NULL)
+	if (!out)
 		return NULL;
 	int failed = draw(out, picture);
 	failed |= ferror(out);
@@ -180,7 +179,7 @@ int cmd_picture_write(const struct cmd_picture *picture, const char *path, struc
 	size_t size;
 	NUB_AUTO_FREE char *svg = cmd_picture_svg(picture, &size);
 
-	if (svg == NULL)
+	if (!svg)
 		return nub_fail(err, NUB_E_NO_MEMORY, 0, "out of memory for the picture");
 	return cmd_status_file_write("svg", path, svg, size, err);
 }
@@ -206,7 +205,7 @@ void cmd_picture_mark_crash(struct cmd_picture *picture, const struct nub_crash 
 		const char *access = cmd_access_name(crash->access);
 		snprintf(text, sizeof(text), " 0x%" PRIx64, crash->address);
 		add_mark(picture, crash->address, crash->kind == NUB_CRASH_NO_MEMORY, true,
-		         access != NULL ? access : "access to", text);
+		         access ? access : "access to", text);
 	}
 	add_mark(picture, crash->regs.rsp, false, false, "stack pointer", "");
 }

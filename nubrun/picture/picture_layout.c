@@ -25,7 +25,7 @@ static int collect(struct cmd_picture_layout *layout, const struct cmd_picture *
 	/* Twice as many, for a hole below each. */
 	layout->blocks = calloc(2 * picture->region_count + 1, sizeof(*layout->blocks));
 	layout->parts = calloc(2 * picture->region_count + 1, sizeof(*layout->parts));
-	if (layout->blocks == NULL || layout->parts == NULL)
+	if (!layout->blocks || !layout->parts)
 		return -1;
 	for (size_t i = 0; i < picture->region_count; i++) {
 		const struct nub_region *region = &picture->regions[i];
@@ -46,14 +46,14 @@ static int collect(struct cmd_picture_layout *layout, const struct cmd_picture *
 
 static bool is_null_guard(const struct cmd_block *block)
 {
-	return block->region == NULL && !block->hole;
+	return !block->region && !block->hole;
 }
 
 /* The guest's, or one of the host's, which are a page each. */
 static bool is_stack(const struct cmd_block *block)
 {
-	return block->region != NULL && (block->region->type == NUB_REGION_STACK ||
-	                                 (block->region->type == NUB_REGION_SCRATCH && block->size == NUB_PAGE_SIZE));
+	return block->region && (block->region->type == NUB_REGION_STACK ||
+	                         (block->region->type == NUB_REGION_SCRATCH && block->size == NUB_PAGE_SIZE));
 }
 
 static void find_holes(struct cmd_picture_layout *layout)
@@ -187,7 +187,7 @@ static void count_pages(struct cmd_picture_layout *layout, const struct cmd_pict
 int cmd_picture_lay_out(struct cmd_picture_layout *layout, const struct cmd_picture *picture, double top)
 {
 	*layout = (struct cmd_picture_layout){ 0 };
-	if (collect(layout, picture) != 0)
+	if (collect(layout, picture) < 0)
 		return -1;
 	find_holes(layout);
 	find_parts(layout);
@@ -215,11 +215,11 @@ double cmd_picture_y(const struct cmd_picture_layout *layout, uint64_t address, 
 {
 	const struct cmd_block *at = is_gpa ? block_at_gpa(layout, address) : NULL;
 
-	if (at != NULL)
+	if (at)
 		address = at->start + (address - at->gpa);
 	for (size_t i = 0; i < layout->block_count; i++) {
 		const struct cmd_block *block = &layout->blocks[i];
-		if (at != NULL ? block != at : block->is_gpa != is_gpa)
+		if (at ? block != at : block->is_gpa != is_gpa)
 			continue;
 		if (address >= block->start && address - block->start < block->size)
 			return block->top +

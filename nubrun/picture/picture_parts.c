@@ -17,7 +17,7 @@ static const char *scratch_name(const struct cmd_picture *picture, const struct 
 {
 	const char *page = block->size == NUB_PAGE_SIZE ? nub_scratch_page_name(block->start) : NULL;
 
-	if (page != NULL)
+	if (page)
 		return *note = "the host's", page;
 	if (picture->walked)
 		return *note = "messages; free pages of the host's", "rings and free pages";
@@ -36,7 +36,7 @@ static const char *block_name(const struct cmd_picture *picture, const struct cm
 		return *note = "ends a stack that overflows", "guard page";
 	if (block->hole)
 		return *note = "not mapped", "nothing";
-	if (region == NULL)
+	if (!region)
 		return *note = "no memory: catches NULL", "null guard";
 	switch (region->type) {
 	case NUB_REGION_CODE:
@@ -64,7 +64,7 @@ static const char *part_name(const struct cmd_picture_layout *layout, const stru
 {
 	const struct nub_region *region = layout->blocks[part->first].region;
 
-	if (region == NULL)
+	if (!region)
 		return "Null page";
 	if (part->is_gpa)
 		return "Out of reach";
@@ -96,7 +96,7 @@ static void about(uint64_t size, char *out, size_t out_size)
 /* Does the pages' column have anything to say of it? A snapshot has no scratch. */
 static bool has_pages(const struct cmd_picture *picture, const struct cmd_block *block)
 {
-	return picture->pages != NULL && block->region != NULL && block->region->type != NUB_REGION_GUARD &&
+	return picture->pages && block->region && block->region->type != NUB_REGION_GUARD &&
 	       (!picture->at_rest || block->touched > 0 || block->region->type != NUB_REGION_SCRATCH);
 }
 
@@ -119,8 +119,8 @@ static void draw_note(FILE *out, const struct cmd_picture *picture, const struct
 static void draw_block(FILE *out, const struct cmd_picture *picture, const struct cmd_block *block)
 {
 	const char *note, *name = block_name(picture, block, &note);
-	double edge = picture->pages != NULL ? CMD_PICTURE_PAGES + CMD_PICTURE_PAGES_WIDTH
-	                                     : CMD_PICTURE_COLUMN + CMD_PICTURE_COLUMN_WIDTH;
+	double edge = picture->pages ? CMD_PICTURE_PAGES + CMD_PICTURE_PAGES_WIDTH
+	                             : CMD_PICTURE_COLUMN + CMD_PICTURE_COLUMN_WIDTH;
 	double middle = block->top + block->height / 2;
 	char size[32];
 

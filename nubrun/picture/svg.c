@@ -13,7 +13,7 @@ static void put_escaped(FILE *out, const char *text)
 {
 	NUB_AUTO_FREE char *clean = cmd_text_printable(text, strlen(text));
 
-	for (const char *at = clean != NULL ? clean : "?"; *at != '\0'; at++) {
+	for (const char *at = clean ? clean : "?"; *at != '\0'; at++) {
 		if (*at == '&')
 			fputs("&amp;", out);
 		else if (*at == '<')

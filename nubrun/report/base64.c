@@ -11,7 +11,7 @@ char *cmd_base64_encode(const uint8_t *bytes, size_t size)
 	if (size > SIZE_MAX / 2)
 		return NULL;
 	char *text = malloc((size + 2) / 3 * 4 + 1);
-	if (text == NULL)
+	if (!text)
 		return NULL;
 	char *out = text;
 	for (size_t i = 0; i < size; i += 3) {

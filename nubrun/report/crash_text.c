@@ -57,9 +57,9 @@ const char *cmd_frame_symbol(const struct nub_image *image, uint64_t rip, size_t
 {
 	/* A return address may stand behind the end of its function: the call is before it. */
 	const uint64_t before = index > 0;
-	const char *symbol = image != NULL ? nub_image_symbol(image, rip - before, offset) : NULL;
+	const char *symbol = image ? nub_image_symbol(image, rip - before, offset) : NULL;
 
-	if (symbol != NULL)
+	if (symbol)
 		*offset += before;
 	return symbol;
 }
@@ -69,7 +69,7 @@ void cmd_frame_place(const struct nub_image *image, uint64_t rip, size_t index, 
 	uint64_t offset = 0;
 	const char *symbol = cmd_frame_symbol(image, rip, index, &offset);
 
-	if (symbol == NULL)
+	if (!symbol)
 		snprintf(out, size, "0x%" PRIx64, rip);
 	else if (offset == 0)
 		snprintf(out, size, "%s", symbol);
@@ -143,7 +143,7 @@ static const char *vector_words(unsigned vector)
 		[21] = "control protection fault",
 	};
 
-	return vector < sizeof(words) / sizeof(words[0]) && words[vector] != NULL ? words[vector] : "exception";
+	return vector < sizeof(words) / sizeof(words[0]) && words[vector] ? words[vector] : "exception";
 }
 
 static void exception_sentence(const struct nub_crash *crash, const char *place, char *out, size_t size)
@@ -152,7 +152,7 @@ static void exception_sentence(const struct nub_crash *crash, const char *place,
 	const char *name = nub_vector_name(crash->vector);
 	char where[128];
 
-	if (crash->has_address && access != NULL) {
+	if (crash->has_address && access) {
 		describe_address(crash, where, sizeof(where));
 		snprintf(out, size, "%s 0x%" PRIx64 " (%s) at %s: %s",
 		         crash->access == NUB_REGION_WRITE     ? "write to"
@@ -161,7 +161,7 @@ static void exception_sentence(const struct nub_crash *crash, const char *place,
 		         crash->address, where, place, vector_words(crash->vector));
 	} else {
 		snprintf(out, size, "%s (%s, vector %u, error code 0x%" PRIx64 ") at %s", vector_words(crash->vector),
-		         name != NULL ? name : "no name", crash->vector, crash->error_code, place);
+		         name ? name : "no name", crash->vector, crash->error_code, place);
 	}
 }
 
@@ -188,7 +188,7 @@ void cmd_crash_sentence(const struct nub_crash *crash, const struct nub_image *i
 		break;
 	case NUB_CRASH_TRIPLE_FAULT:
 		if (crash->registers_lost)
-			snprintf(out, size, "triple fault, at a place that this host's KVM does not tell");
+			snprintf(out, size, "triple fault, at a place that neither KVM nor a process tells");
 		else
 			snprintf(out, size, "triple fault at %s", place);
 		break;

@@ -37,7 +37,7 @@ static struct cmd_json *json_bytes(const uint8_t *bytes, size_t size)
 	char *text = cmd_base64_encode(bytes, size);
 	struct cmd_json *object = cmd_json_object();
 
-	cmd_json_add(object, "base64", text != NULL ? cmd_json_plain(text) : NULL);
+	cmd_json_add(object, "base64", text ? cmd_json_plain(text) : NULL);
 	free(text);
 	return object;
 }

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "cli/clock.h"
+#include "base/clock.h"
 #include "report/crash_text.h"
 #include "json/json.h"
 
@@ -57,14 +57,14 @@ struct cmd_json *cmd_json_guest(const char *path, const struct nub_image_info *i
 	struct cmd_json *object = cmd_json_object();
 
 	cmd_json_add(object, "path", cmd_json_cstring(path));
-	if (info == NULL)
+	if (!info)
 		return object;
 	cmd_json_add(object, "type", cmd_json_plain(info->relocatable ? "static-pie" : "static"));
 	add_count(object, "abi_version", info->abi_version);
 	add_count(object, "privilege_level", info->privilege_level);
 	cmd_json_add(object, "image_base", cmd_json_hex(info->image_base));
 	cmd_json_add(object, "entry", cmd_json_hex(info->entry));
-	if (info->build_id != NULL)
+	if (info->build_id)
 		cmd_json_add(object, "build_id",
 		             info->build_id_size != 0 ? cmd_json_digits(info->build_id, info->build_id_size) : NULL);
 	return object;
@@ -111,7 +111,7 @@ static void add_address(struct cmd_json *object, const struct nub_crash *crash)
 {
 	const char *access = cmd_access_name(crash->access);
 
-	if (access != NULL)
+	if (access)
 		cmd_json_add(object, "access", cmd_json_plain(access));
 	cmd_json_add(object, "address", cmd_json_hex(crash->address));
 	if (crash->kind == NUB_CRASH_EXCEPTION)
@@ -128,7 +128,7 @@ struct cmd_json *cmd_json_crash(const struct nub_crash *crash, const struct nub_
 	if (crash->has_vector) {
 		const char *name = nub_vector_name(crash->vector);
 		add_count(object, "vector", crash->vector);
-		cmd_json_add(object, "name", name != NULL ? cmd_json_plain(name) : NULL);
+		cmd_json_add(object, "name", name ? cmd_json_plain(name) : NULL);
 		cmd_json_add(object, "error_code", cmd_json_hex(crash->error_code));
 	}
 	if (crash->has_address)
@@ -148,8 +148,7 @@ struct cmd_json *cmd_json_crash(const struct nub_crash *crash, const struct nub_
 	cmd_json_add(object, "rip", crash->registers_lost ? NULL : cmd_json_hex(crash->regs.rip));
 	cmd_crash_place(crash, image, place, sizeof(place));
 	/* Without a symbol the place is the address again. */
-	if (!crash->registers_lost && image != NULL &&
-	    nub_image_symbol(image, crash->regs.rip, &(uint64_t){ 0 }) != NULL)
+	if (!crash->registers_lost && image && nub_image_symbol(image, crash->regs.rip, &(uint64_t){ 0 }))
 		cmd_json_add(object, "symbol", cmd_json_cstring(place));
 	add_count(object, "privilege_level", crash->privilege_level);
 	cmd_json_add(object, "registers", crash->registers_lost ? NULL : cmd_json_registers(&crash->regs));
@@ -192,7 +191,7 @@ static struct cmd_json *times(const struct cmd_report *report)
 	add_count(object, "load", report->load_ns / 1000);
 	add_count(object, "create", report->create_ns / 1000);
 	add_count(object, "run", report->run_ns / 1000);
-	add_count(object, "total", (cmd_now_ns() - report->start_ns) / 1000);
+	add_count(object, "total", (nub_clock_ns() - report->start_ns) / 1000);
 	return object;
 }
 
@@ -222,33 +221,33 @@ struct cmd_json *cmd_json_status(const struct cmd_report *report)
 
 	add_count(object, "schema", 1);
 	cmd_json_add(object, "version", cmd_json_plain(NUB_VERSION));
-	cmd_json_add(object, "command", report->command != NULL ? cmd_json_cstring(report->command) : NULL);
+	cmd_json_add(object, "command", report->command ? cmd_json_cstring(report->command) : NULL);
 	cmd_json_add(object, "status", cmd_json_plain(cmd_status_name(report->status)));
 	cmd_json_add(object, "exit_code", cmd_json_int(report->exit_code));
 	if (report->has_result)
 		cmd_json_add(object, "result", cmd_json_share(report->result));
-	if (report->crash != NULL)
+	if (report->crash)
 		cmd_json_add(object, "crash", cmd_json_share(report->crash));
-	if (report->cores != NULL)
+	if (report->cores)
 		cmd_json_add(object, "cores", cmd_json_share(report->cores));
 	if (report->status == CMD_STATUS_ERROR || guest_error)
 		cmd_json_add(object, "error", cmd_json_error(&report->error));
 	if (report->checkpoint)
 		cmd_json_add(object, "checkpoint", cmd_json_bool(true));
-	if (report->guest != NULL)
+	if (report->guest)
 		cmd_json_add(object, "guest", cmd_json_share(report->guest));
-	if (report->snapshot != NULL)
+	if (report->snapshot)
 		cmd_json_add(object, "snapshot", cmd_json_share(report->snapshot));
-	if (report->saved != NULL)
+	if (report->saved)
 		cmd_json_add(object, "saved", cmd_json_share(report->saved));
-	if (report->engine != NULL)
+	if (report->engine)
 		cmd_json_add(object, "engine", cmd_json_plain(report->engine));
 	cmd_json_add(object, "time_us", times(report));
 	if (report->calls != 0)
 		cmd_json_add(object, "calls", calls(report));
 	cmd_json_add(object, "exits", exit_counts(&report->exits));
 	cmd_json_add(object, "memory", memory(&report->memory));
-	if (report->unsupported != NULL)
+	if (report->unsupported)
 		cmd_json_add(object, "unsupported", cmd_json_share(report->unsupported));
 	return object;
 }

@@ -28,7 +28,7 @@ static int refuse_type(const char *text, enum nub_type type, const char *what, s
 	};
 
 	nub_fail(err, NUB_E_ARGUMENTS, 0, "%s: %.64s%s is not %s %s", what, text, strlen(text) > 64 ? "..." : "",
-	         strchr("ifu", name[0]) != NULL && type != NUB_TYPE_U32 && type != NUB_TYPE_U64 ? "an" : "a", name);
+	         strchr("ifu", name[0]) && type != NUB_TYPE_U32 && type != NUB_TYPE_U64 ? "an" : "a", name);
 	return nub_hint(err, "%s", cures[type]);
 }
 

@@ -14,15 +14,15 @@ bool cmd_wants_colour(int fd)
 {
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
 
-	return isatty(fd) && (no_color == NULL || no_color[0] == '\0') && (term == NULL || strcmp(term, "dumb") != 0);
+	return isatty(fd) && (!no_color || no_color[0] == '\0') && (!term || strcmp(term, "dumb") != 0);
 }
 
 int cmd_print_end(struct nub_error *err)
 {
 	/* A short write may have failed at any printf: errno is only sure if it is the flush that fails. */
-	bool failed = ferror(stdout) != 0;
+	bool failed = ferror(stdout);
 
-	if (fflush(stdout) != 0)
+	if (fflush(stdout) < 0)
 		cmd_fail_errno(err, "stdout");
 	else if (failed)
 		nub_fail(err, NUB_E_IO, 0, "stdout: could not be written");
@@ -37,7 +37,7 @@ int cmd_print_json(struct cmd_json *object, struct nub_error *err)
 	NUB_AUTO_FREE char *text = cmd_json_text(object, true, &size);
 
 	cmd_json_free(object);
-	if (text == NULL)
+	if (!text)
 		return nub_fail(err, NUB_E_NO_MEMORY, 0, "out of memory for the answer");
 	fwrite(text, 1, size, stdout);
 	return cmd_print_end(err);

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/util.h"
-#include "cli/clock.h"
 #include "cli/fail.h"
 #include "cli/status_file.h"
 #include "cli/stream.h"
@@ -20,7 +20,7 @@
 
 int cmd_report_check_target(struct cmd_report *report, struct nub_error *err)
 {
-	bool file = report->status_path != NULL && strcmp(report->status_path, "-") != 0;
+	bool file = report->status_path && strcmp(report->status_path, "-") != 0;
 
 	if (!file || cmd_status_file_check("status", report->status_path, err) == 0)
 		return 0;
@@ -47,7 +47,7 @@ static char *summary(const struct cmd_report *report)
 
 	switch (report->status) {
 	case CMD_STATUS_OK:
-		length = asprintf(&text, "%s", report->sentence != NULL ? report->sentence : "done");
+		length = asprintf(&text, "%s", report->sentence ? report->sentence : "done");
 		break;
 	case CMD_STATUS_GUEST_EXIT:
 		length = error->message[0] != '\0' ? asprintf(&text, "exit %d: %s", report->exit_code, error->message)
@@ -60,9 +60,8 @@ static char *summary(const struct cmd_report *report)
 	default:
 		length = asprintf(&text, "%s: %s%s%s",
 		                  report->status == CMD_STATUS_TIMEOUT ? "time is up" : "the guest crashed",
-		                  report->sentence != NULL ? report->sentence : "",
-		                  report->no_symbols != NULL ? "; no symbols: " : "",
-		                  report->no_symbols != NULL ? report->no_symbols : "");
+		                  report->sentence ? report->sentence : "", report->no_symbols ? "; no symbols: " : "",
+		                  report->no_symbols ? report->no_symbols : "");
 		break;
 	}
 	return length < 0 ? NULL : text;
@@ -72,7 +71,7 @@ static char *summary(const struct cmd_report *report)
 static char *details(const struct cmd_report *report)
 {
 	char *text;
-	uint64_t total = cmd_now_ns() - report->start_ns;
+	uint64_t total = nub_clock_ns() - report->start_ns;
 	const struct nub_memory_info *memory = &report->memory;
 	int length =
 	    asprintf(&text,
@@ -89,18 +88,18 @@ static char *details(const struct cmd_report *report)
 static int write_for_people(const struct cmd_report *report)
 {
 	NUB_AUTO_FREE char *raw = summary(report);
-	NUB_AUTO_FREE char *clean = raw != NULL ? cmd_text_printable(raw, strlen(raw)) : NULL;
+	NUB_AUTO_FREE char *clean = raw ? cmd_text_printable(raw, strlen(raw)) : NULL;
 	NUB_AUTO_FREE char *more = report->verbose > 0 ? details(report) : NULL;
 	bool good =
 	    report->status == CMD_STATUS_OK || (report->status == CMD_STATUS_GUEST_EXIT && report->exit_code == 0);
 	bool colour = cmd_wants_colour(STDERR_FILENO);
 	NUB_AUTO_FREE char *line = NULL;
 
-	if (clean == NULL || asprintf(&line, "%s%snubrun: %s%s\n%s", report->stderr_open ? "\n" : "",
-	                              !colour ? ""
-	                              : good  ? "\033[32m"
-	                                      : "\033[31m",
-	                              clean, colour ? "\033[0m" : "", more != NULL ? more : "") < 0) {
+	if (!clean || asprintf(&line, "%s%snubrun: %s%s\n%s", report->stderr_open ? "\n" : "",
+	                       !colour ? ""
+	                       : good  ? "\033[32m"
+	                               : "\033[31m",
+	                       clean, colour ? "\033[0m" : "", more ? more : "") < 0) {
 		line = NULL;
 		return -1;
 	}
@@ -114,9 +113,9 @@ static int write_json(const struct cmd_report *report, struct nub_error *err)
 	NUB_AUTO_FREE char *text = cmd_json_text(status, false, &size);
 
 	cmd_json_free(status);
-	if (text == NULL)
+	if (!text)
 		return nub_fail(err, NUB_E_NO_MEMORY, 0, "status: out of memory");
-	if (report->status_path == NULL) {
+	if (!report->status_path) {
 		if (report->stderr_open)
 			cmd_write_all(STDERR_FILENO, "\n", 1);
 		/* When stderr itself is closed nobody can be told; that is not the guest's failure. */
@@ -149,12 +148,12 @@ static void release(struct cmd_report *report)
 int cmd_report_end(struct cmd_report *report)
 {
 	bool fine = report->status == CMD_STATUS_OK && report->exit_code == 0;
-	bool silent = report->status_path == NULL && (report->quiet || (report->only_errors && fine));
+	bool silent = !report->status_path && (report->quiet || (report->only_errors && fine));
 	struct nub_error err = { 0 };
 
-	if (!silent && report->status_path == NULL && isatty(STDERR_FILENO)) {
+	if (!silent && !report->status_path && isatty(STDERR_FILENO)) {
 		write_for_people(report);
-	} else if (!silent && write_json(report, &err) != 0) {
+	} else if (!silent && write_json(report, &err) < 0) {
 		/* Where it was to go it can't: stderr hears of it, and of all else. */
 		cmd_report_error(report, &err);
 		report->status_path = NULL;

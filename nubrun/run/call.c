@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/util.h"
-#include "cli/clock.h"
 #include "cli/fail.h"
 #include "cli/text.h"
 #include "guest/prototype.h"
@@ -18,10 +18,10 @@ static int refuse_function(const struct nub_image_info *info, const char *name, 
 	if (info->function_count == 0)
 		return nub_hint(err, "it exports none at all; leave out --call to run its main");
 	NUB_AUTO_FREE const char **words = calloc(info->function_count, sizeof(*words));
-	for (size_t i = 0; words != NULL && i < info->function_count; i++)
+	for (size_t i = 0; words && i < info->function_count; i++)
 		words[i] = info->functions[i].name;
-	const char *nearest = words != NULL ? cmd_nearest(name, words, info->function_count) : NULL;
-	if (nearest != NULL)
+	const char *nearest = words ? cmd_nearest(name, words, info->function_count) : NULL;
+	if (nearest)
 		return nub_hint(err, "did you mean '%s'? 'nubrun inspect' lists its functions", nearest);
 	return nub_hint(err, "'nubrun inspect' lists its %zu functions", info->function_count);
 }
@@ -40,7 +40,7 @@ static int convert(struct cmd_call_request *request, const char *guest, int argc
 	for (int i = 0; i < argc; i++) {
 		char what[300];
 		snprintf(what, sizeof(what), "%.200s: %s: argument %d", guest, function->name, i + 1);
-		if (cmd_json_read_value(argv[i], strlen(argv[i]), function->params[i], what, &request->args[i], err) !=
+		if (cmd_json_read_value(argv[i], strlen(argv[i]), function->params[i], what, &request->args[i], err) <
 		    0)
 			return -1;
 	}
@@ -53,7 +53,7 @@ int cmd_call_prepare(struct cmd_call_request *request, const struct nub_image_in
 	for (size_t i = 0; i < guest->function_count; i++)
 		if (strcmp(guest->functions[i].name, name) == 0)
 			request->function = &guest->functions[i];
-	if (request->function == NULL)
+	if (!request->function)
 		return refuse_function(guest, name, err);
 	return convert(request, guest->name, argc, argv, err);
 }
@@ -91,7 +91,7 @@ static int call_once(const struct cmd_call_request *request, struct nub_sandbox 
 static int call_again(const struct cmd_call_request *request, struct nub_sandbox *sandbox, bool first,
                       struct nub_outcome *outcome, struct nub_error *err)
 {
-	if (request->reset != NULL && !first && nub_sandbox_reset(sandbox, request->reset, err) != 0)
+	if (request->reset && !first && nub_sandbox_reset(sandbox, request->reset, err) < 0)
 		return -1;
 	return call_once(request, sandbox, outcome, err);
 }
@@ -100,24 +100,24 @@ static int call_again(const struct cmd_call_request *request, struct nub_sandbox
 static int call_many(const struct cmd_call_request *request, struct nub_sandbox *sandbox, uint32_t *times,
                      uint64_t *done, struct nub_outcome *outcome, struct nub_error *err)
 {
-	uint64_t start = cmd_now_ns();
+	uint64_t start = nub_clock_ns();
 
 	/* Apart, so that the first call's time is a call's. */
-	if (nub_sandbox_initialise(sandbox, outcome, err) != 0)
+	if (nub_sandbox_initialise(sandbox, outcome, err) < 0)
 		return -1;
 	if (outcome->kind != NUB_OUTCOME_READY)
 		return 0;
 	while (*done < request->repeat) {
-		uint64_t before = cmd_now_ns();
+		uint64_t before = nub_clock_ns();
 		if (request->timeout_ns != 0 && before - start >= request->timeout_ns) {
 			outcome->kind = NUB_OUTCOME_TIMED_OUT;
 			return 0;
 		}
-		if (call_again(request, sandbox, *done == 0, outcome, err) != 0)
+		if (call_again(request, sandbox, *done == 0, outcome, err) < 0)
 			return -1;
 		if (outcome->kind != NUB_OUTCOME_RETURNED)
 			return 0;
-		uint64_t ns = cmd_now_ns() - before;
+		uint64_t ns = nub_clock_ns() - before;
 		times[(*done)++] = ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns;
 	}
 	return 0;
@@ -131,7 +131,7 @@ int cmd_call_run(const struct cmd_call_request *request, struct nub_sandbox *san
 	if (request->repeat == 0)
 		return call_once(request, sandbox, outcome, err);
 	uint32_t *times = calloc(request->repeat, sizeof(*times));
-	if (times == NULL)
+	if (!times)
 		return cmd_fail_errno(err, "--repeat");
 	int failed = call_many(request, sandbox, times, &done, outcome, err);
 	if (done > 0)

@@ -19,7 +19,7 @@ int cmd_engine_choose(unsigned option, enum nub_engine_kind *kind, struct nub_er
 	const char *wanted = getenv("NUBRUN_ENGINE");
 
 	*kind = option != 0 ? (enum nub_engine_kind)(option - 1) : NUB_ENGINE_KVM;
-	if (option != 0 || wanted == NULL || wanted[0] == '\0')
+	if (option != 0 || !wanted || wanted[0] == '\0')
 		return 0;
 	for (unsigned i = 0; i < ENGINES; i++)
 		if (strcmp(wanted, names[i]) == 0) {

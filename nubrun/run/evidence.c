@@ -25,8 +25,8 @@ static struct sigaction before;
 /* FOLDER/GUEST.PID.core, with a number in it from the second on. */
 static char *path_in_folder(const struct cmd_evidence *evidence)
 {
-	const char *path = evidence->guest_path != NULL ? evidence->guest_path : "";
-	const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+	const char *path = evidence->guest_path ? evidence->guest_path : "";
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 	char number[16] = "", *whole;
 
 	if (*name == '\0')
@@ -40,19 +40,19 @@ static char *path_in_folder(const struct cmd_evidence *evidence)
 
 static char *core_path(const struct cmd_evidence *evidence)
 {
-	return evidence->file != NULL ? strdup(evidence->file) : path_in_folder(evidence);
+	return evidence->file ? strdup(evidence->file) : path_in_folder(evidence);
 }
 
 int cmd_evidence_check(const struct cmd_evidence *evidence, struct nub_error *err)
 {
-	const char *option = evidence->file != NULL ? "core" : "core-dir";
+	const char *option = evidence->file ? "core" : "core-dir";
 	struct nub_replacement file;
 	struct stat st;
 
-	if (evidence->file == NULL && evidence->folder == NULL)
+	if (!evidence->file && !evidence->folder)
 		return 0;
 	NUB_AUTO_FREE char *path = core_path(evidence);
-	if (path == NULL)
+	if (!path)
 		return cmd_fail_errno(err, "--%s", option);
 	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
 		/* A pipe or a device is written to as it is. */
@@ -69,7 +69,7 @@ int cmd_evidence_check(const struct cmd_evidence *evidence, struct nub_error *er
 	cmd_fail_errno(err, "--%s: can't write %s", option, path);
 	/* A missing folder is not a missing guest: the exit code is 125. */
 	err->kind = NUB_E_IO;
-	return nub_hint(err, "name a %s that %s", evidence->file != NULL ? "file in a folder" : "folder",
+	return nub_hint(err, "name a %s that %s", evidence->file ? "file in a folder" : "folder",
 	                "exists and can be written");
 }
 
@@ -80,7 +80,7 @@ static void on_quit(int signal)
 	struct nub_sandbox *sandbox = listener;
 
 	(void)signal;
-	if (sandbox != NULL)
+	if (sandbox)
 		nub_sandbox_interrupt(sandbox);
 }
 
@@ -88,13 +88,13 @@ void cmd_evidence_listen(struct cmd_evidence *evidence, struct nub_sandbox *sand
 {
 	struct sigaction action = { .sa_handler = on_quit, .sa_flags = SA_RESTART };
 
-	if (evidence->file == NULL && evidence->folder == NULL)
+	if (!evidence->file && !evidence->folder)
 		return;
-	if (sandbox != NULL && listener == NULL) {
+	if (sandbox && !listener) {
 		listener = sandbox;
 		sigemptyset(&action.sa_mask);
 		sigaction(SIGQUIT, &action, &before);
-	} else if (sandbox == NULL && listener != NULL) {
+	} else if (!sandbox && listener) {
 		sigaction(SIGQUIT, &before, NULL);
 		listener = NULL;
 	}
@@ -104,13 +104,13 @@ void cmd_evidence_listen(struct cmd_evidence *evidence, struct nub_sandbox *sand
 
 const struct nub_image *cmd_evidence_image(struct cmd_evidence *evidence)
 {
-	if (evidence->image != NULL || evidence->info == NULL)
+	if (evidence->image || !evidence->info)
 		return evidence->image;
 	const struct cmd_symbols_key key = { .path = evidence->guest_path,
 		                             .beside = evidence->snapshot_path,
 		                             .build_id = evidence->info->build_id,
 		                             .build_id_size = evidence->info->build_id_size };
-	if (!evidence->searched && evidence->guest_path != NULL)
+	if (!evidence->searched && evidence->guest_path)
 		cmd_symbols_open(&evidence->symbols, &key);
 	evidence->searched = true;
 	return evidence->symbols.image;
@@ -125,14 +125,14 @@ static char *save_core(struct cmd_evidence *evidence, struct nub_sandbox *sandbo
                        struct nub_error *err)
 {
 	char *path = core_path(evidence);
-	const char *found = cmd_evidence_image(evidence) != NULL ? evidence->symbols.path : NULL;
-	const char *guest = found != NULL ? found : evidence->guest_path;
+	const char *found = cmd_evidence_image(evidence) ? evidence->symbols.path : NULL;
+	const char *guest = found ? found : evidence->guest_path;
 	/* The core will be looked into from elsewhere. */
-	NUB_AUTO_FREE char *absolute = guest != NULL ? realpath(guest, NULL) : NULL;
+	NUB_AUTO_FREE char *absolute = guest ? realpath(guest, NULL) : NULL;
 
-	guest = absolute != NULL ? absolute : guest;
+	guest = absolute ? absolute : guest;
 
-	if (path == NULL)
+	if (!path)
 		cmd_fail_errno(err, "core");
 	else if (nub_sandbox_save_core(sandbox, outcome, guest, path, err) == 0)
 		return path;
@@ -147,30 +147,29 @@ static char *take_request(struct cmd_evidence *evidence, struct nub_sandbox *san
 	NUB_AUTO_FREE char *path = save_core(evidence, sandbox, NULL, &err);
 	char *line;
 
-	if (path != NULL) {
+	if (path) {
 		evidence->request_count++;
-		if (evidence->requested == NULL)
+		if (!evidence->requested)
 			evidence->requested = cmd_json_array();
 		cmd_json_append(evidence->requested, cmd_json_cstring(path));
 	}
-	const char *text = path != NULL ? path : err.message;
+	const char *text = path ? path : err.message;
 	NUB_AUTO_FREE char *clean = cmd_text_printable(text, strlen(text));
-	if (evidence->quiet || clean == NULL ||
-	    asprintf(&line, "nubrun: %s%s\n", path != NULL ? "core: " : "no core: ", clean) < 0)
+	if (evidence->quiet || !clean || asprintf(&line, "nubrun: %s%s\n", path ? "core: " : "no core: ", clean) < 0)
 		return NULL;
 	return line;
 }
 
 char *cmd_evidence_take(struct cmd_evidence *evidence, struct nub_sandbox *sandbox, const struct nub_outcome *outcome)
 {
-	if (outcome == NULL)
+	if (!outcome)
 		return take_request(evidence, sandbox);
 	evidence->stopped = true;
 	nub_sandbox_registers(sandbox, outcome, &evidence->regs);
 	if (outcome->kind != NUB_OUTCOME_CRASHED || !outcome->crash.registers_lost)
 		evidence->frame_count = nub_backtrace(cmd_evidence_image(evidence), &evidence->regs, read_guest,
 		                                      sandbox, evidence->frames, CMD_EVIDENCE_FRAMES);
-	if (evidence->file != NULL || evidence->folder != NULL)
+	if (evidence->file || evidence->folder)
 		evidence->core = save_core(evidence, sandbox, outcome, &evidence->error);
 	return NULL;
 }

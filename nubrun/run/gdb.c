@@ -106,7 +106,7 @@ static void stop_listening(struct cmd_gdb_socket *gdb)
 {
 	nub_close_fd(&gdb->listening);
 	gdb->listening = -1;
-	if (gdb->path != NULL)
+	if (gdb->path)
 		unlink(gdb->path);
 	gdb->path = NULL;
 }
@@ -122,7 +122,7 @@ static int accept_client(int listening)
 	while (client < 0) {
 		fd.revents = 0;
 		errno = EINTR;
-		if (cmd_signals_taken() != 0 || (ppoll(&fd, 1, NULL, &before) < 0 && errno != EINTR))
+		if (cmd_signals_taken() > 0 || (ppoll(&fd, 1, NULL, &before) < 0 && errno != EINTR))
 			break;
 		if (fd.revents != 0)
 			client = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
@@ -166,7 +166,7 @@ int cmd_gdb_attach(struct cmd_gdb_socket *gdb, struct nub_sandbox *sandbox, cons
 
 	for (size_t i = 0; i < function_count; i++)
 		gdb->functions[i] = functions[i].name;
-	if (wait_for_client(gdb, quiet, err) != 0)
+	if (wait_for_client(gdb, quiet, err) < 0)
 		return -1;
 	return nub_sandbox_attach_debugger(sandbox, gdb->client, &snapshot, err);
 }

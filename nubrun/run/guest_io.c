@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/util.h"
-#include "cli/clock.h"
 #include "cli/fail.h"
 #include "cli/stream.h"
 #include "cli/text.h"
@@ -20,9 +20,9 @@ uint64_t cmd_guest_io_remaining(void *context)
 {
 	struct cmd_guest_io *io = context;
 
-	if (io->program != NULL)
+	if (io->program)
 		return nub_program_remaining_ns(io->program);
-	return io->sandbox != NULL ? nub_sandbox_remaining_ns(io->sandbox) : UINT64_MAX;
+	return io->sandbox ? nub_sandbox_remaining_ns(io->sandbox) : UINT64_MAX;
 }
 
 int cmd_guest_io_write(struct cmd_guest_io *io, int fd, const void *bytes, size_t size, struct nub_error *err)
@@ -61,7 +61,7 @@ static char *log_text(const struct nub_log_record *record, size_t *size)
 	NUB_AUTO_FREE char *message = cmd_text_printable(record->message, strlen(record->message));
 	char *line;
 
-	if (source == NULL || message == NULL)
+	if (!source || !message)
 		return NULL;
 	int length =
 	    asprintf(&line, "%s: %s:%u: %s\n", cmd_log_level_name(record->level), source, record->line, message);
@@ -82,13 +82,13 @@ static int log_record(void *context, const struct nub_log_record *record, struct
 {
 	struct cmd_guest_io *io = context;
 	size_t size = 0;
-	const uint64_t ns = cmd_now_ns() - io->start_ns;
+	const uint64_t ns = nub_clock_ns() - io->start_ns;
 	cmd_evidence_log(io->evidence, record, ns);
 	NUB_AUTO_FREE char *line = io->json_log ? log_json(record, ns, &size) : log_text(record, &size);
 
-	if (line == NULL)
+	if (!line)
 		return nub_fail(err, NUB_E_NO_MEMORY, 0, "out of memory for a log record");
-	if (io->stderr_open && cmd_guest_io_write(io, STDERR_FILENO, "\n", 1, err) != 0)
+	if (io->stderr_open && cmd_guest_io_write(io, STDERR_FILENO, "\n", 1, err) < 0)
 		return -1;
 	return cmd_guest_io_write(io, STDERR_FILENO, line, size, err);
 }
@@ -129,9 +129,9 @@ static int stopped(void *context, struct nub_sandbox *sandbox, const struct nub_
 	struct cmd_guest_io *io = context;
 	NUB_AUTO_FREE char *line = cmd_evidence_take(io->evidence, sandbox, outcome);
 
-	if (line == NULL)
+	if (!line)
 		return 0;
-	if (io->stderr_open && cmd_guest_io_write(io, STDERR_FILENO, "\n", 1, err) != 0)
+	if (io->stderr_open && cmd_guest_io_write(io, STDERR_FILENO, "\n", 1, err) < 0)
 		return -1;
 	return cmd_guest_io_write(io, STDERR_FILENO, line, strlen(line), err);
 }
@@ -144,8 +144,8 @@ struct nub_host_ops cmd_guest_io_ops(struct cmd_guest_io *io)
 		.log = log_record,
 		.call = call,
 		.stopped = stopped,
-		.trace = io->trace != NULL ? trace_record : NULL,
-		.exit = io->trace != NULL || io->show_exits ? exit_served : NULL,
+		.trace = io->trace ? trace_record : NULL,
+		.exit = io->trace || io->show_exits ? exit_served : NULL,
 	};
 }
 

@@ -31,7 +31,7 @@ static int check_end(const char *name, int wait_status, struct nub_error *err)
 	if (WIFSIGNALED(wait_status))
 		nub_fail(err, NUB_E_USAGE, 0, "host function '%s': its command was ended by signal %d", name,
 		         WTERMSIG(wait_status));
-	else if (WEXITSTATUS(wait_status) != 0)
+	else if (WEXITSTATUS(wait_status) > 0)
 		nub_fail(err, NUB_E_USAGE, 0, "host function '%s': its command ended with exit code %d", name,
 		         WEXITSTATUS(wait_status));
 	else
@@ -42,7 +42,7 @@ static int check_end(const char *name, int wait_status, struct nub_error *err)
 static bool is_blank(const uint8_t *text, size_t size)
 {
 	for (size_t i = 0; i < size; i++)
-		if (strchr(" \t\r\n", text[i]) == NULL || text[i] == '\0')
+		if (!strchr(" \t\r\n", text[i]) || text[i] == '\0')
 			return false;
 	return true;
 }
@@ -57,12 +57,12 @@ static int read_reply(struct cmd_guest_io *io, const char *name, struct cmd_subp
 		return 0;
 	/* The JSON parser looks for a NUL behind the text. */
 	uint8_t *text = realloc(process->output, process->output_size + 1);
-	if (text == NULL)
+	if (!text)
 		return nub_fail(err, NUB_E_NO_MEMORY, 0, "host function '%s': out of memory", name);
 	process->output = text;
 	text[process->output_size] = '\0';
 	snprintf(what, sizeof(what), "host function '%s': its answer", name);
-	return cmd_json_read_value((const char *)text, process->output_size, type, what, &io->reply, err) != 0;
+	return cmd_json_read_value((const char *)text, process->output_size, type, what, &io->reply, err) < 0;
 }
 
 /* The function of that name among the offered ones. */
@@ -100,13 +100,13 @@ int cmd_host_fn_call(struct cmd_guest_io *io, const char *name, const struct nub
 	const struct cmd_host_fn *function = find(io, name);
 	size_t size = 0;
 
-	if (function == NULL) {
+	if (!function) {
 		nub_fail(err, NUB_E_FUNCTION_UNKNOWN, 0,
 		         "host function '%s' is not offered; --host-fn '%s=COMMAND' would", name, name);
 		return 1;
 	}
 	NUB_AUTO_FREE char *arguments = arguments_json(args, arg_count, &size);
-	if (arguments == NULL)
+	if (!arguments)
 		return nub_fail(err, NUB_E_NO_MEMORY, 0, "host function '%s': out of memory", name);
 	struct cmd_subprocess process = {
 		.command = function->command,

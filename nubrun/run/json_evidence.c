@@ -14,7 +14,7 @@ struct cmd_json *cmd_json_backtrace(const struct nub_image *image, const struct 
 		uint64_t offset;
 		const char *symbol = cmd_frame_symbol(image, frames[i].rip, i, &offset);
 		cmd_json_add(frame, "rip", cmd_json_hex(frames[i].rip));
-		if (symbol != NULL) {
+		if (symbol) {
 			cmd_json_add(frame, "symbol", cmd_json_cstring(symbol));
 			cmd_json_add(frame, "offset", cmd_json_hex(offset));
 		}
@@ -44,7 +44,7 @@ void cmd_json_add_evidence(struct cmd_json *crash, struct cmd_evidence *evidence
 		cmd_json_add(crash, "symbols_file", cmd_json_cstring(evidence->symbols.path));
 	if (evidence->symbols.why_missing.kind != NUB_E_NONE)
 		cmd_json_add(crash, "symbols_missing", cmd_json_cstring(evidence->symbols.why_missing.message));
-	if (evidence->core != NULL)
+	if (evidence->core)
 		cmd_json_add(crash, "core", cmd_json_cstring(evidence->core));
 	else if (evidence->error.kind != NUB_E_NONE)
 		cmd_json_add(crash, "core_error", cmd_json_error(&evidence->error));
@@ -64,7 +64,7 @@ struct cmd_json *cmd_json_ended(struct cmd_evidence *evidence, const char *kind,
 	cmd_json_add(object, "kind", cmd_json_plain(kind));
 	cmd_json_add(object, "message", cmd_json_cstring(sentence));
 	cmd_json_add(object, "rip", cmd_json_hex(evidence->regs.rip));
-	if (cmd_frame_symbol(image, evidence->regs.rip, 0, &(uint64_t){ 0 }) != NULL) {
+	if (cmd_frame_symbol(image, evidence->regs.rip, 0, &(uint64_t){ 0 })) {
 		cmd_frame_place(image, evidence->regs.rip, 0, place, sizeof(place));
 		cmd_json_add(object, "symbol", cmd_json_cstring(place));
 	}

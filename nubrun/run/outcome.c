@@ -41,9 +41,9 @@ static int note_result(struct cmd_session *session, const struct nub_value *valu
 	if (io->stdout_fd != STDOUT_FILENO)
 		return 0;
 	NUB_AUTO_FREE char *line = cmd_json_text(report->result, false, &size);
-	if (line == NULL)
+	if (!line)
 		return nub_fail(err, NUB_E_NO_MEMORY, 0, "out of memory for the result");
-	if (io->stdout_open && cmd_guest_io_write(io, STDOUT_FILENO, "\n", 1, err) != 0)
+	if (io->stdout_open && cmd_guest_io_write(io, STDOUT_FILENO, "\n", 1, err) < 0)
 		return -1;
 	return cmd_guest_io_write(io, STDOUT_FILENO, line, size, err);
 }
@@ -63,7 +63,7 @@ static void note_failure(struct cmd_session *session, const struct nub_outcome *
 	report->status = CMD_STATUS_GUEST_EXIT;
 	report->exit_code = (outcome->exit_code & 0xff) != 0 ? outcome->exit_code & 0xff : 1;
 	snprintf(report->error.message, sizeof(report->error.message), "%s: %s",
-	         session->options.call != NULL ? session->options.call : "the function that was stopped",
+	         session->options.call ? session->options.call : "the function that was stopped",
 	         outcome->message[0] != '\0' ? outcome->message : "the guest reported an error without a message");
 }
 
@@ -76,7 +76,7 @@ static void note_timeout(struct cmd_session *session)
 	if (asprintf(&report->sentence, "the guest did not end within %" PRIu64 " ms",
 	             session->options.timeout_ns / 1000000) < 0)
 		report->sentence = NULL;
-	report->crash = cmd_json_ended(&session->evidence, "timeout", report->sentence != NULL ? report->sentence : "");
+	report->crash = cmd_json_ended(&session->evidence, "timeout", report->sentence ? report->sentence : "");
 }
 
 /* An error by which the process ends, too; see cmd_session_end. */
@@ -145,7 +145,7 @@ bool cmd_outcome_can_be_saved(const struct cmd_session *session, const struct nu
 	case NUB_OUTCOME_EXITED:
 		nub_fail(err, NUB_E_STATE, 0, "%s: ended with exit code %d before %s, so there is nothing to save",
 		         session->info->name, outcome->exit_code & 0xff,
-		         options->call != NULL       ? "its function returned"
+		         options->call               ? "its function returned"
 		         : options->until_checkpoint ? "it came to a checkpoint"
 		                                     : "it was ready");
 		nub_hint(err, "no file was written; %s",

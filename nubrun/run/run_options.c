@@ -12,7 +12,7 @@ static int parse_repeat(const struct cmd_option *option, const char *value, void
 {
 	uint64_t *count = field;
 
-	if (cmd_parse_number(option->name, value, count, err) != 0)
+	if (cmd_parse_number(option->name, value, count, err) < 0)
 		return -1;
 	if (*count >= 1 && *count <= MAX_REPEAT)
 		return 0;
@@ -36,7 +36,7 @@ static int parse_host_fn(const struct cmd_option *option, const char *value, voi
 		         CMD_MAX_HOST_FUNCTIONS);
 		return nub_hint(err, "serve several functions with one command");
 	}
-	if (cmd_parse_host_fn(option->name, value, added, err) != 0)
+	if (cmd_parse_host_fn(option->name, value, added, err) < 0)
 		return -1;
 	for (size_t i = 0; i < options->function_count; i++)
 		if (strcmp(options->functions[i].name, added->name) == 0) {

@@ -7,25 +7,25 @@
 /* Of all three commands. */
 static int check_common(const struct cmd_run_options *options, struct nub_error *err)
 {
-	if (options->repeat != 0 && options->call == NULL) {
+	if (options->repeat != 0 && !options->call) {
 		nub_fail(err, NUB_E_USAGE, 0, "--repeat: there is no function to call");
 		return nub_hint(err, "add --call FUNC; 'nubrun inspect GUEST' lists a guest's functions");
 	}
-	if (options->until_checkpoint && options->call != NULL) {
+	if (options->until_checkpoint && options->call) {
 		nub_fail(err, NUB_E_USAGE, 0, "--until-checkpoint: is about main, and --call calls another function");
 		return nub_hint(err, "leave one of them out");
 	}
-	if (options->core != NULL && options->core_dir != NULL) {
+	if (options->core && options->core_dir) {
 		nub_fail(err, NUB_E_USAGE, 0, "--core: --core-dir says where cores go, too");
 		return nub_hint(err, "leave one of them out");
 	}
-	bool on_stdout = options->output != NULL && strcmp(options->output, "-") == 0;
-	if (options->svg != NULL && strcmp(options->svg, "-") == 0 &&
-	    (on_stdout || (options->status != NULL && strcmp(options->status, "-") == 0))) {
+	bool on_stdout = options->output && strcmp(options->output, "-") == 0;
+	if (options->svg && strcmp(options->svg, "-") == 0 &&
+	    (on_stdout || (options->status && strcmp(options->status, "-") == 0))) {
 		nub_fail(err, NUB_E_USAGE, 0, "--svg: stdout is where the %s goes", on_stdout ? "snapshot" : "status");
 		return nub_hint(err, "name a file");
 	}
-	if (on_stdout && options->status != NULL && strcmp(options->status, "-") == 0) {
+	if (on_stdout && options->status && strcmp(options->status, "-") == 0) {
 		nub_fail(err, NUB_E_USAGE, 0, "--status: stdout is where the snapshot goes");
 		return nub_hint(err, "name a file, or leave it out for stderr");
 	}
@@ -35,7 +35,7 @@ static int check_common(const struct cmd_run_options *options, struct nub_error 
 /* --snapshot-on-exit needs something that can go on. */
 static int check_on_exit(const struct cmd_run_options *options, struct nub_error *err)
 {
-	if (options->output == NULL || options->call != NULL || options->until_checkpoint)
+	if (!options->output || options->call || options->until_checkpoint)
 		return 0;
 	nub_fail(err, NUB_E_USAGE, 0, "--snapshot-on-exit: a program that ran to its end leaves nothing to go on with");
 	return nub_hint(err, "add --until-checkpoint, or --call FUNC to save what a call leaves");
@@ -43,12 +43,12 @@ static int check_on_exit(const struct cmd_run_options *options, struct nub_error
 
 int cmd_run_options_check(const struct cmd_run_options *options, struct nub_error *err)
 {
-	return check_common(options, err) != 0 ? -1 : check_on_exit(options, err);
+	return check_common(options, err) < 0 ? -1 : check_on_exit(options, err);
 }
 
 int cmd_restore_options_check(const struct cmd_run_options *options, struct nub_error *err)
 {
-	if (check_common(options, err) != 0)
+	if (check_common(options, err) < 0)
 		return -1;
 	if (options->reset && options->repeat == 0) {
 		nub_fail(err, NUB_E_USAGE, 0, "--reset: nothing is repeated");
@@ -59,18 +59,18 @@ int cmd_restore_options_check(const struct cmd_run_options *options, struct nub_
 
 int cmd_snapshot_options_check(const struct cmd_run_options *options, struct nub_error *err)
 {
-	if (options->output == NULL) {
+	if (!options->output) {
 		nub_fail(err, NUB_E_USAGE, 0, "snapshot: where to save it is missing");
 		return nub_hint(err, "add -o FILE, or -o - for stdout");
 	}
-	const char *other = options->call != NULL         ? "call"
+	const char *other = options->call                 ? "call"
 	                    : options->until_checkpoint   ? "until-checkpoint"
-	                    : options->base != NULL       ? "base"
+	                    : options->base               ? "base"
 	                    : options->function_count > 0 ? "host-fn"
-	                    : options->trace != NULL      ? "trace"
-	                    : options->svg != NULL        ? "svg"
+	                    : options->trace              ? "trace"
+	                    : options->svg                ? "svg"
 	                                                  : NULL;
-	if (options->flatten && other != NULL) {
+	if (options->flatten && other) {
 		nub_fail(err, NUB_E_USAGE, 0,
 		         "--flatten: copies a snapshot as it is, which leaves nothing to do for --%s", other);
 		return nub_hint(err, "leave one of them out; without --base, a snapshot is one file anyway");

@@ -51,7 +51,7 @@ static int check_special(const char *path, struct nub_error *err)
 	struct stat st;
 
 	errno = stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? EISDIR : 0;
-	if (errno != 0 || access(path, W_OK) != 0)
+	if (errno != 0 || access(path, W_OK) < 0)
 		return refuse_target(path, err);
 	/* Only a terminal is opened to be asked: opening a pipe waits for its reader. */
 	NUB_AUTO_CLOSE int fd = S_ISCHR(st.st_mode) ? open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) : -1;
@@ -66,7 +66,7 @@ int cmd_save_check(const char *path, struct nub_error *err)
 		return check_terminal(STDOUT_FILENO, path, err);
 	if (is_special(path))
 		return check_special(path, err);
-	if (nub_replace_begin(&file, path, err) != 0)
+	if (nub_replace_begin(&file, path, err) < 0)
 		return -1;
 	/* Only a try. */
 	nub_replace_abandon(&file);
@@ -86,9 +86,9 @@ static bool tell(void *context, uint64_t done, uint64_t total)
 	sigset_t pending, ending;
 
 	cmd_progress_show(&saving->progress, done, total);
-	if (cmd_signals_taken() != 0)
+	if (cmd_signals_taken() > 0)
 		return false;
-	return sigpending(&pending) != 0 || sigandset(&ending, &pending, &saving->held) != 0 || sigisemptyset(&ending);
+	return sigpending(&pending) < 0 || sigandset(&ending, &pending, &saving->held) < 0 || sigisemptyset(&ending);
 }
 
 /* ---- Saving ---- */
@@ -96,8 +96,8 @@ static bool tell(void *context, uint64_t done, uint64_t total)
 static int write_to(int fd, struct nub_sandbox *sandbox, const struct nub_snapshot *flatten,
                     const struct nub_snapshot_options *options, struct nub_error *err)
 {
-	return flatten != NULL ? nub_snapshot_flatten_write(flatten, options, fd, err)
-	                       : nub_snapshot_write(sandbox, options, fd, err);
+	return flatten ? nub_snapshot_flatten_write(flatten, options, fd, err)
+	               : nub_snapshot_write(sandbox, options, fd, err);
 }
 
 /* Signals wait until the temporary file is gone or has its name; then they do what they do. */
@@ -108,8 +108,8 @@ static int save_file(struct nub_sandbox *sandbox, const struct nub_snapshot *fla
 	sigset_t old;
 
 	cmd_hold_signals(&saving->held, &old);
-	int failed = flatten != NULL ? nub_snapshot_flatten(flatten, options, path, err)
-	                             : nub_snapshot_save(sandbox, options, path, err);
+	int failed = flatten ? nub_snapshot_flatten(flatten, options, path, err)
+	                     : nub_snapshot_save(sandbox, options, path, err);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	return failed;
 }
@@ -130,8 +130,8 @@ static void note(struct cmd_report *report, const char *path, const struct nub_s
 
 	report->saved = cmd_json_saved(path, written);
 	cmd_size_text((written->stored_size + 1023) & ~UINT64_C(1023), size, sizeof(size));
-	if (report->sentence == NULL && asprintf(&report->sentence, "saved %s: %s, generation %" PRIu64 ", next %s",
-	                                         path, size, written->generation, written->next) < 0)
+	if (!report->sentence && asprintf(&report->sentence, "saved %s: %s, generation %" PRIu64 ", next %s", path,
+	                                  size, written->generation, written->next) < 0)
 		report->sentence = NULL;
 }
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/clock.h"
+#include "base/clock.h"
 #include "cli/fail.h"
 #include "cli/signals.h"
 #include "run/json_evidence.h"
@@ -15,36 +15,36 @@
 /* What a snapshot of it keeps, for symbols and messages: it will be restored from elsewhere. */
 static const char *guest_path(struct cmd_session *session)
 {
-	if (session->snapshot != NULL)
+	if (session->snapshot)
 		return session->program;
-	if (session->guest_file == NULL)
+	if (!session->guest_file)
 		session->guest_file = realpath(session->info->name, NULL);
-	return session->guest_file != NULL ? session->guest_file : session->info->name;
+	return session->guest_file ? session->guest_file : session->info->name;
 }
 
 static int create(struct cmd_session *session, struct nub_error *err)
 {
 	struct cmd_report *report = session->report;
-	uint64_t start = cmd_now_ns();
+	uint64_t start = nub_clock_ns();
 
 	report->load_ns = start - report->start_ns;
 	cmd_trace_file_phase(session->trace, "load", report->start_ns, start);
-	session->sandbox = session->snapshot != NULL
+	session->sandbox = session->snapshot
 	                       ? nub_sandbox_restore(&session->guest.config, session->snapshot, err)
 	                       : nub_sandbox_create(&session->guest.config, session->guest.file.image, err);
-	report->create_ns = cmd_now_ns() - start;
+	report->create_ns = nub_clock_ns() - start;
 	cmd_trace_file_phase(session->trace, "create", start, start + report->create_ns);
 	session->io.sandbox = session->sandbox;
 	cmd_evidence_listen(&session->evidence, session->sandbox);
 	cmd_signals_stop(session->sandbox);
-	return session->sandbox != NULL ? 0 : -1;
+	return session->sandbox ? 0 : -1;
 }
 
 static int wait_for_gdb(struct cmd_session *session, struct nub_error *err)
 {
 	const struct cmd_run_options *options = &session->options;
 
-	if (options->gdb == NULL)
+	if (!options->gdb)
 		return 0;
 	return cmd_gdb_attach(&session->gdb, session->sandbox, guest_path(session), options->functions,
 	                      options->function_count, options->quiet, err);
@@ -53,7 +53,7 @@ static int wait_for_gdb(struct cmd_session *session, struct nub_error *err)
 /* The guest has run from `start` until now. */
 static void note_run(struct cmd_session *session, uint64_t start)
 {
-	session->report->run_ns = cmd_now_ns() - start;
+	session->report->run_ns = nub_clock_ns() - start;
 	cmd_trace_file_phase(session->trace, "run", start, start + session->report->run_ns);
 	/* What is written from here on is not the guest's: the time-out is over. */
 	session->io.sandbox = NULL;
@@ -64,12 +64,12 @@ int cmd_session_run(struct cmd_session *session, int argc, char **argv, struct n
 {
 	int failed;
 
-	if (create(session, err) != 0 || wait_for_gdb(session, err) != 0)
+	if (create(session, err) < 0 || wait_for_gdb(session, err) < 0)
 		return -1;
-	uint64_t start = cmd_now_ns();
-	if (session->program != NULL)
+	uint64_t start = nub_clock_ns();
+	if (session->program)
 		argv[0] = session->program;
-	if (session->options.call != NULL)
+	if (session->options.call)
 		failed = cmd_call_run(&session->request, session->sandbox, outcome, session->report, err);
 	else if (cmd_session_is_stopped(session))
 		failed = nub_sandbox_resume(session->sandbox, outcome, err);
@@ -82,12 +82,12 @@ int cmd_session_run(struct cmd_session *session, int argc, char **argv, struct n
 
 int cmd_session_initialise(struct cmd_session *session, struct nub_outcome *outcome, struct nub_error *err)
 {
-	if (create(session, err) != 0)
+	if (create(session, err) < 0)
 		return -1;
 	outcome->kind = NUB_OUTCOME_CHECKPOINT;
 	if (cmd_session_is_stopped(session))
 		return 0;
-	uint64_t start = cmd_now_ns();
+	uint64_t start = nub_clock_ns();
 	int failed = nub_sandbox_initialise(session->sandbox, outcome, err);
 	note_run(session, start);
 	return failed;
@@ -100,7 +100,7 @@ int cmd_session_save(struct cmd_session *session, const struct nub_outcome *outc
 	const struct cmd_run_options *options = &session->options;
 	const char *names[CMD_MAX_HOST_FUNCTIONS];
 
-	if (options->output == NULL)
+	if (!options->output)
 		return 0;
 	if (!cmd_outcome_can_be_saved(session, outcome, err))
 		return err->kind != NUB_E_NONE ? -1 : 0;
@@ -112,9 +112,9 @@ int cmd_session_save(struct cmd_session *session, const struct nub_outcome *outc
 		.host_function_count = options->function_count,
 		.base = session->base,
 	};
-	const uint64_t start = cmd_now_ns();
+	const uint64_t start = nub_clock_ns();
 	int failed = cmd_save(session->sandbox, NULL, &save, options->output, session->report, err);
-	cmd_trace_file_phase(session->trace, "save", start, cmd_now_ns());
+	cmd_trace_file_phase(session->trace, "save", start, nub_clock_ns());
 	return failed;
 }
 
@@ -122,7 +122,7 @@ static void note_sandbox(struct cmd_session *session)
 {
 	struct cmd_report *report = session->report;
 
-	if (session->sandbox == NULL)
+	if (!session->sandbox)
 		return;
 	report->exits = *nub_sandbox_exit_counts(session->sandbox);
 	nub_sandbox_memory_info(session->sandbox, &report->memory);
@@ -151,7 +151,7 @@ int cmd_session_end(struct cmd_session *session)
 	cmd_signals_stop(NULL);
 	note_sandbox(session);
 	report->cores = cmd_json_cores(&session->evidence);
-	if (cmd_trace_file_close(session->trace, &err) != 0)
+	if (cmd_trace_file_close(session->trace, &err) < 0)
 		cmd_report_error(report, &err);
 	const int signal = report->error.kind == NUB_E_INTERRUPTED ? cmd_signals_taken() : 0;
 	if (signal != 0)

@@ -9,22 +9,22 @@ int cmd_session_draw(struct cmd_session *session, const struct nub_outcome *outc
 {
 	const struct cmd_report *report = session->report;
 	struct cmd_picture picture = {
-		.title = session->program != NULL ? session->program : session->info->name,
+		.title = session->program ? session->program : session->info->name,
 		.sentence = report->status == CMD_STATUS_ERROR ? report->error.message : report->sentence,
-		.changes = session->snapshot != NULL ? "changed since the snapshot" : NULL,
+		.changes = session->snapshot ? "changed since the snapshot" : NULL,
 	};
 
-	if (session->options.svg == NULL)
+	if (!session->options.svg)
 		return 0;
 	NUB_AUTO_FREE struct nub_region *regions =
-	    session->snapshot != NULL
+	    session->snapshot
 		? nub_snapshot_regions(session->snapshot, &picture.region_count, err)
 		: nub_plan_regions(&session->guest.config, session->guest.file.image, &picture.region_count, err);
-	if (regions == NULL)
+	if (!regions)
 		return -1;
 	picture.regions = regions;
 	NUB_AUTO_FREE struct nub_page_use *pages = nub_sandbox_pages(session->sandbox, &picture.page_count, err);
-	if (pages == NULL)
+	if (!pages)
 		return -1;
 	picture.pages = pages;
 	if (outcome->kind == NUB_OUTCOME_CRASHED)

@@ -31,7 +31,7 @@ int cmd_session_open_guest(struct cmd_session *session, const char *path, struct
 {
 	int failed = cmd_guest_load(&session->guest, &session->options.guest, path, err);
 
-	session->info = session->guest.file.image != NULL ? nub_image_info(session->guest.file.image) : NULL;
+	session->info = session->guest.file.image ? nub_image_info(session->guest.file.image) : NULL;
 	session->report->guest = cmd_json_guest(path, session->info);
 	return failed;
 }
@@ -61,14 +61,14 @@ int cmd_session_open_snapshot(struct cmd_session *session, const char *path, con
 
 	session->guest.config = nub_config_default();
 	session->snapshot = cmd_snapshot_file_open(path, base, err);
-	if (session->snapshot == NULL)
+	if (!session->snapshot)
 		return -1;
 	const struct nub_snapshot_info *info = nub_snapshot_info(session->snapshot);
 	session->info = info->guest;
 	session->evidence.snapshot_path = strcmp(path, "-") != 0 ? path : NULL;
 	report->guest = cmd_json_guest(info->guest_path, info->guest);
 	report->snapshot = cmd_json_snapshot(path, info);
-	if (info->guest_path[0] != '\0' && (session->program = strdup(info->guest_path)) == NULL)
+	if (info->guest_path[0] != '\0' && !(session->program = strdup(info->guest_path)))
 		return cmd_fail_errno(err, "%s", path);
 	return 0;
 }
@@ -76,14 +76,14 @@ int cmd_session_open_snapshot(struct cmd_session *session, const char *path, con
 int cmd_session_open_base(struct cmd_session *session, const char *path, struct nub_error *err)
 {
 	session->base = cmd_snapshot_file_open(path, NULL, err);
-	return session->base != NULL ? 0 : -1;
+	return session->base ? 0 : -1;
 }
 
 /* ---- Preparing ---- */
 
 bool cmd_session_is_stopped(const struct cmd_session *session)
 {
-	return session->snapshot != NULL && strcmp(nub_snapshot_info(session->snapshot)->next, "resume") == 0;
+	return session->snapshot && strcmp(nub_snapshot_info(session->snapshot)->next, "resume") == 0;
 }
 
 static int prepare_call(struct cmd_session *session, int argc, char **argv, struct nub_error *err)
@@ -103,7 +103,7 @@ static int prepare_call(struct cmd_session *session, int argc, char **argv, stru
 
 static bool takes_stdout(const char *path)
 {
-	return path != NULL && strcmp(path, "-") == 0;
+	return path && strcmp(path, "-") == 0;
 }
 
 static int prepare_evidence(struct cmd_session *session, struct nub_error *err)
@@ -115,10 +115,10 @@ static int prepare_evidence(struct cmd_session *session, struct nub_error *err)
 	evidence->folder = options->core_dir;
 	evidence->quiet = options->quiet;
 	/* Of a file that was read in part, the symbols are looked for as a restored guest's are. */
-	if (session->guest.file.image != NULL && !nub_image_is_partial(session->guest.file.image))
+	if (session->guest.file.image && !nub_image_is_partial(session->guest.file.image))
 		evidence->image = session->guest.file.image;
 	evidence->info = session->info;
-	evidence->guest_path = session->snapshot != NULL ? session->program : session->info->name;
+	evidence->guest_path = session->snapshot ? session->program : session->info->name;
 	return cmd_evidence_check(evidence, err);
 }
 
@@ -151,7 +151,7 @@ static int choose_engine(struct cmd_session *session, struct nub_error *err)
 {
 	enum nub_engine_kind *engine = &session->guest.config.engine;
 
-	if (cmd_engine_choose(session->options.engine, engine, err) != 0)
+	if (cmd_engine_choose(session->options.engine, engine, err) < 0)
 		return -1;
 	session->report->engine = cmd_engine_name(*engine);
 	return 0;
@@ -161,30 +161,30 @@ int cmd_session_prepare(struct cmd_session *session, int argc, char **argv, stru
 {
 	const struct cmd_run_options *options = &session->options;
 
-	if (!options->flatten && choose_engine(session, err) != 0)
+	if (!options->flatten && choose_engine(session, err) < 0)
 		return -1;
-	if (session->snapshot != NULL && !options->flatten && check_host_functions(session, argv[0], err) != 0)
+	if (session->snapshot && !options->flatten && check_host_functions(session, argv[0], err) < 0)
 		return -1;
-	if (options->call != NULL && prepare_call(session, argc, argv, err) != 0)
+	if (options->call && prepare_call(session, argc, argv, err) < 0)
 		return -1;
 	if (cmd_session_is_stopped(session) && argc > 1) {
 		nub_fail(err, NUB_E_USAGE, 0, "%s: its main is running already and takes no arguments, '%.200s' is one",
 		         argv[0], argv[1]);
 		return nub_hint(err, "leave the arguments out");
 	}
-	if (options->output != NULL && cmd_save_check(options->output, err) != 0)
+	if (options->output && cmd_save_check(options->output, err) < 0)
 		return -1;
-	if (prepare_evidence(session, err) != 0)
+	if (prepare_evidence(session, err) < 0)
 		return -1;
-	if (options->verify && cmd_snapshot_file_verify(session->snapshot, options->quiet, err) != 0)
+	if (options->verify && cmd_snapshot_file_verify(session->snapshot, options->quiet, err) < 0)
 		return -1;
-	if (options->gdb != NULL && cmd_gdb_listen(&session->gdb, options->gdb, err) != 0)
+	if (options->gdb && cmd_gdb_listen(&session->gdb, options->gdb, err) < 0)
 		return -1;
-	if (options->svg != NULL && cmd_status_file_check("svg", options->svg, err) != 0)
+	if (options->svg && cmd_status_file_check("svg", options->svg, err) < 0)
 		return -1;
 	/* Last, because it begins a file: what can be refused leaves an old one as it is. */
-	if (options->trace != NULL &&
-	    (session->trace = cmd_trace_file_open(options->trace, argv[0], session->report->start_ns, err)) == NULL)
+	if (options->trace &&
+	    !(session->trace = cmd_trace_file_open(options->trace, argv[0], session->report->start_ns, err)))
 		return -1;
 	configure(session);
 	cmd_signals_take();

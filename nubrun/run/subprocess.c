@@ -71,7 +71,7 @@ static int spawn(const char *command, int child_in, int child_out, pid_t *pid)
 	/* Not on this stack: frames that are never left, since the child becomes the shell in them, would mark it. */
 	NUB_AUTO_FREE char *stack = aligned_alloc(16, STACK_SIZE);
 
-	if (stack == NULL)
+	if (!stack)
 		return ENOMEM;
 	*pid = clone(become_shell, stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | SIGCHLD, &shell);
 	if (*pid < 0)
@@ -98,8 +98,8 @@ static int start(const char *command, struct channel *channel, pid_t *pid, struc
 		return -1;
 	}
 	channel->pidfd = pidfd_open(*pid, 0);
-	if (channel->pidfd < 0 || fcntl(channel->in, F_SETFL, O_NONBLOCK) != 0 ||
-	    fcntl(channel->out, F_SETFL, O_NONBLOCK) != 0) {
+	if (channel->pidfd < 0 || fcntl(channel->in, F_SETFL, O_NONBLOCK) < 0 ||
+	    fcntl(channel->out, F_SETFL, O_NONBLOCK) < 0) {
 		cmd_fail_errno(err, "can't watch /bin/sh");
 		kill(-*pid, SIGKILL);
 		waitpid(*pid, NULL, 0);
@@ -126,7 +126,7 @@ static enum cmd_subprocess_result receive_some(struct cmd_subprocess *process, s
 	if (channel->capacity - process->output_size < 4096) {
 		size_t capacity = channel->capacity == 0 ? 16 << 10 : channel->capacity * 2;
 		uint8_t *larger = realloc(process->output, capacity);
-		if (larger == NULL) {
+		if (!larger) {
 			cmd_fail_errno(err, "output of a command");
 			return CMD_SUBPROCESS_FAILED;
 		}
@@ -205,5 +205,5 @@ enum cmd_subprocess_result cmd_subprocess_run(struct cmd_subprocess *process, st
 	nub_close_fd(&channel.signals);
 	/* One that was held back ends us here, or the run, with nothing left running. */
 	sigprocmask(SIG_SETMASK, &before, NULL);
-	return result == CMD_SUBPROCESS_FAILED && cmd_signals_taken() != 0 ? CMD_SUBPROCESS_GIVEN_UP : result;
+	return result == CMD_SUBPROCESS_FAILED && cmd_signals_taken() > 0 ? CMD_SUBPROCESS_GIVEN_UP : result;
 }

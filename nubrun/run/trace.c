@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/util.h"
-#include "cli/clock.h"
 #include "cli/fail.h"
 #include "report/report.h"
 #include "json/json.h"
@@ -46,7 +46,7 @@ static struct cmd_json *new_event(const char *phase, const char *category, const
 	struct cmd_json *event = cmd_json_object();
 
 	cmd_json_add(event, "ph", cmd_json_plain(phase));
-	if (name != NULL)
+	if (name)
 		cmd_json_add(event, "name", cmd_json_cstring(name));
 	cmd_json_add(event, "cat", cmd_json_plain(category));
 	cmd_json_add(event, "pid", cmd_json_int(1));
@@ -62,7 +62,7 @@ static void put(struct cmd_trace_file *trace, struct cmd_json *event)
 
 	cmd_json_free(event);
 	errno = ENOMEM;
-	if (trace->failure == 0 && (text == NULL || fputs(trace->any ? ",\n" : "[\n", trace->file) < 0 ||
+	if (trace->failure == 0 && (!text || fputs(trace->any ? ",\n" : "[\n", trace->file) < 0 ||
 	                            fwrite(text, 1, size - 1, trace->file) != size - 1))
 		trace->failure = errno;
 	trace->any = true;
@@ -71,7 +71,7 @@ static void put(struct cmd_trace_file *trace, struct cmd_json *event)
 /* What is written up to here is there when this process is killed: viewers do without the list's end. */
 static void flush(struct cmd_trace_file *trace)
 {
-	if (fflush(trace->file) != 0 && trace->failure == 0)
+	if (fflush(trace->file) < 0 && trace->failure == 0)
 		trace->failure = errno;
 }
 
@@ -99,11 +99,11 @@ struct cmd_trace_file *cmd_trace_file_open(const char *path, const char *guest, 
 {
 	struct cmd_trace_file *trace = calloc(1, sizeof(*trace));
 
-	if (trace != NULL && (trace->path = strdup(path)) != NULL)
+	if (trace && (trace->path = strdup(path)))
 		trace->file = fopen(path, "we");
-	if (trace == NULL || trace->file == NULL) {
+	if (!trace || !trace->file) {
 		refuse_write(path, err);
-		if (trace != NULL)
+		if (trace)
 			free(trace->path);
 		free(trace);
 		return NULL;
@@ -129,7 +129,7 @@ static struct cmd_json *new_slice(const struct cmd_trace_file *trace, const char
 
 void cmd_trace_file_phase(struct cmd_trace_file *trace, const char *name, uint64_t begin_ns, uint64_t end_ns)
 {
-	if (trace != NULL)
+	if (trace)
 		put(trace, new_slice(trace, "phase", name, TRACK_NUBRUN, begin_ns, end_ns));
 }
 
@@ -137,11 +137,10 @@ void cmd_trace_file_exit(struct cmd_trace_file *trace, const struct nub_exit_rep
 {
 	char name[NUB_NAME_MAX + 8];
 
-	if (trace == NULL)
+	if (!trace)
 		return;
 	put(trace, new_slice(trace, "guest", "guest", TRACK_VCPU, exit->entered_ns, exit->left_ns));
-	snprintf(name, sizeof(name), "%s%s%s", exit->kind, exit->call != NULL ? " " : "",
-	         exit->call != NULL ? exit->call : "");
+	snprintf(name, sizeof(name), "%s%s%s", exit->kind, exit->call ? " " : "", exit->call ? exit->call : "");
 	struct cmd_json *event = new_slice(trace, "exit", name, TRACK_VCPU, exit->left_ns, exit->served_ns);
 	struct cmd_json *args = cmd_json_object();
 	if (exit->has_port)
@@ -196,7 +195,7 @@ static void put_span_end(struct cmd_trace_file *trace, uint64_t ns)
 
 void cmd_trace_file_record(struct cmd_trace_file *trace, const struct nub_trace_record *record)
 {
-	if (trace == NULL)
+	if (!trace)
 		return;
 	trace->last_ns = record->time_ns;
 	if (record->kind == NUB_TRACE_ALLOC || record->kind == NUB_TRACE_FREE) {
@@ -214,15 +213,15 @@ void cmd_trace_file_record(struct cmd_trace_file *trace, const struct nub_trace_
 
 int cmd_trace_file_close(struct cmd_trace_file *trace, struct nub_error *err)
 {
-	if (trace == NULL)
+	if (!trace)
 		return 0;
 	/* What a crash cut off has lasted until now. */
-	uint64_t now = cmd_now_ns();
+	uint64_t now = nub_clock_ns();
 	while (trace->depth > 0)
 		put_span_end(trace, now);
 	errno = 0;
 	bool ended = fputs("\n]\n", trace->file) >= 0;
-	if ((fclose(trace->file) != 0 || !ended) && trace->failure == 0)
+	if ((fclose(trace->file) < 0 || !ended) && trace->failure == 0)
 		trace->failure = errno != 0 ? errno : EIO;
 	errno = trace->failure;
 	int result = trace->failure == 0 ? 0 : refuse_write(trace->path, err);
@@ -240,6 +239,6 @@ void cmd_exit_line(const struct nub_exit_report *exit, char *out, size_t size)
 	if (exit->has_size)
 		snprintf(bytes, sizeof(bytes), ", %" PRIu64 " bytes", exit->size);
 	snprintf(out, size, "exit: %s%s%s%s%s; %.1f us in the guest, %.1f us in the host\n", exit->kind,
-	         exit->call != NULL ? " " : "", exit->call != NULL ? exit->call : "", port, bytes,
+	         exit->call ? " " : "", exit->call ? exit->call : "", port, bytes,
 	         (double)(exit->left_ns - exit->entered_ns) / 1000, (double)(exit->served_ns - exit->left_ns) / 1000);
 }

@@ -3,15 +3,18 @@
 EMULATE = $(B)/emulate/outside $(B)/emulate/inside
 EMULATE_CFLAGS = -std=gnu17 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 
-$(B)/emulate/outside: $(addprefix scripts/emulate/,outside.c machine.c machine.h wire.h emulate.mk)
-	$(call say,LD,$@)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(EMULATE_CFLAGS) -o $@ $(filter %.c,$^)
+# Both anew when anything changes, as with-kvm asks whether they are.
+EMULATE_SOURCES = $(wildcard scripts/emulate/*.[ch]) scripts/emulate/emulate.mk scripts/emulate/prepare.sh
 
-$(B)/emulate/inside: $(addprefix scripts/emulate/,inside.c wire.h emulate.mk)
+$(B)/emulate/outside: $(EMULATE_SOURCES)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(EMULATE_CFLAGS) -static -o $@ $(filter %.c,$^)
+	$(Q)$(CC) $(EMULATE_CFLAGS) -o $@ scripts/emulate/outside.c scripts/emulate/machine.c
+
+$(B)/emulate/inside: $(EMULATE_SOURCES)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(EMULATE_CFLAGS) -static -o $@ scripts/emulate/inside.c
 
 emulate: $(EMULATE)
 

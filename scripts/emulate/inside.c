@@ -42,7 +42,7 @@ static _Noreturn void give_up(const char *what, const char *which)
 static void mount_at(const char *source, const char *target, const char *type, const char *options)
 {
 	mkdir(target, 0755);
-	if (mount(source, target, type, 0, options) != 0)
+	if (mount(source, target, type, 0, options) < 0)
 		give_up("can't mount", target);
 }
 
@@ -59,7 +59,7 @@ static void insert_module(char *line)
 	}
 	snprintf(path, sizeof(path), "/modules/%s", line);
 	const int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || syscall(SYS_finit_module, fd, parameters, 0) != 0)
+	if (fd < 0 || syscall(SYS_finit_module, fd, parameters, 0) < 0)
 		give_up("can't insert", path);
 	close(fd);
 }
@@ -88,14 +88,14 @@ static void enter_tree(bool copied)
 	mount_at("dev", "/root/dev", "devtmpfs", "mode=0755");
 	mount_at("devpts", "/root/dev/pts", "devpts", "newinstance,ptmxmode=0666,mode=0620,gid=5");
 	mount_at("shm", "/root/dev/shm", "tmpfs", "mode=1777,size=75%");
-	if (chroot("/root") != 0 || chdir("/") != 0)
+	if (chroot("/root") < 0 || chdir("/") < 0)
 		give_up("can't enter", "/root");
 	unlink("/dev/ptmx");
-	if (symlink("pts/ptmx", "/dev/ptmx") != 0 || symlink("/proc/self/fd", "/dev/fd") != 0 ||
-	    symlink("/proc/self/fd/0", "/dev/stdin") != 0 || symlink("/proc/self/fd/1", "/dev/stdout") != 0 ||
-	    symlink("/proc/self/fd/2", "/dev/stderr") != 0)
+	if (symlink("pts/ptmx", "/dev/ptmx") < 0 || symlink("/proc/self/fd", "/dev/fd") < 0 ||
+	    symlink("/proc/self/fd/0", "/dev/stdin") < 0 || symlink("/proc/self/fd/1", "/dev/stdout") < 0 ||
+	    symlink("/proc/self/fd/2", "/dev/stderr") < 0)
 		give_up("can't fill", "/dev");
-	if (chmod("/dev/kvm", 0666) != 0)
+	if (chmod("/dev/kvm", 0666) < 0)
 		give_up("can't use", "/dev/kvm");
 }
 
@@ -108,12 +108,12 @@ static void open_port(bool serial)
 	if (port < 0)
 		give_up("can't open", "the port");
 	if (serial) {
-		if (tcgetattr(port, &raw) != 0)
+		if (tcgetattr(port, &raw) < 0)
 			give_up("can't set up", "the port");
 		cfmakeraw(&raw);
 		cfsetspeed(&raw, B115200);
 		raw.c_cflag |= CLOCAL | CREAD;
-		if (tcsetattr(port, TCSANOW, &raw) != 0)
+		if (tcsetattr(port, TCSANOW, &raw) < 0)
 			give_up("can't set up", "the port");
 	}
 }
@@ -123,7 +123,7 @@ static void bring_loopback_up(void)
 	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
 	const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) != 0)
+	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0)
 		give_up("can't bring up", "lo");
 	close(fd);
 }
@@ -205,8 +205,8 @@ static _Noreturn void run(const struct command *command)
 			close(fd);
 	setsid();
 	umask((mode_t)command->mask);
-	if (setgroups((size_t)command->group_count, command->groups) != 0 || setgid((gid_t)command->gid) != 0 ||
-	    setuid((uid_t)command->uid) != 0 || chdir(command->folder) != 0) {
+	if (setgroups((size_t)command->group_count, command->groups) < 0 || setgid((gid_t)command->gid) < 0 ||
+	    setuid((uid_t)command->uid) < 0 || chdir(command->folder) < 0) {
 		fprintf(stderr, "with-kvm: can't enter %s: %s\n", command->folder, strerror(errno));
 		_exit(125);
 	}
@@ -231,7 +231,7 @@ static void start(struct running *running, const struct command *command)
 	int ends[3][2];
 
 	for (int fd = 0; fd < 3; fd++)
-		if (pipe2(ends[fd], O_CLOEXEC) != 0)
+		if (pipe2(ends[fd], O_CLOEXEC) < 0)
 			give_up("can't make", "a pipe");
 	running->pid = fork();
 	if (running->pid < 0)
@@ -385,7 +385,7 @@ int main(void)
 	const struct command command = read_command();
 	/* Files have the host's times: what is made later must not seem older. */
 	const struct timespec now = { .tv_sec = command.seconds, .tv_nsec = command.nanoseconds };
-	if (clock_settime(CLOCK_REALTIME, &now) != 0 || sethostname(command.host, strlen(command.host)) != 0)
+	if (clock_settime(CLOCK_REALTIME, &now) < 0 || sethostname(command.host, strlen(command.host)) < 0)
 		give_up("can't set", "the time and the host's name");
 	start(&running, &command);
 	want_input(&running);

@@ -1,13 +1,15 @@
 # shellcheck shell=bash
 # Tests in emulated machines, one a core, which take job after job from a list. Sourced by check.
 #
-#     jobs_start KIND BUILD FOLDER WORKERS <LIST    begin; LIST has a line for each job: `unit NAME` or `bats NAME`
+#     jobs_start KIND BUILD FOLDER WORKERS <LIST    begin; LIST has a line for each job, as worker takes them
 #     jobs_wait NAME                                until that job is over: its exit code
 #     jobs_stop                                     end them
 #
 # FOLDER gets NAME.tap (what the job printed) and NAME.status. A job whose machine hangs or stops is not tried again: its
 # .tap says so, and the next job gets a new machine.
 
+# For a machine that shares no files: `--copy FILE`... of all that the jobs need.
+JOBS_COPIES=()
 # A job that prints nothing for so many seconds hangs.
 JOBS_PATIENCE=${JOBS_PATIENCE:-240}
 
@@ -20,26 +22,27 @@ jobs_take() { # FOLDER
 	) 9>"$1/lock"
 }
 
-# Wait for the machine's word that the job is over, as long as the job's output grows: `status`. Fails when there is none.
+# Take what the machine says about a job, until it is over or nothing has come for too long: `status`. Fails when there is none.
 jobs_attend() { # FOLDER NAME FD
-	local word value size last=-1 idle=0 code
+	local line rest='' idle=0 code
 	status=hung
 	while ((idle < JOBS_PATIENCE)); do
 		code=0
-		read -r -t 5 -u "$3" word value || code=$?
-		if ((code == 0)); then
-			[ "$word" = ended ] || continue
-			status=$value
+		IFS= read -r -t 5 -u "$3" line || code=$?
+		# More than 128 is read's time limit, with what there is of a line; else the machine is gone.
+		if ((code > 128)); then
+			[ -z "$line" ] || idle=0
+			rest+=$line
+			((idle += 5))
+			continue
+		fi
+		((code == 0)) || return 1
+		line=$rest$line rest='' idle=0
+		if [[ $line == '@ended '* ]]; then
+			status=${line#* }
 			return 0
 		fi
-		# More than 128 is read's time limit; else the machine is gone.
-		((code > 128)) || return 1
-		size=$(stat -c %s "$1/$2.tap" 2>/dev/null || echo 0)
-		if ((size == last)); then
-			((idle += 5))
-		else
-			last=$size idle=0
-		fi
+		printf '%s\n' "$line" >>"$1/$2.tap"
 	done
 	return 1
 }
@@ -49,13 +52,14 @@ jobs_work() { # KIND BUILD FOLDER NUMBER
 	local -a ends=()
 	while job=$(jobs_take "$folder") && [ -n "$job" ]; do
 		if ((${#ends[@]} == 0)); then
-			coproc MACHINE { exec scripts/with-kvm "--$1" scripts/emulate/worker "$2" "$folder" 2>"$log"; }
+			coproc MACHINE { exec scripts/with-kvm "--$1" "${JOBS_COPIES[@]}" scripts/emulate/worker "$2" 2>"$log"; }
 			ends=("${MACHINE[@]}") machine=$MACHINE_PID
 			# shellcheck disable=SC2064 # this machine
 			trap "kill -KILL $machine 2>/dev/null; exit 143" TERM
 		fi
 		echo "$job" >&"${ends[1]}"
-		job=${job#* }
+		read -r _ job _ <<<"$job"
+		: >"$folder/$job.tap"
 		if ! jobs_attend "$folder" "$job" "${ends[0]}"; then
 			kill -KILL "$machine" 2>/dev/null
 			wait "$machine" 2>/dev/null

@@ -63,17 +63,17 @@ static int enter_user_namespace(void)
 	const uid_t uid = geteuid();
 	const gid_t gid = getegid();
 
-	if (unshare(CLONE_NEWUSER) != 0 || write_text("/proc/self/setgroups", "deny") != 0)
+	if (unshare(CLONE_NEWUSER) < 0 || write_text("/proc/self/setgroups", "deny") < 0)
 		return -1;
 	snprintf(map, sizeof(map), "%u %u 1", uid, uid);
-	if (write_text("/proc/self/uid_map", map) != 0)
+	if (write_text("/proc/self/uid_map", map) < 0)
 		return -1;
 	snprintf(map, sizeof(map), "%u %u 1", gid, gid);
-	if (write_text("/proc/self/gid_map", map) != 0 || syscall(SYS_capget, &header, sets) != 0)
+	if (write_text("/proc/self/gid_map", map) < 0 || syscall(SYS_capget, &header, sets) < 0)
 		return -1;
 	for (int i = 0; i < 2; i++)
 		sets[i].inheritable = sets[i].permitted;
-	if (syscall(SYS_capset, &header, sets) != 0)
+	if (syscall(SYS_capset, &header, sets) < 0)
 		return -1;
 	for (unsigned long capability = 0; capability <= CAP_LAST_CAP; capability++)
 		if (sets[capability / 32].permitted >> capability % 32 & 1)
@@ -111,7 +111,7 @@ static pid_t launch(char *const argv[], const int fds[2], int console, enum apar
 	/* Bochs' screen is a network service: to nobody. */
 	if (apart == APART_NETWORK)
 		unshare(geteuid() == 0 ? CLONE_NEWNET : CLONE_NEWUSER | CLONE_NEWNET);
-	if (apart == APART_USER && enter_user_namespace() != 0) {
+	if (apart == APART_USER && enter_user_namespace() < 0) {
 		fprintf(stderr, "no user namespace, by which a user who is not root shares his files: %s\n",
 		        strerror(errno));
 		_exit(EXIT_MACHINE);
@@ -187,10 +187,10 @@ static int share_files(struct machine *machine, const char *virtiofsd, int conso
 	struct rlimit files;
 
 	/* Bound with no name at all, it gets one that is in no folder. */
-	if (listening < 0 || connected < 0 || bind(listening, (struct sockaddr *)&address, size) != 0 ||
-	    listen(listening, 1) != 0 ||
-	    getsockname(listening, (struct sockaddr *)&address, (size = sizeof(address), &size)) != 0 ||
-	    connect(connected, (struct sockaddr *)&address, size) != 0)
+	if (listening < 0 || connected < 0 || bind(listening, (struct sockaddr *)&address, size) < 0 ||
+	    listen(listening, 1) < 0 ||
+	    getsockname(listening, (struct sockaddr *)&address, (size = sizeof(address), &size)) < 0 ||
+	    connect(connected, (struct sockaddr *)&address, size) < 0)
 		machine_fail(machine, "can't make a socket: %s", strerror(errno));
 	getrlimit(RLIMIT_NOFILE, &files);
 	if (geteuid() != 0) {
@@ -215,10 +215,10 @@ static int open_serial(int ends[2])
 	struct termios raw;
 
 	ends[0] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (ends[0] < 0 || grantpt(ends[0]) != 0 || unlockpt(ends[0]) != 0)
+	if (ends[0] < 0 || grantpt(ends[0]) < 0 || unlockpt(ends[0]) < 0)
 		return -1;
 	ends[1] = open(ptsname(ends[0]), O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (ends[1] < 0 || tcgetattr(ends[1], &raw) != 0)
+	if (ends[1] < 0 || tcgetattr(ends[1], &raw) < 0)
 		return -1;
 	cfmakeraw(&raw);
 	return tcsetattr(ends[1], TCSANOW, &raw);
@@ -230,7 +230,7 @@ void machine_start(struct machine *machine, char *const emulator[], const char *
 
 	machine->console = -1;
 	if ((virtiofsd ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ports) : open_serial(ports)) != 0 ||
-	    pipe2(consoles, O_CLOEXEC) != 0)
+	    pipe2(consoles, O_CLOEXEC) < 0)
 		machine_fail(machine, "can't make a socket: %s", strerror(errno));
 	machine->port = ports[0];
 	machine->console = consoles[0];

@@ -95,7 +95,7 @@ static void start_command(struct run *run, char *const command[], long closed)
 	const mode_t mask = umask(0);
 	FILE *to = open_memstream(&bytes, &size);
 
-	if (!to || !folder || gethostname(host, sizeof(host)) != 0 || count < 0)
+	if (!to || !folder || gethostname(host, sizeof(host)) < 0 || count < 0)
 		machine_fail(&run->machine, "can't tell the machine what to run: %s", strerror(errno));
 	umask(mask);
 	clock_gettime(CLOCK_REALTIME, &now);

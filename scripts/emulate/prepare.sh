@@ -60,26 +60,35 @@ make_initramfs() { # FOLDER NAME MODULES LAST-MODULE [PARAMETERS]
 	rm -rf "$folder"
 }
 
+# Is all there, and of this tree's sources?
+prepared() { # ROOT FOLDER
+	local file
+	for file in vmx svm-shadow svm; do
+		[ "$2/$file.cpio" -nt "$2/inside" ] || return 1
+	done
+	for file in "$1"/scripts/emulate/{*.c,*.h,*.mk,prepare.sh}; do
+		[ "$2/inside" -nt "$file" ] && [ "$2/outside" -nt "$file" ] || return 1
+	done
+}
+
 # Everything, in a folder that is locked meanwhile: several may want it at once.
 prepare() { # ROOT FOLDER KIND
 	local root=$1 folder=$2 log
 	local -a groups=(emulate)
 	[ "$3" != vmx ] || groups+=(bochs)
 	deps_install "${groups[@]}" || fail "without ${groups[-1]/emulate/QEMU} there is no emulated machine"
-	if ! { mkdir -p "$folder" && [ -w "$folder" ]; } 2>/dev/null; then
-		# Another user's tree, or one on a disk that is read-only: what was made in it will do.
-		[ ! -e "$folder/vmx.cpio" ] || return 0
-		fail "can't write to $folder, where the emulated machine's kernel is kept; run scripts/with-kvm true as its owner"
-	fi
+	! prepared "$root" "$folder" || return 0
+	{ mkdir -p "$folder" && [ -w "$folder" ]; } 2>/dev/null ||
+		fail "can't write to $folder, where the emulated machine's kernel is kept; its owner runs scripts/with-kvm --svm true"
 	exec 9>"$folder/lock"
-	if ! flock -n 9; then
+	if ! flock -w 1 9; then
 		echo "with-kvm: waiting for another with-kvm to make its machine" >&2
 		flock 9
 	fi
 	unpack_kernel "$folder"
 	log=$(make -s -C "$root" B=build emulate 2>&1) || fail "can't build scripts/emulate: $log"
-	make_initramfs "$folder" svm "$VIRTIO $KVM" kvm-amd
-	make_initramfs "$folder" svm-shadow "$VIRTIO $KVM" kvm-amd npt=0
 	make_initramfs "$folder" vmx "$KVM" kvm-intel
+	make_initramfs "$folder" svm-shadow "$VIRTIO $KVM" kvm-amd npt=0
+	make_initramfs "$folder" svm "$VIRTIO $KVM" kvm-amd
 	exec 9>&-
 }

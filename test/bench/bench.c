@@ -2,9 +2,12 @@
  *
  *     bench BUILD_DIR [RUNS]
  *
- * floor     the bare ioctls, with a local APIC and without
- * process   floor (bare ioctls) against `nubrun run hello`, the whole process
- * call      a bare KVM_RUN round trip against a call of an exported empty function
+ * floor     the bare ioctls of KVM, with a local APIC and without
+ *
+ * and by each engine that the host has:
+ *
+ * process   floor (bare system calls) against `nubrun run hello`, the whole process
+ * call      a bare round trip to the guest and back against a call of an exported empty function
  * compute   a CPU-bound loop natively against in a guest
  *
  * and what bench_snapshot.c measures.
@@ -30,9 +33,9 @@ static void bench_floor(size_t runs)
 	fflush(stdout);
 }
 
-static void bench_process(size_t runs)
+static void bench_process(const struct bench_engine *engine, size_t runs)
 {
-	const char *const floor[] = { "bench/floor", NULL };
+	const char *const floor[] = { engine->floor, NULL };
 	const char *const ours[] = { "./nubrun", "run", "--status", "/dev/null", "guests/hello.elf", NULL };
 	struct contender contenders[] = { { .argv = floor }, { .argv = ours } };
 
@@ -40,10 +43,10 @@ static void bench_process(size_t runs)
 	report("process", "floor", &contenders[0].series, "nubrun run hello", &contenders[1].series, 1.5);
 }
 
-static void bench_call(size_t runs)
+static void bench_call(const struct bench_engine *engine, size_t runs)
 {
 	char count[16];
-	const char *const floor[] = { "bench/floor", "--loop", count, NULL };
+	const char *const floor[] = { engine->floor, "--loop", count, NULL };
 	const char *const ours[] = { "./nubrun", "run",   "--status",         "-", "--repeat", count,
 		                     "--call",   "empty", "guests/empty.elf", NULL };
 	struct series base = { 0 }, series = { 0 };
@@ -53,17 +56,42 @@ static void bench_call(size_t runs)
 		add(&base, strtod(capture(floor), NULL) / 1000);
 		add(&series, status_number(capture(ours), "calls/median_us"));
 	}
-	report("call", "KVM_RUN round trip", &base, "empty exported function", &series, 1.3);
+	report("call", engine->round_trip, &base, "empty exported function", &series, 1.3);
 }
 
-static void bench_compute(size_t runs)
+static void bench_compute(const struct bench_engine *engine, size_t runs)
 {
 	const char *const native[] = { "bench/compute", "300000", NULL };
 	const char *const ours[] = { "./nubrun", "run", "--status", "/dev/null", "guests/compute.elf", "300000", NULL };
 	struct contender contenders[] = { { .argv = native }, { .argv = ours } };
 
 	run_in_turn(contenders, 2, runs);
-	report("compute", "native", &contenders[0].series, "in the guest", &contenders[1].series, 1.05);
+	report("compute", "native", &contenders[0].series, "in the guest", &contenders[1].series, engine->compute);
+}
+
+static const struct bench_engine engines[] = {
+	{ .name = "kvm",
+	  .floor = "bench/floor",
+	  .round_trip = "KVM_RUN round trip",
+	  .compute = 1.05,
+	  .restore = 1.3,
+	  .reset = 2.0 },
+	{ .name = "process",
+	  .floor = "bench/floor_process",
+	  .round_trip = "signal and futex",
+	  .compute = 1.02,
+	  .restore = 1.5,
+	  .reset = 5.0 },
+};
+
+static void bench_engine(const struct bench_engine *engine, size_t runs)
+{
+	setenv("NUBRUN_ENGINE", engine->name, 1);
+	printf("engine    %s\n", engine->name);
+	bench_process(engine, runs);
+	bench_call(engine, runs);
+	bench_compute(engine, runs);
+	bench_snapshots(engine, runs);
 }
 
 int main(int argc, char **argv)
@@ -77,10 +105,10 @@ int main(int argc, char **argv)
 	if (chdir(argv[1]) < 0)
 		fail(argv[1]);
 	printf("medians of %zu runs in turn\n", runs);
-	bench_floor(runs);
-	bench_process(runs);
-	bench_call(runs);
-	bench_compute(runs);
-	bench_snapshots(runs);
+	if (access("/dev/kvm", R_OK | W_OK) == 0) {
+		bench_floor(runs);
+		bench_engine(&engines[0], runs);
+	}
+	bench_engine(&engines[1], runs);
 	return 0;
 }

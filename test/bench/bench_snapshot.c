@@ -1,9 +1,9 @@
 /* What snapshots cost.
  *
- * restore   floor (bare ioctls) against restoring a warmed guest and calling it once, the whole process
+ * restore   floor (bare system calls) against restoring a warmed guest and calling it once, the whole process
  * heap      the same with 1 MiB of heap against 1 GiB, a tenth of it written before it was saved
  * save      cp --sparse=always and sync against saving those bytes again, the whole process
- * reset     a bare KVM_RUN round trip against putting a guest back and a call that writes 4 pages
+ * reset     a bare round trip against putting a guest back and a call that writes 4 pages
  * memory    what an idle restored guest takes (PSS), against 1 MiB and what it wrote
  */
 #include <errno.h>
@@ -34,15 +34,15 @@ static void make(const char *file, const char *heap, const char *warm)
 	run(save, -1);
 }
 
-static void bench_restore(size_t runs)
+static void bench_restore(const struct bench_engine *engine, size_t runs)
 {
-	const char *const floor[] = { "bench/floor", NULL };
+	const char *const floor[] = { engine->floor, NULL };
 	const char *const small[] = { "./nubrun", "restore", QUIET, "--call", "empty", files[SMALL], NULL };
 	const char *const large[] = { "./nubrun", "restore", QUIET, "--call", "empty", files[LARGE], NULL };
 	struct contender contenders[] = { { .argv = floor }, { .argv = small }, { .argv = large } };
 
 	run_in_turn(contenders, 3, runs);
-	report("restore", "floor", &contenders[0].series, "restore and call", &contenders[1].series, 1.3);
+	report("restore", "floor", &contenders[0].series, "restore and call", &contenders[1].series, engine->restore);
 	report("heap", "1 MiB, a tenth warmed", &contenders[1].series, "1 GiB, a tenth warmed", &contenders[2].series,
 	       1.3);
 }
@@ -59,10 +59,10 @@ static void bench_save(size_t runs)
 	report("save", "cp --sparse, sync", &contenders[0].series, "snapshot of snapshot", &contenders[1].series, 1.3);
 }
 
-static void bench_reset(size_t runs)
+static void bench_reset(const struct bench_engine *engine, size_t runs)
 {
 	char count[16];
-	const char *const floor[] = { "bench/floor", "--loop", count, NULL };
+	const char *const floor[] = { engine->floor, "--loop", count, NULL };
 	const char *const ours[] = { "./nubrun", "restore", "--status", "-",          "--repeat", count,
 		                     "--reset",  "--call",  "write4",   files[SMALL], NULL };
 	struct series base = { 0 }, series = { 0 };
@@ -72,7 +72,7 @@ static void bench_reset(size_t runs)
 		add(&base, strtod(capture(floor), NULL) / 1000);
 		add(&series, status_number(capture(ours), "calls/median_us"));
 	}
-	report("reset", "KVM_RUN round trip", &base, "reset and write 4 pages", &series, 2.0);
+	report("reset", engine->round_trip, &base, "reset and write 4 pages", &series, engine->reset);
 }
 
 /* Proportional set size in KiB: shared pages count as a part for each process that has them. */
@@ -136,13 +136,13 @@ static void bench_memory(void)
 	       IDLE_GUESTS, median(&idle));
 }
 
-void bench_snapshots(size_t runs)
+void bench_snapshots(const struct bench_engine *engine, size_t runs)
 {
 	make(files[SMALL], "1M", "104858");
 	make(files[LARGE], "1G", "107374182");
-	bench_restore(runs);
+	bench_restore(engine, runs);
 	bench_save(runs);
-	bench_reset(runs);
+	bench_reset(engine, runs);
 	bench_memory();
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
 		unlink(files[i]);

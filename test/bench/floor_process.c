@@ -40,9 +40,9 @@ static const struct {
 	uint64_t offset, size;
 	int protection;
 } parts[] = {
-	{ 0x0, 0x1000, PROT_READ | PROT_EXEC },    { 0x1000, 0x5000, PROT_READ },
-	{ 0x6000, 0x4000, PROT_READ | PROT_WRITE }, { 0xa000, 0x2000, PROT_READ },
-	{ 0xc000, 0x100000, PROT_READ | PROT_WRITE }, { 0x10d000, 0x40000, PROT_READ | PROT_WRITE },
+	{ 0x0, 0x1000, PROT_READ | PROT_EXEC },        { 0x1000, 0x5000, PROT_READ },
+	{ 0x6000, 0x4000, PROT_READ | PROT_WRITE },    { 0xa000, 0x2000, PROT_READ },
+	{ 0xc000, 0x100000, PROT_READ | PROT_WRITE },  { 0x10d000, 0x40000, PROT_READ | PROT_WRITE },
 	{ 0x160000, 0x20000, PROT_READ | PROT_WRITE },
 };
 static const int signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGUSR1 };
@@ -266,9 +266,7 @@ int main(int argc, char **argv)
 	if (pid < 0)
 		fail("clone");
 	if (pid == 0)
-		__asm__ volatile("mov %0, %%rsp\n\tjmp *%1"
-		                 :
-		                 : "r"(SHARED_GVA + 0x1ff0), "r"(in_stub((void *)child)));
+		__asm__ volatile("mov %0, %%rsp\n\tjmp *%1" : : "r"(SHARED_GVA + 0x1ff0), "r"(in_stub((void *)child)));
 	wait_for_out(shared);
 	if (argc == 3 && strcmp(argv[1], "--loop") == 0)
 		loop(shared, strtoul(argv[2], NULL, 10));

@@ -40,7 +40,15 @@ void run_in_turn(struct contender *contenders, size_t count, size_t runs);
 void report(const char *what, const char *base_name, struct series *base, const char *name, struct series *ours,
             double target);
 
+/* What runs the guests, and what it is measured against. */
+struct bench_engine {
+	const char *name;               /* as NUBRUN_ENGINE has it */
+	const char *floor;              /* the program */
+	const char *round_trip;         /* what its --loop measures */
+	double compute, restore, reset; /* ratios to reach */
+};
+
 /* bench_snapshot.c; the current folder is the build's. */
-void bench_snapshots(size_t runs);
+void bench_snapshots(const struct bench_engine *engine, size_t runs);
 
 #endif

@@ -96,6 +96,7 @@ dot: -1086.941, mix: fd639f91" ]
 }
 
 @test "guests: two-spaces sees its own page in each space, and the shared one in both" {
+	only_kvm
 	local kind line
 	for kind in elf pie.elf; do
 		nub run --timeout "$(slow 20)" "$GUESTS/two-spaces.$kind"
@@ -306,7 +307,7 @@ starts: 66 6f 6f 62 61 72' ]
 @test "guests: spin is ended by --timeout, and what it said before is not lost" {
 	local kind
 	for kind in elf pie.elf; do
-		nub run --timeout 150ms "$GUESTS/spin.$kind"
+		nub run --timeout "$(slow 150)ms" "$GUESTS/spin.$kind"
 		ended 124 timeout
 		[ "$output" = spinning ]
 		[ "$(field '.time_us.run >= 150000')" = true ]

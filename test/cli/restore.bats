@@ -340,9 +340,9 @@ changed_meanwhile() { # COMMAND...
 
 @test "restore: the time-out holds, and a guest that is stopped by it can be restored again" {
 	save a.snap "$GUESTS/spin.elf"
-	nub restore --timeout 100ms a.snap
+	nub restore --timeout "$(slow 100)ms" a.snap
 	ended 124 timeout
-	nub restore --timeout 100ms a.snap
+	nub restore --timeout "$(slow 100)ms" a.snap
 	ended 124 timeout
 }
 

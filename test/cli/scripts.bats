@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # What a newcomer types: scripts/quickstart, from anywhere, twice, where something is missing; how scripts/check counts; what
-# scripts/check-rooms and check-names refuse. But for the first two, the scripts run in a tree of their own, on a PATH where make, apt-get
+# scripts/check-rooms, check-names and check-dialect refuse. But for the first two, the scripts run in a tree of their own, on a PATH where make, apt-get
 # and others are stand-ins.
 
 setup_file() {
@@ -48,7 +48,8 @@ make_tree() {
 	sed -i "/^kvm_usable/,/^}/s|/dev/kvm|$KVM|g" "$TREE/scripts/deps.sh"
 	grep -q "<>$KVM" "$TREE/scripts/deps.sh"
 	touch "$KVM"
-	printf '%s\n' '#!/bin/bash' 'echo "with-kvm $*" >>"$LOG"' 'while [[ $1 == -* || $1 == 300 ]]; do shift; done' '"$@"' >"$TREE/scripts/with-kvm"
+	printf '%s\n' '#!/bin/bash' 'echo "with-kvm $*" >>"$LOG"' \
+		'while [[ $1 == -* ]]; do case $1 in --copy | --timeout) shift ;; esac; shift; done' '"$@"' >"$TREE/scripts/with-kvm"
 	make_bin
 	stand_in make <<-'END'
 		echo "make $*" >>"$LOG"
@@ -102,14 +103,13 @@ quickstart() {
 	[[ ${lines[-1]} == "nubrun: check" ]]
 }
 
-@test "quickstart: where /dev/kvm can't be used, it says so and why, and runs hello on emulated KVM" {
+@test "quickstart: where /dev/kvm can't be used, it says so and why, and runs hello as a process" {
 	make_tree
 	rm "$KVM"
 	quickstart
 	[ "$status" -eq 0 ]
-	[[ $output == *"nubrun: check"*"/dev/kvm can't be used here"*"nubrun: run build/guests/hello.elf"* ]]
-	[[ ${lines[-1]} == "Next: scripts/with-kvm build/nubrun run "* ]]
-	grep -qx 'with-kvm build/nubrun run build/guests/hello.elf' "$LOG"
+	[[ $output == *"nubrun: check"*"/dev/kvm can't be used here"*"hardware boundary"*"nubrun: run --engine process build/guests/hello.elf"* ]]
+	[[ ${lines[-1]} == "Next: build/nubrun run --engine process "* ]]
 	RUN_STATUS=7 quickstart
 	[ "$status" -eq 7 ]
 }
@@ -278,6 +278,7 @@ kvm_tree() { # UNIT BATS ARG...
 	make_tree
 	mkdir -p "$TREE"/test/{unit,fuzz,cli} "$TREE/build/test"
 	touch "$TREE"/test/{unit/test_a.c,fuzz/fuzz_a.c,cli/emulated-slow}
+	printf 'test_a\tall\n' >"$TREE/test/unit/on-vmx"
 	printf '@test "%s" {\n%s\n}\n' plain '' needy $'\tneeds_kvm' >"$TREE/test/cli/a.bats"
 	printf '%s\n' '#!/bin/bash' '# /dev/kvm' '[ "$NUBRUN_REQUIRE_KVM" != 1 ] || { '"$1"'; }' \
 		'printf "1..1\nnot ok 1 # SKIP kvm: a\n"' >"$TREE/build/test/test_a"
@@ -302,7 +303,7 @@ good_bats='printf "1..1\nok 1 needy\n"; exit 0'
 	[ "$status" -eq 0 ]
 	[[ ${lines[-1]} == *" passed, 0 failed" ]]
 	[[ $output == *"test_a on emulated KVM, svm: 1 passed"*"a on emulated KVM, svm: 1 passed"* ]]
-	[[ $output == *"test_a on emulated KVM, svm-shadow: 1 passed"* ]]
+	[[ $output == *"test_a on emulated KVM, svm-shadow: 1 passed"*"test_a on emulated KVM, vmx: 1 passed"* ]]
 	grep -qF 'bats --formatter tap --filter ^(needy)$ test/cli/a.bats' "$LOG"
 }
 
@@ -318,11 +319,11 @@ good_bats='printf "1..1\nok 1 needy\n"; exit 0'
 @test "check: a test that fails on emulated KVM, a machine that hangs, one that stops" {
 	kvm_tree 'printf "1..1\nnot ok 1 - kvm: a\n"; exit 1' "$good_bats" kvm
 	[ "$status" -eq 1 ]
-	[[ ${lines[-1]} == *" passed, 2 failed" ]]
+	[[ ${lines[-1]} == *" passed, 3 failed" ]]
 	JOBS_PATIENCE=5 kvm_tree 'sleep 60' "$good_bats" kvm
 	[ "$status" -eq 1 ]
 	[[ $output == *"FAIL  test_a on emulated KVM, svm"*"hung in this job"*"a on emulated KVM, svm: 1 passed"* ]]
-	[[ ${lines[-1]} == *" passed, 2 failed" ]]
+	[[ ${lines[-1]} == *" passed, 3 failed" ]]
 	kvm_tree 'kill -KILL $PPID; exit 1' "$good_bats" kvm
 	[ "$status" -eq 1 ]
 	[[ $output == *"FAIL  test_a on emulated KVM, svm"*"a on emulated KVM, svm: 1 passed"* ]]
@@ -455,4 +456,19 @@ names_tree() { # [FILE TEXT]...
 	run "$TREE/scripts/check-names" "$TREE/none"
 	[ "$status" -eq 1 ]
 	[[ $output == *"nothing to check" ]]
+}
+
+@test "check-dialect: pointers and NULL, failed calls and 0, also over lines" {
+	local file=$BATS_TEST_TMPDIR/a.c
+	printf '%s\n' 'int f(const char *p) {' 'if (p == NULL || NULL != p || g(h(p),' '"(") != 0 || g(p) == -1)' 'return 1;' \
+		'return strcmp(p, "x() != 0") != 0 || (p && g(p) < 0) || (a | b) != 0;' '}' >"$file"
+	run "$ROOT/scripts/check-dialect" "$file"
+	echo "$output"
+	[ "$status" -eq 1 ]
+	[ "${#lines[@]}" -eq 4 ]
+	[[ $output == *"a.c:2: a pointer is compared with NULL"*"a.c:2: a pointer is compared with NULL"* ]]
+	[ "$(grep -c 'a.c:3: g() fails with' <<<"$output")" -eq 2 ]
+	echo 'int f(const char *p) { return p && g(p) < 0; }' >"$file"
+	run "$ROOT/scripts/check-dialect" "$file"
+	[ "$status" -eq 0 ]
 }

@@ -73,7 +73,7 @@ follows_the_rules() {
 	nub run --trace "$TRACE" --heap 4K "$GUESTS/trace.elf" "${words[@]}"
 	ended 134 guest-crash
 	follows_the_rules
-	nub run --trace "$TRACE" --timeout 100ms "$GUESTS/spin.elf"
+	nub run --trace "$TRACE" --timeout "$(slow 100)ms" "$GUESTS/spin.elf"
 	ended 124 timeout
 	follows_the_rules
 	nub snapshot -o "$BATS_TEST_TMPDIR/snap" --trace "$TRACE" "$GUESTS/trace.elf"
@@ -143,6 +143,7 @@ follows_the_rules() {
 }
 
 @test "trace: checkpoints, also of guests without the runtime, answer as without a trace" {
+	only_kvm
 	local guest
 	for guest in checkpoint two-spaces; do
 		nub run "$GUESTS/$guest.elf"
@@ -169,7 +170,7 @@ follows_the_rules() {
 	nub run --trace "$TRACE" "$GUESTS/crash.elf" null
 	ended 134 guest-crash
 	events '.[-1].name == "run" and any(.[]; .name == "exception")'
-	nub run --trace "$TRACE" --timeout 50ms "$GUESTS/spin.elf"
+	nub run --trace "$TRACE" --timeout "$(slow 50)ms" "$GUESTS/spin.elf"
 	ended 124 timeout
 	events 'any(.[]; .name == "interrupted")'
 	nub run --trace "$TRACE" "$GUESTS/crash.elf" abort

@@ -188,7 +188,7 @@ static unsigned load_seeds(struct input *seeds)
 static void try_current(void)
 {
 	uint8_t *copy = malloc(current.size + (current.size == 0));
-	if (copy == NULL)
+	if (!copy)
 		exit(1);
 	memcpy(copy, current.bytes, current.size);
 	LLVMFuzzerTestOneInput(copy, current.size);
@@ -198,7 +198,7 @@ static void try_current(void)
 static int fuzz(const struct options *options)
 {
 	struct input *seeds = calloc(MAX_SEEDS, sizeof(*seeds));
-	unsigned count = seeds != NULL ? load_seeds(seeds) : 0;
+	unsigned count = seeds ? load_seeds(seeds) : 0;
 	if (count == 0) {
 		fprintf(stderr, "%s: no seeds\n", program_invocation_short_name);
 		free(seeds);
@@ -233,7 +233,7 @@ static int replay(char *const files[], int count)
 {
 	for (int i = 0; i < count; i++) {
 		FILE *file = fopen(files[i], "rb");
-		if (file == NULL) {
+		if (!file) {
 			fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, files[i], strerror(errno));
 			return 1;
 		}
@@ -263,7 +263,7 @@ int main(int argc, char *argv[])
 		                   : strcmp(argv[i], "--seconds") == 0 ? &options.seconds
 		                   : strcmp(argv[i], "--seed") == 0    ? &options.seed
 		                                                       : NULL;
-		if (number == NULL || i + 1 == argc || !parse_number(argv[i + 1], number)) {
+		if (!number || i + 1 == argc || !parse_number(argv[i + 1], number)) {
 			fprintf(stderr, "usage: %s [--runs N | --seconds N] [--seed S] [FILE...]\n",
 			        program_invocation_short_name);
 			return 2;

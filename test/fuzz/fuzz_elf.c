@@ -18,7 +18,7 @@
 static const uint8_t *place(const uint8_t *data, size_t size)
 {
 	static uint8_t *area;
-	if (area == NULL) {
+	if (!area) {
 		area = mmap(NULL, MAX_FILE + NUB_PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		FUZZ_CHECK(area != MAP_FAILED);
 	}
@@ -68,7 +68,7 @@ static void check_symbol(const struct nub_image *image, uint64_t gva)
 {
 	uint64_t offset;
 	const char *name = nub_image_symbol(image, gva, &offset);
-	FUZZ_CHECK(name == NULL || strlen(name) > 0);
+	FUZZ_CHECK(!name || strlen(name) > 0);
 }
 
 static void check_load(const struct nub_image *image, const struct nub_image_info *info)
@@ -77,8 +77,8 @@ static void check_load(const struct nub_image *image, const struct nub_image_inf
 	if (info->image_size > MAX_LOAD)
 		return;
 	uint8_t *memory = calloc(1, info->image_size);
-	FUZZ_CHECK(memory != NULL);
-	if (nub_image_load(image, memory, info->image_size, &err) != 0)
+	FUZZ_CHECK(memory);
+	if (nub_image_load(image, memory, info->image_size, &err) < 0)
 		check_error(&err);
 	free(memory);
 }
@@ -90,7 +90,7 @@ static void check_same_memory(const struct nub_image *a, const struct nub_image 
 	if (size > MAX_LOAD)
 		return;
 	uint8_t *memory = calloc(2, size);
-	FUZZ_CHECK(memory != NULL);
+	FUZZ_CHECK(memory);
 	FUZZ_CHECK(nub_image_load(a, memory, size, &first) == nub_image_load(b, memory + size, size, &second));
 	FUZZ_CHECK(first.kind == second.kind && memcmp(memory, memory + size, size) == 0);
 	free(memory);
@@ -116,9 +116,9 @@ static void check_read(const uint8_t *data, size_t size)
 	memset(file + size, 0x5a, sizeof(file) - size);
 	struct nub_image *whole = nub_image_parse(file, sizeof(file), "fuzz.elf", &err);
 	struct nub_image *parts = nub_image_read(read_at, file, sizeof(file), "fuzz.elf", &read_err);
-	FUZZ_CHECK((whole == NULL) == (parts == NULL) && err.kind == read_err.kind);
+	FUZZ_CHECK((!whole) == (!parts) && err.kind == read_err.kind);
 	FUZZ_CHECK(strcmp(err.message, read_err.message) == 0);
-	if (whole != NULL) {
+	if (whole) {
 		const struct nub_image_info *a = nub_image_info(whole), *b = nub_image_info(parts);
 		FUZZ_CHECK(a->entry == b->entry && a->image_size == b->image_size &&
 		           a->function_count == b->function_count && a->build_id_size == b->build_id_size);
@@ -139,7 +139,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	check_read(data, size);
 	struct nub_image *image = nub_image_parse(place(data, size), size, "fuzz.elf", &err);
-	if (image == NULL) {
+	if (!image) {
 		check_error(&err);
 		return 0;
 	}
@@ -151,7 +151,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_symbol(image, info->entry);
 	check_symbol(image, info->entry + 16);
 	check_load(image, info);
-	if (nub_image_check_wx(image, &err) != 0)
+	if (nub_image_check_wx(image, &err) < 0)
 		check_error(&err);
 	nub_image_free(image);
 	return 0;

@@ -70,7 +70,7 @@ static void frame_lines(const uint8_t *text, size_t size, struct nub_buffer *out
 		const uint8_t *newline = memchr(at, '\n', (size_t)(end - at));
 		const size_t length = (size_t)((newline ? newline : end) - at);
 		FUZZ_CHECK(nub_gdb_frame(out, at, length, NULL) == 0);
-		at += length + (newline != NULL);
+		at += length + (newline ? 1 : 0);
 	}
 }
 

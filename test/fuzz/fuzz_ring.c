@@ -25,7 +25,7 @@ static void check_push(uint8_t *buffer, uint64_t size)
 	uint8_t item[40], out[40];
 	uint64_t before = stack_pointer(buffer), item_size;
 	memset(item, 0x5a, sizeof(item));
-	if (nub_ring_push(buffer, size, item, before % sizeof(item), &err) != 0) {
+	if (nub_ring_push(buffer, size, item, before % sizeof(item), &err) < 0) {
 		check_error(&err);
 		FUZZ_CHECK(stack_pointer(buffer) == before);
 		return;
@@ -43,11 +43,11 @@ static void drain(uint8_t *buffer, uint64_t size)
 		uint64_t before = stack_pointer(buffer), item_size;
 		uint8_t *item, small[16];
 		check_push(buffer, size);
-		if (nub_ring_pop_into(buffer, size, small, before % sizeof(small), &item_size, &err) != 0) {
+		if (nub_ring_pop_into(buffer, size, small, before % sizeof(small), &item_size, &err) < 0) {
 			check_error(&err);
-			if (nub_ring_pop(buffer, size, &item, &item_size, &err) != 0)
+			if (nub_ring_pop(buffer, size, &item, &item_size, &err) < 0)
 				break;
-			FUZZ_CHECK(item != NULL);
+			FUZZ_CHECK(item);
 			free(item);
 		}
 		FUZZ_CHECK(stack_pointer(buffer) == before - item_size - 8);
@@ -60,7 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 16)
 		return 0;
 	uint8_t *buffer = malloc(size);
-	FUZZ_CHECK(buffer != NULL);
+	FUZZ_CHECK(buffer);
 	memcpy(buffer, data, size);
 	drain(buffer, size);
 	free(buffer);
@@ -75,7 +75,7 @@ size_t nub_fuzz_seed(unsigned index, uint8_t *out, size_t capacity)
 	memset(out, 0, sizes[index]);
 	nub_ring_reset(out, sizes[index]);
 	for (uint64_t item = 0; item < 20; item++)
-		if (nub_ring_push(out, sizes[index], "twenty bytes of item", item, NULL) != 0)
+		if (nub_ring_push(out, sizes[index], "twenty bytes of item", item, NULL) < 0)
 			break;
 	return sizes[index];
 }

@@ -46,7 +46,7 @@ static void check_promises(const struct nub_snapshot_meta *meta)
 	if (meta->privilege_level == 3 && meta->next != NUB_NEXT_INITIALISE)
 		FUZZ_CHECK(meta->cpu.sregs.cs.dpl == 3 && (meta->cpu.sregs.cs.selector & 3) == 3 &&
 		           (meta->cpu.regs.rflags & 0x3000) == 0 && meta->cpu.regs.rip < NUB_USER_GVA_END);
-	FUZZ_CHECK(memchr(meta->base_name, '/', strlen(meta->base_name)) == NULL);
+	FUZZ_CHECK(!memchr(meta->base_name, '/', strlen(meta->base_name)));
 }
 
 static bool decode(const uint8_t *bytes, size_t size, uint64_t metadata_offset, struct nub_snapshot_meta *meta,
@@ -107,7 +107,7 @@ static void try_header(const uint8_t *data, size_t size)
 	struct nub_error err = { 0 };
 	uint8_t *bytes = malloc(size ? size : 1);
 
-	FUZZ_CHECK(bytes != NULL);
+	FUZZ_CHECK(bytes);
 	memcpy(bytes, data, size);
 	if (size >= NUB_SNAPSHOT_HEADER_SIZE) {
 		XXH128_canonical_t seal;

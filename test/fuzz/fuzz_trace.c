@@ -2,9 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "fuzz.h"
 #include "wire/trace.h"
-#include "wire/value_text.h"
 
 #define CLOCK_SIZE sizeof(struct nub_trace_clock)
 
@@ -12,8 +12,8 @@ static void check_record(const struct nub_trace_record *record, uint64_t last_ns
 {
 	FUZZ_CHECK(record->kind >= NUB_TRACE_BEGIN && record->kind <= NUB_TRACE_FREE);
 	FUZZ_CHECK(record->time_ns >= last_ns && record->time_ns <= end_ns);
-	FUZZ_CHECK((record->name != NULL) == (record->kind == NUB_TRACE_BEGIN));
-	if (record->name == NULL)
+	FUZZ_CHECK(!record->name == (record->kind != NUB_TRACE_BEGIN));
+	if (!record->name)
 		return;
 	size_t length = strlen(record->name);
 	FUZZ_CHECK(length <= (size_t)NUB_TRACE_NAME_MAX * 3);
@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(&clock, data, CLOCK_SIZE);
 	/* Its own block, so that a sanitizer sees a read behind the batch. */
 	uint8_t *bytes = malloc(size - CLOCK_SIZE + 1);
-	FUZZ_CHECK(bytes != NULL);
+	FUZZ_CHECK(bytes);
 	memcpy(bytes, data + CLOCK_SIZE, size - CLOCK_SIZE);
 	read_all(bytes, size - CLOCK_SIZE, &clock);
 	free(bytes);

@@ -2,9 +2,9 @@
  * must be the same bytes. */
 #include <string.h>
 
+#include "base/utf8.h"
 #include "fuzz.h"
 #include "wire/value.h"
-#include "wire/value_text.h"
 
 enum { CALL, REPLY, LOG, KINDS };
 
@@ -30,7 +30,7 @@ static void try_call(const uint8_t *data, size_t size)
 	struct nub_error err = { 0 };
 	struct nub_buffer buffer = { 0 };
 	struct nub_call call;
-	if (nub_decode_call(data, size, &call, &err) != 0) {
+	if (nub_decode_call(data, size, &call, &err) < 0) {
 		check_error(&err);
 		return;
 	}
@@ -43,7 +43,7 @@ static void try_reply(const uint8_t *data, size_t size)
 	struct nub_error err = { 0 };
 	struct nub_buffer buffer = { 0 };
 	struct nub_reply reply;
-	if (nub_decode_reply(data, size, &reply, &err) != 0) {
+	if (nub_decode_reply(data, size, &reply, &err) < 0) {
 		check_error(&err);
 	} else if (reply.failed) {
 		check_text(reply.message, sizeof(reply.message));
@@ -57,7 +57,7 @@ static void try_log(const uint8_t *data, size_t size)
 {
 	struct nub_error err = { 0 };
 	struct nub_log_text log;
-	if (nub_decode_log(data, size, &log, &err) != 0) {
+	if (nub_decode_log(data, size, &log, &err) < 0) {
 		check_error(&err);
 		return;
 	}

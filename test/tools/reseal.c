@@ -23,7 +23,7 @@ static int reseal(FILE *file)
 	if (fread(header, sizeof(header), 1, file) != 1)
 		return -1;
 	const uint64_t offset = field(header, METADATA_OFFSET), size = field(header, METADATA_SIZE);
-	if (size == 0 || size > NUB_SNAPSHOT_MAX_METADATA || fseeko(file, (off_t)offset, SEEK_SET) != 0)
+	if (size == 0 || size > NUB_SNAPSHOT_MAX_METADATA || fseeko(file, (off_t)offset, SEEK_SET) < 0)
 		return -1;
 	uint8_t *metadata = malloc(size);
 	int result = metadata && fread(metadata, size, 1, file) == 1 && fseeko(file, 0, SEEK_SET) == 0 ? 0 : -1;

@@ -40,7 +40,7 @@ static inline struct nub_snapshot *crooked_snapshot_of(struct guest *guest, cons
 	const struct nub_snapshot_options options = { 0 };
 	const int fd = temporary_file();
 
-	if (nub_snapshot_write(guest->sandbox, &options, fd, &guest->err) != 0)
+	if (nub_snapshot_write(guest->sandbox, &options, fd, &guest->err) < 0)
 		fail_msg("snapshot: %s", guest->err.message);
 	struct nub_snapshot *snapshot = nub_snapshot_open(fd, "straight.snap", NULL, NULL);
 	assert_non_null(snapshot);

@@ -57,7 +57,7 @@ static inline void guest_path(const char *name, char path[PATH_MAX])
 		folder = self;
 	}
 	snprintf(path, PATH_MAX, "%s/%s", folder, name);
-	if (access(path, R_OK) != 0)
+	if (access(path, R_OK) < 0)
 		snprintf(path, PATH_MAX, "%s/../test/guests/%s", folder, name);
 }
 
@@ -114,7 +114,7 @@ static inline void guest_main(struct guest *guest, const char *argument, enum nu
 {
 	const char *const argv[] = { "guest", argument, NULL };
 
-	if (nub_sandbox_run_main(guest->sandbox, argument ? 2 : 1, argv, &guest->outcome, &guest->err) != 0)
+	if (nub_sandbox_run_main(guest->sandbox, argument ? 2 : 1, argv, &guest->outcome, &guest->err) < 0)
 		fail_msg("main(%s): %s", argument ? argument : "", guest->err.message);
 	assert_int_equal(guest->outcome.kind, expected);
 }
@@ -122,7 +122,7 @@ static inline void guest_main(struct guest *guest, const char *argument, enum nu
 static inline void guest_call(struct guest *guest, const char *function, const struct nub_value *args, unsigned count,
                               enum nub_outcome_kind expected)
 {
-	if (nub_sandbox_call(guest->sandbox, function, args, count, &guest->outcome, &guest->err) != 0)
+	if (nub_sandbox_call(guest->sandbox, function, args, count, &guest->outcome, &guest->err) < 0)
 		fail_msg("%s: %s", function, guest->err.message);
 	assert_int_equal(guest->outcome.kind, expected);
 }

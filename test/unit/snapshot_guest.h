@@ -15,7 +15,7 @@ static inline struct nub_snapshot *guest_snapshot(struct guest *guest)
 	struct nub_snapshot *snapshot;
 
 	assert_true(fd >= 0);
-	if (nub_snapshot_write(guest->sandbox, &options, fd, &guest->err) != 0)
+	if (nub_snapshot_write(guest->sandbox, &options, fd, &guest->err) < 0)
 		fail_msg("snapshot: %s", guest->err.message);
 	snapshot = nub_snapshot_open(fd, "test.snap", NULL, &guest->err);
 	if (!snapshot)
@@ -59,13 +59,13 @@ static inline void guest_reset(struct guest *guest, const struct nub_snapshot *s
 {
 	guest->text_size = 0;
 	memset(guest->text, 0, sizeof(guest->text));
-	if (nub_sandbox_reset(guest->sandbox, snapshot, &guest->err) != 0)
+	if (nub_sandbox_reset(guest->sandbox, snapshot, &guest->err) < 0)
 		fail_msg("reset: %s", guest->err.message);
 }
 
 static inline void guest_resume(struct guest *guest, enum nub_outcome_kind expected)
 {
-	if (nub_sandbox_resume(guest->sandbox, &guest->outcome, &guest->err) != 0)
+	if (nub_sandbox_resume(guest->sandbox, &guest->outcome, &guest->err) < 0)
 		fail_msg("resume: %s", guest->err.message);
 	assert_int_equal(guest->outcome.kind, expected);
 }

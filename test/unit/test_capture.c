@@ -82,7 +82,7 @@ static void map_as(struct world *world, uint64_t gva, uint64_t gpa, uint64_t siz
 		.gva = gva, .gpa = gpa, .size = size, .kind = kind, .readable = true, .writable = writable, .user = true
 	};
 
-	if (nub_pt_map(&world->builder, &mapping, &world->err) != 0)
+	if (nub_pt_map(&world->builder, &mapping, &world->err) < 0)
 		fail_msg("%s", world->err.message);
 }
 
@@ -109,7 +109,7 @@ static int try_capture(struct world *world, const uint64_t *roots, unsigned coun
 
 static void capture(struct world *world)
 {
-	if (try_capture(world, &world->builder.root_gpa, 1) != 0)
+	if (try_capture(world, &world->builder.root_gpa, 1) < 0)
 		fail_msg("%s", world->err.message);
 }
 

@@ -21,7 +21,7 @@ static void assert_becomes(enum nub_type type, const char *text, const char *exp
 	struct nub_value value;
 	size_t size;
 
-	if (cmd_json_read_value(text, strlen(text), type, "it", &value, &err) != 0)
+	if (cmd_json_read_value(text, strlen(text), type, "it", &value, &err) < 0)
 		fail_msg("%s", err.message);
 	assert_int_equal(value.type, type);
 	struct cmd_json *json = cmd_json_from_value(&value);

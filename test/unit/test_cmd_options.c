@@ -41,7 +41,7 @@ static enum cmd_options_result parse(const char *const words[])
 
 	fields = (struct fields){ 0 };
 	err = (struct nub_error){ 0 };
-	while (words[argc] != NULL)
+	while (words[argc])
 		argc++;
 	return cmd_options_parse(table, argc, (char **)(uintptr_t)words, &fields, &used, &err);
 }

@@ -21,7 +21,7 @@ static int write_all(struct guest *guest, uint64_t heap_size)
 {
 	const struct nub_value args[] = { u32_value((uint32_t)(heap_size / NUB_PAGE_SIZE) - 12), u64_value(3) };
 
-	if (nub_sandbox_call(guest->sandbox, "prepare", args, 2, &guest->outcome, &guest->err) != 0)
+	if (nub_sandbox_call(guest->sandbox, "prepare", args, 2, &guest->outcome, &guest->err) < 0)
 		fail_msg("%s", guest->err.message);
 	return guest->outcome.kind;
 }

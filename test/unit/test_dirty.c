@@ -267,7 +267,7 @@ static void *work(void *context)
 		const struct nub_value args[] = { u32_value(worker->first + round % 20), u32_value(5) };
 		worker->wrong += !call(sandbox, "scribble", args, 2, &outcome);
 		worker->wrong += !call(sandbox, "damaged", &salt, 1, &outcome) || outcome.result.u32 != 5;
-		worker->wrong += nub_sandbox_reset(sandbox, worker->snapshot, &err) != 0;
+		worker->wrong += nub_sandbox_reset(sandbox, worker->snapshot, &err) < 0;
 		worker->wrong += !call(sandbox, "damaged", &salt, 1, &outcome) || outcome.result.u32 != 0;
 	}
 	nub_sandbox_free(sandbox);

@@ -10,7 +10,7 @@ static struct nub_image *parse(const struct elf_sample *elf)
 {
 	struct nub_error err = { 0 };
 	struct nub_image *image = nub_image_parse(elf, sizeof(*elf), "x.elf", &err);
-	if (image == NULL)
+	if (!image)
 		fail_msg("%s", err.message);
 	return image;
 }
@@ -288,7 +288,7 @@ static void test_unaligned(void **state)
 	uint64_t offset;
 	elf_sample_init(&elf, true);
 	uint8_t *bytes = malloc(sizeof(elf) + 1), *memory = calloc(1, SAMPLE_IMAGE_SIZE);
-	assert_true(bytes != NULL && memory != NULL);
+	assert_true(bytes && memory);
 	memcpy(bytes + 1, &elf, sizeof(elf));
 	struct nub_image *image = nub_image_parse(bytes + 1, sizeof(elf), "x.elf", &err);
 	assert_non_null(image);
@@ -321,7 +321,7 @@ static void test_symbols(void **state)
 		for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 			uint64_t offset = 0;
 			const char *name = nub_image_symbol(image, code + cases[i].at, &offset);
-			if (cases[i].name == NULL) {
+			if (!cases[i].name) {
 				assert_null(name);
 				continue;
 			}

@@ -160,7 +160,7 @@ static void broken_files_are_read_whole(void **state)
 		memcpy(file.guest.bytes + changes[i].offset, &changes[i].value, changes[i].size);
 		struct nub_image *whole = nub_image_parse(file.guest.bytes, file.size, "broken", &expected);
 		struct nub_image *parts = nub_image_read(read_at, &file, file.size, "broken", &err);
-		assert_int_equal(whole == NULL, parts == NULL);
+		assert_int_equal(!whole, !parts);
 		assert_string_equal(err.message, expected.message);
 		assert_int_equal(file.bytes_read, file.size);
 		nub_image_free(whole);

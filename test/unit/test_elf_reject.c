@@ -480,7 +480,7 @@ static const struct mangle mangles[] = {
 
 static void check_error(const struct nub_error *err, enum nub_error_kind kind, const char *says, const char *hints)
 {
-	if (err->kind != kind || strstr(err->message, says) == NULL || strstr(err->hint, hints) == NULL ||
+	if (err->kind != kind || !strstr(err->message, says) || !strstr(err->hint, hints) ||
 	    strncmp(err->message, "x.elf: ", 7) != 0)
 		fail_msg("got %s '%s' (hint '%s'), expected %s '%s' (hint '%s')", nub_error_name(err->kind),
 		         err->message, err->hint, nub_error_name(kind), says, hints);
@@ -493,7 +493,7 @@ static void refuse(const void *bytes, size_t size, struct nub_error *err)
 	assert_non_null(copy);
 	memcpy(copy, bytes, size);
 	struct nub_image *image = nub_image_parse(copy, size, "x.elf", err);
-	if (image != NULL) {
+	if (image) {
 		uint8_t *memory = calloc(1, SAMPLE_IMAGE_SIZE);
 		assert_non_null(memory);
 		assert_int_equal(nub_image_load(image, memory, SAMPLE_IMAGE_SIZE, err), -1);

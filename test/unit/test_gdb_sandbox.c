@@ -314,7 +314,7 @@ static void resume_saved(const char *path, struct guest *guest)
 	guest->config.ops.context = guest;
 	guest->config.ops.output = keep_output;
 	struct nub_sandbox *sandbox = nub_sandbox_restore(&guest->config, snapshot, &err);
-	if (!sandbox || nub_sandbox_resume(sandbox, &guest->outcome, &err) != 0)
+	if (!sandbox || nub_sandbox_resume(sandbox, &guest->outcome, &err) < 0)
 		fail_msg("%s", err.message);
 	nub_sandbox_free(sandbox);
 	nub_snapshot_free(snapshot);

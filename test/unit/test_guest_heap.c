@@ -74,7 +74,7 @@ static void test_full(void **state)
 
 	(void)state;
 	for (int round = 0; round < 2; round++) {
-		while ((blocks[count[round]] = rt_heap_alloc(&heap, 4000)) != NULL)
+		while ((blocks[count[round]] = rt_heap_alloc(&heap, 4000)))
 			count[round]++;
 		for (unsigned i = 0; i < count[round]; i += 2)
 			rt_heap_free(&heap, blocks[i]);
@@ -273,8 +273,8 @@ static void test_odd_heaps(void **state)
 		memset(&heap, 0, sizeof(heap));
 		rt_heap_init(&heap, memory + 3, size, broken);
 		void *block = rt_heap_alloc(&heap, 1);
-		assert_true(block == NULL || (uint8_t *)block + 16 <= memory + 3 + size);
-		assert_true(size < 45 ? block == NULL : block != NULL);
+		assert_true(!block || (uint8_t *)block + 16 <= memory + 3 + size);
+		assert_true(!block == (size < 45));
 	}
 }
 

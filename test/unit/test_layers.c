@@ -56,7 +56,7 @@ static struct nub_snapshot *must_open(const struct folder *folder, const char *n
 static void must_save(struct guest *guest, const struct folder *folder, const char *name,
                       const struct nub_snapshot *base)
 {
-	if (save(guest, folder, name, base) != 0)
+	if (save(guest, folder, name, base) < 0)
 		fail_msg("%s", guest->err.message);
 }
 

@@ -52,7 +52,7 @@ static int set_up(void **state)
 
 	strcpy(folder.path, "/tmp/nub-replace-XXXXXX");
 	folder.start = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (folder.start < 0 || !mkdtemp(folder.path) || chdir(folder.path) != 0)
+	if (folder.start < 0 || !mkdtemp(folder.path) || chdir(folder.path) < 0)
 		return -1;
 	*state = &folder;
 	return 0;
@@ -71,10 +71,10 @@ static int tear_down(void **state)
 
 	without_tmpfile = false;
 	for (struct dirent *entry; entries && (entry = readdir(entries));)
-		if (unlink(entry->d_name) != 0 && errno == EISDIR)
+		if (unlink(entry->d_name) < 0 && errno == EISDIR)
 			rmdir(entry->d_name);
 	closedir(entries);
-	if (fchdir(folder->start) != 0)
+	if (fchdir(folder->start) < 0)
 		return -1;
 	close(folder->start);
 	return rmdir(folder->path);
@@ -127,7 +127,7 @@ static void replace(const char *path, const char *text)
 
 	assert_int_equal(nub_replace_begin(&file, path, &err), 0);
 	assert_int_equal(write(file.fd, text, strlen(text)), strlen(text));
-	if (nub_replace_commit(&file, &err) != 0)
+	if (nub_replace_commit(&file, &err) < 0)
 		fail_msg("%s", err.message);
 }
 

@@ -125,9 +125,9 @@ static void features_are_the_snapshots(void **state)
 	for (unsigned round = 0; round < 4; round++) {
 		struct nub_snapshot *next = round % 2 ? fewer : all;
 		assert_int_equal(pages_damaged(&guest, round % 2 ? 1 : 2), 0);
-		assert_true(kvm_of(guest.sandbox)->vm.sregs_shared);
+		assert_true(kvm_of(guest.sandbox)->vm.has_run);
 		guest_reset(&guest, next);
-		assert_false(kvm_of(guest.sandbox)->vm.sregs_shared);
+		assert_false(kvm_of(guest.sandbox)->vm.has_run);
 		assert_memory_equal(&guest.sandbox->machine.cpuid, &next->meta.cpu.cpuid, sizeof(*cpuid));
 	}
 	guest_close(&guest);

@@ -123,7 +123,7 @@ static void assert_corrupt(const uint8_t *good, uint64_t stack_pointer, uint64_t
 		                        : nub_ring_push(buffer, SIZE, "x", 1, &err);
 		assert_int_equal(result, -1);
 		assert_int_equal(err.kind, NUB_E_RING_CORRUPT);
-		if (strstr(err.message, text) == NULL)
+		if (!strstr(err.message, text))
 			fail_msg("'%s' does not name%s", err.message, text);
 		assert_memory_equal(buffer, before, SIZE);
 	}

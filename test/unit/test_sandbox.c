@@ -382,7 +382,7 @@ static const char *calls_and_timeout(const struct worker *worker)
 	if (!sandbox)
 		return "no sandbox for calls";
 	for (int i = 0; i < 50 && !wrong; i++)
-		if (nub_sandbox_call(sandbox, "mul", args, 2, &outcome, &err) != 0 ||
+		if (nub_sandbox_call(sandbox, "mul", args, 2, &outcome, &err) < 0 ||
 		    outcome.kind != NUB_OUTCOME_RETURNED || outcome.result.i64 != worker->number * 1000)
 			wrong = "a call went wrong";
 	nub_sandbox_free(sandbox);
@@ -392,7 +392,7 @@ static const char *calls_and_timeout(const struct worker *worker)
 		return "no sandbox for the timeout";
 	const char *const argv[] = { "spin", NULL };
 	if (!wrong &&
-	    (nub_sandbox_run_main(sandbox, 1, argv, &outcome, &err) != 0 || outcome.kind != NUB_OUTCOME_TIMED_OUT))
+	    (nub_sandbox_run_main(sandbox, 1, argv, &outcome, &err) < 0 || outcome.kind != NUB_OUTCOME_TIMED_OUT))
 		wrong = "no timeout";
 	nub_sandbox_free(sandbox);
 	return wrong;

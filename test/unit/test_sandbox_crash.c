@@ -226,7 +226,7 @@ static void expect_memory_in_core(struct guest *guest)
 
 	assert_true(fd >= 0);
 	close(fd);
-	if (nub_sandbox_save_core(guest->sandbox, &guest->outcome, NULL, path, &guest->err) != 0)
+	if (nub_sandbox_save_core(guest->sandbox, &guest->outcome, NULL, path, &guest->err) < 0)
 		fail_msg("core: %s", guest->err.message);
 	const int core = open(path, O_RDONLY | O_CLOEXEC);
 	unlink(path);

@@ -30,7 +30,7 @@ static void expect_tables(struct guest *guest)
 	const uint64_t entry = nub_image_info(guest->image)->entry;
 	uint8_t code[16];
 
-	if (nub_sandbox_read(guest->sandbox, entry, code, sizeof(code), &guest->err) != 0)
+	if (nub_sandbox_read(guest->sandbox, entry, code, sizeof(code), &guest->err) < 0)
 		fail_msg("the guest's memory is lost: %s", guest->err.message);
 }
 

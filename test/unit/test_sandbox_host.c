@@ -473,25 +473,38 @@ static void probing_the_host(void **state)
 	assert_string_equal(info.kernel, name.release);
 }
 
-/* It is the host that is measured, and not what happens beside it: each time it is of the same order. */
+static int compare_numbers(const void *a, const void *b)
+{
+	const double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+enum { PROBES = 5 };
+
+/* The lowest and the highest apart, which a busy host may have made, they are of the same order. */
+static void expect_same_order(const char *what, double numbers[PROBES])
+{
+	qsort(numbers, PROBES, sizeof(numbers[0]), compare_numbers);
+	if (numbers[PROBES - 2] > 10 * numbers[1])
+		fail_msg("%s: %f, then %f", what, numbers[1], numbers[PROBES - 2]);
+}
+
+/* It is the host that is measured, and not what happens beside it. */
 static void probing_again(void **state)
 {
-	enum { TIMES = 4, FACTOR = 10 };
-	struct nub_host_info first, again;
+	double instruction[PROBES], round_trip[PROBES];
 	struct nub_error err = { 0 };
 
 	(void)state;
-	assert_int_equal(nub_host_probe(&first, &err), 0);
-	for (unsigned i = 1; i < TIMES; i++) {
-		assert_int_equal(nub_host_probe(&again, &err), 0);
-		if (again.cpl0_ns_per_instruction > FACTOR * first.cpl0_ns_per_instruction ||
-		    first.cpl0_ns_per_instruction > FACTOR * again.cpl0_ns_per_instruction)
-			fail_msg("%f ns an instruction, then %f", first.cpl0_ns_per_instruction,
-			         again.cpl0_ns_per_instruction);
-		if (again.round_trip_us > FACTOR * first.round_trip_us ||
-		    first.round_trip_us > FACTOR * again.round_trip_us)
-			fail_msg("%f us a round trip, then %f", first.round_trip_us, again.round_trip_us);
+	for (unsigned i = 0; i < PROBES; i++) {
+		struct nub_host_info info;
+		assert_int_equal(nub_host_probe(&info, &err), 0);
+		instruction[i] = info.cpl0_ns_per_instruction;
+		round_trip[i] = info.round_trip_us;
 	}
+	expect_same_order("ns an instruction", instruction);
+	expect_same_order("us a round trip", round_trip);
 }
 
 int main(void)

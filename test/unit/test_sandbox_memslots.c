@@ -32,7 +32,7 @@ static void expect_bytes(struct guest *guest, uint64_t gva, uint8_t value)
 
 	memset(expected, value, sizeof(expected));
 	memset(bytes, ~value, sizeof(bytes));
-	if (nub_sandbox_read(guest->sandbox, gva, bytes, sizeof(bytes), &guest->err) != 0)
+	if (nub_sandbox_read(guest->sandbox, gva, bytes, sizeof(bytes), &guest->err) < 0)
 		fail_msg("read: %s", guest->err.message);
 	assert_memory_equal(bytes, expected, sizeof(bytes));
 }

@@ -126,7 +126,7 @@ static struct nub_snapshot *snapshot_of(struct nub_sandbox *sandbox)
 	const int fd = memfd_create("snapshot", MFD_CLOEXEC);
 
 	assert_true(fd >= 0);
-	if (nub_snapshot_write(sandbox, &options, fd, &err) != 0)
+	if (nub_snapshot_write(sandbox, &options, fd, &err) < 0)
 		fail_msg("%s", err.message);
 	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
 	struct nub_snapshot *snapshot = nub_snapshot_open(fd, "memfd", NULL, &err);

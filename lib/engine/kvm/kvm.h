@@ -20,7 +20,8 @@ struct nub_vm {
 	bool local_apic;    /* KVM keeps one for the vCPU */
 	sigset_t unblocked; /* signals that may end KVM_RUN */
 	bool over_tcg;      /* the host's CPU is QEMU's (engine/kvm/quirks.h) */
-	bool sregs_shared;  /* kvm_run holds the special registers: the vCPU has run */
+	bool has_run;
+	bool sregs_known; /* kvm_run holds the special registers */
 	/* KVM lost the general registers at the last exit, and kvm_run has the special ones from before it. */
 	bool registers_lost;
 	struct nub_registers regs; /* as of the last exit, or as they were set since */
@@ -57,7 +58,7 @@ int nub_vcpu_set_cpuid(struct nub_vm *vm, const struct nub_cpuid *cpuid, struct 
 int nub_vcpu_set_xcr0(struct nub_vm *vm, uint64_t xcr0, struct nub_error *err);
 
 /* Segment and control registers. The rest of KVM's special registers (APIC base, pending interrupts) stays as it is. Reading
- * them costs an ioctl until the vCPU has run; from then on kvm_run has them, too. */
+ * them costs an ioctl once; from then on kvm_run has them, too. */
 int nub_vcpu_get_sregs(struct nub_vm *vm, struct nub_sregs *sregs, struct nub_error *err);
 int nub_vcpu_set_sregs(struct nub_vm *vm, const struct nub_sregs *sregs, struct nub_error *err);
 

@@ -132,17 +132,18 @@ static int start(struct nub_engine *engine, const struct nub_cpu *cpu, struct nu
 
 	if (load_sregs(kvm, cpu, err) < 0 || nub_memslots_hide(kvm, err) < 0)
 		return -1;
+	/* As a new vCPU is. */
 	if (!cpu)
-		return nub_cpu_load_initial(&kvm->vm, err);
+		return kvm->vm.has_run ? nub_vcpu_load_initial(&kvm->vm, err) : 0;
 	load_regs(kvm, cpu);
-	return nub_cpu_load(&kvm->vm, kvm->guest.privilege_level, cpu, err);
+	return nub_vcpu_load(&kvm->vm, kvm->guest.privilege_level, cpu, err);
 }
 
 static int save(struct nub_engine *engine, struct nub_cpu *cpu, struct nub_error *err)
 {
 	struct nub_kvm *kvm = nub_kvm_of(engine);
 
-	if (nub_cpu_save(&kvm->vm, kvm->guest.privilege_level, cpu, err) < 0)
+	if (nub_vcpu_save(&kvm->vm, kvm->guest.privilege_level, cpu, err) < 0)
 		return -1;
 	cpu->regs = engine->regs;
 	if (nub_kvm_sregs(engine, &cpu->sregs, err) < 0)

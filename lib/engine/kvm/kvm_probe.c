@@ -16,7 +16,7 @@ static bool first_line(const char *path, char *text, size_t size)
 
 	if (!file)
 		return false;
-	const bool got = fgets(text, (int)size, file) != NULL;
+	const bool got = fgets(text, (int)size, file);
 	fclose(file);
 	if (got)
 		text[strcspn(text, "\n")] = '\0';
@@ -43,7 +43,8 @@ static void find_emulator(struct nub_host_info *info)
 
 	if (nub_quirk_tcg())
 		snprintf(info->emulator, sizeof(info->emulator), "QEMU TCG");
-	else if (first_line("/sys/class/dmi/id/bios_vendor", vendor, sizeof(vendor)) && strcmp(vendor, "Bochs") == 0)
+	else if (first_line("/sys/class/dmi/id/bios_vendor", vendor, sizeof(vendor)) &&
+	         strcmp(vendor, "The Bochs Project") == 0)
 		snprintf(info->emulator, sizeof(info->emulator), "Bochs");
 }
 

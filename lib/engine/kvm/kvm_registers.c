@@ -84,8 +84,9 @@ int nub_vcpu_set_xcr0(struct nub_vm *vm, uint64_t xcr0, struct nub_error *err)
 /* Have kvm_run hold them. */
 static int know_sregs(struct nub_vm *vm, struct nub_error *err)
 {
-	if (!vm->sregs_shared && ioctl(vm->vcpu_fd, KVM_GET_SREGS, &vm->run->s.regs.sregs) < 0)
+	if (!vm->sregs_known && ioctl(vm->vcpu_fd, KVM_GET_SREGS, &vm->run->s.regs.sregs) < 0)
 		return nub_kvm_fail_ioctl(err, "KVM_GET_SREGS");
+	vm->sregs_known = true;
 	return 0;
 }
 
@@ -227,7 +228,8 @@ _Static_assert(offsetof(struct kvm_regs, rflags) == offsetof(struct nub_register
 
 void nub_vcpu_take_regs(struct nub_vm *vm)
 {
-	vm->sregs_shared = true;
+	vm->has_run = true;
+	vm->sregs_known = true;
 	memcpy(&vm->regs, &vm->run->s.regs.regs, sizeof(vm->regs));
 }
 

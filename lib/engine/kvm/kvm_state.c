@@ -24,7 +24,7 @@ static int save_kernel_state(struct nub_vm *vm, struct nub_cpu *state, struct nu
 	return nub_vcpu_get_debugregs(vm, &state->debugregs, err);
 }
 
-int nub_cpu_save(struct nub_vm *vm, unsigned privilege_level, struct nub_cpu *state, struct nub_error *err)
+int nub_vcpu_save(struct nub_vm *vm, unsigned privilege_level, struct nub_cpu *state, struct nub_error *err)
 {
 	uint64_t in_use;
 
@@ -41,7 +41,7 @@ int nub_cpu_save(struct nub_vm *vm, unsigned privilege_level, struct nub_cpu *st
 	return privilege_level == 0 ? save_kernel_state(vm, state, err) : 0;
 }
 
-int nub_cpu_load(struct nub_vm *vm, unsigned privilege_level, const struct nub_cpu *state, struct nub_error *err)
+int nub_vcpu_load(struct nub_vm *vm, unsigned privilege_level, const struct nub_cpu *state, struct nub_error *err)
 {
 	if (nub_vcpu_set_xsave(vm, state->xsave, NUB_XSAVE_SIZE, err) < 0)
 		return -1;
@@ -52,7 +52,7 @@ int nub_cpu_load(struct nub_vm *vm, unsigned privilege_level, const struct nub_c
 	return nub_vcpu_set_debugregs(vm, &state->debugregs, err);
 }
 
-int nub_cpu_load_initial(struct nub_vm *vm, struct nub_error *err)
+int nub_vcpu_load_initial(struct nub_vm *vm, struct nub_error *err)
 {
 	uint8_t xsave[NUB_XSAVE_SIZE];
 

@@ -79,7 +79,7 @@ __attribute__((noreturn)) static void enter_stub(uint8_t *pages)
 	const uint64_t at = NUB_BOX_GVA;
 
 	if (syscall(SYS_mremap, pages, NUB_BOX_SIZE, NUB_BOX_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED, at) != (long)at ||
-	    syscall(SYS_mprotect, at, NUB_PAGE_SIZE, PROT_READ | PROT_EXEC) != 0)
+	    syscall(SYS_mprotect, at, NUB_PAGE_SIZE, PROT_READ | PROT_EXEC) < 0)
 		syscall(SYS_exit_group, 1);
 	__asm__ volatile("jmp *%0" : : "r"(at));
 	__builtin_unreachable();

@@ -50,12 +50,12 @@ static int attach(struct nub_engine *engine, const struct nub_engine_guest *gues
 	return nub_box_seal(&process->box, size, err);
 }
 
-/* A box that is sealed can't map another snapshot's file. */
+/* A box that is sealed can't map another snapshot's file: for that, detach ends it. */
 static bool fits(const struct nub_engine *engine, const struct nub_engine_guest *guest)
 {
 	(void)engine;
 	(void)guest;
-	return false;
+	return true;
 }
 
 static void end_box(struct nub_process *process)
@@ -134,6 +134,7 @@ static int start(struct nub_engine *engine, const struct nub_cpu *cpu, struct nu
 
 	nub_cpu_initial_sregs(&sregs, &none, 3);
 	nub_cpu_initial_xsave(xsave);
+	process->cr2 = cpu ? cpu->sregs.cr2 : 0;
 	load_segments(process, cpu ? &cpu->sregs : &sregs);
 	if (cpu)
 		set_regs(engine, &cpu->regs, err);
@@ -156,6 +157,7 @@ static int get_sregs(struct nub_engine *engine, struct nub_sregs *sregs, struct 
 
 	(void)err;
 	nub_cpu_initial_sregs(sregs, &tables, 3);
+	sregs->cr2 = process->cr2;
 	show_segment(&sregs->ds, box->segments[DS], 0);
 	show_segment(&sregs->es, box->segments[ES], 0);
 	show_segment(&sregs->fs, box->segments[FS], box->fs_base);

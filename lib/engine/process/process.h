@@ -26,6 +26,7 @@ struct nub_process {
 	struct nub_box_stops stops;
 	uint64_t start_ns, start_tsc; /* a moment that both clocks tell */
 	uint64_t owned_chunks;        /* of a restored guest's memory, so far */
+	uint64_t cr2;                 /* of the guest's last page fault */
 	struct nub_port_site site;
 	struct nub_copies copies; /* cow=guest */
 	uint64_t *copied;         /* owned: gvas of the pages that show a copy */

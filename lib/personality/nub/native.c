@@ -109,7 +109,7 @@ static int load(struct nub_personality *personality, const struct nub_personalit
 
 	native->state = *state;
 	native->state.root_count = 0;
-	native->restored_answer = resumed != NULL;
+	native->restored_answer = resumed;
 	if (!resumed || personality->machine->guest->privilege_level != 0 || !nub_checkpoint_stands_at(native, resumed))
 		return 0;
 	return nub_checkpoint_take_roots(native, resumed, err);

@@ -36,7 +36,7 @@ int nub_peb_write(const struct nub_layout *layout, uint8_t *image, uint64_t size
 		.file_mappings = { 0, nub_layout_code_gva(layout, mapping_gpa(layout, 0)) },
 	};
 
-	if (place == NULL)
+	if (!place)
 		return -1;
 	if (layout->init_data_bytes != 0)
 		peb.init_data =
@@ -54,7 +54,7 @@ int nub_peb_add_file(const struct nub_layout *layout, uint8_t *image, uint64_t s
 	struct nub_peb peb;
 	uint8_t *entry;
 
-	if (place == NULL)
+	if (!place)
 		return -1;
 	memcpy(&peb, place, sizeof(peb));
 	if (peb.file_mappings.size >= NUB_MAX_FILE_MAPPINGS) {
@@ -69,7 +69,7 @@ int nub_peb_add_file(const struct nub_layout *layout, uint8_t *image, uint64_t s
 	}
 	memcpy(mapping.label, label, label_size);
 	entry = locate(image, size, mapping_gpa(layout, peb.file_mappings.size), sizeof(mapping), err);
-	if (entry == NULL)
+	if (!entry)
 		return -1;
 	/* The count makes the entry exist, so it comes second. */
 	memcpy(entry, &mapping, sizeof(mapping));

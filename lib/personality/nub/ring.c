@@ -43,7 +43,7 @@ static int load_stack_pointer(const uint8_t *buffer, uint64_t size, uint64_t *st
 int nub_ring_push(uint8_t *buffer, uint64_t size, const void *item, uint64_t item_size, struct nub_error *err)
 {
 	uint64_t start;
-	if (load_stack_pointer(buffer, size, &start, err) != 0)
+	if (load_stack_pointer(buffer, size, &start, err) < 0)
 		return -1;
 	uint64_t room = size - start;
 	if (room < WORD || item_size > room - WORD)
@@ -61,7 +61,7 @@ int nub_ring_push(uint8_t *buffer, uint64_t size, const void *item, uint64_t ite
 static int find_last(const uint8_t *buffer, uint64_t size, uint64_t *start, uint64_t *end, struct nub_error *err)
 {
 	uint64_t stack_pointer;
-	if (load_stack_pointer(buffer, size, &stack_pointer, err) != 0)
+	if (load_stack_pointer(buffer, size, &stack_pointer, err) < 0)
 		return -1;
 	if (stack_pointer == NUB_RING_START)
 		return nub_fail(err, NUB_E_RING_EMPTY, 0, "the ring is empty (stack pointer %d), an item was expected",
@@ -90,10 +90,10 @@ static void take(uint8_t *buffer, uint64_t start, uint64_t end, uint8_t *out)
 int nub_ring_pop(uint8_t *buffer, uint64_t size, uint8_t **item, uint64_t *item_size, struct nub_error *err)
 {
 	uint64_t start, end;
-	if (find_last(buffer, size, &start, &end, err) != 0)
+	if (find_last(buffer, size, &start, &end, err) < 0)
 		return -1;
 	uint8_t *copy = malloc(end > start ? end - start : 1);
-	if (copy == NULL)
+	if (!copy)
 		return nub_fail(err, NUB_E_NO_MEMORY, 0, "no memory for an item of %" PRIu64 " bytes", end - start);
 	take(buffer, start, end, copy);
 	*item = copy;
@@ -105,7 +105,7 @@ int nub_ring_pop_into(uint8_t *buffer, uint64_t size, uint8_t *out, uint64_t cap
                       struct nub_error *err)
 {
 	uint64_t start, end;
-	if (find_last(buffer, size, &start, &end, err) != 0)
+	if (find_last(buffer, size, &start, &end, err) < 0)
 		return -1;
 	if (end - start > capacity)
 		return nub_fail(err, NUB_E_RING_CORRUPT, 0,

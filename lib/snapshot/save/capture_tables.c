@@ -39,7 +39,7 @@ static int link_table(struct nub_capture *capture, const struct nub_pt_item *ite
 	const uint64_t table = item->level > 4 ? 0 : find_table(&capture->tables, owner, item->owner_gva, item->level);
 
 	/* Scratch was mapped into this space already, or will be. */
-	if (table == 0 || find_table(&capture->tables, capture->tables.root_gpa, item->table_gva, item->level) != 0)
+	if (table == 0 || find_table(&capture->tables, capture->tables.root_gpa, item->table_gva, item->level) > 0)
 		return 0;
 	return nub_pt_link(&capture->tables, item->table_gva, item->level, table, item->user, err);
 }

@@ -14,6 +14,9 @@
 static const uint64_t peb_offsets[NUB_PLACE_PATCHES] = { offsetof(struct nub_peb, input.gva),
 	                                                 offsetof(struct nub_peb, output.gva) };
 
+/* Page tables up to this size are made the guest's own together. */
+#define TABLES_MAX (UINT64_C(64) * NUB_PAGE_SIZE)
+
 /* The address at `offset` in the guest's PEB, which it may have overwritten, and the gpa where it is. */
 static bool read_address(struct nub_memory *memory, uint64_t root_gpa, uint64_t gva, uint64_t *gpa, uint64_t *address)
 {
@@ -71,6 +74,7 @@ static int move_entry(struct nub_sandbox *sandbox, uint64_t from, uint64_t to, s
 {
 	const uint64_t old_gpa = root_entry(sandbox, from - 1), new_gpa = root_entry(sandbox, to - 1), nothing = 0;
 	struct nub_memory *memory = &sandbox->machine.memory;
+	const uint64_t tables = sandbox->machine.plan.layout.page_table_size;
 	uint64_t entry, taken;
 
 	if (nub_memory_copy(memory, old_gpa, &entry, sizeof(entry), err) < 0 ||
@@ -83,6 +87,10 @@ static int move_entry(struct nub_sandbox *sandbox, uint64_t from, uint64_t to, s
 		         sandbox->machine.guest->name, to);
 		return nub_hint(err, "restore it with the kvm engine");
 	}
+	/* They are read often, and what is the guest's own needs no care. */
+	if (tables <= TABLES_MAX &&
+	    nub_memory_claim(memory, sandbox->machine.plan.layout.page_table_gpa, tables, err) < 0)
+		return -1;
 	if (nub_memory_store(memory, new_gpa, &entry, sizeof(entry), err) < 0)
 		return -1;
 	return nub_memory_store(memory, old_gpa, &nothing, sizeof(nothing), err);

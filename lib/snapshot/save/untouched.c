@@ -36,9 +36,9 @@ static void ask(struct nub_untouched *untouched, uint64_t window)
 	untouched->window = window;
 	memset(untouched->zero, 0, sizeof(untouched->zero));
 	if (untouched->pagemap_fd < 0 ||
-	    (untouched->snapshot && nub_snapshot_stored_bytes(untouched->snapshot, start, end - start) != 0))
+	    (untouched->snapshot && nub_snapshot_stored_bytes(untouched->snapshot, start, end - start) > 0))
 		return;
-	if (!nub_pagemap_read(untouched->pagemap_fd, map->host + (start - map->gpa), entries, count))
+	if (!nub_pagemap_read_map(untouched->pagemap_fd, map, start - map->gpa, entries, count))
 		return;
 	/* Pages that are shown from the file are the file's, which has a hole there. */
 	for (size_t i = 0; i < count; i++)
