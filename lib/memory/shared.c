@@ -200,7 +200,6 @@ static int own_run(struct nub_memory *memory, uint64_t gpa, uint64_t size, struc
 		return nub_hint(err, "allow more mappings (sysctl vm.max_map_count)");
 	}
 	set_bits(&memory->shared, at / NUB_PAGE_SIZE, size / NUB_PAGE_SIZE, true);
-	memory->shared.owned_pages += size / NUB_PAGE_SIZE;
 	return add_news(&memory->shared, gpa, size, err);
 }
 
