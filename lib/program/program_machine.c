@@ -26,8 +26,16 @@ static uint8_t *memory(void *context, uint64_t *base, uint64_t *size)
 static int discard(void *context, uint64_t gpa, uint64_t size, struct nub_error *err)
 {
 	struct nub_program *program = context;
+	uint8_t *host = nub_memory_at(&program->memory, gpa, size);
 
-	if (madvise(nub_memory_at(&program->memory, gpa, size), size, MADV_DONTNEED) < 0)
+	/* What a file is behind would be the file's again. */
+	if (gpa < program->image_end) {
+		if (mmap(host, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
+		         -1, 0) == MAP_FAILED)
+			return nub_fail_errno(err, NUB_E_NO_MEMORY, "mmap of %llu bytes", (unsigned long long)size);
+		return 0;
+	}
+	if (madvise(host, size, MADV_DONTNEED) < 0)
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "madvise of %llu bytes", (unsigned long long)size);
 	return 0;
 }

@@ -51,8 +51,10 @@ static void set_timer(const struct nub_program *program, uint64_t at_ns)
 
 int nub_program_arm_slice(struct nub_program *program, struct nub_error *err)
 {
-	const uint64_t end = nub_linux_slice_end(program->linux);
+	uint64_t end = nub_linux_slice_end(program->linux);
 
+	if (program->stop_at_ns != 0 && (end == 0 || program->stop_at_ns < end))
+		end = program->stop_at_ns;
 	if (end == program->slice.at_ns)
 		return 0;
 	if (!program->slice.armed && make_timer(program, err) < 0)

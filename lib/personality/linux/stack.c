@@ -148,7 +148,7 @@ static int map_stack(struct nub_linux *linux, size_t needed, struct nub_error *e
 		                                 .prot = PROT_READ | PROT_WRITE,
 		                                 .no_replace = true,
 		                                 .no_reserve = true,
-		                                 .name = "[stack]" };
+		                                 .name = nub_linux_name_stack };
 	const int64_t result = nub_linux_map(linux, &stack);
 	if (result < 0)
 		return nub_fail(err, NUB_E_MEMORY_TOO_SMALL, (int)-result, "the stack can't be mapped: %s",
