@@ -148,6 +148,28 @@ int cmd_option_abi(const struct cmd_option *option, const char *value, void *fie
 	return 0;
 }
 
+/* The field is `until_call`, which until_call_count goes with. */
+int cmd_option_until_call(const struct cmd_option *option, const char *value, void *field, struct nub_error *err)
+{
+	struct cmd_linux_options *options = (void *)((char *)field - offsetof(struct cmd_linux_options, until_call));
+	const char *colon = strchr(value, ':');
+	const size_t length = colon ? (size_t)(colon - value) : strlen(value);
+	char name[64];
+
+	options->until_call_count = 1;
+	if (colon && cmd_parse_number(option->name, colon + 1, &options->until_call_count, err) < 0)
+		return -1;
+	snprintf(name, sizeof(name), "%.*s", (int)(length < sizeof(name) ? length : sizeof(name) - 1), value);
+	const int number = nub_program_call_number(name);
+	if (number < 0 || options->until_call_count == 0) {
+		nub_fail(err, NUB_E_USAGE, 0, "--%s: '%s' is no system call, or no time from 1 on", option->name,
+		         value);
+		return nub_hint(err, "write its name as in syscalls(2), such as accept or read:2");
+	}
+	options->until_call = (unsigned)number;
+	return 0;
+}
+
 const char *cmd_linux_options_given(const struct cmd_linux_options *options)
 {
 	static const char *const kinds[] = { "rootfs", "dir", "file", "tmpfs" };

@@ -231,8 +231,8 @@ static void a_deadlock_ends_the_run_and_says_where_each_waits(void **state)
 	assert_int_equal(next(alone), NUB_LINUX_ENDED);
 	assert_int_equal(alone->linux->end.kind, NUB_LINUX_DEADLOCK);
 	assert_non_null(strstr(alone->linux->end.message, "all 2 threads wait"));
-	assert_non_null(strstr(alone->linux->end.message, "thread 1000 at 0x401000 in futex(0x10000000"));
-	assert_non_null(strstr(alone->linux->end.message, "thread 1001 worker at 0x401000 in pause("));
+	assert_non_null(strstr(alone->linux->end.message, "; thread 1000 in futex(0x10000000, "));
+	assert_non_null(strstr(alone->linux->end.message, "; thread 1001 'worker' in pause() at 0x401000"));
 }
 
 static void all_wait_until_the_first_deadline(void **state)

@@ -30,6 +30,7 @@ static int attach(struct nub_engine *engine, const struct nub_engine_guest *gues
 	uint64_t size;
 
 	process->guest = *guest;
+	engine->xcr0 = NUB_XCR0;
 	nub_copies_init(&process->copies, guest->memory, &guest->plan->layout);
 	process->site.size = 0;
 	memset(process->ports, 0, sizeof(process->ports));
@@ -159,10 +160,12 @@ static int get_sregs(struct nub_engine *engine, struct nub_sregs *sregs, struct 
 	return 0;
 }
 
-static int get_xsave(struct nub_engine *engine, uint8_t xsave[NUB_XSAVE_SIZE], struct nub_error *err)
+/* Its guests have x87, SSE and AVX: `size` is NUB_XSAVE_SIZE. */
+static int get_xsave(struct nub_engine *engine, uint8_t *xsave, size_t size, struct nub_error *err)
 {
 	uint64_t in_use;
 
+	(void)size;
 	if (nub_box_get_xsave(&nub_process_of(engine)->box, xsave, err) < 0)
 		return -1;
 	memcpy(&in_use, xsave + NUB_XSAVE_STATE_BV, sizeof(in_use));
@@ -172,8 +175,9 @@ static int get_xsave(struct nub_engine *engine, uint8_t xsave[NUB_XSAVE_SIZE], s
 	return 0;
 }
 
-static int set_xsave(struct nub_engine *engine, const uint8_t xsave[NUB_XSAVE_SIZE], struct nub_error *err)
+static int set_xsave(struct nub_engine *engine, const uint8_t *xsave, size_t size, struct nub_error *err)
 {
+	(void)size;
 	return nub_box_set_xsave(&nub_process_of(engine)->box, xsave, err);
 }
 
@@ -185,7 +189,11 @@ static int save(struct nub_engine *engine, struct nub_cpu *cpu, struct nub_error
 	cpu->xsave_size = NUB_XSAVE_SIZE;
 	if (get_sregs(engine, &cpu->sregs, err) < 0)
 		return -1;
-	return get_xsave(engine, cpu->xsave, err);
+	/* Of no meaning where it is restored. */
+	cpu->sregs.cr3 = 0;
+	memset(&cpu->sregs.tr, 0, sizeof(cpu->sregs.tr));
+	cpu->sregs.gdt.limit = cpu->sregs.idt.limit = 0;
+	return get_xsave(engine, cpu->xsave, NUB_XSAVE_SIZE, err);
 }
 
 static int set_bases(struct nub_engine *engine, uint64_t fs, uint64_t gs, struct nub_error *err)

@@ -8,20 +8,16 @@
 
 /* Files are first: what others hold of them is given back before they go, and found again after they are loaded. */
 const struct nub_linux_family *const nub_linux_families[] = {
-	&nub_linux_files_family,      &nub_linux_rw_family,
-	&nub_linux_fd_family,         &nub_linux_open_family,
-	&nub_linux_stat_family,       &nub_linux_names_family,
-	&nub_linux_rename_family,     &nub_linux_directory_family,
-	&nub_linux_attributes_family, &nub_linux_content_family,
-	&nub_linux_ioctl_family,      &nub_linux_pipe_family,
-	&nub_linux_poll_family,       &nub_linux_select_family,
-	&nub_linux_epoll_family,      &nub_linux_event_family,
-	&nub_linux_timerfd_family,    &nub_linux_memfd_family,
-	&nub_linux_socket_family,     &nub_linux_memory_family,
-	&nub_linux_clock_family,      &nub_linux_signal_family,
-	&nub_linux_thread_family,     &nub_linux_identity_family,
-	&nub_linux_system_family,     &nub_linux_prctl_family,
-	&nub_linux_files_end_family,  NULL,
+	&nub_linux_files_family,   &nub_linux_rw_family,        &nub_linux_fd_family,
+	&nub_linux_open_family,    &nub_linux_stat_family,      &nub_linux_names_family,
+	&nub_linux_rename_family,  &nub_linux_directory_family, &nub_linux_attributes_family,
+	&nub_linux_content_family, &nub_linux_xattr_family,     &nub_linux_ioctl_family,
+	&nub_linux_pipe_family,    &nub_linux_poll_family,      &nub_linux_select_family,
+	&nub_linux_epoll_family,   &nub_linux_event_family,     &nub_linux_timerfd_family,
+	&nub_linux_memfd_family,   &nub_linux_socket_family,    &nub_linux_socket_option_family,
+	&nub_linux_memory_family,  &nub_linux_clock_family,     &nub_linux_signal_family,
+	&nub_linux_thread_family,  &nub_linux_identity_family,  &nub_linux_system_family,
+	&nub_linux_prctl_family,   &nub_linux_files_end_family, NULL,
 };
 
 static int add_call(struct nub_linux *linux, const struct nub_linux_call *call, struct nub_error *err)
