@@ -145,13 +145,14 @@ int nub_memory_show_file(struct nub_memory *memory, const struct nub_memory_piec
 
 static int add_news(struct nub_shared *shared, uint64_t gpa, uint64_t size, struct nub_error *err)
 {
-	struct nub_memory_run *last = shared->news_count ? &shared->news[shared->news_count - 1] : NULL;
+	struct nub_memory_run *last =
+	    shared->news && shared->news_count > 0 ? &shared->news[shared->news_count - 1] : NULL;
 
 	if (last && last->gpa + last->size == gpa) {
 		last->size += size;
 		return 0;
 	}
-	if (shared->news_count == shared->news_capacity) {
+	if (!shared->news || shared->news_count == shared->news_capacity) {
 		const size_t capacity = shared->news_capacity ? 2 * shared->news_capacity : 16;
 		struct nub_memory_run *news = reallocarray(shared->news, capacity, sizeof(*news));
 		if (!news)
