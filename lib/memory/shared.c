@@ -151,7 +151,7 @@ static int add_news(struct nub_shared *shared, uint64_t gpa, uint64_t size, stru
 		last->size += size;
 		return 0;
 	}
-	if (shared->news_count == shared->news_capacity) {
+	if (!shared->news || shared->news_count == shared->news_capacity) {
 		const size_t capacity = shared->news_capacity ? 2 * shared->news_capacity : 16;
 		struct nub_memory_run *news = reallocarray(shared->news, capacity, sizeof(*news));
 		if (!news)
