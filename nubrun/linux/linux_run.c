@@ -271,7 +271,7 @@ static int do_it(struct doing *doing, char **argv, struct nub_error *err)
 	if (cmd_report_check_target(session->report, err) < 0 || check(doing, err) < 0)
 		return -1;
 	NUB_AUTO_CLOSE int fd = open(argv[0], O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0 || realpath(argv[0], path) == NULL)
+	if (fd < 0 || !realpath(argv[0], path))
 		return cmd_fail_errno(err, "%s", argv[0]);
 	doing->path = path;
 	session->io = (struct cmd_guest_io){
