@@ -43,6 +43,7 @@ struct nub_program_config {
 	const struct nub_linux_grant *grants;
 	size_t grant_count;
 	int stdin_fd;         /* borrowed; -1: at its end */
+	int output_fds[2];    /* borrowed: where stdout and stderr go, for isatty and fstat alone; 0: as pipes */
 	uint64_t memory_size; /* what may be resident; a multiple of 2 MiB after rounding up */
 	uint64_t stack_size;
 	uint64_t tmpfs_size; /* of /tmp and /dev/shm */

@@ -98,7 +98,11 @@ static int attach(struct nub_program *program, uint64_t tables_used, struct nub_
 static int make_linux(struct nub_program *program, struct nub_error *err)
 {
 	const struct nub_program_config *config = &program->config;
-	const struct nub_linux_machine machine = { .ops = &nub_program_machine_ops, .context = program };
+	const struct nub_linux_machine machine = {
+		.ops = &nub_program_machine_ops,
+		.context = program,
+		.xcr0 = program->engine->xcr0,
+	};
 	const struct nub_linux_config linux_config = {
 		.argv = config->argv,
 		.envp = config->envp,
@@ -106,6 +110,7 @@ static int make_linux(struct nub_program *program, struct nub_error *err)
 		.grants = config->grants,
 		.grant_count = config->grant_count,
 		.stdin_fd = config->stdin_fd,
+		.output_fds = { config->output_fds[0], config->output_fds[1] },
 		.stack_size = config->stack_size,
 		.max_fds = config->max_fds,
 		.max_threads = config->max_threads,

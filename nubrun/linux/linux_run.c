@@ -113,6 +113,8 @@ static void configure(struct nub_program_config *config, struct doing *doing, ch
 	config->grants = own->grants;
 	config->grant_count = own->grant_count;
 	config->stdin_fd = STDIN_FILENO;
+	config->output_fds[0] = doing->session->io.stdout_fd;
+	config->output_fds[1] = STDERR_FILENO;
 	config->memory_size = own->memory != 0 || doing->restore ? own->memory : config->memory_size;
 	config->stack_size = options->guest.stack != 0 ? options->guest.stack : config->stack_size;
 	config->max_fds = own->max_fds != 0 ? (unsigned)own->max_fds : config->max_fds;

@@ -39,6 +39,11 @@ same() { # PROGRAM [NUB-OPTION...]
 	same "$PROGRAMS/storm" --slice 1ms
 }
 
+@test "linux: threads that are preempted lose nothing of what they copy" {
+	same "$PROGRAMS/heap"
+	same "$PROGRAMS/heap.dynamic" --rootfs /
+}
+
 @test "linux: with a seed threads switch at calls alone, and end the same way" {
 	same "$PROGRAMS/locks" --seed 1
 	same "$PROGRAMS/signals" --seed 1

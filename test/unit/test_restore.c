@@ -88,15 +88,15 @@ static void a_fresh_guest_has_fresh_vectors(void **state)
 
 	(void)state;
 	guest_open(&guest, "registers.elf");
-	assert_int_equal(nub_vcpu_get_xsave(&kvm_of(guest.sandbox)->vm, fresh, &guest.err), 0);
+	assert_int_equal(nub_vcpu_get_xsave(&kvm_of(guest.sandbox)->vm, fresh, NUB_XSAVE_SIZE, &guest.err), 0);
 	assert_int_equal(fresh[0] | fresh[1] << 8, 0x37f);
 	assert_int_equal(fresh[24] | fresh[25] << 8, 0x1f80);
 	snapshot = guest_snapshot(&guest);
 	guest_main(&guest, NULL, NUB_OUTCOME_EXITED);
-	assert_int_equal(nub_vcpu_get_xsave(&kvm_of(guest.sandbox)->vm, found, &guest.err), 0);
+	assert_int_equal(nub_vcpu_get_xsave(&kvm_of(guest.sandbox)->vm, found, NUB_XSAVE_SIZE, &guest.err), 0);
 	assert_int_not_equal(found[24] | found[25] << 8, 0x1f80);
 	guest_reset(&guest, snapshot);
-	assert_int_equal(nub_vcpu_get_xsave(&kvm_of(guest.sandbox)->vm, found, &guest.err), 0);
+	assert_int_equal(nub_vcpu_get_xsave(&kvm_of(guest.sandbox)->vm, found, NUB_XSAVE_SIZE, &guest.err), 0);
 	assert_int_equal(found[0] | found[1] << 8, 0x37f);
 	assert_int_equal(found[24] | found[25] << 8, 0x1f80);
 	/* XMM, and the upper halves of YMM. */

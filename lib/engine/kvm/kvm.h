@@ -62,8 +62,9 @@ int nub_vcpu_set_xcr0(struct nub_vm *vm, uint64_t xcr0, struct nub_error *err);
 int nub_vcpu_get_sregs(struct nub_vm *vm, struct nub_sregs *sregs, struct nub_error *err);
 int nub_vcpu_set_sregs(struct nub_vm *vm, const struct nub_sregs *sregs, struct nub_error *err);
 
-int nub_vcpu_get_xsave(struct nub_vm *vm, uint8_t xsave[NUB_XSAVE_SIZE], struct nub_error *err);
-int nub_vcpu_set_xsave(struct nub_vm *vm, const uint8_t xsave[NUB_XSAVE_SIZE], struct nub_error *err);
+/* NUB_XSAVE_SIZE or NUB_XSAVE_WIDE_SIZE bytes; the state of what is behind them is as after reset when it is set. */
+int nub_vcpu_get_xsave(struct nub_vm *vm, uint8_t *xsave, size_t size, struct nub_error *err);
+int nub_vcpu_set_xsave(struct nub_vm *vm, const uint8_t *xsave, size_t size, struct nub_error *err);
 int nub_vcpu_get_debugregs(struct nub_vm *vm, struct nub_debugregs *debugregs, struct nub_error *err);
 int nub_vcpu_set_debugregs(struct nub_vm *vm, const struct nub_debugregs *debugregs, struct nub_error *err);
 
