@@ -1,4 +1,4 @@
-/* What box.c, box_turns.c and box_frame.c share: calls in the box, whose turn it is, and frames. Private. */
+/* What box.c and box_turns.c share: calls in the box, and whose turn it is. Private. */
 #ifndef NUB_BOX_TURNS_H
 #define NUB_BOX_TURNS_H
 
@@ -15,11 +15,5 @@ int nub_box_clone(struct nub_box *box, struct nub_error *err);
 
 /* Make what is queued, the last of it the filter, and have the kernel leave a frame: box->first. */
 int nub_box_first_frame(struct nub_box *box, struct nub_error *err);
-
-/* Copy in what a stop left: once, before anything is decided by it. */
-void nub_box_take_frame(struct nub_box *box);
-
-/* Write the frame anew, for the guest to go on with. */
-void nub_box_put_frame(struct nub_box *box);
 
 #endif
