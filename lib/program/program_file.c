@@ -178,7 +178,7 @@ static int read_header(struct header *header, struct nub_cursor *cursor)
 		return nub_cursor_fail(cursor, NUB_E_SNAPSHOT_MAGIC, "%s is no saved program", cursor->whole);
 	if (version != VERSION)
 		return nub_cursor_fail(cursor, NUB_E_SNAPSHOT_VERSION,
-		                       "%s is of version %u, this nubrun reads version %d", cursor->whole, version,
+		                       "%s is of version %u, this libnub reads version %d", cursor->whole, version,
 		                       VERSION);
 	if (leaves > NUB_CPUID_ENTRIES)
 		return nub_cursor_fail(cursor, NUB_E_SNAPSHOT_FIELD, "%u CPUID leaves, there can be %d", leaves,

@@ -40,8 +40,8 @@ int cmd_linux_watch_end(struct cmd_linux_watch *watch, struct nub_error *err)
 	watch->has_pattern = false;
 	if (!watch->strace)
 		return 0;
-	const bool lost = ferror(watch->strace) != 0;
-	return fclose(watch->strace) != 0 || lost ? cmd_fail_errno(err, "--strace: %s", watch->strace_path) : 0;
+	const bool lost = ferror(watch->strace);
+	return fclose(watch->strace) < 0 || lost ? cmd_fail_errno(err, "--strace: %s", watch->strace_path) : 0;
 }
 
 void cmd_linux_watch_call(void *context, const char *line, uint64_t ns)

@@ -3,6 +3,10 @@
 
 load helper
 
+setup() {
+	cd "$BATS_TEST_TMPDIR"
+}
+
 @test "engines: the commands of test/engines/commands have the same outcome by every engine of this host" {
 	capture "$ROOT/test/engines/compare" "${GUESTS%/guests}"
 	grep '^not ok' -A 20 <<<"$output" | cut -c 1-2000 || true
@@ -39,7 +43,6 @@ load helper
 	nub run --engine process --map table@0x6ffffff90000 "$GUESTS/mapfile.elf"
 	refused 125 file-mapping-address '*is taken: Scratch lies at 0x6ffffff7f000*'
 	only_kvm
-	cd "$BATS_TEST_TMPDIR"
 	nub snapshot --until-checkpoint -o two.snap "$GUESTS/two-spaces.elf"
 	ended 0 ok
 	nub restore --engine process two.snap

@@ -338,6 +338,7 @@ rooms_tree() { # [FILE TEXT]...
 	echo 'int nub_right(void);' >"$TREE/lib/nub.h"
 	echo 'int nub_near(void);' >"$TREE/lib/right/near.h"
 	printf '#include "nub.h"\n#include "right/near.h"\nint nub_right(void) { return 1; }\n' >"$TREE/lib/right/r.c"
+	echo 'int nub_left;' >"$TREE/lib/left/l.c"
 	while (($#)); do
 		printf %b "$2" >"$TREE/$1"
 		shift 2
@@ -385,8 +386,8 @@ rooms_tree() { # [FILE TEXT]...
 }
 
 @test "check-rooms: two files of one name, a folder that the README lacks, and nothing to look at" {
-	mkdir -p "$TREE/lib/other"
-	rooms_tree lib/left/r.c 'int nub_left;\n'
+	mkdir -p "$TREE"/{lib,objects}/other
+	rooms_tree lib/left/r.c 'int nub_more;\n' lib/other/o.c 'int nub_other;\n'
 	[ "$status" -eq 1 ]
 	[ "${lines[0]}" = "other is either a folder of lib/ or in README.md's table of rooms, not both" ]
 	[ "${lines[1]}" = 'r.c is the name of two files in lib/' ]

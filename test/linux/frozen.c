@@ -60,7 +60,7 @@ int main(void)
 	madvise(wiped, 4096, MADV_WIPEONFORK);
 	wiped[0] = 1;
 	memcpy(random, (void *)getauxval(AT_RANDOM), sizeof(random));
-	if (pipe(ends) != 0)
+	if (pipe(ends) < 0)
 		return 1;
 	for (long i = 0; i < 3; i++)
 		pthread_create(&threads[i], NULL, wait_for_stage, (void *)(i + 1));

@@ -210,7 +210,7 @@ static int explain_end(struct nub_process *process, struct nub_exit *exit, struc
 		return 0;
 	}
 	if (signal == SIGKILL) {
-		nub_fail(err, NUB_E_PROCESS, 0, "the guest's process was killed (signal %d), and not from here",
+		nub_fail(err, NUB_E_PROCESS, 0, "the guest's process was killed (signal %d), and not by this one",
 		         signal);
 		return nub_hint(err, "look whether the host is out of memory");
 	}

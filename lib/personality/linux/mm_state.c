@@ -31,7 +31,7 @@ static bool next_placed(const struct nub_linux_memory *memory, uint64_t gva, uin
 		return false;
 	const struct nub_linux_area *area = &memory->areas[nub_linux_area_index(memory, gva)];
 	uint64_t size = NUB_PAGE_SIZE;
-	while (gva + size < area->end && nub_linux_page_map_get(&memory->pages, gva + size) != 0)
+	while (gva + size < area->end && nub_linux_page_map_get(&memory->pages, gva + size) > 0)
 		size += NUB_PAGE_SIZE;
 	if (size >= NUB_LARGE_PAGE_SIZE)
 		*end += (gva - *end) % NUB_LARGE_PAGE_SIZE;
