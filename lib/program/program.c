@@ -55,6 +55,7 @@ bool nub_program_accepts(int fd)
 {
 	Elf64_Ehdr header;
 	Elf64_Phdr segments[64];
+	bool loads = false;
 
 	if (pread(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header) ||
 	    memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64 ||
@@ -63,10 +64,12 @@ bool nub_program_accepts(int fd)
 	    pread(fd, segments, header.e_phnum * sizeof(*segments), (off_t)header.e_phoff) !=
 	        (ssize_t)(header.e_phnum * sizeof(*segments)))
 		return false;
-	for (unsigned i = 0; i < header.e_phnum; i++)
+	for (unsigned i = 0; i < header.e_phnum; i++) {
+		loads = loads || segments[i].p_type == PT_LOAD;
 		if (segments[i].p_type == PT_NOTE && has_nub_note(fd, &segments[i]))
 			return false;
-	return true;
+	}
+	return loads;
 }
 
 /* ---- Life ---- */

@@ -50,6 +50,7 @@ struct doing {
 /* What a Linux program has no use for. */
 static int check_options(const struct cmd_run_options *options, struct nub_error *err)
 {
+	enum nub_engine_kind engine;
 	const struct {
 		const char *name;
 		bool given;
@@ -82,6 +83,13 @@ static int check_options(const struct cmd_run_options *options, struct nub_error
 			         others[i].name);
 			return nub_hint(err, "leave it out");
 		}
+	if (cmd_engine_choose(options->engine, &engine, err) < 0)
+		return -1;
+	if (engine != NUB_ENGINE_KVM) {
+		nub_fail(err, NUB_E_USAGE, 0,
+		         "Linux programs run in virtual machines alone, not under --engine process");
+		return nub_hint(err, "leave --engine and NUBRUN_ENGINE out");
+	}
 	if (options->linux_guest.max_fds > UINT_MAX)
 		return nub_fail(err, NUB_E_USAGE, 0, "--max-fds: %" PRIu64 " is too many",
 		                options->linux_guest.max_fds);
