@@ -50,6 +50,7 @@ struct doing {
 /* What a Linux program has no use for. */
 static int check_options(const struct cmd_run_options *options, struct nub_error *err)
 {
+	enum nub_engine_kind engine;
 	const struct {
 		const char *name;
 		bool given;
@@ -82,6 +83,13 @@ static int check_options(const struct cmd_run_options *options, struct nub_error
 			         others[i].name);
 			return nub_hint(err, "leave it out");
 		}
+	if (cmd_engine_choose(options->engine, &engine, err) < 0)
+		return -1;
+	if (engine != NUB_ENGINE_KVM) {
+		nub_fail(err, NUB_E_USAGE, 0,
+		         "Linux programs run in virtual machines alone, not under --engine process");
+		return nub_hint(err, "leave --engine and NUBRUN_ENGINE out");
+	}
 	if (options->linux_guest.max_fds > UINT_MAX)
 		return nub_fail(err, NUB_E_USAGE, 0, "--max-fds: %" PRIu64 " is too many",
 		                options->linux_guest.max_fds);
@@ -287,7 +295,7 @@ static int do_it(struct doing *doing, char **argv, struct nub_error *err)
 	if (cmd_report_check_target(session->report, err) < 0 || check(doing, err) < 0 || check_engine(doing, err) < 0)
 		return -1;
 	NUB_AUTO_CLOSE int fd = open(argv[0], O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0 || realpath(argv[0], path) == NULL)
+	if (fd < 0 || !realpath(argv[0], path))
 		return cmd_fail_errno(err, "%s", argv[0]);
 	doing->path = path;
 	session->io = (struct cmd_guest_io){
