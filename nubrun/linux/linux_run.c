@@ -266,6 +266,21 @@ static int check(const struct doing *doing, struct nub_error *err)
 	return check_options(options, err);
 }
 
+/* Only a virtual machine hands a program's system calls to nubrun so far. */
+static int check_engine(const struct doing *doing, struct nub_error *err)
+{
+	struct cmd_session *session = doing->session;
+	enum nub_engine_kind engine;
+
+	if (cmd_engine_choose(session->options.engine, &engine, err) < 0)
+		return -1;
+	session->report->engine = cmd_engine_name(engine);
+	if (engine == NUB_ENGINE_KVM)
+		return 0;
+	nub_fail(err, NUB_E_ENGINE, 0, "%s: is a Linux program, and the process engine runs none", doing->file);
+	return nub_hint(err, "run it with --engine kvm");
+}
+
 static int do_it(struct doing *doing, char **argv, struct nub_error *err)
 {
 	struct cmd_session *session = doing->session;
@@ -277,10 +292,10 @@ static int do_it(struct doing *doing, char **argv, struct nub_error *err)
 	session->report->guest = cmd_json_object();
 	cmd_json_add(session->report->guest, "path", cmd_json_cstring(argv[0]));
 	cmd_json_add(session->report->guest, "type", cmd_json_plain("linux"));
-	if (cmd_report_check_target(session->report, err) < 0 || check(doing, err) < 0)
+	if (cmd_report_check_target(session->report, err) < 0 || check(doing, err) < 0 || check_engine(doing, err) < 0)
 		return -1;
 	NUB_AUTO_CLOSE int fd = open(argv[0], O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0 || realpath(argv[0], path) == NULL)
+	if (fd < 0 || !realpath(argv[0], path))
 		return cmd_fail_errno(err, "%s", argv[0]);
 	doing->path = path;
 	session->io = (struct cmd_guest_io){

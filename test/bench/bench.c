@@ -73,15 +73,19 @@ static const struct bench_engine engines[] = {
 	{ .name = "kvm",
 	  .floor = "bench/floor",
 	  .round_trip = "KVM_RUN round trip",
+	  .anew = "--loop",
+	  .begin_anew = "KVM_RUN round trip",
 	  .compute = 1.05,
 	  .restore = 1.3,
 	  .reset = 2.0 },
 	{ .name = "process",
 	  .floor = "bench/floor_process",
 	  .round_trip = "signal and futex",
+	  .anew = "--again",
+	  .begin_anew = "a new process",
 	  .compute = 1.02,
 	  .restore = 1.5,
-	  .reset = 5.0 },
+	  .reset = 2.0 },
 };
 
 static void bench_engine(const struct bench_engine *engine, size_t runs)

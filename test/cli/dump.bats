@@ -106,8 +106,8 @@ regions() { # FILE
 		refused 125 page-argument '*not in the canonical*'
 		nub dump --read 0x400000:0xffffffffffffffff "$file"
 		refused 125 page-argument '*18446744073709551615 bytes*'
-		# The last byte of scratch, where the engine has it.
-		case ${NUBRUN_ENGINE-} in process) nub dump --read 0x6fffffefffff:1 "$file" ;; *) nub dump --read 0xffffffffffffefff:1 "$file" ;; esac
+		# Scratch, where the engine has it.
+		nub dump --read "$("$NUBRUN" dump --json "$file" | jq -r '[.regions[] | select(.type == "Scratch")][0].gva'):1" "$file"
 		[ "$status" -eq 0 ]
 	done
 }

@@ -112,7 +112,7 @@ static void check_state(struct nub_linux *linux, const struct nub_linux_config *
 		                     .whole = "state",
 		                     .kind = NUB_E_SNAPSHOT_TRUNCATED,
 		                     .err = &err };
-	FUZZ_CHECK(copy != NULL && nub_linux_image_size(linux) <= MEMORY);
+	FUZZ_CHECK(copy && nub_linux_image_size(linux) <= MEMORY);
 	/* What its own grants don't give it any more is refused by name; nothing else is. */
 	if (nub_linux_restore(copy, &cursor) < 0)
 		FUZZ_CHECK(err.message[0] != '\0');
@@ -194,7 +194,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	config.max_fds = 32;
 	const struct nub_linux_machine machine = fake_init(&fake, MEMORY);
 	struct nub_linux *linux = nub_linux_make(&config, &machine, &err);
-	FUZZ_CHECK(linux != NULL);
+	FUZZ_CHECK(linux);
 	make_program(linux);
 	run(linux, &input);
 	FUZZ_CHECK(linux->end.kind != NUB_LINUX_FAILED);

@@ -1,4 +1,6 @@
 /* What grants for reading keep, and how much a program may take. */
+#include <sys/epoll.h>
+
 #include "linux_jail.h"
 
 static void test_read_only(void **state)
@@ -87,12 +89,40 @@ static void test_limits(void **state)
 	assert_int_equal(result, -ENOSPC);
 }
 
+/* Instances of epoll in instances: many ways through them would be many looks. */
+static void test_nested_epolls(void **state)
+{
+	struct jail *jail = *state;
+	struct alone *alone = &jail->alone;
+	const struct epoll_event in = { .events = EPOLLIN };
+	int64_t result = 0;
+	unsigned nested = 0;
+
+	put(alone, DATA, &in, sizeof(in));
+	for (uint64_t fd = 3; fd < 43; fd++)
+		assert_int_equal(call(alone, SYS_epoll_create1, 0, 0, 0, 0, 0, 0), fd);
+	for (uint64_t fd = 4; fd < 43 && result == 0; fd++) {
+		result = call(alone, SYS_epoll_ctl, 3, EPOLL_CTL_ADD, fd, DATA, 0, 0);
+		nested += result == 0;
+	}
+	assert_int_equal(result, -EINVAL);
+	assert_int_equal(nested, 16);
+	assert_int_equal(call(alone, SYS_epoll_ctl, 3, EPOLL_CTL_DEL, 4, 0, 0, 0), 0);
+	for (uint64_t fd = 5; fd < 9; fd++)
+		assert_int_equal(call(alone, SYS_epoll_ctl, 3, EPOLL_CTL_DEL, fd, 0, 0, 0), 0);
+	for (uint64_t fd = 3; fd < 8; fd++) /* a chain */
+		result = call(alone, SYS_epoll_ctl, fd, EPOLL_CTL_ADD, fd + 1, DATA, 0, 0);
+	assert_int_equal(result, -ELOOP);
+	assert_int_equal(call(alone, SYS_epoll_wait, 3, DATA, 1, 0, 0, 0), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN_JAIL(test_read_only),
 		IN_JAIL(test_set_user_id),
 		IN_JAIL(test_limits),
+		IN_JAIL(test_nested_epolls),
 	};
 
 	return cmocka_run_group_tests_name("limits of Linux programs' files", tests, NULL, NULL);

@@ -15,6 +15,8 @@ enum { DS, ES, FS, GS };
 
 static int check_guest(const struct nub_engine_guest *guest, struct nub_error *err)
 {
+	if (guest->syscalls)
+		return nub_fail(err, NUB_E_ENGINE, 0, "the process engine does not serve system calls");
 	if (guest->privilege_level == 3)
 		return 0;
 	nub_fail(
@@ -37,12 +39,9 @@ static int attach(struct nub_engine *engine, const struct nub_engine_guest *gues
 	for (size_t i = 0; i < guest->port_count; i++)
 		if (guest->ports[i] <= NUB_ENGINE_PORT_MAX)
 			process->ports[guest->ports[i]] = true;
-	if (process->has_box)
-		return nub_process_drop_copies(process, err);
 	if (check_guest(guest, err) < 0 || nub_box_probe(err) < 0)
 		return -1;
 	process->owned_chunks = 0;
-	process->copied_count = 0;
 	process->has_box = true;
 	if (nub_box_init(&process->box, guest->memory->shared.fd, &process->stops, err) < 0 ||
 	    nub_process_map_all(process, &size, err) < 0)
@@ -50,12 +49,13 @@ static int attach(struct nub_engine *engine, const struct nub_engine_guest *gues
 	return nub_box_seal(&process->box, size, err);
 }
 
-/* A box that is sealed can't map another snapshot's file: for that, detach ends it. */
+/* A guest can change its process for good: by what its stub lets it call, it can hide code where no put back page reaches, or
+ * block signals. So each life begins with a new one. */
 static bool fits(const struct nub_engine *engine, const struct nub_engine_guest *guest)
 {
 	(void)engine;
 	(void)guest;
-	return true;
+	return false;
 }
 
 static void end_box(struct nub_process *process)
@@ -65,14 +65,11 @@ static void end_box(struct nub_process *process)
 	process->has_box = false;
 }
 
-/* Pages get their contents through nubrun's view of them, which the box shares. */
 static int detach(struct nub_engine *engine, enum nub_engine_keep keep, struct nub_error *err)
 {
-	struct nub_process *process = nub_process_of(engine);
-
+	(void)keep;
 	(void)err;
-	if (keep != NUB_ENGINE_KEEP_MEMORY)
-		end_box(process);
+	end_box(nub_process_of(engine));
 	return 0;
 }
 
@@ -81,7 +78,7 @@ static int detach(struct nub_engine *engine, enum nub_engine_keep keep, struct n
 static int set_regs(struct nub_engine *engine, const struct nub_registers *regs, struct nub_error *err)
 {
 	struct nub_process *process = nub_process_of(engine);
-	struct nub_frame *frame = &process->box.frame;
+	struct nub_signal_frame *frame = &process->box.frame;
 
 	(void)err;
 	frame->rax = regs->rax;
@@ -194,10 +191,6 @@ static int save(struct nub_engine *engine, struct nub_cpu *cpu, struct nub_error
 	cpu->xsave_size = NUB_XSAVE_SIZE;
 	if (get_sregs(engine, &cpu->sregs, err) < 0)
 		return -1;
-	/* Of no meaning where it is restored. */
-	cpu->sregs.cr3 = 0;
-	memset(&cpu->sregs.tr, 0, sizeof(cpu->sregs.tr));
-	cpu->sregs.gdt.limit = cpu->sregs.idt.limit = 0;
 	return get_xsave(engine, cpu->xsave, NUB_XSAVE_SIZE, err);
 }
 
@@ -284,7 +277,6 @@ static void unkick(struct nub_engine *engine)
 static void release(struct nub_engine *engine)
 {
 	end_box(nub_process_of(engine));
-	free(nub_process_of(engine)->copied);
 	free(engine);
 }
 

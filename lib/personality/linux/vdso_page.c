@@ -20,7 +20,7 @@ _Static_assert(sizeof(struct nub_vdso_data) <= NUB_PAGE_SIZE, "vdso.lds gives th
 
 int nub_linux_map_vdso(struct nub_linux *linux, struct nub_error *err)
 {
-	const size_t size = (size_t)(nub_vdso_end - nub_vdso_start);
+	const size_t size = (uintptr_t)nub_vdso_end - (uintptr_t)nub_vdso_start;
 	struct nub_linux_mapping mapping = { .size = NUB_PAGE_SIZE + size, .prot = PROT_READ | PROT_WRITE };
 	const int64_t at = nub_linux_map(linux, &mapping);
 
