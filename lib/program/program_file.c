@@ -267,7 +267,7 @@ struct nub_program *nub_program_restore(const struct nub_program_config *config,
 	NUB_AUTO_FREE uint8_t *state = NULL;
 	struct nub_program *program = NULL;
 	struct nub_cpuid host;
-	struct header header;
+	struct header header = { 0 };
 
 	if (read_parts(fd, name, &header, &state, err) < 0)
 		return NULL;
