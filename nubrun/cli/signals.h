@@ -25,9 +25,6 @@ const char *cmd_signals_name(int signal);
 /* End as by this signal, if it can be: the first process of a PID namespace can't. */
 void cmd_signals_die(int signal);
 
-/* In a child between clone and exec: none is taken any more. */
-void cmd_signals_drop(void);
-
 /* Block those that end a process, by default or taken, as far as it was not told to ignore them: they are in *held. Setting
  * the mask to *before lets them come. */
 void cmd_hold_signals(sigset_t *held, sigset_t *before);

@@ -17,6 +17,7 @@
 #include "report/crash_text.h"
 #include "report/json_status.h"
 #include "report/json_value.h"
+#include "run/confine.h"
 #include "json/json.h"
 
 bool cmd_linux_wanted(const struct cmd_run_options *options, const char *path)
@@ -178,7 +179,7 @@ static int run(struct cmd_session *session, const struct nub_program_config *con
 	session->io.program = program;
 	cmd_signals_stop_program(program);
 	start = cmd_now_ns();
-	const int failed = nub_program_run(program, &outcome, err);
+	const int failed = cmd_session_confine(session, err) < 0 ? -1 : nub_program_run(program, &outcome, err);
 	report->run_ns = cmd_now_ns() - start;
 	session->io.program = NULL;
 	cmd_signals_stop_program(NULL);

@@ -242,6 +242,8 @@ struct cmd_json *cmd_json_status(const struct cmd_report *report)
 		cmd_json_add(object, "saved", cmd_json_share(report->saved));
 	if (report->engine)
 		cmd_json_add(object, "engine", cmd_json_plain(report->engine));
+	if (report->confinement)
+		cmd_json_add(object, "confinement", cmd_json_share(report->confinement));
 	cmd_json_add(object, "time_us", times(report));
 	if (report->calls != 0)
 		cmd_json_add(object, "calls", calls(report));

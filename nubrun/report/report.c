@@ -139,9 +139,10 @@ static void release(struct cmd_report *report)
 	cmd_json_free(report->snapshot);
 	cmd_json_free(report->saved);
 	cmd_json_free(report->unsupported);
+	cmd_json_free(report->confinement);
 	free(report->sentence);
 	report->guest = report->result = report->crash = report->cores = report->snapshot = report->saved =
-	    report->unsupported = NULL;
+	    report->unsupported = report->confinement = NULL;
 	report->sentence = NULL;
 }
 

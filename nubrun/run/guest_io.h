@@ -6,6 +6,7 @@
 #include "cli/parse.h"
 #include "nub.h"
 #include "run/evidence.h"
+#include "run/helper.h"
 #include "run/trace.h"
 
 struct cmd_guest_io {
@@ -18,6 +19,7 @@ struct cmd_guest_io {
 	struct cmd_trace_file *trace; /* NULL: none is written */
 	const struct cmd_host_fn *functions;
 	size_t function_count;
+	struct cmd_helper *helper;     /* that runs their commands */
 	bool stdout_open, stderr_open; /* the last write to that descriptor ended within a line */
 	struct nub_value reply;        /* kept until the next callback */
 	struct cmd_evidence *evidence; /* what is kept of the guest when it fails */

@@ -119,6 +119,14 @@ static int parse_seed(const struct cmd_option *option, const char *value, void *
 	      FIELD(core_dir),                                                                                         \
 	      .parse = cmd_option_text,                                                                                \
 	      .help = "the same, as DIR/GUEST.PID.core" },                                                             \
+	    { .name = "no-confine",                                                                                    \
+	      FIELD(no_confine),                                                                                       \
+	      .parse = cmd_option_flag,                                                                                \
+	      .help = "leave nubrun its rights and system calls: for debugging it" },                                  \
+	    { .name = "require-confinement",                                                                           \
+	      FIELD(require_confinement),                                                                              \
+	      .parse = cmd_option_flag,                                                                                \
+	      .help = "fail where this kernel can't take all of them away" },                                          \
 	    { .name = "seed",                                                                                          \
 	      .arg = "N",                                                                                              \
 	      FIELD(seed),                                                                                             \

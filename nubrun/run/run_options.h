@@ -43,10 +43,11 @@ struct cmd_run_options {
 	uint64_t seed;
 	unsigned log_level;  /* NUB_LOG_*, or CMD_LOG_LEVEL_DEFAULT */
 	unsigned log_format; /* CMD_LOG_FORMAT_* */
-	const char *gdb;     /* where to wait for gdb; NULL: not given */
-	const char *status;  /* NULL: not given */
-	const char *trace;   /* likewise */
-	const char *svg;     /* likewise */
+	bool no_confine, require_confinement;
+	const char *gdb;    /* where to wait for gdb; NULL: not given */
+	const char *status; /* NULL: not given */
+	const char *trace;  /* likewise */
+	const char *svg;    /* likewise */
 	bool quiet;
 	unsigned verbose;
 };

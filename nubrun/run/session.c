@@ -8,6 +8,7 @@
 #include "cli/clock.h"
 #include "cli/fail.h"
 #include "cli/signals.h"
+#include "run/confine.h"
 #include "run/json_evidence.h"
 #include "run/outcome.h"
 #include "run/save.h"
@@ -64,7 +65,7 @@ int cmd_session_run(struct cmd_session *session, int argc, char **argv, struct n
 {
 	int failed;
 
-	if (create(session, err) < 0 || wait_for_gdb(session, err) < 0)
+	if (create(session, err) < 0 || wait_for_gdb(session, err) < 0 || cmd_session_confine(session, err) < 0)
 		return -1;
 	uint64_t start = cmd_now_ns();
 	if (session->program)
@@ -82,7 +83,7 @@ int cmd_session_run(struct cmd_session *session, int argc, char **argv, struct n
 
 int cmd_session_initialise(struct cmd_session *session, struct nub_outcome *outcome, struct nub_error *err)
 {
-	if (create(session, err) < 0)
+	if (create(session, err) < 0 || cmd_session_confine(session, err) < 0)
 		return -1;
 	outcome->kind = NUB_OUTCOME_CHECKPOINT;
 	if (cmd_session_is_stopped(session))
@@ -160,6 +161,7 @@ int cmd_session_end(struct cmd_session *session)
 	/* Closing the VM takes as long here as at exit, so memory is always released: leaks stay visible to tests. */
 	nub_sandbox_free(session->sandbox);
 	cmd_gdb_close(&session->gdb);
+	cmd_helper_end(&session->helper);
 	nub_snapshot_free(session->snapshot);
 	nub_snapshot_free(session->base);
 	cmd_call_release(&session->request);
