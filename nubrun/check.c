@@ -46,22 +46,39 @@ static void print_text(const struct nub_host_info *info)
 	else
 		printf("supervisor code       native, %.1f ns an instruction\n", info->cpl0_ns_per_instruction);
 	printf("round trip            %.1f us from guest to host and back\n", info->round_trip_us);
-	printf("\nThis host can run guests.\n");
+	printf("\nThis host can run guests in virtual machines.\n");
+}
+
+/* The other engine: what runs guests where KVM does not. */
+static void print_process(const struct cmd_process_engine *process)
+{
+	if (process->error.kind == NUB_E_NONE)
+		printf(
+		    "--engine process runs guests as processes under seccomp, without the hardware boundary: usable,\n"
+		    "round trip %.1f us.\n",
+		    process->round_trip_us);
+	else
+		printf("--engine process is not usable: %s\n%s%s\n", process->error.message,
+		       process->error.hint[0] != '\0' ? "To do: " : "", process->error.hint);
 }
 
 static int check(const struct check_options *options, struct nub_error *err)
 {
+	struct cmd_process_engine process = { 0 };
 	struct nub_host_info info = { 0 };
 	struct nub_error print_err = { 0 };
 	int failed = nub_host_probe(&info, err);
 
+	nub_host_probe_process(&process.round_trip_us, &process.error);
 	if (options->json)
-		failed |= cmd_print_json(cmd_json_host(&info, failed != 0 ? err : NULL), &print_err);
+		failed |= cmd_print_json(cmd_json_host(&info, failed != 0 ? err : NULL, &process), &print_err);
 	else if (failed == 0)
 		print_text(&info);
 	else
-		printf("This host can't run guests: %s\n%s%s\n", err->message, err->hint[0] != '\0' ? "To do: " : "",
-		       err->hint);
+		printf("This host can't run guests in virtual machines: %s\n%s%s\n\n", err->message,
+		       err->hint[0] != '\0' ? "To do: " : "", err->hint);
+	if (!options->json)
+		print_process(&process);
 	if (print_err.kind == NUB_E_NONE)
 		failed |= cmd_print_end(&print_err);
 	if (failed != 0 && err->kind == NUB_E_NONE)

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/clock.h"
+#include "base/clock.h"
 #include "cli/fail.h"
 #include "cli/stream.h"
 #include "command.h"
@@ -37,7 +37,7 @@ static int without_command(const char *word, struct nub_error *err)
 
 int main(int argc, char **argv)
 {
-	struct cmd_report report = { .start_ns = cmd_now_ns() };
+	struct cmd_report report = { .start_ns = nub_clock_ns() };
 	const struct cmd_command *command = argc > 1 ? cmd_command_find(argv[1]) : NULL;
 	struct nub_error err = { 0 };
 

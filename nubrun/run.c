@@ -8,11 +8,8 @@ static int run(struct cmd_session *session, int argc, char **argv, struct nub_er
 {
 	struct nub_outcome outcome = { 0 };
 
-	if (cmd_linux_wanted(&session->options, argv[0])) {
-		if (cmd_report_check_target(session->report, err) < 0)
-			return -1;
-		return cmd_linux_run(session, argc, argv, err);
-	}
+	if (cmd_linux_wanted(&session->options, argv[0]))
+		return cmd_linux_run(session, argv, err);
 	if (cmd_run_options_check(&session->options, err) < 0 || cmd_report_check_target(session->report, err) < 0 ||
 	    cmd_session_open_guest(session, argv[0], err) < 0 || cmd_session_prepare(session, argc, argv, err) < 0 ||
 	    cmd_session_run(session, argc, argv, &outcome, err) < 0 || cmd_outcome_note(session, &outcome, err) < 0 ||

@@ -2,6 +2,7 @@
 #include "cli/fail.h"
 #include "command.h"
 #include "guest/snapshot_file.h"
+#include "linux/linux_run.h"
 #include "run/outcome.h"
 #include "run/save.h"
 #include "run/session.h"
@@ -42,6 +43,8 @@ static int save(struct cmd_session *session, int argc, char **argv, struct nub_e
 	const struct cmd_run_options *options = &session->options;
 	struct nub_outcome outcome = { 0 };
 
+	if (cmd_linux_saved(argv[0]) || (!cmd_is_snapshot(argv[0]) && cmd_linux_wanted(options, argv[0])))
+		return cmd_linux_snapshot(session, argv, err);
 	if (cmd_snapshot_options_check(options, err) < 0 || cmd_report_check_target(session->report, err) < 0 ||
 	    check_arguments(options, argc, argv, err) < 0 || open_source(session, argv[0], err) < 0 ||
 	    (options->base && cmd_session_open_base(session, options->base, err) < 0) ||

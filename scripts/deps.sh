@@ -20,6 +20,7 @@ test   libcmocka-dev  module   cmocka
 test   libcjson-dev   module   libcjson
 test   bats           command  bats
 test   gojq           command  gojq
+test   jq             command  jq
 test   gdb            command  gdb
 test   elfutils       command  eu-readelf
 test   binutils       command  readelf

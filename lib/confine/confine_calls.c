@@ -90,10 +90,14 @@ static const uint16_t debugger[] = { SYS_recvfrom, SYS_sendto, SYS_shutdown };
 static const uint16_t sending[] = { SYS_sendmsg,   SYS_sendto, SYS_recvfrom, SYS_pipe2,
 	                            SYS_signalfd4, SYS_wait4,  SYS_waitid };
 
+/* Younger than some headers. */
+enum { CALL_FCHMODAT2 = 452 };
+
 /* Files of Linux programs, which are found by a folder's descriptor. */
 static const uint16_t program[] = {
-	SYS_openat2, SYS_getdents64, SYS_statx,  SYS_fstatfs, SYS_mkdirat,  SYS_symlinkat, SYS_utimensat,
-	SYS_flock,   SYS_fchmodat,   SYS_fchown, SYS_dup,     SYS_sendfile, SYS_getcpu,    SYS_copy_file_range,
+	SYS_openat2,   SYS_getdents64, SYS_statx,    SYS_fstatfs,  SYS_mkdirat,
+	SYS_symlinkat, SYS_utimensat,  SYS_flock,    SYS_fchmodat, CALL_FCHMODAT2,
+	SYS_fchown,    SYS_dup,        SYS_sendfile, SYS_getcpu,   SYS_copy_file_range,
 };
 
 #if defined(__SANITIZE_ADDRESS__)

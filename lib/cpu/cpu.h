@@ -34,6 +34,10 @@ enum {
 /* Bytes of the XSAVE area that these take, in the standard form (SDM vol. 1, 13.4). */
 #define NUB_XSAVE_SIZE 832u
 
+/* With AVX-512: what Linux programs may be shown, and use in any case where guest code is held at the host's ring 3. */
+#define NUB_XCR0_AVX512 UINT64_C(0xe0)
+#define NUB_XSAVE_WIDE_SIZE 2688u
+
 /* Where things are in it: bytes that belong to the host's software (SDM vol. 1, 10.5.1), and the header. */
 enum {
 	NUB_XSAVE_MXCSR = 24,

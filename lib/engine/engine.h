@@ -104,8 +104,8 @@ struct nub_engine_ops {
 	int (*set_regs)(struct nub_engine *engine, const struct nub_registers *regs, struct nub_error *err);
 	int (*sregs)(struct nub_engine *engine, struct nub_sregs *sregs, struct nub_error *err);
 	int (*set_bases)(struct nub_engine *engine, uint64_t fs, uint64_t gs, struct nub_error *err);
-	int (*xsave)(struct nub_engine *engine, uint8_t xsave[NUB_XSAVE_SIZE], struct nub_error *err);
-	int (*set_xsave)(struct nub_engine *engine, const uint8_t xsave[NUB_XSAVE_SIZE], struct nub_error *err);
+	int (*xsave)(struct nub_engine *engine, uint8_t *xsave, size_t size, struct nub_error *err);
+	int (*set_xsave)(struct nub_engine *engine, const uint8_t *xsave, size_t size, struct nub_error *err);
 	int (*set_debug)(struct nub_engine *engine, const uint64_t registers[8], bool inject, struct nub_error *err);
 	bool (*in_guest)(const struct nub_engine *engine);
 	void (*trap_soon)(struct nub_engine *engine);
@@ -126,6 +126,7 @@ struct nub_engine {
 	const struct nub_engine_ops *ops;
 	struct nub_registers
 	    regs;            /* the guest's, as of the last exit, or as they were set since; others only read them */
+	uint64_t xcr0;       /* the guest's, once it is attached */
 	bool registers_lost; /* by the last exit, a SHUTDOWN */
 	bool timed;          /* whoever runs it wants to know left_ns */
 };
@@ -238,13 +239,31 @@ static inline int nub_engine_set_bases(struct nub_engine *engine, uint64_t fs, u
 
 static inline int nub_engine_xsave(struct nub_engine *engine, uint8_t xsave[NUB_XSAVE_SIZE], struct nub_error *err)
 {
-	return engine->ops->xsave(engine, xsave, err);
+	return engine->ops->xsave(engine, xsave, NUB_XSAVE_SIZE, err);
 }
 
 static inline int nub_engine_set_xsave(struct nub_engine *engine, const uint8_t xsave[NUB_XSAVE_SIZE],
                                        struct nub_error *err)
 {
-	return engine->ops->set_xsave(engine, xsave, err);
+	return engine->ops->set_xsave(engine, xsave, NUB_XSAVE_SIZE, err);
+}
+
+/* All of a guest's that has more (xcr0). */
+static inline size_t nub_engine_xsave_size(const struct nub_engine *engine)
+{
+	return engine->xcr0 & NUB_XCR0_AVX512 ? NUB_XSAVE_WIDE_SIZE : NUB_XSAVE_SIZE;
+}
+
+static inline int nub_engine_whole_xsave(struct nub_engine *engine, uint8_t xsave[NUB_XSAVE_WIDE_SIZE],
+                                         struct nub_error *err)
+{
+	return engine->ops->xsave(engine, xsave, nub_engine_xsave_size(engine), err);
+}
+
+static inline int nub_engine_set_whole_xsave(struct nub_engine *engine, const uint8_t xsave[NUB_XSAVE_WIDE_SIZE],
+                                             struct nub_error *err)
+{
+	return engine->ops->set_xsave(engine, xsave, nub_engine_xsave_size(engine), err);
 }
 
 /* ---- The address space, of guests with syscalls ----

@@ -1,14 +1,18 @@
-/* The inside of gdb's side of a sandbox, shared by the files that begin and end with it (gdb.c), let it
- * run (gdb_resume.c), stop it (gdb_stops.c), show it (gdb_target.c) and talk (gdb_socket.c). */
+/* The inside of gdb's side of a sandbox, shared by the files that begin and end with it and talk (gdb.c), let it run and stop
+ * it (gdb_run.c), and show it (gdb_target.c, gdb_monitor.c). */
 #ifndef NUB_GDB_H
 #define NUB_GDB_H
 
-#include "gdb/gdb_breakpoints.h"
+#include "gdb/gdb_points.h"
 #include "gdb/gdb_session.h"
-#include "gdb/gdb_signal.h"
-#include "gdb/gdb_watch.h"
 #include "sandbox/debug.h"
 #include "sandbox/sandbox.h"
+
+/* Making a socket end the engine's run when there is something to read, as a deadline does with a timer. */
+struct nub_gdb_signal {
+	bool armed;
+	bool was_blocked; /* SIGIO, before it was armed */
+};
 
 struct nub_gdb {
 	struct nub_debugger debugger; /* first */
@@ -45,7 +49,7 @@ static inline struct nub_gdb *nub_gdb_of(struct nub_debugger *debugger)
 	return (struct nub_gdb *)debugger;
 }
 
-/* ---- gdb_resume.c: between stopped and running ---- */
+/* ---- gdb_run.c: between stopped and running ---- */
 
 /* Take away what is only there while the guest runs; then, with detach, leave the client. */
 void nub_gdb_withdraw(struct nub_gdb *gdb);
@@ -73,7 +77,7 @@ int nub_gdb_resume(struct nub_gdb *gdb, enum nub_gdb_action action, struct nub_e
 enum nub_gdb_action nub_gdb_stop_and_talk(struct nub_gdb *gdb, const struct nub_gdb_stop *why);
 int nub_gdb_stop_now(struct nub_gdb *gdb, const struct nub_gdb_stop *why, struct nub_error *err);
 
-/* ---- gdb_stops.c: hooks of the run loop (sandbox/debug.h) ---- */
+/* ---- gdb_run.c: hooks of the run loop (sandbox/debug.h) ---- */
 
 int nub_gdb_interrupted(struct nub_debugger *debugger, struct nub_error *err);
 int nub_gdb_served(struct nub_debugger *debugger, const struct nub_exit *exit, struct nub_error *err);
@@ -81,7 +85,7 @@ enum nub_verdict nub_gdb_fault(struct nub_debugger *debugger, const struct nub_e
 bool nub_gdb_stuck(struct nub_debugger *debugger);
 int nub_gdb_trapped(struct nub_debugger *debugger, const struct nub_exit *exit, struct nub_error *err);
 
-/* ---- gdb_socket.c ---- */
+/* ---- gdb.c: the socket ---- */
 
 /* Talk until the client wants something of the guest. WAIT when it has nothing to say, and was not waited for; DETACH also
  * when it is gone. */
@@ -106,5 +110,22 @@ unsigned nub_gdb_crash_signal(const struct nub_crash *crash);
 /* TF of the guest. Error: KVM. */
 bool nub_gdb_tf(const struct nub_gdb *gdb);
 int nub_gdb_set_tf(struct nub_gdb *gdb, bool tf, struct nub_error *err);
+
+/* ---- gdb.c: the socket's signal ---- */
+
+/* From now on SIGIO, blocked in this thread but while the guest runs, says that `fd` has input. What came before says
+ * nothing: look. Errors: IO, KVM. */
+int nub_gdb_signal_arm(struct nub_gdb_signal *signal, int fd, struct nub_engine *engine, struct nub_error *err);
+void nub_gdb_signal_disarm(struct nub_gdb_signal *signal, int fd);
+
+/* Take a SIGIO that is pending off the thread. */
+void nub_gdb_signal_drain(void);
+
+/* ---- gdb_monitor.c: what the library knows and gdb does not ask for ---- */
+
+/* Serve one command of a stopped guest; append its answer, or what is wrong with it, to *text. `options` are those of a
+ * snapshot, NULL for none. With `over`, the run has ended. Error: NO_MEMORY. */
+int nub_gdb_monitor(struct nub_sandbox *sandbox, const struct nub_snapshot_options *options, bool over,
+                    const char *command, struct nub_buffer *text, struct nub_error *err);
 
 #endif

@@ -1,10 +1,8 @@
 /* The `monitor` commands: regions, exits, snapshot. */
-#include "gdb/gdb_monitor.h"
-
 #include <inttypes.h>
 #include <string.h>
 
-#include "gdb/gdb_packet.h"
+#include "gdb/gdb.h"
 
 static int put_region(struct nub_buffer *text, const struct nub_region *region, struct nub_error *err)
 {

@@ -1,4 +1,4 @@
-/* The commands that gdb sends, but for registers and memory (gdb_access.c) and queries (gdb_query.c). */
+/* The commands that gdb sends, but for registers, memory and queries (gdb_commands.c). */
 #include "gdb/gdb_session.h"
 
 #include <inttypes.h>

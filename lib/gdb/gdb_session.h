@@ -9,8 +9,8 @@
 #ifndef NUB_GDB_SESSION_H
 #define NUB_GDB_SESSION_H
 
-#include "gdb/gdb_hardware.h"
 #include "gdb/gdb_packet.h"
+#include "gdb/gdb_points.h"
 #include "gdb/gdb_registers.h"
 
 /* Signals as gdb numbers them (include/gdb/signals.def). */
@@ -94,7 +94,7 @@ int nub_gdb_session_stopped(struct nub_gdb_session *session, const struct nub_gd
 int nub_gdb_session_exited(struct nub_gdb_session *session, uint8_t code, struct nub_error *err);
 int nub_gdb_session_signalled(struct nub_gdb_session *session, unsigned signal, struct nub_error *err);
 
-/* ---- gdb_access.c: registers, memory, breakpoints; after the command's letter. 0, or -1 when memory runs out ---- */
+/* ---- gdb_commands.c: registers, memory, breakpoints; after the command's letter. 0, or -1 when memory runs out ---- */
 
 int nub_gdb_put_register(struct nub_gdb_session *session, const struct nub_cpu *cpu, unsigned number,
                          struct nub_error *err);
@@ -109,7 +109,7 @@ int nub_gdb_write_memory(struct nub_gdb_session *session, struct nub_gdb_text *p
 int nub_gdb_change_breakpoint(struct nub_gdb_session *session, struct nub_gdb_text *packet, bool add,
                               struct nub_error *err);
 
-/* ---- gdb_query.c: the q and Q packets. 0, or -1 when memory runs out ---- */
+/* ---- gdb_commands.c: the q and Q packets. 0, or -1 when memory runs out ---- */
 
 int nub_gdb_query(struct nub_gdb_session *session, struct nub_gdb_text *packet, struct nub_error *err);
 

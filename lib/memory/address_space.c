@@ -150,19 +150,19 @@ int nub_address_space_map_editable(struct nub_pt_builder *builder, const struct 
 		.user = true,
 	};
 
-	if (map(builder, &mapping, "Scratch", err) != 0)
+	if (map(builder, &mapping, "Scratch", err) < 0)
 		return -1;
 	mapping.gva += NUB_PAGE_SIZE;
 	mapping.gpa += NUB_PAGE_SIZE;
 	mapping.size = layout->scratch_size - NUB_PAGE_SIZE - NUB_SCRATCH_FIXED_PAGES * NUB_PAGE_SIZE;
 	mapping.executable = mapping.user = false;
 	mapping.writable = true;
-	if (map(builder, &mapping, "Scratch", err) != 0)
+	if (map(builder, &mapping, "Scratch", err) < 0)
 		return -1;
 	mapping.gva = NUB_PAGE_TABLES_GVA + tables_gpa;
 	mapping.gpa = tables_gpa;
 	mapping.size = tables_size;
-	if (map(builder, &mapping, "PageTables", err) != 0)
+	if (map(builder, &mapping, "PageTables", err) < 0)
 		return -1;
 	return map_fixed_pages(builder, err);
 }

@@ -9,18 +9,6 @@
 #include "elf/elf_image.h"
 #include "memory/address_space.h"
 
-struct nub_config nub_config_default(void)
-{
-	return (struct nub_config){
-		.heap_size = NUB_DEFAULT_HEAP_SIZE,
-		.stack_size = NUB_DEFAULT_STACK_SIZE,
-		.input_size = NUB_DEFAULT_RING_SIZE,
-		.output_size = NUB_DEFAULT_RING_SIZE,
-		.init_data_flags = NUB_REGION_READ,
-		.log_level = NUB_LOG_WARN,
-	};
-}
-
 /* Its size in whole pages. */
 static int check_map_size(const struct nub_file_map *map, uint64_t *size, struct nub_error *err)
 {
@@ -79,11 +67,13 @@ static int place_map(struct nub_plan *plan, const struct nub_file_map *map, uint
 
 static int check_map_free(const struct nub_plan *plan, size_t index, const char *label, struct nub_error *err)
 {
-	const struct nub_region *map = &plan->maps[index];
+	const struct nub_region *map = &plan->maps[index], scratch = nub_layout_scratch_region(&plan->layout);
+	const size_t known = plan->regions.count + index;
 
-	for (size_t i = 0; i < plan->regions.count + index; i++) {
-		const struct nub_region *other =
-		    i < plan->regions.count ? &plan->regions.items[i] : &plan->maps[i - plan->regions.count];
+	for (size_t i = 0; i <= known; i++) {
+		const struct nub_region *other = i == known                ? &scratch
+		                                 : i < plan->regions.count ? &plan->regions.items[i]
+		                                                           : &plan->maps[i - plan->regions.count];
 		if (other->gva == 0 || !nub_ranges_overlap(map->gva, map->size, other->gva, other->size))
 			continue;
 		nub_fail(err, NUB_E_MAP_ADDRESS, 0,

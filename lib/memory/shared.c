@@ -151,7 +151,7 @@ static int add_news(struct nub_shared *shared, uint64_t gpa, uint64_t size, stru
 		last->size += size;
 		return 0;
 	}
-	if (shared->news_count == shared->news_capacity) {
+	if (!shared->news || shared->news_count == shared->news_capacity) {
 		const size_t capacity = shared->news_capacity ? 2 * shared->news_capacity : 16;
 		struct nub_memory_run *news = reallocarray(shared->news, capacity, sizeof(*news));
 		if (!news)
@@ -200,7 +200,6 @@ static int own_run(struct nub_memory *memory, uint64_t gpa, uint64_t size, struc
 		return nub_hint(err, "allow more mappings (sysctl vm.max_map_count)");
 	}
 	set_bits(&memory->shared, at / NUB_PAGE_SIZE, size / NUB_PAGE_SIZE, true);
-	memory->shared.owned_pages += size / NUB_PAGE_SIZE;
 	return add_news(&memory->shared, gpa, size, err);
 }
 

@@ -29,9 +29,8 @@ struct nub_memory_run {
 
 struct nub_shared {
 	bool on;
-	int fd;               /* of the memfd, when it is on */
-	uint64_t *owned;      /* a bit a page of the snapshot region: it is the memfd's. NULL: all are */
-	uint64_t owned_pages; /* that became the memfd's since the files were shown */
+	int fd;          /* of the memfd, when it is on */
+	uint64_t *owned; /* a bit a page of the snapshot region: it is the memfd's. NULL: all are */
 	struct nub_memory_piece *pieces;
 	size_t piece_count;
 	struct nub_memory_run *news; /* owned since they were last shown */

@@ -23,6 +23,9 @@ struct nub_host_info {
 	char emulator[32]; /* "QEMU TCG", "Bochs": the CPU below KVM is a program; "" when it is not known to be one */
 };
 
+/* What the process engine can do here: the best time of an `out` to the host and back, measured. Errors: PROCESS, NO_MEMORY. */
+int nub_host_probe_process(double *round_trip_us, struct nub_error *err);
+
 /* Look at /dev/kvm and measure. Errors: KVM_MISSING, KVM_DENIED, KVM; each with the cure in err->hint. */
 int nub_host_probe(struct nub_host_info *info, struct nub_error *err);
 

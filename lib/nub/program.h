@@ -43,6 +43,7 @@ struct nub_program_config {
 	const struct nub_linux_grant *grants;
 	size_t grant_count;
 	int stdin_fd;         /* borrowed; -1: at its end */
+	int output_fds[2];    /* borrowed: where stdout and stderr go, for isatty and fstat alone; 0: as pipes */
 	uint64_t memory_size; /* what may be resident; a multiple of 2 MiB after rounding up */
 	uint64_t stack_size;
 	uint64_t tmpfs_size; /* of /tmp and /dev/shm */
@@ -51,7 +52,10 @@ struct nub_program_config {
 	bool strict; /* the first call that is not served is a crash */
 	bool has_seed;
 	uint64_t seed;
-	uint64_t timeout_ns;     /* 0 none */
+	uint64_t timeout_ns; /* 0 none */
+	/* Stop as CHECKPOINT before this call is made for the so many-th time (0: never), or after this time (0: never). */
+	unsigned stop_call;
+	uint64_t stop_call_count, stop_after_ns;
 	uint64_t slice_ns;       /* of a thread while others could run; 0: the default */
 	struct nub_host_ops ops; /* output alone is used */
 	/* Each call with its result, one line without a newline, and how long serving it took; NULL: none. */
@@ -71,6 +75,26 @@ void nub_program_free(struct nub_program *program); /* NULL is fine */
 /* Run it to its end. Outcome EXITED, CRASHED (kind SIGNAL, DEADLOCK, UNSUPPORTED, MEMORY, or the machine's), TIMED_OUT or
  * INTERRUPTED. -1 for the host's errors, and the embedder's. */
 int nub_program_run(struct nub_program *program, struct nub_outcome *outcome, struct nub_error *err);
+
+/* Stop the run as CHECKPOINT before the program's next instruction. For signal handlers, and for callbacks of `ops`. */
+void nub_program_freeze(struct nub_program *program);
+
+/* Save a program that is stopped at a CHECKPOINT: `path` is replaced whole (a temporary file, fsync, rename). Errors: IO, NO_MEMORY,
+ * STATE, MEMORY_TOO_SMALL (what is left of its file does not fit its memory). */
+int nub_program_save(struct nub_program *program, const char *path, struct nub_error *err);
+
+/* Is the file a saved program? Reads a little. */
+bool nub_program_is_saved(int fd);
+
+/* Make a program that goes on where the saved one stopped, as a copy of it: the file is mapped, and read as it is touched; whoever
+ * changes it meanwhile changes the program. `config` gives its new life: grants, standard input, limits, ops; argv, envp and path
+ * are the saved program's. memory_size 0: as much as it had. What it had open is opened again, and must be what it was. Errors:
+ * SNAPSHOT_*, NOT_FOUND, and those of nub_program_create. */
+struct nub_program *nub_program_restore(const struct nub_program_config *config, int fd, const char *name,
+                                        struct nub_error *err);
+
+/* The number of a system call by its name; -1 when Linux has none. */
+int nub_program_call_number(const char *name);
 
 /* End the run as INTERRUPTED. For signal handlers. */
 void nub_program_stop(struct nub_program *program);

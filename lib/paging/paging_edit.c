@@ -125,7 +125,7 @@ int nub_pt_edit_map(const struct nub_pt_editor *editor, uint64_t gva, uint64_t g
 			if (descend(editor, gva, 1, &slot, err) < 0)
 				return -1;
 			/* The rest of this table, entry by entry. */
-			for (step = 0; gva + step < end && (step == 0 || index_at(gva + step, 1) != 0);
+			for (step = 0; gva + step < end && (step == 0 || index_at(gva + step, 1) > 0);
 			     step += NUB_PAGE_SIZE) {
 				uint64_t *entry = slot.entry + step / NUB_PAGE_SIZE;
 				if (*entry & NUB_PTE_PRESENT)

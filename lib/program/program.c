@@ -102,7 +102,11 @@ static int attach(struct nub_program *program, uint64_t tables_used, struct nub_
 static int make_linux(struct nub_program *program, struct nub_error *err)
 {
 	const struct nub_program_config *config = &program->config;
-	const struct nub_linux_machine machine = { .ops = &nub_program_machine_ops, .context = program };
+	const struct nub_linux_machine machine = {
+		.ops = &nub_program_machine_ops,
+		.context = program,
+		.xcr0 = program->engine->xcr0,
+	};
 	const struct nub_linux_config linux_config = {
 		.argv = config->argv,
 		.envp = config->envp,
@@ -110,6 +114,7 @@ static int make_linux(struct nub_program *program, struct nub_error *err)
 		.grants = config->grants,
 		.grant_count = config->grant_count,
 		.stdin_fd = config->stdin_fd,
+		.output_fds = { config->output_fds[0], config->output_fds[1] },
 		.stack_size = config->stack_size,
 		.max_fds = config->max_fds,
 		.max_threads = config->max_threads,
@@ -146,7 +151,7 @@ static int load(struct nub_program *program, int fd, struct nub_error *err)
 	return result;
 }
 
-struct nub_program *nub_program_create(const struct nub_program_config *config, int fd, struct nub_error *err)
+struct nub_program *nub_program_new(const struct nub_program_config *config, struct nub_error *err)
 {
 	struct nub_program *program = calloc(1, sizeof(*program));
 	uint64_t tables_used;
@@ -157,13 +162,24 @@ struct nub_program *nub_program_create(const struct nub_program_config *config, 
 	}
 	program->config = *config;
 	program->random = (struct nub_random){ .seeded = config->has_seed, .state = config->seed };
+	program->calls_left = config->stop_call_count;
 	program->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (program->stop_fd < 0)
 		nub_fail_errno(err, NUB_E_IO, "eventfd");
 	else
 		program->engine = nub_kvm_create(err);
 	if (program->engine && nub_program_make_memory(program, &tables_used, err) == 0 &&
-	    attach(program, tables_used, err) == 0 && make_linux(program, err) == 0 && load(program, fd, err) == 0)
+	    attach(program, tables_used, err) == 0 && make_linux(program, err) == 0)
+		return program;
+	nub_program_free(program);
+	return NULL;
+}
+
+struct nub_program *nub_program_create(const struct nub_program_config *config, int fd, struct nub_error *err)
+{
+	struct nub_program *program = nub_program_new(config, err);
+
+	if (program && load(program, fd, err) == 0)
 		return program;
 	nub_program_free(program);
 	return NULL;
@@ -184,21 +200,58 @@ void nub_program_free(struct nub_program *program)
 
 /* ---- Running ---- */
 
+/* Nothing is to be roused any more. */
+static void calm(struct nub_program *program)
+{
+	uint64_t count;
+
+	nub_engine_unkick(program->engine);
+	if (read(program->stop_fd, &count, sizeof(count)) < 0)
+		errno = 0;
+}
+
 /* Is the run to end now, by nub_program_stop or its deadline? */
 static bool must_end(struct nub_program *program, struct nub_outcome *outcome)
 {
 	if (program->stop) {
-		uint64_t count;
 		program->stop = 0;
-		nub_engine_unkick(program->engine);
-		if (read(program->stop_fd, &count, sizeof(count)) < 0)
-			errno = 0;
+		calm(program);
 		outcome->kind = NUB_OUTCOME_INTERRUPTED;
 		return true;
 	}
 	if (!nub_deadline_passed(&program->deadline))
 		return false;
 	outcome->kind = NUB_OUTCOME_TIMED_OUT;
+	return true;
+}
+
+/* Is it to stop here, to be saved? The current thread's registers are known. */
+static bool must_freeze(struct nub_program *program, struct nub_outcome *outcome)
+{
+	if (!program->freeze && (program->stop_at_ns == 0 || nub_clock_ns() < program->stop_at_ns))
+		return false;
+	if (program->freeze)
+		calm(program);
+	program->freeze = 0;
+	program->stop_at_ns = 0;
+	program->stopped = true;
+	outcome->kind = NUB_OUTCOME_CHECKPOINT;
+	return true;
+}
+
+/* The call that it is to stop before is made: then it has not been. `syscall` is two bytes long. */
+static bool stops_before_call(struct nub_program *program)
+{
+	struct nub_registers regs = program->engine->regs;
+	struct nub_error err = { 0 };
+
+	if (program->calls_left == 0 || regs.rax != program->config.stop_call || --program->calls_left > 0)
+		return false;
+	regs.rip -= 2;
+	program->linux->current->vcpu.regs = regs;
+	if (nub_engine_set_regs(program->engine, &regs, &err) < 0)
+		nub_linux_fail(program->linux, &err);
+	program->freeze = 1;
 	return true;
 }
 
@@ -220,6 +273,8 @@ static int wait_for_host(struct nub_program *program, const struct nub_linux_idl
 	program->polls[idle->poll_count] = (struct pollfd){ .fd = program->stop_fd, .events = POLLIN };
 	if (program->deadline.at_ns != 0 && program->deadline.at_ns < until)
 		until = program->deadline.at_ns;
+	if (program->stop_at_ns != 0 && program->stop_at_ns < until)
+		until = program->stop_at_ns;
 	const uint64_t left = until > now ? until - now : 0;
 	const struct timespec timeout = { .tv_sec = (time_t)(left / 1000000000), .tv_nsec = (long)(left % 1000000000) };
 	if (ppoll(program->polls, idle->poll_count + 1, until == UINT64_MAX ? NULL : &timeout, NULL) < 0 &&
@@ -234,7 +289,8 @@ static bool serve(struct nub_program *program, const struct nub_exit *exit, stru
 	switch (exit->kind) {
 	case NUB_EXIT_SYSCALL:
 		program->exits.call++;
-		nub_linux_syscall(program->linux);
+		if (!stops_before_call(program))
+			nub_linux_syscall(program->linux);
 		return true;
 	case NUB_EXIT_FAULT:
 		program->exits.exception++;
@@ -277,6 +333,8 @@ static enum turn serve_signal(struct nub_program *program, struct nub_outcome *o
 	program->exits.interrupted++;
 	if (must_end(program, outcome))
 		return TURN_OVER;
+	if (program->freeze)
+		nub_engine_unkick(program->engine);
 	if (!nub_engine_in_guest(program->engine)) {
 		if (slice_over)
 			nub_program_slice_soon(program);
@@ -319,10 +377,12 @@ static int run_loop(struct nub_program *program, struct nub_outcome *outcome, st
 		case NUB_LINUX_IDLE:
 			if (wait_for_host(program, &idle, err) < 0)
 				return -1;
-			if (must_end(program, outcome))
+			if (must_end(program, outcome) || must_freeze(program, outcome))
 				return 0;
 			break;
 		case NUB_LINUX_RUN:
+			if (must_freeze(program, outcome))
+				return 0;
 			do
 				result = turn(program, outcome, err);
 			while (result == TURN_AGAIN);
@@ -340,22 +400,36 @@ int nub_program_run(struct nub_program *program, struct nub_outcome *outcome, st
 		return nub_fail(err, NUB_E_STATE, 0, "%s: has ended, it can't be run again", program->config.path);
 	if (nub_deadline_start(&program->deadline, program->engine, program->config.timeout_ns, err) < 0)
 		return -1;
+	program->stopped = false;
+	program->stop_at_ns = program->config.stop_after_ns ? nub_clock_ns() + program->config.stop_after_ns : 0;
 	const int result = run_loop(program, outcome, err);
 	nub_program_disarm_slice(program);
 	nub_deadline_stop(&program->deadline);
 	return result;
 }
 
-void nub_program_stop(struct nub_program *program)
+/* End the engine's run, or the wait, that is under way. */
+static void rouse(struct nub_program *program)
 {
 	const uint64_t one = 1;
 	const int saved = errno;
 
-	program->stop = 1;
 	nub_engine_kick(program->engine);
 	/* It can't be full. */
 	if (write(program->stop_fd, &one, sizeof(one)) < 0)
 		errno = saved;
+}
+
+void nub_program_stop(struct nub_program *program)
+{
+	program->stop = 1;
+	rouse(program);
+}
+
+void nub_program_freeze(struct nub_program *program)
+{
+	program->freeze = 1;
+	rouse(program);
 }
 
 /* ---- What is told ---- */
@@ -374,6 +448,14 @@ uint64_t nub_program_remaining_ns(const struct nub_program *program)
 const struct nub_exit_counts *nub_program_exit_counts(const struct nub_program *program)
 {
 	return &program->exits;
+}
+
+int nub_program_call_number(const char *name)
+{
+	for (int number = 0; number < NUB_LINUX_MAX_CALL; number++)
+		if (nub_linux_call_name((uint64_t)number) && strcmp(nub_linux_call_name((uint64_t)number), name) == 0)
+			return number;
+	return -1;
 }
 
 bool nub_program_unsupported(const struct nub_program *program, size_t index, const char **name, uint64_t *count)

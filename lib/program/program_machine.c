@@ -12,7 +12,9 @@
 _Static_assert((int)NUB_LINUX_READ == NUB_PT_READ && (int)NUB_LINUX_WRITE == NUB_PT_WRITE &&
                    (int)NUB_LINUX_EXECUTE == NUB_PT_EXECUTE,
                "the same rights for the personality and the page tables");
-_Static_assert((int)NUB_LINUX_XSAVE_SIZE == (int)NUB_XSAVE_SIZE, "the same state");
+_Static_assert((int)NUB_LINUX_XSAVE_SIZE == (int)NUB_XSAVE_WIDE_SIZE &&
+                   (int)NUB_LINUX_XSAVE_AVX_SIZE == (int)NUB_XSAVE_SIZE,
+               "the same state");
 
 static uint8_t *memory(void *context, uint64_t *base, uint64_t *size)
 {
@@ -26,8 +28,16 @@ static uint8_t *memory(void *context, uint64_t *base, uint64_t *size)
 static int discard(void *context, uint64_t gpa, uint64_t size, struct nub_error *err)
 {
 	struct nub_program *program = context;
+	uint8_t *host = nub_memory_at(&program->memory, gpa, size);
 
-	if (madvise(nub_memory_at(&program->memory, gpa, size), size, MADV_DONTNEED) < 0)
+	/* What a file is behind would be the file's again. */
+	if (gpa < program->image_end) {
+		if (mmap(host, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
+		         -1, 0) == MAP_FAILED)
+			return nub_fail_errno(err, NUB_E_NO_MEMORY, "mmap of %llu bytes", (unsigned long long)size);
+		return 0;
+	}
+	if (madvise(host, size, MADV_DONTNEED) < 0)
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "madvise of %llu bytes", (unsigned long long)size);
 	return 0;
 }
@@ -76,11 +86,11 @@ static int get_vcpu(void *context, struct nub_linux_vcpu *vcpu, struct nub_error
 	uint64_t in_use;
 
 	if (nub_engine_complete(program->engine, err) < 0 || nub_engine_sregs(program->engine, &sregs, err) < 0 ||
-	    nub_engine_xsave(program->engine, vcpu->xsave, err) < 0)
+	    nub_engine_whole_xsave(program->engine, vcpu->xsave, err) < 0)
 		return -1;
 	/* Some hosts tell of state that guests don't have. */
 	memcpy(&in_use, vcpu->xsave + NUB_XSAVE_STATE_BV, sizeof(in_use));
-	in_use &= NUB_XCR0;
+	in_use &= program->engine->xcr0;
 	memcpy(vcpu->xsave + NUB_XSAVE_STATE_BV, &in_use, sizeof(in_use));
 	vcpu->regs = program->engine->regs;
 	vcpu->fs_base = sregs.fs.base;
@@ -95,7 +105,7 @@ static int set_vcpu(void *context, const struct nub_linux_vcpu *vcpu, struct nub
 	if (set_changed_regs(program, &vcpu->regs, err) < 0 ||
 	    nub_engine_set_bases(program->engine, vcpu->fs_base, vcpu->gs_base, err) < 0)
 		return -1;
-	return nub_engine_set_xsave(program->engine, vcpu->xsave, err);
+	return nub_engine_set_whole_xsave(program->engine, vcpu->xsave, err);
 }
 
 static uint64_t now_ns(void *context, int clock)

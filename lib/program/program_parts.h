@@ -21,8 +21,13 @@ struct nub_program {
 	struct nub_deadline deadline, slice;
 	struct nub_random random;
 	volatile sig_atomic_t stop;
-	int stop_fd;          /* an eventfd that nub_program_stop writes to: ends a wait */
-	struct pollfd *polls; /* of the wait, with stop_fd; owned */
+	volatile sig_atomic_t freeze; /* nub_program_freeze was called */
+	uint64_t stop_at_ns;          /* CLOCK_MONOTONIC, from stop_after_ns; 0 never */
+	uint64_t calls_left;          /* of config.stop_call */
+	uint64_t image_end;           /* gpa: what is below is mapped from a saved program's file; 0 without one */
+	bool stopped;                 /* at a CHECKPOINT */
+	int stop_fd;                  /* an eventfd that nub_program_stop writes to: ends a wait */
+	struct pollfd *polls;         /* of the wait, with stop_fd; owned */
 	size_t poll_capacity;
 };
 
@@ -35,6 +40,11 @@ struct nub_program {
 
 /* Plan and map it, and write the first page tables. Error: SIZE, MEMORY_TOO_BIG, NO_MEMORY. */
 int nub_program_make_memory(struct nub_program *program, uint64_t *tables_used, struct nub_error *err);
+
+/* ---- program.c: what making and restoring share ---- */
+
+/* A program that has its engine, its memory, and the state of a Linux program that nothing is in yet. NULL and *err. */
+struct nub_program *nub_program_new(const struct nub_program_config *config, struct nub_error *err);
 
 /* ---- program_machine.c ---- */
 

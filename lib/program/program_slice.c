@@ -49,9 +49,17 @@ static void set_timer(const struct nub_program *program, uint64_t at_ns)
 	timer_settime(program->slice.timer, TIMER_ABSTIME, &at, NULL);
 }
 
-int nub_program_arm_slice(struct nub_program *program, struct nub_error *err)
+/* When the run is to end: the slice, or what else is due. CLOCK_MONOTONIC, 0 never. */
+static uint64_t next_end(const struct nub_program *program)
 {
 	const uint64_t end = nub_linux_slice_end(program->linux);
+
+	return program->stop_at_ns != 0 && (end == 0 || program->stop_at_ns < end) ? program->stop_at_ns : end;
+}
+
+int nub_program_arm_slice(struct nub_program *program, struct nub_error *err)
+{
+	const uint64_t end = next_end(program);
 
 	if (end == program->slice.at_ns)
 		return 0;
@@ -86,7 +94,8 @@ bool nub_program_slice_over(struct nub_program *program)
 void nub_program_slice_soon(struct nub_program *program)
 {
 	set_timer(program, nub_clock_ns() + SOON_NS);
-	program->slice.at_ns = nub_linux_slice_end(program->linux);
+	/* Which is not to be set to what it is late for. */
+	program->slice.at_ns = next_end(program);
 }
 
 void nub_program_disarm_slice(struct nub_program *program)

@@ -100,3 +100,8 @@ int nub_host_probe(struct nub_host_info *info, struct nub_error *err)
 		snprintf(info->kernel, sizeof(info->kernel), "%.127s", name.release);
 	return nub_kvm_probe(info, err) < 0 ? -1 : measure(info, err);
 }
+
+int nub_host_probe_process(double *round_trip_us, struct nub_error *err)
+{
+	return nub_process_probe(round_trip_us, err);
+}

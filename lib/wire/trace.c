@@ -1,7 +1,7 @@
 /* Decoding trace records. */
 #include "wire/trace.h"
 
-#include "wire/value_text.h"
+#include "base/utf8.h"
 
 int nub_trace_reader_init(struct nub_trace_reader *reader, const uint8_t *bytes, size_t size,
                           const struct nub_trace_clock *clock, struct nub_error *err)

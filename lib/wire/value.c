@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "wire/value_text.h"
+#include "base/utf8.h"
 
 const char *nub_type_name(enum nub_type type)
 {

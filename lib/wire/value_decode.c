@@ -4,8 +4,8 @@
 
 #include "base/cursor.h"
 #include "base/error.h"
+#include "base/utf8.h"
 #include "wire/value.h"
-#include "wire/value_text.h"
 
 static struct nub_cursor open_message(const uint8_t *bytes, size_t size, struct nub_error *err)
 {

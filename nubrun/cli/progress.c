@@ -5,20 +5,20 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "cli/clock.h"
+#include "base/clock.h"
 #include "cli/stream.h"
 
 #define SECOND UINT64_C(1000000000)
 
 struct cmd_progress cmd_progress_begin(const char *what, bool quiet)
 {
-	return (struct cmd_progress){ what, cmd_now_ns(), !quiet && isatty(STDERR_FILENO), false };
+	return (struct cmd_progress){ what, nub_clock_ns(), !quiet && isatty(STDERR_FILENO), false };
 }
 
 void cmd_progress_show(struct cmd_progress *progress, uint64_t done, uint64_t total)
 {
 	char line[96];
-	uint64_t now = cmd_now_ns();
+	uint64_t now = nub_clock_ns();
 
 	/* The first time after a second, then five times a second. */
 	if (!progress->wanted || now - progress->shown_ns < (progress->shown ? SECOND / 5 : SECOND))

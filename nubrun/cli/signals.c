@@ -1,6 +1,6 @@
 /* Signals that are taken, and signals that wait. */
 #include "cli/signals.h"
-#include "cli/clock.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -46,12 +46,12 @@ static void on_ending(int signal)
 
 	if (taken == 0) {
 		taken = signal;
-		taken_ns = cmd_now_ns();
+		taken_ns = nub_clock_ns();
 		if (running)
 			nub_sandbox_stop(running);
-		if (running_program != NULL)
+		if (running_program)
 			nub_program_stop(running_program);
-	} else if (cmd_now_ns() - taken_ns > SAME_TIME) {
+	} else if (nub_clock_ns() - taken_ns > SAME_TIME) {
 		cmd_signals_die(signal);
 	}
 	errno = kept;
@@ -80,7 +80,7 @@ void cmd_signals_stop(struct nub_sandbox *sandbox)
 void cmd_signals_stop_program(struct nub_program *program)
 {
 	running_program = program;
-	if (program != NULL && taken != 0)
+	if (program && taken != 0)
 		nub_program_stop(program);
 }
 

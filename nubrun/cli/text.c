@@ -5,25 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REPLACEMENT "\xef\xbf\xbd"
+#include "base/utf8.h"
 
-unsigned cmd_utf8_length(const uint8_t *text, size_t size)
-{
-	if (size == 0)
-		return 0;
-	if (text[0] < 0x80)
-		return 1;
-	unsigned length = text[0] >= 0xf0 ? 4 : text[0] >= 0xe0 ? 3 : 2;
-	if (text[0] < 0xc2 || text[0] > 0xf4 || size < length)
-		return 0;
-	for (unsigned i = 1; i < length; i++)
-		if ((text[i] & 0xc0) != 0x80)
-			return 0;
-	bool overlong = (text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xf0 && text[1] < 0x90);
-	bool surrogate = text[0] == 0xed && text[1] > 0x9f;
-	bool too_high = text[0] == 0xf4 && text[1] > 0x8f;
-	return overlong || surrogate || too_high ? 0 : length;
-}
+#define REPLACEMENT "\xef\xbf\xbd"
 
 char *cmd_utf8_repair(const void *text, size_t size, size_t *clean_size)
 {
@@ -39,7 +23,7 @@ char *cmd_utf8_repair(const void *text, size_t size, size_t *clean_size)
 
 	size_t used = 0;
 	for (size_t i = 0; i < size;) {
-		unsigned length = cmd_utf8_length(in + i, size - i);
+		unsigned length = nub_utf8_length(in + i, size - i);
 		memcpy(clean + used, length ? (const char *)in + i : REPLACEMENT, length ? length : 3);
 		used += length ? length : 3;
 		i += length ? length : 1;
@@ -82,7 +66,7 @@ char *cmd_text_printable(const void *text, size_t size)
 	if (out) {
 		for (size_t i = 0; i < clean_size;) {
 			const uint8_t *at = (const uint8_t *)clean + i;
-			unsigned length = cmd_utf8_length(at, clean_size - i);
+			unsigned length = nub_utf8_length(at, clean_size - i);
 			used += put_printable(out + used, at, length);
 			i += length;
 		}

@@ -6,9 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Bytes of the UTF-8 sequence at text[0..size), 1 to 4; 0 when it is not one (overlong, surrogate, cut off, stray). */
-unsigned cmd_utf8_length(const uint8_t *text, size_t size);
-
 /* A malloc'd, NUL-terminated copy with each invalid byte replaced by U+FFFD; NULL without memory. *clean_size may be
  * NULL. NUL bytes are kept. */
 char *cmd_utf8_repair(const void *text, size_t size, size_t *clean_size);

@@ -85,13 +85,28 @@ static struct cmd_json *measured(double number)
 	return cmd_json_number(text);
 }
 
-struct cmd_json *cmd_json_host(const struct nub_host_info *info, const struct nub_error *error)
+static struct cmd_json *process_engine(const struct cmd_process_engine *process)
+{
+	struct cmd_json *object = cmd_json_object();
+	const bool usable = process->error.kind == NUB_E_NONE;
+
+	cmd_json_add(object, "usable", cmd_json_bool(usable));
+	if (usable)
+		cmd_json_add(object, "round_trip_us", measured(process->round_trip_us));
+	else
+		cmd_json_add(object, "error", cmd_json_error(&process->error));
+	return object;
+}
+
+struct cmd_json *cmd_json_host(const struct nub_host_info *info, const struct nub_error *error,
+                               const struct cmd_process_engine *process)
 {
 	struct cmd_json *object = cmd_json_object();
 
 	cmd_json_add(object, "schema", cmd_json_int(1));
 	cmd_json_add(object, "version", cmd_json_plain(NUB_VERSION));
 	cmd_json_add(object, "usable", cmd_json_bool(!error));
+	cmd_json_add(object, "process_engine", process_engine(process));
 	if (error) {
 		cmd_json_add(object, "error", cmd_json_error(error));
 		return object;

@@ -12,7 +12,14 @@ struct cmd_json *cmd_json_image(const char *path, const struct nub_image *image,
 /* Exported functions: name, params, result, prototype. */
 struct cmd_json *cmd_json_functions(const struct nub_image_info *info);
 
-/* `error` is why guests can't run here, or NULL. */
-struct cmd_json *cmd_json_host(const struct nub_host_info *info, const struct nub_error *error);
+/* The process engine on this host. */
+struct cmd_process_engine {
+	struct nub_error error; /* of kind NUB_E_NONE: it is usable */
+	double round_trip_us;
+};
+
+/* `error` is why guests can't run here in virtual machines, or NULL. */
+struct cmd_json *cmd_json_host(const struct nub_host_info *info, const struct nub_error *error,
+                               const struct cmd_process_engine *process);
 
 #endif

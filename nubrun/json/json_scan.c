@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "cli/text.h"
+#include "base/utf8.h"
 #include "json/json.h"
 
 enum { MAX_DEPTH = 32 };
@@ -103,7 +103,7 @@ static bool scan_string(struct scan *scan)
 {
 	for (scan->at++; !take(scan, "\"");) {
 		const uint8_t *next = (const uint8_t *)scan->text + scan->at;
-		const unsigned length = cmd_utf8_length(next, scan->size - scan->at);
+		const unsigned length = nub_utf8_length(next, scan->size - scan->at);
 		if (scan->at >= scan->size || length == 0)
 			return flawed(scan, "invalid UTF-8 in a string");
 		if (*next < 0x20)

@@ -21,7 +21,7 @@ static int add_grant(const struct cmd_option *option, void *field, const struct 
 {
 	struct cmd_linux_options *options = of_grants(field);
 
-	if ((has_host && grant->host == NULL) || grant->guest == NULL)
+	if ((has_host && !grant->host) || !grant->guest)
 		nub_fail(err, NUB_E_NO_MEMORY, 0, "--%s: out of memory", option->name);
 	else if (grant->guest[0] != '/')
 		nub_fail(err, NUB_E_USAGE, 0, "--%s: '%s' is no absolute path of the program's", option->name,
@@ -68,7 +68,7 @@ int cmd_option_dir(const struct cmd_option *option, const char *value, void *fie
 	grant.host = strndup(value, colon ? (size_t)(colon - value) : length);
 	if (colon)
 		grant.guest = strndup(colon + 1, length - (size_t)(colon + 1 - value));
-	else if (grant.host && (grant.guest = realpath(grant.host, NULL)) == NULL) {
+	else if (grant.host && !(grant.guest = realpath(grant.host, NULL))) {
 		cmd_fail_errno(err, "--%s: %s", option->name, grant.host);
 		free((char *)(uintptr_t)grant.host);
 		return -1;
@@ -80,7 +80,7 @@ int cmd_option_file(const struct cmd_option *option, const char *value, void *fi
 {
 	const char *colon = strrchr(value, ':');
 
-	if (colon == NULL || colon == value) {
+	if (!colon || colon == value) {
 		nub_fail(err, NUB_E_USAGE, 0, "--%s: '%s' names no file of the host's and of the program's",
 		         option->name, value);
 		return nub_hint(err, "write HOST:GUEST, such as data.csv:/data.csv");
@@ -96,7 +96,7 @@ int cmd_option_tmpfs(const struct cmd_option *option, const char *value, void *f
 	const char *colon = strrchr(value, ':');
 	struct nub_linux_grant grant = { .kind = NUB_LINUX_GRANT_TMPFS, .writable = true, .size = DEFAULT_TMPFS };
 
-	if (colon && cmd_parse_size(option->name, colon + 1, &grant.size, err) != 0)
+	if (colon && cmd_parse_size(option->name, colon + 1, &grant.size, err) < 0)
 		return -1;
 	grant.guest = colon ? strndup(value, (size_t)(colon - value)) : strdup(value);
 	return add_grant(option, field, &grant, false, err);
@@ -117,7 +117,7 @@ int cmd_option_env(const struct cmd_option *option, const char *value, void *fie
 		                CMD_MAX_ENV);
 	if (strchr(value, '='))
 		variable = strdup(value);
-	else if ((inherited = getenv(value)) == NULL)
+	else if (!(inherited = getenv(value)))
 		return 0; /* what is not set here is not set there */
 	else if (asprintf(&variable, "%s=%s", value, inherited) < 0)
 		variable = NULL;
@@ -142,9 +142,31 @@ int cmd_option_abi(const struct cmd_option *option, const char *value, void *fie
 {
 	unsigned choice;
 
-	if (cmd_option_choice(option, value, &choice, err) != 0)
+	if (cmd_option_choice(option, value, &choice, err) < 0)
 		return -1;
 	*(unsigned *)field = 1 + choice;
+	return 0;
+}
+
+/* The field is `until_call`, which until_call_count goes with. */
+int cmd_option_until_call(const struct cmd_option *option, const char *value, void *field, struct nub_error *err)
+{
+	struct cmd_linux_options *options = (void *)((char *)field - offsetof(struct cmd_linux_options, until_call));
+	const char *colon = strchr(value, ':');
+	const size_t length = colon ? (size_t)(colon - value) : strlen(value);
+	char name[64];
+
+	options->until_call_count = 1;
+	if (colon && cmd_parse_number(option->name, colon + 1, &options->until_call_count, err) < 0)
+		return -1;
+	snprintf(name, sizeof(name), "%.*s", (int)(length < sizeof(name) ? length : sizeof(name) - 1), value);
+	const int number = nub_program_call_number(name);
+	if (number < 0 || options->until_call_count == 0) {
+		nub_fail(err, NUB_E_USAGE, 0, "--%s: '%s' is no system call, or no time from 1 on", option->name,
+		         value);
+		return nub_hint(err, "write its name as in syscalls(2), such as accept or read:2");
+	}
+	options->until_call = (unsigned)number;
 	return 0;
 }
 
@@ -159,7 +181,7 @@ const char *cmd_linux_options_given(const struct cmd_linux_options *options)
 	       : options->max_fds != 0        ? "max-fds"
 	       : options->slice_ns != 0       ? "slice"
 	       : options->strict              ? "strict"
-	       : options->strace != NULL      ? "strace"
+	       : options->strace              ? "strace"
 	                                      : NULL;
 }
 

@@ -1,6 +1,6 @@
 /* What the options of `run` say about a Linux program: files that it may use, its environment, limits. */
-#ifndef NUBRUN_LINUX_OPTIONS_H
-#define NUBRUN_LINUX_OPTIONS_H
+#ifndef CMD_LINUX_OPTIONS_H
+#define CMD_LINUX_OPTIONS_H
 
 #include "cli/options.h"
 #include "nub.h"
@@ -18,7 +18,12 @@ struct cmd_linux_options {
 	uint64_t memory, max_fds, slice_ns; /* 0: the default */
 	bool strict;
 	const char *strace; /* a file, or "-": stderr; NULL: none */
-	unsigned abi;       /* NUB_ABI_* */
+	unsigned abi;       /* CMD_ABI_* */
+	/* Of `snapshot`: where to stop. */
+	unsigned until_call;       /* the number of a system call, before ... */
+	uint64_t until_call_count; /* ... it is made for this time; 0: not given */
+	const char *until_output;  /* a regular expression; NULL: not given */
+	uint64_t after_ns;         /* 0: not given */
 };
 
 int cmd_option_rootfs(const struct cmd_option *option, const char *value, void *field, struct nub_error *err);
@@ -77,6 +82,17 @@ int cmd_option_abi(const struct cmd_option *option, const char *value, void *fie
 		.name = "strace", .arg = "FILE", .file = true, .offset = offsetof(type, member.strace),                \
 		.parse = cmd_option_text, .help = "Linux: write each system call there; - is stderr"                   \
 	}
+
+int cmd_option_until_call(const struct cmd_option *option, const char *value, void *field, struct nub_error *err);
+
+/* Rows for where a Linux program is stopped to be saved. */
+#define CMD_LINUX_STOP_OPTIONS(type, member)                                                                           \
+	CMD_LINUX_OPTION(type, member, until_call, "until-syscall", "NAME[:N]", cmd_option_until_call,                 \
+	                 "Linux: stop before this system call, the first or the Nth time"),                            \
+	    CMD_LINUX_OPTION(type, member, until_output, "until-output", "REGEX", cmd_option_text,                     \
+	                     "Linux: stop when it has printed what matches"),                                          \
+	    CMD_LINUX_OPTION(type, member, after_ns, "after", "TIME", cmd_option_duration,                             \
+	                     "Linux: stop after this time")
 
 /* The name of an option in there that was given, but for --abi; NULL when none was. */
 const char *cmd_linux_options_given(const struct cmd_linux_options *options);

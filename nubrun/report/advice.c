@@ -67,8 +67,19 @@ static bool fits(const struct advice *advice, const struct nub_error *err)
 	return !advice->parameter || (err->parameter && strcmp(advice->parameter, err->parameter) == 0);
 }
 
+/* What there is where KVM isn't, and what it gives up. */
+static void add_engine(struct nub_error *err)
+{
+	const size_t used = strlen(err->hint);
+
+	snprintf(err->hint + used, sizeof(err->hint) - used,
+	         "%sgive up the hardware boundary and run it as a process: --engine process", used > 0 ? "; or " : "");
+}
+
 void cmd_advice_add(struct nub_error *err)
 {
+	if (err->kind == NUB_E_KVM_MISSING || err->kind == NUB_E_KVM_DENIED)
+		add_engine(err);
 	const struct advice *advice = advices, *end = advices + sizeof(advices) / sizeof(advices[0]);
 
 	while (advice < end && !fits(advice, err))

@@ -188,7 +188,7 @@ void cmd_crash_sentence(const struct nub_crash *crash, const struct nub_image *i
 		break;
 	case NUB_CRASH_TRIPLE_FAULT:
 		if (crash->registers_lost)
-			snprintf(out, size, "triple fault, at a place that this host's KVM does not tell");
+			snprintf(out, size, "triple fault, at a place that neither KVM nor a process tells");
 		else
 			snprintf(out, size, "triple fault at %s", place);
 		break;

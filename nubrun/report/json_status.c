@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "cli/clock.h"
+#include "base/clock.h"
 #include "report/crash_text.h"
 #include "json/json.h"
 
@@ -191,7 +191,7 @@ static struct cmd_json *times(const struct cmd_report *report)
 	add_count(object, "load", report->load_ns / 1000);
 	add_count(object, "create", report->create_ns / 1000);
 	add_count(object, "run", report->run_ns / 1000);
-	add_count(object, "total", (cmd_now_ns() - report->start_ns) / 1000);
+	add_count(object, "total", (nub_clock_ns() - report->start_ns) / 1000);
 	return object;
 }
 
@@ -249,7 +249,7 @@ struct cmd_json *cmd_json_status(const struct cmd_report *report)
 		cmd_json_add(object, "calls", calls(report));
 	cmd_json_add(object, "exits", exit_counts(&report->exits));
 	cmd_json_add(object, "memory", memory(&report->memory));
-	if (report->unsupported != NULL)
+	if (report->unsupported)
 		cmd_json_add(object, "unsupported", cmd_json_share(report->unsupported));
 	return object;
 }

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/util.h"
-#include "cli/clock.h"
 #include "cli/fail.h"
 #include "cli/status_file.h"
 #include "cli/stream.h"
@@ -71,7 +71,7 @@ static char *summary(const struct cmd_report *report)
 static char *details(const struct cmd_report *report)
 {
 	char *text;
-	uint64_t total = cmd_now_ns() - report->start_ns;
+	uint64_t total = nub_clock_ns() - report->start_ns;
 	const struct nub_memory_info *memory = &report->memory;
 	int length =
 	    asprintf(&text,

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/util.h"
-#include "cli/clock.h"
 #include "cli/fail.h"
 #include "cli/text.h"
 #include "guest/prototype.h"
@@ -100,7 +100,7 @@ static int call_again(const struct cmd_call_request *request, struct nub_sandbox
 static int call_many(const struct cmd_call_request *request, struct nub_sandbox *sandbox, uint32_t *times,
                      uint64_t *done, struct nub_outcome *outcome, struct nub_error *err)
 {
-	uint64_t start = cmd_now_ns();
+	uint64_t start = nub_clock_ns();
 
 	/* Apart, so that the first call's time is a call's. */
 	if (nub_sandbox_initialise(sandbox, outcome, err) < 0)
@@ -108,7 +108,7 @@ static int call_many(const struct cmd_call_request *request, struct nub_sandbox 
 	if (outcome->kind != NUB_OUTCOME_READY)
 		return 0;
 	while (*done < request->repeat) {
-		uint64_t before = cmd_now_ns();
+		uint64_t before = nub_clock_ns();
 		if (request->timeout_ns != 0 && before - start >= request->timeout_ns) {
 			outcome->kind = NUB_OUTCOME_TIMED_OUT;
 			return 0;
@@ -117,7 +117,7 @@ static int call_many(const struct cmd_call_request *request, struct nub_sandbox 
 			return -1;
 		if (outcome->kind != NUB_OUTCOME_RETURNED)
 			return 0;
-		uint64_t ns = cmd_now_ns() - before;
+		uint64_t ns = nub_clock_ns() - before;
 		times[(*done)++] = ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns;
 	}
 	return 0;

@@ -25,7 +25,7 @@ static unsigned named_from(unsigned least, int kept, int argc, char **argv)
 	unsigned lowest = kept >= 0 && (unsigned)kept >= least ? (unsigned)kept : UINT_MAX;
 
 	for (int i = 0; i < argc; i++)
-		for (const char *at = argv[i]; (at = strstr(at, "/fd/")) != NULL;) {
+		for (const char *at = argv[i]; (at = strstr(at, "/fd/"));) {
 			at += strlen("/fd/");
 			const unsigned long fd = *at >= '0' && *at <= '9' ? strtoul(at, NULL, 10) : ULONG_MAX;
 			if (fd >= least && fd < lowest)
@@ -199,8 +199,8 @@ int cmd_session_confine(struct cmd_session *session, struct nub_error *err)
 		.resets = options->reset,
 		.looks_back = options->reset || options->svg || options->output || options->core || options->core_dir ||
 		              options->gdb,
-		.debugger = options->gdb != NULL,
-		.program = session->io.program != NULL,
+		.debugger = options->gdb,
+		.program = session->io.program,
 		.sends_files = options->function_count > 0,
 		.paths = paths.at,
 		.path_count = paths.count,

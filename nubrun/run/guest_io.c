@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/util.h"
-#include "cli/clock.h"
 #include "cli/fail.h"
 #include "cli/stream.h"
 #include "cli/text.h"
@@ -82,7 +82,7 @@ static int log_record(void *context, const struct nub_log_record *record, struct
 {
 	struct cmd_guest_io *io = context;
 	size_t size = 0;
-	const uint64_t ns = cmd_now_ns() - io->start_ns;
+	const uint64_t ns = nub_clock_ns() - io->start_ns;
 	cmd_evidence_log(io->evidence, record, ns);
 	NUB_AUTO_FREE char *line = io->json_log ? log_json(record, ns, &size) : log_text(record, &size);
 

@@ -213,6 +213,8 @@ const struct cmd_option cmd_snapshot_options[] = {
 	ROW_TIMEOUT,
 	CMD_GUEST_OPTIONS(struct cmd_run_options, guest),
 	ROW_MAP,
+	CMD_LINUX_STOP_OPTIONS(struct cmd_run_options, linux_guest),
+	CMD_LINUX_OPTIONS(struct cmd_run_options, linux_guest),
 	ROWS_OF_ALL,
 };
 
@@ -232,6 +234,7 @@ const struct cmd_option cmd_restore_options[] = {
 	CMD_OPTION_LAYER_BASE(struct cmd_run_options, base),
 	ROW_TIMEOUT,
 	ROW_GDB,
+	CMD_LINUX_OPTIONS(struct cmd_run_options, linux_guest),
 	ROWS_OF_ALL,
 };
 

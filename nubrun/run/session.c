@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/clock.h"
+#include "base/clock.h"
 #include "cli/fail.h"
 #include "cli/signals.h"
 #include "run/confine.h"
@@ -26,14 +26,14 @@ static const char *guest_path(struct cmd_session *session)
 static int create(struct cmd_session *session, struct nub_error *err)
 {
 	struct cmd_report *report = session->report;
-	uint64_t start = cmd_now_ns();
+	uint64_t start = nub_clock_ns();
 
 	report->load_ns = start - report->start_ns;
 	cmd_trace_file_phase(session->trace, "load", report->start_ns, start);
 	session->sandbox = session->snapshot
 	                       ? nub_sandbox_restore(&session->guest.config, session->snapshot, err)
 	                       : nub_sandbox_create(&session->guest.config, session->guest.file.image, err);
-	report->create_ns = cmd_now_ns() - start;
+	report->create_ns = nub_clock_ns() - start;
 	cmd_trace_file_phase(session->trace, "create", start, start + report->create_ns);
 	session->io.sandbox = session->sandbox;
 	cmd_evidence_listen(&session->evidence, session->sandbox);
@@ -54,7 +54,7 @@ static int wait_for_gdb(struct cmd_session *session, struct nub_error *err)
 /* The guest has run from `start` until now. */
 static void note_run(struct cmd_session *session, uint64_t start)
 {
-	session->report->run_ns = cmd_now_ns() - start;
+	session->report->run_ns = nub_clock_ns() - start;
 	cmd_trace_file_phase(session->trace, "run", start, start + session->report->run_ns);
 	/* What is written from here on is not the guest's: the time-out is over. */
 	session->io.sandbox = NULL;
@@ -67,7 +67,7 @@ int cmd_session_run(struct cmd_session *session, int argc, char **argv, struct n
 
 	if (create(session, err) < 0 || wait_for_gdb(session, err) < 0 || cmd_session_confine(session, err) < 0)
 		return -1;
-	uint64_t start = cmd_now_ns();
+	uint64_t start = nub_clock_ns();
 	if (session->program)
 		argv[0] = session->program;
 	if (session->options.call)
@@ -88,7 +88,7 @@ int cmd_session_initialise(struct cmd_session *session, struct nub_outcome *outc
 	outcome->kind = NUB_OUTCOME_CHECKPOINT;
 	if (cmd_session_is_stopped(session))
 		return 0;
-	uint64_t start = cmd_now_ns();
+	uint64_t start = nub_clock_ns();
 	int failed = nub_sandbox_initialise(session->sandbox, outcome, err);
 	note_run(session, start);
 	return failed;
@@ -113,9 +113,9 @@ int cmd_session_save(struct cmd_session *session, const struct nub_outcome *outc
 		.host_function_count = options->function_count,
 		.base = session->base,
 	};
-	const uint64_t start = cmd_now_ns();
+	const uint64_t start = nub_clock_ns();
 	int failed = cmd_save(session->sandbox, NULL, &save, options->output, session->report, err);
-	cmd_trace_file_phase(session->trace, "save", start, cmd_now_ns());
+	cmd_trace_file_phase(session->trace, "save", start, nub_clock_ns());
 	return failed;
 }
 

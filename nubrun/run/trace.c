@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/util.h"
-#include "cli/clock.h"
 #include "cli/fail.h"
 #include "report/report.h"
 #include "json/json.h"
@@ -216,7 +216,7 @@ int cmd_trace_file_close(struct cmd_trace_file *trace, struct nub_error *err)
 	if (!trace)
 		return 0;
 	/* What a crash cut off has lasted until now. */
-	uint64_t now = cmd_now_ns();
+	uint64_t now = nub_clock_ns();
 	while (trace->depth > 0)
 		put_span_end(trace, now);
 	errno = 0;

@@ -9,13 +9,15 @@ EMULATE_SOURCES = $(wildcard scripts/emulate/*.[ch]) scripts/emulate/emulate.mk 
 $(B)/emulate/outside: $(EMULATE_SOURCES)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(EMULATE_CFLAGS) -o $@ scripts/emulate/outside.c scripts/emulate/machine.c
+	$(Q)$(CC) $(EMULATE_CFLAGS) -o $@ $(addprefix scripts/emulate/,outside.c machine.c start.c)
 
 $(B)/emulate/inside: $(EMULATE_SOURCES)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(EMULATE_CFLAGS) -static -o $@ scripts/emulate/inside.c
+	$(Q)$(CC) $(EMULATE_CFLAGS) -static -o $@ $(addprefix scripts/emulate/,inside.c command.c)
 
 emulate: $(EMULATE)
+
+tests: emulate
 
 .PHONY: emulate

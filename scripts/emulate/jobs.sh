@@ -11,7 +11,7 @@
 # For a machine that shares no files: `--copy FILE`... of all that the jobs need.
 JOBS_COPIES=()
 # A job that prints nothing for so many seconds hangs.
-JOBS_PATIENCE=${JOBS_PATIENCE:-240}
+JOBS_PATIENCE=${JOBS_PATIENCE:-300}
 
 # Take the first job off the list.
 jobs_take() { # FOLDER

@@ -87,7 +87,7 @@ enum apart { APART_NOT, APART_USER, APART_NETWORK };
 /* Start a program in a process group of its own, so that a terminal's signals reach only us. Its descriptors from 3 on are
  * `fds`, -1 for none; stdin is empty, stdout and stderr are the console.
  */
-static pid_t launch(char *const argv[], const int fds[2], int console, enum apart apart)
+static pid_t launch(const char *const argv[], const int fds[2], int console, enum apart apart)
 {
 	const pid_t parent = getpid(), pid = fork();
 	sigset_t none;
@@ -119,7 +119,7 @@ static pid_t launch(char *const argv[], const int fds[2], int console, enum apar
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(EXIT_MACHINE);
-	execvp(argv[0], argv);
+	execvp(argv[0], (char *const *)(uintptr_t)argv);
 	fprintf(stderr, "%s: %s\n", argv[0], strerror(errno));
 	_exit(EXIT_MACHINE);
 }
@@ -197,13 +197,10 @@ static int share_files(struct machine *machine, const char *virtiofsd, int conso
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
-	char *const argv[] = { (char *)(uintptr_t)virtiofsd,
-		               "-f",
-		               "--fd=3",
-		               geteuid() == 0 ? "--rlimit-nofile=1000000" : "--rlimit-nofile=0",
-		               "-o",
-		               "source=/,sandbox=chroot,cache=always,log_level=err",
-		               NULL };
+	const char *const argv[] = { virtiofsd, "-f",
+		                     "--fd=3",  geteuid() == 0 ? "--rlimit-nofile=1000000" : "--rlimit-nofile=0",
+		                     "-o",      "source=/,sandbox=chroot,cache=always,log_level=err",
+		                     NULL };
 	machine->share = launch(argv, (int[2]){ listening, -1 }, console, geteuid() != 0 ? APART_USER : APART_NOT);
 	close(listening);
 	return connected;
@@ -235,8 +232,8 @@ void machine_start(struct machine *machine, char *const emulator[], const char *
 	machine->port = ports[0];
 	machine->console = consoles[0];
 	const int files = virtiofsd ? share_files(machine, virtiofsd, consoles[1]) : -1;
-	machine->emulator =
-	    launch(emulator, (int[2]){ ports[1], files }, consoles[1], virtiofsd ? APART_NOT : APART_NETWORK);
+	machine->emulator = launch((const char *const *)emulator, (int[2]){ ports[1], files }, consoles[1],
+	                           virtiofsd ? APART_NOT : APART_NETWORK);
 	if (machine->emulator < 0 || machine->share < 0)
 		machine_fail(machine, "can't fork: %s", strerror(errno));
 	close(ports[1]);

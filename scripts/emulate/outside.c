@@ -5,7 +5,6 @@
  * Ends as COMMAND does, also by a signal; with 124 when the time is up; with 125 when the machine fails.
  */
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -14,11 +13,11 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 
 #include "machine.h"
+#include "start.h"
 #include "wire.h"
 
 enum { EXIT_TIMEOUT = 124, EXIT_USAGE = 125, GRACE_MS = 2000, NOTICE_MS = 1000, FOREVER = -1 };
@@ -63,63 +62,20 @@ static _Noreturn void end_by_signal(int number)
 	exit(128 + number);
 }
 
-static void put_string(FILE *to, const char *string)
-{
-	fwrite(string, strlen(string) + 1, 1, to);
-}
-
-static void put_number(FILE *to, long number)
-{
-	fprintf(to, "%ld%c", number, '\0');
-}
-
-static void put_list(FILE *to, char *const list[])
-{
-	long count = 0;
-
-	while (list[count])
-		count++;
-	put_number(to, count);
-	for (long i = 0; i < count; i++)
-		put_string(to, list[i]);
-}
-
-/* WIRE_START: what time it is, who we are, where, and what to run, in the order in which inside.c's read_command takes them. */
+/* Tell the machine what to run. */
 static void start_command(struct run *run, char *const command[], long closed)
 {
-	char *bytes = NULL, host[HOST_NAME_MAX + 1] = "", *const folder = getcwd(NULL, 0);
 	size_t size = 0;
-	gid_t groups[256];
-	struct timespec now;
-	const int count = getgroups(256, groups);
-	const mode_t mask = umask(0);
-	FILE *to = open_memstream(&bytes, &size);
+	char *bytes = start_encode(command, closed, &size);
 
-	if (!to || !folder || gethostname(host, sizeof(host)) < 0 || count < 0)
+	if (!bytes)
 		machine_fail(&run->machine, "can't tell the machine what to run: %s", strerror(errno));
-	umask(mask);
-	clock_gettime(CLOCK_REALTIME, &now);
-	put_number(to, now.tv_sec);
-	put_number(to, now.tv_nsec);
-	put_number(to, geteuid());
-	put_number(to, getegid());
-	put_number(to, mask);
-	put_number(to, closed);
-	put_number(to, count);
-	for (int i = 0; i < count; i++)
-		put_number(to, groups[i]);
-	put_string(to, folder);
-	put_string(to, host);
-	put_list(to, command);
-	put_list(to, environ);
-	fclose(to);
 	if (size > WIRE_START_MAX)
 		machine_fail(&run->machine, "arguments and environment have %zu bytes, more than %d", size,
 		             WIRE_START_MAX);
 	if (!wire_send(run->machine.port, WIRE_START, bytes, size))
 		machine_fail(&run->machine, "the machine doesn't listen: %s", strerror(errno));
 	free(bytes);
-	free(folder);
 }
 
 static void send_byte(struct run *run, enum wire_type type, int value)

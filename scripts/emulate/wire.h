@@ -1,4 +1,4 @@
-/* What outside.c (on the host) and inside.c (in the emulated machine) say to each other, over one byte stream.
+/* What outside (on the host) and inside (in the emulated machine) say to each other, over one byte stream.
  *
  * Frames: a head, then `size` bytes. Both sides are this project's and of one build, so numbers are in host order; a stream
  * that breaks off or breaks the rules ends the run.
@@ -14,7 +14,7 @@
 enum wire_type {
 	/* From inside: the machine is up. */
 	WIRE_READY = 1,
-	/* From outside: run this. Strings, each with its NUL: see the order in start_command and read_command. */
+	/* From outside: run this. Strings, each with its NUL: see the order in start.c and command.c. */
 	WIRE_START,
 	/* From inside: send up to WIRE_ROOM bytes of stdin. */
 	WIRE_WANT,

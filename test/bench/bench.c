@@ -7,6 +7,7 @@
  * and by each engine that the host has:
  *
  * process   floor (bare system calls) against `nubrun run hello`, the whole process
+ * confine   `nubrun run hello` without its confinement against with it
  * call      a bare round trip to the guest and back against a call of an exported empty function
  * compute   a CPU-bound loop natively against in a guest
  *
@@ -43,6 +44,17 @@ static void bench_process(const struct bench_engine *engine, size_t runs)
 	report("process", "floor", &contenders[0].series, "nubrun run hello", &contenders[1].series, 1.5);
 }
 
+static void bench_confine(size_t runs)
+{
+	const char *const free[] = { "./nubrun",         "run", "--no-confine", "--status", "/dev/null",
+		                     "guests/hello.elf", NULL };
+	const char *const ours[] = { "./nubrun", "run", "--status", "/dev/null", "guests/hello.elf", NULL };
+	struct contender contenders[] = { { .argv = free }, { .argv = ours } };
+
+	run_in_turn(contenders, 2, runs);
+	report("confine", "hello, not confined", &contenders[0].series, "confined", &contenders[1].series, 1.05);
+}
+
 static void bench_call(const struct bench_engine *engine, size_t runs)
 {
 	char count[16];
@@ -73,15 +85,19 @@ static const struct bench_engine engines[] = {
 	{ .name = "kvm",
 	  .floor = "bench/floor",
 	  .round_trip = "KVM_RUN round trip",
+	  .anew = "--loop",
+	  .begin_anew = "KVM_RUN round trip",
 	  .compute = 1.05,
 	  .restore = 1.3,
 	  .reset = 2.0 },
 	{ .name = "process",
 	  .floor = "bench/floor_process",
 	  .round_trip = "signal and futex",
+	  .anew = "--again",
+	  .begin_anew = "a new process",
 	  .compute = 1.02,
 	  .restore = 1.5,
-	  .reset = 5.0 },
+	  .reset = 2.0 },
 };
 
 static void bench_engine(const struct bench_engine *engine, size_t runs)
@@ -89,6 +105,7 @@ static void bench_engine(const struct bench_engine *engine, size_t runs)
 	setenv("NUBRUN_ENGINE", engine->name, 1);
 	printf("engine    %s\n", engine->name);
 	bench_process(engine, runs);
+	bench_confine(runs);
 	bench_call(engine, runs);
 	bench_compute(engine, runs);
 	bench_snapshots(engine, runs);

@@ -4,6 +4,7 @@ BENCH = $(B)/bench/bench
 BENCH_SRCS = test/bench/bench.c test/bench/bench_snapshot.c test/bench/measure.c
 BENCH_BASES = $(B)/bench/floor $(B)/bench/floor_process $(B)/bench/compute
 RUNS ?= 40
+COUNT_RUNS ?= 3
 
 $(BENCH): $(BENCH_SRCS) test/bench/measure.h Makefile
 	$(call say,BENCH,$@)
@@ -31,4 +32,8 @@ $(B)/bench/compute: guests/compute.c guests/guests.mk
 bench: all $(BENCH) $(BENCH_BASES)
 	$(Q)$(BENCH) $(B) $(RUNS)
 
-.PHONY: bench
+## bench-counts: the same rows on emulated SVM in instructions, medians of COUNT_RUNS=3 runs, twice; $(B)/bench/counts.json
+bench-counts: all $(BENCH) $(BENCH_BASES)
+	$(Q)test/bench/counts $(B) $(COUNT_RUNS)
+
+.PHONY: bench bench-counts

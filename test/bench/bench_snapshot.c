@@ -3,7 +3,7 @@
  * restore   floor (bare system calls) against restoring a warmed guest and calling it once, the whole process
  * heap      the same with 1 MiB of heap against 1 GiB, a tenth of it written before it was saved
  * save      cp --sparse=always and sync against saving those bytes again, the whole process
- * reset     a bare round trip against putting a guest back and a call that writes 4 pages
+ * reset     a bare round trip, or a new process, against putting a guest back and a call that writes 4 pages
  * memory    what an idle restored guest takes (PSS), against 1 MiB and what it wrote
  */
 #include <errno.h>
@@ -62,7 +62,7 @@ static void bench_save(size_t runs)
 static void bench_reset(const struct bench_engine *engine, size_t runs)
 {
 	char count[16];
-	const char *const floor[] = { engine->floor, "--loop", count, NULL };
+	const char *const floor[] = { engine->floor, engine->anew, count, NULL };
 	const char *const ours[] = { "./nubrun", "restore", "--status", "-",          "--repeat", count,
 		                     "--reset",  "--call",  "write4",   files[SMALL], NULL };
 	struct series base = { 0 }, series = { 0 };
@@ -72,7 +72,7 @@ static void bench_reset(const struct bench_engine *engine, size_t runs)
 		add(&base, strtod(capture(floor), NULL) / 1000);
 		add(&series, status_number(capture(ours), "calls/median_us"));
 	}
-	report("reset", engine->round_trip, &base, "reset and write 4 pages", &series, engine->reset);
+	report("reset", engine->begin_anew, &base, "reset and write 4 pages", &series, engine->reset);
 }
 
 /* Proportional set size in KiB: shared pages count as a part for each process that has them. */

@@ -2,6 +2,7 @@
  *
  *     floor_process            a child with nubrun's maps of a guest, nothing else, and its filter; it takes one `out`
  *     floor_process --loop N   then go on: N round trips of futex and signal to the next `out`; prints the median in ns
+ *     floor_process --again N  then N times: end the child, make another, which takes an `out`; prints the median in ns
  *
  * It loads no file, checks nothing that it need not check, reads no registers and writes no status. Standalone on purpose:
  * nothing of lib/ is in here.
@@ -12,6 +13,7 @@
 #include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -231,7 +233,33 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-static void loop(struct shared *shared, size_t count)
+static pid_t make_child(struct shared *shared)
+{
+	shared->turn = 0;
+	const pid_t pid = (pid_t)syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
+	if (pid < 0)
+		fail("clone");
+	if (pid == 0)
+		__asm__ volatile("mov %0, %%rsp\n\tjmp *%1" : : "r"(SHARED_GVA + 0x1ff0), "r"(in_stub((void *)child)));
+	wait_for_out(shared);
+	return pid;
+}
+
+static void end_child(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, __WALL);
+}
+
+static void go_on(struct shared *shared)
+{
+	__atomic_store_n(&shared->turn, 0, __ATOMIC_SEQ_CST);
+	syscall(SYS_futex, &shared->turn, FUTEX_WAKE, 1, NULL, NULL, 0);
+	wait_for_out(shared);
+}
+
+/* Each time the next `out`, or one of another child's. */
+static pid_t measure(struct shared *shared, pid_t pid, bool again, size_t count)
 {
 	uint64_t *times = calloc(count, sizeof(*times));
 
@@ -239,14 +267,18 @@ static void loop(struct shared *shared, size_t count)
 		fail("calloc");
 	for (size_t i = 0; i < count; i++) {
 		const uint64_t start = now_ns();
-		__atomic_store_n(&shared->turn, 0, __ATOMIC_SEQ_CST);
-		syscall(SYS_futex, &shared->turn, FUTEX_WAKE, 1, NULL, NULL, 0);
-		wait_for_out(shared);
+		if (again) {
+			end_child(pid);
+			pid = make_child(shared);
+		} else {
+			go_on(shared);
+		}
 		times[i] = now_ns() - start;
 	}
 	qsort(times, count, sizeof(*times), compare);
 	printf("%llu\n", (unsigned long long)times[count / 2]);
 	free(times);
+	return pid;
 }
 
 int main(int argc, char **argv)
@@ -262,15 +294,9 @@ int main(int argc, char **argv)
 		fail("mmap");
 	memcpy(memory, code, sizeof(code));
 	struct shared *shared = make_pages(fd);
-	const pid_t pid = (pid_t)syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
-	if (pid < 0)
-		fail("clone");
-	if (pid == 0)
-		__asm__ volatile("mov %0, %%rsp\n\tjmp *%1" : : "r"(SHARED_GVA + 0x1ff0), "r"(in_stub((void *)child)));
-	wait_for_out(shared);
-	if (argc == 3 && strcmp(argv[1], "--loop") == 0)
-		loop(shared, strtoul(argv[2], NULL, 10));
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, __WALL);
+	pid_t pid = make_child(shared);
+	if (argc == 3)
+		pid = measure(shared, pid, strcmp(argv[1], "--again") == 0, strtoul(argv[2], NULL, 10));
+	end_child(pid);
 	return 0;
 }

@@ -42,9 +42,11 @@ void report(const char *what, const char *base_name, struct series *base, const 
 
 /* What runs the guests, and what it is measured against. */
 struct bench_engine {
-	const char *name;               /* as NUBRUN_ENGINE has it */
-	const char *floor;              /* the program */
-	const char *round_trip;         /* what its --loop measures */
+	const char *name;       /* as NUBRUN_ENGINE has it */
+	const char *floor;      /* the program */
+	const char *round_trip; /* what its --loop measures */
+	const char *anew,
+	    *begin_anew; /* what putting a guest back is measured against: an option, and what that measures */
 	double compute, restore, reset; /* ratios to reach */
 };
 

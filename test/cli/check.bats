@@ -8,7 +8,7 @@ load helper
 	nub check
 	[ "$status" -eq 0 ]
 	[ "$stderr" = "" ]
-	[[ ${lines[-1]} == "This host can run guests." ]]
+	[[ $output == *$'\nThis host can run guests in virtual machines.\n'* ]]
 	[[ $output == *"supervisor code       "@(native|emulated)* ]]
 	nub check --json
 	[ "$status" -eq 0 ]
@@ -49,13 +49,16 @@ in_dev_without_kvm() { # COMMAND...
 @test "check: without /dev/kvm, 125 and the cure, as text, JSON and status" {
 	in_dev_without_kvm "$NUBRUN" check
 	refused 125 kvm-missing '*/dev/kvm*'
-	[[ ${lines[0]} == "This host can't run guests: "*"/dev/kvm"* ]]
+	[[ ${lines[0]} == "This host can't run guests in virtual machines: "*"/dev/kvm"* ]]
 	[[ $output == *"To do: "* ]]
 	in_dev_without_kvm "$NUBRUN" check --json
 	refused 125 kvm-missing '*'
 	[ "$(jq '.usable == false and .error.code == "kvm-missing" and (.error.hint | length) > 10' <<<"$output")" = true ]
-	in_dev_without_kvm "$NUBRUN" run "$GUESTS/hello.elf"
+	in_dev_without_kvm "$NUBRUN" run --engine kvm "$GUESTS/hello.elf"
 	refused 125 kvm-missing '*/dev/kvm*'
+	[[ $(field .error.hint) == *"hardware boundary"*"--engine process" ]]
+	in_dev_without_kvm "$NUBRUN" run --engine process "$GUESTS/hello.elf"
+	ended 0 ok
 }
 
 @test "check: a /dev/kvm that is not permitted or is something else is told apart" {

@@ -86,3 +86,13 @@ complete_line() { # WORD...
 	done < <(sed -n '/^\.Sh EXAMPLES/,/^\.Sh /s/^\.Dl \$ //p' "$ROOT/man/nubrun.1" | sed 's/\\&//g; s/\\e/\\/g; s/\\(aq/'"'"'/g; s/\\(dq/"/g')
 	[ "$count" -ge 6 ]
 }
+
+@test "docs: every mechanism that tests and sources name by its row is in nub-internals(7), R1 to R37" {
+	cd "$ROOT"
+	sed -n 's/^\.It R\([0-9]*\)$/\1/p' man/nub-internals.7 >"$BATS_TEST_TMPDIR/told"
+	diff <(seq 37) "$BATS_TEST_TMPDIR/told"
+	grep -rhoE '\bR[0-9]{1,2}\b' lib test/unit test/cli test/fuzz test/guests --include='*.[chS]' --include='*.bats' |
+		sed 's/R//' | sort -nu >"$BATS_TEST_TMPDIR/named"
+	[ -s "$BATS_TEST_TMPDIR/named" ]
+	[ -z "$(comm -23 <(sort "$BATS_TEST_TMPDIR/named") <(sort "$BATS_TEST_TMPDIR/told"))" ]
+}

@@ -41,6 +41,7 @@ regions() { # FILE
 }
 
 @test "dump: of several spaces each one's own is told, what they share once (R32)" {
+	only_kvm
 	nub snapshot -o snap --until-checkpoint "$GUESTS/two-spaces.elf"
 	ended 0 ok
 	regions snap >told
@@ -105,7 +106,8 @@ regions() { # FILE
 		refused 125 page-argument '*not in the canonical*'
 		nub dump --read 0x400000:0xffffffffffffffff "$file"
 		refused 125 page-argument '*18446744073709551615 bytes*'
-		nub dump --read 0xffffffffffffefff:1 "$file"
+		# Scratch, where the engine has it.
+		nub dump --read "$("$NUBRUN" dump --json "$file" | jq -r '[.regions[] | select(.type == "Scratch")][0].gva'):1" "$file"
 		[ "$status" -eq 0 ]
 	done
 }

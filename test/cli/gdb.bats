@@ -178,6 +178,7 @@ finish() {
 }
 
 @test "gdb: watchpoints in a kernel's guest, in whichever of its address spaces it writes" {
+	only_kvm
 	local cow guest=$GUESTS/two-spaces.elf
 	for cow in host guest; do
 		start run --cow "$cow" "$guest"

@@ -17,6 +17,11 @@ if command -v gojq >/dev/null; then
 	}
 fi
 
+# Where there is no KVM, the process engine runs the guests, unless KVM must be there.
+if [ -z "${NUBRUN_ENGINE-}" ] && [ "${NUBRUN_REQUIRE_KVM-}" != 1 ] && ! { [ -r /dev/kvm ] && [ -w /dev/kvm ]; }; then
+	export NUBRUN_ENGINE=process
+fi
+
 # Run a command: $status, $output and $lines (its stdout), $stderr and $stderr_lines, $json (the last line of stderr, which is
 # where the status is). Unlike bats' run, it finds nothing strange in exit code 127.
 capture() { # COMMAND...
@@ -71,10 +76,17 @@ pause() { # SECONDS
 	done
 }
 
-# Without KVM: skip loudly; fail where it must be there.
+# Guests are run by KVM, or by what NUBRUN_ENGINE says. Without KVM: skip loudly; fail where it must be there.
 needs_kvm() {
+	[ "${NUBRUN_ENGINE-}" != process ] || return 0
 	if ! { [ -r /dev/kvm ] && [ -w /dev/kvm ]; }; then
 		[ "${NUBRUN_REQUIRE_KVM-}" != 1 ] || return 1
 		skip "no access to /dev/kvm"
 	fi
+}
+
+# What only the kvm engine can do: guests at CPL 0, and memory of guests that no limit on file sizes is for.
+only_kvm() {
+	export NUBRUN_ENGINE=kvm
+	needs_kvm
 }

@@ -26,6 +26,37 @@ same() { # PROGRAM [NUB-OPTION...]
 	same "$PROGRAMS/threads.dynamic" --rootfs /
 }
 
+@test "linux: locks, signals and timers do what they do without nubrun" {
+	same "$PROGRAMS/locks"
+	same "$PROGRAMS/signals"
+	same "$PROGRAMS/timers"
+	same "$PROGRAMS/locks.dynamic" --rootfs /
+	same "$PROGRAMS/signals.dynamic" --rootfs /
+}
+
+@test "linux: signals that rain on threads leave each its registers" {
+	same "$PROGRAMS/storm"
+	same "$PROGRAMS/storm" --slice 1ms
+}
+
+@test "linux: threads that are preempted lose nothing of what they copy" {
+	same "$PROGRAMS/heap"
+	same "$PROGRAMS/heap.dynamic" --rootfs /
+}
+
+@test "linux: with a seed threads switch at calls alone, and end the same way" {
+	same "$PROGRAMS/locks" --seed 1
+	same "$PROGRAMS/signals" --seed 1
+}
+
+@test "linux: threads that wait for each other for good are a crash that says where" {
+	nub run "$PROGRAMS/deadlock"
+	ended 134 guest-crash
+	[ "$(field .crash.kind)" = deadlock ]
+	[[ $(field .crash.message) == "all 2 threads wait"*"thread 1000 'deadlock' in futex(0x"*") at 0x"* ]]
+	[[ $(field .crash.message) == *"thread 1001 'other way' in futex(0x"*") at 0x"* ]]
+}
+
 @test "linux: faults are signals, and memory has the rights that the program gave it" {
 	same "$PROGRAMS/faults"
 	same "$PROGRAMS/faults.dynamic" --rootfs /

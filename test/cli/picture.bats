@@ -164,7 +164,7 @@ on_terminal() { # ENV... -- ARG...
 }
 
 @test "picture: a restored guest's shows what has changed since the snapshot; an inspected one what it holds" {
-	needs_kvm
+	only_kvm
 	local snap=$BATS_TEST_TMPDIR/echo.snap restored=$BATS_TEST_TMPDIR/restored
 	local cow
 	# Whoever copies a page: it is shown where the guest sees it.
@@ -205,7 +205,7 @@ on_terminal() { # ENV... -- ARG...
 }
 
 @test "picture: dump and inspect draw a core, with its crash, and a snapshot (R32)" {
-	needs_kvm
+	only_kvm
 	local core=$BATS_TEST_TMPDIR/core snap=$BATS_TEST_TMPDIR/one.snap all command
 	nub run --core "$core" "$GUESTS/crash.elf" null
 	ended 134 guest-crash

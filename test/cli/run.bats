@@ -280,6 +280,7 @@ as_other() { # SETPRIV-OPTION...
 }
 
 @test "run: a user who is not root runs guests, given access to /dev/kvm; without it is told the cure" {
+	only_kvm
 	[ "$(id -u)" -eq 0 ] || skip "only root can become another user"
 	as_other --inh-caps +dac_override --ambient-caps +dac_override
 	ended 0 ok

@@ -48,7 +48,8 @@ make_tree() {
 	sed -i "/^kvm_usable/,/^}/s|/dev/kvm|$KVM|g" "$TREE/scripts/deps.sh"
 	grep -q "<>$KVM" "$TREE/scripts/deps.sh"
 	touch "$KVM"
-	printf '%s\n' '#!/bin/bash' 'echo "with-kvm $*" >>"$LOG"' 'while [[ $1 == -* || $1 == 600 || $1 == build/* ]]; do shift; done' '"$@"' >"$TREE/scripts/with-kvm"
+	printf '%s\n' '#!/bin/bash' 'echo "with-kvm $*" >>"$LOG"' \
+		'while [[ $1 == -* ]]; do case $1 in --copy | --timeout) shift ;; esac; shift; done' '"$@"' >"$TREE/scripts/with-kvm"
 	make_bin
 	stand_in make <<-'END'
 		echo "make $*" >>"$LOG"
@@ -102,14 +103,13 @@ quickstart() {
 	[[ ${lines[-1]} == "nubrun: check" ]]
 }
 
-@test "quickstart: where /dev/kvm can't be used, it says so and why, and runs hello on emulated KVM" {
+@test "quickstart: where /dev/kvm can't be used, it says so and why, and runs hello as a process" {
 	make_tree
 	rm "$KVM"
 	quickstart
 	[ "$status" -eq 0 ]
-	[[ $output == *"nubrun: check"*"/dev/kvm can't be used here"*"nubrun: run build/guests/hello.elf"* ]]
-	[[ ${lines[-1]} == "Next: scripts/with-kvm build/nubrun run "* ]]
-	grep -qx 'with-kvm build/nubrun run build/guests/hello.elf' "$LOG"
+	[[ $output == *"nubrun: check"*"/dev/kvm can't be used here"*"hardware boundary"*"nubrun: run --engine process build/guests/hello.elf"* ]]
+	[[ ${lines[-1]} == "Next: build/nubrun run --engine process "* ]]
 	RUN_STATUS=7 quickstart
 	[ "$status" -eq 7 ]
 }
@@ -338,6 +338,7 @@ rooms_tree() { # [FILE TEXT]...
 	echo 'int nub_right(void);' >"$TREE/lib/nub.h"
 	echo 'int nub_near(void);' >"$TREE/lib/right/near.h"
 	printf '#include "nub.h"\n#include "right/near.h"\nint nub_right(void) { return 1; }\n' >"$TREE/lib/right/r.c"
+	echo 'int nub_left;' >"$TREE/lib/left/l.c"
 	while (($#)); do
 		printf %b "$2" >"$TREE/$1"
 		shift 2
@@ -385,8 +386,8 @@ rooms_tree() { # [FILE TEXT]...
 }
 
 @test "check-rooms: two files of one name, a folder that the README lacks, and nothing to look at" {
-	mkdir -p "$TREE/lib/other"
-	rooms_tree lib/left/r.c 'int nub_left;\n'
+	mkdir -p "$TREE"/{lib,objects}/other
+	rooms_tree lib/left/r.c 'int nub_more;\n' lib/other/o.c 'int nub_other;\n'
 	[ "$status" -eq 1 ]
 	[ "${lines[0]}" = "other is either a folder of lib/ or in README.md's table of rooms, not both" ]
 	[ "${lines[1]}" = 'r.c is the name of two files in lib/' ]

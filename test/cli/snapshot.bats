@@ -273,6 +273,7 @@ save_slowly() { # SECONDS OPTION...
 }
 
 @test "snapshot: a limit on file sizes leaves the old file, and no other" {
+	only_kvm
 	save a.snap "$CALC"
 	cp a.snap old
 	nub_limited() { (ulimit -f 1000 && exec "$NUBRUN" "$@"); }

@@ -86,6 +86,7 @@ through_all_checkpoints() { # GUEST [OPTION...]
 }
 
 @test "state: a guest with two address spaces keeps both, saved any number of times before it goes on (R20 R25)" {
+	only_kvm
 	local cow guest file
 	for cow in $(policies); do
 		for guest in two-spaces two-spaces.pie; do
@@ -111,6 +112,7 @@ through_all_checkpoints() { # GUEST [OPTION...]
 }
 
 @test "state: page-table roots that can't be are refused, with the file's name (R20)" {
+	only_kvm
 	local cow regs
 	for cow in $(policies); do
 		save two --cow "$cow" --until-checkpoint "$GUESTS/two-spaces.elf" >/dev/null

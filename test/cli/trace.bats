@@ -143,6 +143,7 @@ follows_the_rules() {
 }
 
 @test "trace: checkpoints, also of guests without the runtime, answer as without a trace" {
+	only_kvm
 	local guest
 	for guest in checkpoint two-spaces; do
 		nub run "$GUESTS/$guest.elf"

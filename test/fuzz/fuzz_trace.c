@@ -2,9 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "fuzz.h"
 #include "wire/trace.h"
-#include "wire/value_text.h"
 
 #define CLOCK_SIZE sizeof(struct nub_trace_clock)
 

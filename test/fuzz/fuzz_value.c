@@ -2,9 +2,9 @@
  * must be the same bytes. */
 #include <string.h>
 
+#include "base/utf8.h"
 #include "fuzz.h"
 #include "wire/value.h"
-#include "wire/value_text.h"
 
 enum { CALL, REPLY, LOG, KINDS };
 

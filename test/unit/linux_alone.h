@@ -28,7 +28,7 @@ static inline void alone_init(struct alone *alone, uint64_t memory, const struct
 
 	memset(&alone_signals, 0, sizeof(alone_signals));
 	alone->linux = nub_linux_make(config, &machine, &err);
-	FAKE_CHECK(alone->linux != NULL);
+	FAKE_CHECK(alone->linux);
 }
 
 /* Take a signal that is pending for the current thread, as its handler would. */

@@ -236,10 +236,10 @@ static inline struct nub_linux_machine fake_init(struct fake *fake, uint64_t siz
 	fake->memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	FAKE_CHECK(fake->memory != MAP_FAILED);
 	fake->pages = calloc(FAKE_PAGES_MAX, sizeof(*fake->pages));
-	FAKE_CHECK(fake->pages != NULL);
+	FAKE_CHECK(fake->pages);
 	fake->monotonic_ns = UINT64_C(1000) * 1000000000;
 	fake->realtime_ns = UINT64_C(1700000000) * 1000000000;
-	return (struct nub_linux_machine){ .ops = &fake_ops, .context = fake };
+	return (struct nub_linux_machine){ .ops = &fake_ops, .context = fake, .xcr0 = 7 };
 }
 
 static inline void fake_release(struct fake *fake)

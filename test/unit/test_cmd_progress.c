@@ -8,7 +8,7 @@
 
 static uint64_t now;
 
-uint64_t cmd_now_ns(void)
+uint64_t nub_clock_ns(void)
 {
 	return now;
 }

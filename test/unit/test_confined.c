@@ -36,9 +36,9 @@ static void what_nubrun_writes(void **state)
 		/* So it needs no new VM: this one has run. */
 		guest_call(&again, "add", (struct nub_value[]){ i64_value(2), i64_value(3) }, 2, NUB_OUTCOME_RETURNED);
 		guest_reset(&again, first);
-		assert_true(kvm_of(again.sandbox)->vm.sregs_shared);
+		assert_true(kvm_of(again.sandbox)->vm.has_run);
 		guest_reset(&again, second);
-		assert_true(kvm_of(again.sandbox)->vm.sregs_shared);
+		assert_true(kvm_of(again.sandbox)->vm.has_run);
 		guest_close(&again);
 		guest_close(&guest);
 		nub_snapshot_free(second);

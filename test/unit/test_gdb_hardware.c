@@ -1,7 +1,7 @@
 /* Debug registers: which slots are taken, what they encode to, what DR6 says (SDM vol. 3B, 17.2). */
 #include "unit.h"
 
-#include "gdb/gdb_hardware.h"
+#include "gdb/gdb_points.h"
 
 static void slots_are_taken_and_freed(void **state)
 {

@@ -1,7 +1,7 @@
 /* Watchpoints for writing, packet by packet, on real KVM: by debug registers where the host has them, by steps elsewhere. */
 #include "gdb_client.h"
 
-#include "gdb/gdb_watch.h"
+#include "gdb/gdb_points.h"
 
 enum { RIP = 16, RFLAGS = 17, FLAG_TF = 0x100 };
 

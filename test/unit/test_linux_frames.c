@@ -174,10 +174,10 @@ static void frames_are_the_hosts_on_an_alternate_stack(void **state)
 
 static void an_alternate_stack_that_is_too_small_takes_no_frame(void **state)
 {
-	static const uint8_t xsave[NUB_LINUX_XSAVE_SIZE];
+	static const uint8_t xsave[NUB_LINUX_XSAVE_AVX_SIZE];
 	struct nub_linux_frame_input input = {
 		.regs = { .rsp = STACK_TOP },
-		.xsave = { xsave, NUB_LINUX_XSAVE_SIZE, NUB_LINUX_XSAVE_FEATURES },
+		.xsave = { xsave, NUB_LINUX_XSAVE_AVX_SIZE, 7 },
 		.action = { .flags = SA_ONSTACK },
 		.stack = { .sp = DATA, .size = 1000 },
 	};
@@ -201,10 +201,10 @@ static void an_alternate_stack_that_is_too_small_takes_no_frame(void **state)
 
 static void x87_and_sse_always_count_as_there(void **state)
 {
-	uint8_t xsave[NUB_LINUX_XSAVE_SIZE] = { [512] = 4 }, fpstate[NUB_LINUX_XSAVE_SIZE + 4];
+	uint8_t xsave[NUB_LINUX_XSAVE_AVX_SIZE] = { [512] = 4 }, fpstate[NUB_LINUX_XSAVE_AVX_SIZE + 4];
 	const struct nub_linux_frame_input input = {
 		.regs = { .rsp = STACK_TOP },
-		.xsave = { xsave, NUB_LINUX_XSAVE_SIZE, NUB_LINUX_XSAVE_FEATURES },
+		.xsave = { xsave, NUB_LINUX_XSAVE_AVX_SIZE, 7 },
 	};
 	struct nub_linux_frame_place place;
 	struct nub_linux_frame frame;
@@ -247,7 +247,7 @@ static struct nub_registers enter_handler(struct alone *alone)
 	regs.rip = CODE + 7;
 	regs.rflags = 0x202 | 0xc5 | 0x400;
 	alone->linux->current->vcpu.regs = regs;
-	nub_linux_fpstate_initial(alone->fake.vcpu.xsave, NUB_LINUX_XSAVE_SIZE);
+	nub_linux_fpstate_initial(alone->fake.vcpu.xsave, NUB_LINUX_XSAVE_AVX_SIZE);
 	alone->fake.vcpu.xsave[512] = 7;
 	memset(alone->fake.vcpu.xsave + 160, 0xab, 256); /* XMM */
 	memset(alone->fake.vcpu.xsave + 576, 0xcd, 256); /* the upper halves of YMM */
@@ -278,7 +278,7 @@ static void a_handler_returns_to_where_the_signal_came(void **state)
 	struct alone *alone = *state;
 	const struct nub_registers before = enter_handler(alone);
 	struct nub_linux_frame frame;
-	uint8_t xsave[NUB_LINUX_XSAVE_SIZE];
+	uint8_t xsave[NUB_LINUX_XSAVE_AVX_SIZE];
 
 	get(alone, frame_of(alone), &frame, sizeof(frame));
 	assert_int_equal(frame.restorer, RESTORER);
@@ -293,6 +293,33 @@ static void a_handler_returns_to_where_the_signal_came(void **state)
 	assert_memory_equal(&alone->fake.vcpu.regs, &before, sizeof(before));
 	assert_memory_equal(alone->fake.vcpu.xsave, xsave, sizeof(xsave));
 	assert_int_equal(alone->linux->current->signal_data->mask, 0);
+}
+
+/* With AVX-512, all of it is in the frame and comes back. */
+static void wide_state_is_in_frames_too(void **state)
+{
+	struct alone *alone = *state;
+	struct nub_linux_frame frame;
+	uint8_t xsave[NUB_LINUX_XSAVE_SIZE];
+
+	alone->linux->machine.xcr0 = 0xe7;
+	memset(alone->fake.vcpu.xsave, 0, NUB_LINUX_XSAVE_SIZE);
+	memset(alone->fake.vcpu.xsave + 1088, 0xee, NUB_LINUX_XSAVE_SIZE - 1088);
+	enter_handler(alone);
+	const uint64_t at = frame_of(alone);
+	get(alone, at, &frame, sizeof(frame));
+	get(alone, frame.uc_mcontext.fpstate, xsave, sizeof(xsave));
+	assert_int_equal(xsave[NUB_LINUX_XSAVE_SIZE - 1], 0xee);
+	xsave[512] = 0xe7;
+	put(alone, frame.uc_mcontext.fpstate, xsave, sizeof(xsave));
+	memset(alone->fake.vcpu.xsave, 0, NUB_LINUX_XSAVE_SIZE);
+	assert_int_equal(return_from(alone, at), NUB_LINUX_RUN);
+	assert_int_equal(alone->fake.vcpu.xsave[512], 0xe7);
+	assert_int_equal(alone->fake.vcpu.xsave[1088], 0xee);
+	assert_int_equal(alone->fake.vcpu.xsave[NUB_LINUX_XSAVE_SIZE - 1], 0xee);
+	/* As much as the auxiliary vector says that a frame may take. */
+	assert_true(STACK_TOP - 1000 - at <= nub_linux_frame_room(NUB_LINUX_XSAVE_SIZE));
+	assert_int_equal(nub_linux_frame_room(NUB_LINUX_XSAVE_AVX_SIZE), 2048);
 }
 
 static void a_handler_may_change_what_it_returns_to(void **state)
@@ -393,7 +420,7 @@ static void without_an_image_the_state_is_as_after_reset(void **state)
 {
 	struct alone *alone = *state;
 	const uint64_t none = 0;
-	uint8_t expected[NUB_LINUX_XSAVE_SIZE];
+	uint8_t expected[NUB_LINUX_XSAVE_AVX_SIZE];
 
 	enter_handler(alone);
 	const uint64_t frame = frame_of(alone);
@@ -437,6 +464,7 @@ int main(void)
 		cmocka_unit_test(an_alternate_stack_that_is_too_small_takes_no_frame),
 		cmocka_unit_test(x87_and_sse_always_count_as_there),
 		PROGRAM_TEST(a_handler_returns_to_where_the_signal_came),
+		PROGRAM_TEST(wide_state_is_in_frames_too),
 		PROGRAM_TEST(a_handler_may_change_what_it_returns_to),
 		cmocka_unit_test(frames_that_no_cpu_takes_kill),
 		PROGRAM_TEST(a_bad_frame_may_be_caught),

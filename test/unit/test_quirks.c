@@ -38,7 +38,6 @@ static void tr_is_available_for_tcg_alone(void **state)
 	vm.over_tcg = true;
 	assert_int_equal(nub_vcpu_set_sregs(&vm, &loaded, &err), 0);
 	assert_int_equal(told.tr.type, TSS_AVAILABLE);
-	vm.sregs_shared = true;
 	assert_int_equal(nub_vcpu_get_sregs(&vm, &seen, &err), 0);
 	assert_true(nub_sregs_equal(&seen, &loaded));
 	assert_int_equal(told.tr.present, 1);

@@ -88,15 +88,15 @@ static void a_fresh_guest_has_fresh_vectors(void **state)
 
 	(void)state;
 	guest_open(&guest, "registers.elf");
-	assert_int_equal(nub_vcpu_get_xsave(&kvm_of(guest.sandbox)->vm, fresh, &guest.err), 0);
+	assert_int_equal(nub_vcpu_get_xsave(&kvm_of(guest.sandbox)->vm, fresh, NUB_XSAVE_SIZE, &guest.err), 0);
 	assert_int_equal(fresh[0] | fresh[1] << 8, 0x37f);
 	assert_int_equal(fresh[24] | fresh[25] << 8, 0x1f80);
 	snapshot = guest_snapshot(&guest);
 	guest_main(&guest, NULL, NUB_OUTCOME_EXITED);
-	assert_int_equal(nub_vcpu_get_xsave(&kvm_of(guest.sandbox)->vm, found, &guest.err), 0);
+	assert_int_equal(nub_vcpu_get_xsave(&kvm_of(guest.sandbox)->vm, found, NUB_XSAVE_SIZE, &guest.err), 0);
 	assert_int_not_equal(found[24] | found[25] << 8, 0x1f80);
 	guest_reset(&guest, snapshot);
-	assert_int_equal(nub_vcpu_get_xsave(&kvm_of(guest.sandbox)->vm, found, &guest.err), 0);
+	assert_int_equal(nub_vcpu_get_xsave(&kvm_of(guest.sandbox)->vm, found, NUB_XSAVE_SIZE, &guest.err), 0);
 	assert_int_equal(found[0] | found[1] << 8, 0x37f);
 	assert_int_equal(found[24] | found[25] << 8, 0x1f80);
 	/* XMM, and the upper halves of YMM. */
@@ -125,9 +125,9 @@ static void features_are_the_snapshots(void **state)
 	for (unsigned round = 0; round < 4; round++) {
 		struct nub_snapshot *next = round % 2 ? fewer : all;
 		assert_int_equal(pages_damaged(&guest, round % 2 ? 1 : 2), 0);
-		assert_true(kvm_of(guest.sandbox)->vm.sregs_shared);
+		assert_true(kvm_of(guest.sandbox)->vm.has_run);
 		guest_reset(&guest, next);
-		assert_false(kvm_of(guest.sandbox)->vm.sregs_shared);
+		assert_false(kvm_of(guest.sandbox)->vm.has_run);
 		assert_memory_equal(&guest.sandbox->machine.cpuid, &next->meta.cpu.cpuid, sizeof(*cpuid));
 	}
 	guest_close(&guest);

@@ -307,7 +307,7 @@ static void monitor_stubs(void **state)
 	static const uint8_t save[] = { 0x50, 0x52 }; /* push %rax; push %rdx */
 	/* pop %rdx; pop %rax; add $16, %rsp; iretq */
 	static const uint8_t resume[] = { 0x5a, 0x58, 0x48, 0x83, 0xc4, 0x10, 0x48, 0xcf };
-	const int end = (int)(nub_monitor_end - nub_monitor_start);
+	const size_t end = (size_t)(nub_monitor_again - nub_monitor_start);
 
 	for (unsigned vector = 0; vector < 32; vector++) {
 		int at = (int)vector * 16;
@@ -323,8 +323,12 @@ static void monitor_stubs(void **state)
 		at = jump_target(code, at);
 		assert_in_range(at, 32 * 16, NUB_PAGE_SIZE - sizeof(resume));
 		assert_memory_equal(code + at, save, sizeof(save));
-		assert_memory_equal(code + end - sizeof(resume), resume, sizeof(resume));
 	}
+	/* Nothing comes behind the way back but what fills up to what the host alone enters. */
+	const uint8_t *back = memmem(code, end, resume, sizeof(resume));
+	assert_non_null(back);
+	for (const uint8_t *filling = back + sizeof(resume); filling < code + end; filling++)
+		assert_true(*filling == 0 || *filling == 0x90);
 	assert_int_equal(sizeof(struct nub_exception_frame), 7 * 8);
 	assert_int_equal(offsetof(struct nub_exception_frame, rip), 16);
 }

@@ -20,7 +20,8 @@ struct nub_vm {
 	bool local_apic;    /* KVM keeps one for the vCPU */
 	sigset_t unblocked; /* signals that may end KVM_RUN */
 	bool over_tcg;      /* the host's CPU is QEMU's (engine/kvm/quirks.h) */
-	bool sregs_shared;  /* kvm_run holds the special registers: the vCPU has run */
+	bool has_run;
+	bool sregs_known; /* kvm_run holds the special registers */
 	/* KVM lost the general registers at the last exit, and kvm_run has the special ones from before it. */
 	bool registers_lost;
 	struct nub_registers regs; /* as of the last exit, or as they were set since */
@@ -57,12 +58,13 @@ int nub_vcpu_set_cpuid(struct nub_vm *vm, const struct nub_cpuid *cpuid, struct 
 int nub_vcpu_set_xcr0(struct nub_vm *vm, uint64_t xcr0, struct nub_error *err);
 
 /* Segment and control registers. The rest of KVM's special registers (APIC base, pending interrupts) stays as it is. Reading
- * them costs an ioctl until the vCPU has run; from then on kvm_run has them, too. */
+ * them costs an ioctl once; from then on kvm_run has them, too. */
 int nub_vcpu_get_sregs(struct nub_vm *vm, struct nub_sregs *sregs, struct nub_error *err);
 int nub_vcpu_set_sregs(struct nub_vm *vm, const struct nub_sregs *sregs, struct nub_error *err);
 
-int nub_vcpu_get_xsave(struct nub_vm *vm, uint8_t xsave[NUB_XSAVE_SIZE], struct nub_error *err);
-int nub_vcpu_set_xsave(struct nub_vm *vm, const uint8_t xsave[NUB_XSAVE_SIZE], struct nub_error *err);
+/* NUB_XSAVE_SIZE or NUB_XSAVE_WIDE_SIZE bytes; the state of what is behind them is as after reset when it is set. */
+int nub_vcpu_get_xsave(struct nub_vm *vm, uint8_t *xsave, size_t size, struct nub_error *err);
+int nub_vcpu_set_xsave(struct nub_vm *vm, const uint8_t *xsave, size_t size, struct nub_error *err);
 int nub_vcpu_get_debugregs(struct nub_vm *vm, struct nub_debugregs *debugregs, struct nub_error *err);
 int nub_vcpu_set_debugregs(struct nub_vm *vm, const struct nub_debugregs *debugregs, struct nub_error *err);
 
@@ -70,6 +72,9 @@ int nub_vcpu_set_debugregs(struct nub_vm *vm, const struct nub_debugregs *debugr
  * the vCPU being where it was raised; with NULL, under its own again. With `inject` the next entry raises a #DB in the guest.
  * Some KVMs accept it and do nothing. */
 int nub_vcpu_set_guest_debug(struct nub_vm *vm, const uint64_t registers[8], bool inject, struct nub_error *err);
+
+/* Let code of the guest's reach few MSRs (msr_filter.c); for code at CPL 0, since other code can reach none. */
+int nub_vm_filter_msrs(struct nub_vm *vm, struct nub_error *err);
 
 /* Read or write `count` MSRs; those that KVM does not know are left out. The number done, or -1. */
 int nub_vcpu_get_msrs(struct nub_vm *vm, struct nub_msr *msrs, unsigned count, struct nub_error *err);

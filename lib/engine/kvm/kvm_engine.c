@@ -11,7 +11,6 @@
 
 #define RFLAGS_IF (UINT64_C(1) << 9)
 #define EFER_SCE UINT64_C(1)
-#define XCR0_AVX512 UINT64_C(0xe0)
 enum { MSR_TSC = 0x10 };
 
 /* A local APIC takes a page of guest-physical addresses. Mapped files and scratch lie above it. */
@@ -29,7 +28,7 @@ static uint64_t xcr0_with_syscalls(void)
 	uint32_t eax = 0, ebx, ecx, edx;
 
 	__cpuid_count(13, 0, eax, ebx, ecx, edx);
-	return (eax & XCR0_AVX512) == XCR0_AVX512 ? NUB_XCR0 | XCR0_AVX512 : NUB_XCR0;
+	return (eax & NUB_XCR0_AVX512) == NUB_XCR0_AVX512 ? NUB_XCR0 | NUB_XCR0_AVX512 : NUB_XCR0;
 }
 
 static int make_vm(struct nub_kvm *kvm, struct nub_error *err)
@@ -37,7 +36,10 @@ static int make_vm(struct nub_kvm *kvm, struct nub_error *err)
 	if (nub_vm_init(&kvm->vm, may_have_apic(&kvm->guest), err) < 0 || nub_memslots_set(kvm, err) < 0 ||
 	    nub_vcpu_set_cpuid(&kvm->vm, kvm->guest.cpuid, err) < 0)
 		return -1;
-	if (nub_vcpu_set_xcr0(&kvm->vm, kvm->guest.syscalls ? xcr0_with_syscalls() : NUB_XCR0, err) < 0)
+	kvm->engine.xcr0 = kvm->guest.syscalls ? xcr0_with_syscalls() : NUB_XCR0;
+	if (kvm->guest.privilege_level == 0 && nub_vm_filter_msrs(&kvm->vm, err) < 0)
+		return -1;
+	if (nub_vcpu_set_xcr0(&kvm->vm, kvm->engine.xcr0, err) < 0)
 		return -1;
 	return kvm->guest.syscalls ? nub_kvm_syscalls_init(kvm, err) : 0;
 }
@@ -132,17 +134,18 @@ static int start(struct nub_engine *engine, const struct nub_cpu *cpu, struct nu
 
 	if (load_sregs(kvm, cpu, err) < 0 || nub_memslots_hide(kvm, err) < 0)
 		return -1;
+	/* As a new vCPU is. */
 	if (!cpu)
-		return nub_cpu_load_initial(&kvm->vm, err);
+		return kvm->vm.has_run ? nub_vcpu_load_initial(&kvm->vm, err) : 0;
 	load_regs(kvm, cpu);
-	return nub_cpu_load(&kvm->vm, kvm->guest.privilege_level, cpu, err);
+	return nub_vcpu_load(&kvm->vm, kvm->guest.privilege_level, cpu, err);
 }
 
 static int save(struct nub_engine *engine, struct nub_cpu *cpu, struct nub_error *err)
 {
 	struct nub_kvm *kvm = nub_kvm_of(engine);
 
-	if (nub_cpu_save(&kvm->vm, kvm->guest.privilege_level, cpu, err) < 0)
+	if (nub_vcpu_save(&kvm->vm, kvm->guest.privilege_level, cpu, err) < 0)
 		return -1;
 	cpu->regs = engine->regs;
 	if (nub_kvm_sregs(engine, &cpu->sregs, err) < 0)
@@ -179,14 +182,14 @@ static int set_bases(struct nub_engine *engine, uint64_t fs, uint64_t gs, struct
 	return nub_vcpu_set_sregs(vm, &sregs, err);
 }
 
-static int get_xsave(struct nub_engine *engine, uint8_t xsave[NUB_XSAVE_SIZE], struct nub_error *err)
+static int get_xsave(struct nub_engine *engine, uint8_t *xsave, size_t size, struct nub_error *err)
 {
-	return nub_vcpu_get_xsave(&nub_kvm_of(engine)->vm, xsave, err);
+	return nub_vcpu_get_xsave(&nub_kvm_of(engine)->vm, xsave, size, err);
 }
 
-static int set_xsave(struct nub_engine *engine, const uint8_t xsave[NUB_XSAVE_SIZE], struct nub_error *err)
+static int set_xsave(struct nub_engine *engine, const uint8_t *xsave, size_t size, struct nub_error *err)
 {
-	return nub_vcpu_set_xsave(&nub_kvm_of(engine)->vm, xsave, err);
+	return nub_vcpu_set_xsave(&nub_kvm_of(engine)->vm, xsave, size, err);
 }
 
 static int set_debug(struct nub_engine *engine, const uint64_t registers[8], bool inject, struct nub_error *err)

@@ -84,8 +84,9 @@ int nub_vcpu_set_xcr0(struct nub_vm *vm, uint64_t xcr0, struct nub_error *err)
 /* Have kvm_run hold them. */
 static int know_sregs(struct nub_vm *vm, struct nub_error *err)
 {
-	if (!vm->sregs_shared && ioctl(vm->vcpu_fd, KVM_GET_SREGS, &vm->run->s.regs.sregs) < 0)
+	if (!vm->sregs_known && ioctl(vm->vcpu_fd, KVM_GET_SREGS, &vm->run->s.regs.sregs) < 0)
 		return nub_kvm_fail_ioctl(err, "KVM_GET_SREGS");
+	vm->sregs_known = true;
 	return 0;
 }
 
@@ -114,23 +115,23 @@ int nub_vcpu_set_sregs(struct nub_vm *vm, const struct nub_sregs *sregs, struct 
 
 /* ---- XSAVE, debug registers ---- */
 
-_Static_assert(sizeof(struct kvm_xsave) >= NUB_XSAVE_SIZE, "KVM's area has room for what is kept");
+_Static_assert(sizeof(struct kvm_xsave) >= NUB_XSAVE_WIDE_SIZE, "KVM's area has room for what is kept");
 
-int nub_vcpu_get_xsave(struct nub_vm *vm, uint8_t xsave[NUB_XSAVE_SIZE], struct nub_error *err)
+int nub_vcpu_get_xsave(struct nub_vm *vm, uint8_t *xsave, size_t size, struct nub_error *err)
 {
 	struct kvm_xsave area;
 
 	if (ioctl(vm->vcpu_fd, KVM_GET_XSAVE, &area) < 0)
 		return nub_kvm_fail_ioctl(err, "KVM_GET_XSAVE");
-	memcpy(xsave, area.region, NUB_XSAVE_SIZE);
+	memcpy(xsave, area.region, size);
 	return 0;
 }
 
-int nub_vcpu_set_xsave(struct nub_vm *vm, const uint8_t xsave[NUB_XSAVE_SIZE], struct nub_error *err)
+int nub_vcpu_set_xsave(struct nub_vm *vm, const uint8_t *xsave, size_t size, struct nub_error *err)
 {
 	struct kvm_xsave area = { 0 };
 
-	memcpy(area.region, xsave, NUB_XSAVE_SIZE);
+	memcpy(area.region, xsave, size);
 	return ioctl(vm->vcpu_fd, KVM_SET_XSAVE, &area) < 0 ? nub_kvm_fail_ioctl(err, "KVM_SET_XSAVE") : 0;
 }
 
@@ -227,7 +228,8 @@ _Static_assert(offsetof(struct kvm_regs, rflags) == offsetof(struct nub_register
 
 void nub_vcpu_take_regs(struct nub_vm *vm)
 {
-	vm->sregs_shared = true;
+	vm->has_run = true;
+	vm->sregs_known = true;
 	memcpy(&vm->regs, &vm->run->s.regs.regs, sizeof(vm->regs));
 }
 

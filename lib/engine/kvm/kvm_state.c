@@ -24,7 +24,7 @@ static int save_kernel_state(struct nub_vm *vm, struct nub_cpu *state, struct nu
 	return nub_vcpu_get_debugregs(vm, &state->debugregs, err);
 }
 
-int nub_cpu_save(struct nub_vm *vm, unsigned privilege_level, struct nub_cpu *state, struct nub_error *err)
+int nub_vcpu_save(struct nub_vm *vm, unsigned privilege_level, struct nub_cpu *state, struct nub_error *err)
 {
 	uint64_t in_use;
 
@@ -32,7 +32,8 @@ int nub_cpu_save(struct nub_vm *vm, unsigned privilege_level, struct nub_cpu *st
 	state->regs = *nub_vcpu_regs(vm);
 	state->xcr0 = NUB_XCR0;
 	state->xsave_size = NUB_XSAVE_SIZE;
-	if (nub_vcpu_get_sregs(vm, &state->sregs, err) < 0 || nub_vcpu_get_xsave(vm, state->xsave, err) < 0)
+	if (nub_vcpu_get_sregs(vm, &state->sregs, err) < 0 ||
+	    nub_vcpu_get_xsave(vm, state->xsave, NUB_XSAVE_SIZE, err) < 0)
 		return -1;
 	memcpy(&in_use, state->xsave + NUB_XSAVE_STATE_BV, sizeof(in_use));
 	in_use &= NUB_XCR0;
@@ -40,9 +41,9 @@ int nub_cpu_save(struct nub_vm *vm, unsigned privilege_level, struct nub_cpu *st
 	return privilege_level == 0 ? save_kernel_state(vm, state, err) : 0;
 }
 
-int nub_cpu_load(struct nub_vm *vm, unsigned privilege_level, const struct nub_cpu *state, struct nub_error *err)
+int nub_vcpu_load(struct nub_vm *vm, unsigned privilege_level, const struct nub_cpu *state, struct nub_error *err)
 {
-	if (nub_vcpu_set_xsave(vm, state->xsave, err) < 0)
+	if (nub_vcpu_set_xsave(vm, state->xsave, NUB_XSAVE_SIZE, err) < 0)
 		return -1;
 	if (privilege_level != 0)
 		return 0;
@@ -51,10 +52,10 @@ int nub_cpu_load(struct nub_vm *vm, unsigned privilege_level, const struct nub_c
 	return nub_vcpu_set_debugregs(vm, &state->debugregs, err);
 }
 
-int nub_cpu_load_initial(struct nub_vm *vm, struct nub_error *err)
+int nub_vcpu_load_initial(struct nub_vm *vm, struct nub_error *err)
 {
 	uint8_t xsave[NUB_XSAVE_SIZE];
 
 	nub_cpu_initial_xsave(xsave);
-	return nub_vcpu_set_xsave(vm, xsave, err);
+	return nub_vcpu_set_xsave(vm, xsave, NUB_XSAVE_SIZE, err);
 }

@@ -169,8 +169,8 @@ int nub_kvm_unmap(struct nub_engine *engine, uint64_t gva, uint64_t size, struct
 static int run_again(struct nub_kvm *kvm, const struct nub_sregs *sregs, struct nub_error *err)
 {
 	const uint64_t monitor = nub_layout_scratch_page_gva(NUB_SCRATCH_PAGE_MONITOR);
-	const uint64_t start = monitor + (uint64_t)(nub_monitor_again - nub_monitor_start);
-	const uint64_t end = monitor + (uint64_t)(nub_monitor_again_end - nub_monitor_start);
+	const uint64_t start = monitor + ((uintptr_t)nub_monitor_again - (uintptr_t)nub_monitor_start);
+	const uint64_t end = monitor + ((uintptr_t)nub_monitor_again_end - (uintptr_t)nub_monitor_start);
 	const struct nub_registers regs = {
 		.rip = start,
 		.rsi = nub_layout_scratch_gva(&kvm->guest.plan->layout) + NUB_PAGE_SIZE,

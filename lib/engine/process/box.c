@@ -117,8 +117,8 @@ static int queue_isolation(struct nub_box *box, struct nub_error *err)
 
 static int queue_signals(struct nub_box *box, struct nub_error *err)
 {
-	const uint64_t stub_handler = NUB_BOX_GVA + (uint64_t)(nub_stub_handler - nub_stub_start);
-	const uint64_t stub_restorer = NUB_BOX_GVA + (uint64_t)(nub_stub_restorer - nub_stub_start);
+	const uint64_t stub_handler = NUB_BOX_GVA + ((uintptr_t)nub_stub_handler - (uintptr_t)nub_stub_start);
+	const uint64_t stub_restorer = NUB_BOX_GVA + ((uintptr_t)nub_stub_restorer - (uintptr_t)nub_stub_start);
 	struct setup_data *data = data_of(box);
 
 	data->stub = (struct kernel_action){ .handler = stub_handler,
@@ -156,7 +156,7 @@ int nub_box_init(struct nub_box *box, int memory_fd, const struct nub_box_stops 
 		box->pages = NULL;
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "the box's stub: %d bytes", NUB_BOX_SIZE);
 	}
-	memcpy(box->pages, nub_stub_start, (size_t)(nub_stub_end - nub_stub_start));
+	memcpy(box->pages, nub_stub_start, (uintptr_t)nub_stub_end - (uintptr_t)nub_stub_start);
 	box->shared = (struct nub_box_shared *)(void *)(box->pages + NUB_BOX_SHARED_OFFSET);
 	if (queue_isolation(box, err) < 0 || queue_signals(box, err) < 0)
 		return -1;

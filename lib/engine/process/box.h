@@ -53,7 +53,8 @@ struct nub_box {
 	uint64_t fs_base, gs_base;
 	uint16_t segments[4]; /* ds, es, fs, gs */
 	bool load_segments;   /* they were changed here */
-	bool kill_sent;       /* by nubrun, since it could not be stopped otherwise */
+	bool kill_sent;       /* by nubrun, */
+	bool unstoppable;     /* since it did not stand still when it was to */
 	const struct nub_box_stops *stops;
 };
 

@@ -340,7 +340,8 @@ static enum nub_box_event halt(struct nub_box *box)
 		kill(box->pid, NUB_BOX_KICK_SIGNAL);
 	box->kick_sent = true;
 	const enum nub_box_event event = wait_turn(box, now_ns() + PATIENCE_NS, false);
-	return event == NUB_BOX_INTERRUPTED ? end(box) : event;
+	box->unstoppable = event == NUB_BOX_INTERRUPTED;
+	return box->unstoppable ? end(box) : event;
 }
 
 enum nub_box_event nub_box_run(struct nub_box *box, uint64_t deadline_ns, struct nub_error *err)
@@ -363,7 +364,7 @@ enum nub_box_event nub_box_run(struct nub_box *box, uint64_t deadline_ns, struct
 		}
 		if (event == NUB_BOX_GONE)
 			return event;
-		if (load(&box->shared->failed) != 0)
+		if (load(&box->shared->failed) > 0)
 			return called ? (check_calls(box, err), NUB_BOX_ERROR) : end(box);
 		take_frame(box);
 		if (box->frame.signal != NUB_BOX_KICK_SIGNAL)

@@ -30,18 +30,16 @@ static int attach(struct nub_engine *engine, const struct nub_engine_guest *gues
 	uint64_t size;
 
 	process->guest = *guest;
+	engine->xcr0 = NUB_XCR0;
 	nub_copies_init(&process->copies, guest->memory, &guest->plan->layout);
 	process->site.size = 0;
 	memset(process->ports, 0, sizeof(process->ports));
 	for (size_t i = 0; i < guest->port_count; i++)
 		if (guest->ports[i] <= NUB_ENGINE_PORT_MAX)
 			process->ports[guest->ports[i]] = true;
-	if (process->has_box)
-		return nub_process_drop_copies(process, err);
 	if (check_guest(guest, err) < 0 || nub_box_probe(err) < 0)
 		return -1;
 	process->owned_chunks = 0;
-	process->copied_count = 0;
 	process->has_box = true;
 	if (nub_box_init(&process->box, guest->memory->shared.fd, &process->stops, err) < 0 ||
 	    nub_process_map_all(process, &size, err) < 0)
@@ -49,12 +47,13 @@ static int attach(struct nub_engine *engine, const struct nub_engine_guest *gues
 	return nub_box_seal(&process->box, size, err);
 }
 
-/* A box that is sealed can't map another snapshot's file: for that, detach ends it. */
+/* A guest can change its process for good: by what its stub lets it call, it can hide code where no put back page reaches, or
+ * block signals. So each life begins with a new one. */
 static bool fits(const struct nub_engine *engine, const struct nub_engine_guest *guest)
 {
 	(void)engine;
 	(void)guest;
-	return true;
+	return false;
 }
 
 static void end_box(struct nub_process *process)
@@ -64,14 +63,11 @@ static void end_box(struct nub_process *process)
 	process->has_box = false;
 }
 
-/* Pages get their contents through nubrun's view of them, which the box shares. */
 static int detach(struct nub_engine *engine, enum nub_engine_keep keep, struct nub_error *err)
 {
-	struct nub_process *process = nub_process_of(engine);
-
+	(void)keep;
 	(void)err;
-	if (keep != NUB_ENGINE_KEEP_MEMORY)
-		end_box(process);
+	end_box(nub_process_of(engine));
 	return 0;
 }
 
@@ -164,10 +160,12 @@ static int get_sregs(struct nub_engine *engine, struct nub_sregs *sregs, struct 
 	return 0;
 }
 
-static int get_xsave(struct nub_engine *engine, uint8_t xsave[NUB_XSAVE_SIZE], struct nub_error *err)
+/* Its guests have x87, SSE and AVX: `size` is NUB_XSAVE_SIZE. */
+static int get_xsave(struct nub_engine *engine, uint8_t *xsave, size_t size, struct nub_error *err)
 {
 	uint64_t in_use;
 
+	(void)size;
 	if (nub_box_get_xsave(&nub_process_of(engine)->box, xsave, err) < 0)
 		return -1;
 	memcpy(&in_use, xsave + NUB_XSAVE_STATE_BV, sizeof(in_use));
@@ -177,8 +175,9 @@ static int get_xsave(struct nub_engine *engine, uint8_t xsave[NUB_XSAVE_SIZE], s
 	return 0;
 }
 
-static int set_xsave(struct nub_engine *engine, const uint8_t xsave[NUB_XSAVE_SIZE], struct nub_error *err)
+static int set_xsave(struct nub_engine *engine, const uint8_t *xsave, size_t size, struct nub_error *err)
 {
+	(void)size;
 	return nub_box_set_xsave(&nub_process_of(engine)->box, xsave, err);
 }
 
@@ -190,7 +189,11 @@ static int save(struct nub_engine *engine, struct nub_cpu *cpu, struct nub_error
 	cpu->xsave_size = NUB_XSAVE_SIZE;
 	if (get_sregs(engine, &cpu->sregs, err) < 0)
 		return -1;
-	return get_xsave(engine, cpu->xsave, err);
+	/* Of no meaning where it is restored. */
+	cpu->sregs.cr3 = 0;
+	memset(&cpu->sregs.tr, 0, sizeof(cpu->sregs.tr));
+	cpu->sregs.gdt.limit = cpu->sregs.idt.limit = 0;
+	return get_xsave(engine, cpu->xsave, NUB_XSAVE_SIZE, err);
 }
 
 static int set_bases(struct nub_engine *engine, uint64_t fs, uint64_t gs, struct nub_error *err)
@@ -276,7 +279,6 @@ static void unkick(struct nub_engine *engine)
 static void release(struct nub_engine *engine)
 {
 	end_box(nub_process_of(engine));
-	free(nub_process_of(engine)->copied);
 	free(engine);
 }
 

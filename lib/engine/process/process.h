@@ -26,11 +26,9 @@ struct nub_process {
 	struct nub_box_stops stops;
 	uint64_t start_ns, start_tsc; /* a moment that both clocks tell */
 	uint64_t owned_chunks;        /* of a restored guest's memory, so far */
-	uint64_t cr2; /* of the guest's last page fault */
+	uint64_t cr2;                 /* of the guest's last page fault */
 	struct nub_port_site site;
 	struct nub_copies copies; /* cow=guest */
-	uint64_t *copied;         /* owned: gvas of the pages that show a copy */
-	size_t copied_count, copied_capacity;
 	bool ports[NUB_ENGINE_PORT_MAX + 1];
 };
 
@@ -62,9 +60,6 @@ bool nub_process_leaf(struct nub_process *process, uint64_t gva, struct nub_mapp
 
 /* The first write to a page that is copied on write. */
 enum nub_mending nub_process_copy_fault(struct nub_process *process, uint64_t gva, struct nub_error *err);
-
-/* The page tables are as they were before any copy: show what they say. */
-int nub_process_drop_copies(struct nub_process *process, struct nub_error *err);
 
 /* ---- process_exits.c ---- */
 

@@ -3,20 +3,6 @@
 #include "base/util.h"
 #include "engine/process/process.h"
 
-static int note_copy(struct nub_process *process, uint64_t gva, struct nub_error *err)
-{
-	if (process->copied_count == process->copied_capacity) {
-		const size_t capacity = process->copied_capacity ? 2 * process->copied_capacity : 64;
-		uint64_t *copied = reallocarray(process->copied, capacity, sizeof(*copied));
-		if (!copied)
-			return nub_fail_errno(err, NUB_E_NO_MEMORY, "list of %zu copied pages", capacity);
-		process->copied = copied;
-		process->copied_capacity = capacity;
-	}
-	process->copied[process->copied_count++] = gva;
-	return 0;
-}
-
 /* Show the page at gva as the page tables say. */
 static int show_page(struct nub_process *process, uint64_t gva, struct nub_error *err)
 {
@@ -47,16 +33,7 @@ enum nub_mending nub_process_copy_fault(struct nub_process *process, uint64_t gv
 	if (mending != NUB_MENDING_DONE)
 		return mending;
 	if (nub_memory_store(memory, made.entry_gpa, &made.value, sizeof(made.value), err) < 0 ||
-	    note_copy(process, nub_page_down(gva), err) < 0 || show_page(process, nub_page_down(gva), err) < 0)
+	    show_page(process, nub_page_down(gva), err) < 0)
 		return NUB_MENDING_FAILED;
 	return NUB_MENDING_DONE;
-}
-
-int nub_process_drop_copies(struct nub_process *process, struct nub_error *err)
-{
-	for (size_t i = 0; i < process->copied_count; i++)
-		if (show_page(process, process->copied[i], err) < 0)
-			return -1;
-	process->copied_count = 0;
-	return 0;
 }

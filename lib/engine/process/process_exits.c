@@ -203,12 +203,18 @@ static int explain_end(struct nub_process *process, struct nub_exit *exit, struc
 	const int signal = process->box.kill_sent ? 0 : nub_box_killed_by(&process->box);
 
 	process->engine.registers_lost = true;
+	if (process->box.unstoppable) {
+		/* It has blocked its signals. What wanted it to stop has its way, and nothing goes on. */
+		process->box.unstoppable = false;
+		exit->kind = NUB_EXIT_INTERRUPTED;
+		return 0;
+	}
 	if (signal == SIGKILL) {
-		nub_fail(err, NUB_E_PROCESS, 0, "the guest's process was killed (signal %d), and not by nubrun",
+		nub_fail(err, NUB_E_PROCESS, 0, "the guest's process was killed (signal %d), and not by this one",
 		         signal);
 		return nub_hint(err, "look whether the host is out of memory");
 	}
-	/* It took its own stub or stack away, or blocked its signals: as a CPU that can't deliver an exception. */
+	/* It took its own stub or stack away: as a CPU that can't deliver an exception. */
 	exit->kind = NUB_EXIT_SHUTDOWN;
 	return 0;
 }

@@ -152,3 +152,26 @@ uint64_t nub_linux_area_gap(const struct nub_linux_memory *memory, uint64_t top,
 	}
 	return place_in(NUB_LINUX_GVA_START, high, size, align);
 }
+
+/* ---- Names ---- */
+
+const char nub_linux_name_heap[] = "[heap]", nub_linux_name_stack[] = "[stack]", nub_linux_name_vvar[] = "[vvar]",
+	   nub_linux_name_vdso[] = "[vdso]";
+static const char *const names[] = { NULL, nub_linux_name_heap, nub_linux_name_stack, nub_linux_name_vvar,
+	                             nub_linux_name_vdso };
+
+unsigned nub_linux_area_name_number(const char *name)
+{
+	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (names[i] == name)
+			return i;
+	return 0;
+}
+
+bool nub_linux_area_name(unsigned number, const char **name)
+{
+	if (number >= sizeof(names) / sizeof(*names))
+		return false;
+	*name = names[number];
+	return true;
+}

@@ -87,7 +87,8 @@ struct nub_linux_family {
 	int (*make)(struct nub_linux *linux, struct nub_error *err);
 	void (*release)(struct nub_linux *linux);
 	/* Its state as bytes, little-endian, versioned by the snapshot's format, and back: into what `make` made. What is read is
-	 * hostile: errors SNAPSHOT_FIELD by the cursor, before anything of it is used. Or NULL: it has none. */
+	 * hostile: errors SNAPSHOT_FIELD by the cursor, before anything of it is used. `save` NULL: it has none, and `load`, if it is
+	 * there, reads nothing. */
 	void (*save)(struct nub_linux *linux, struct nub_writer *writer);
 	int (*load)(struct nub_linux *linux, struct nub_cursor *cursor);
 };

@@ -132,7 +132,7 @@ static int64_t set_cwd(struct nub_linux_files *files, struct nub_linux_file *fil
 static int64_t serve_chdir(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
 {
 	struct nub_linux_place place;
-	struct nub_linux_file *file;
+	struct nub_linux_file *file = NULL;
 	int error = nub_linux_at(linux, (uint64_t)AT_FDCWD, args[0], NUB_LINUX_WALK_FOLLOW, &place);
 
 	(void)thread;

@@ -17,7 +17,7 @@ int64_t nub_linux_unsupported(struct nub_linux *linux, struct nub_linux_thread *
 	linux->unsupported[counter_of(thread->call)]++;
 	if (linux->config.strict) {
 		nub_linux_format_call(linux, thread->call, thread->call_args, NUB_LINUX_WAIT, text, sizeof(text));
-		nub_linux_end(linux, NUB_LINUX_STRICT, "a system call that nubrun does not serve: %s", text);
+		nub_linux_end(linux, NUB_LINUX_STRICT, "a system call that is not served: %s", text);
 	}
 	return result;
 }

@@ -10,7 +10,10 @@
 #include "personality/linux/files.h"
 #include "personality/linux/linux.h"
 
-enum { NESTED_MAX = 5 }; /* instances in instances, as in Linux */
+enum {
+	NESTED_MAX = 4,    /* instances in instances, as in Linux */
+	NESTINGS_MAX = 16, /* so many in all: else looking at one could take for ever */
+};
 
 /* What of an item is to be reported; 0: nothing. Does not change the item. */
 static uint32_t look_at(struct nub_linux *linux, const struct nub_linux_epoll_item *item, struct nub_linux_wait *wait)
@@ -181,16 +184,36 @@ static unsigned height(const struct nub_linux_files *files, const struct nub_lin
 	return highest;
 }
 
+static unsigned count_nestings(const struct nub_linux_files *files)
+{
+	unsigned count = 0;
+
+	for (const struct nub_linux_file *file = files->all; file; file = file->next) {
+		const struct nub_linux_epoll *epoll = file->object;
+
+		for (size_t i = 0; file->ops == &nub_linux_epoll_ops && i < epoll->count; i++)
+			count += epoll->items[i].file->ops == &nub_linux_epoll_ops;
+	}
+	return count;
+}
+
+static int check_nesting(const struct nub_linux_files *files, const struct nub_linux_file *watcher,
+                         const struct nub_linux_file *inner)
+{
+	if (count_nestings(files) >= NESTINGS_MAX)
+		return -EINVAL;
+	return depth(inner, watcher, 1) + height(files, watcher, 0) > NESTED_MAX ? -ELOOP : 0;
+}
+
 int nub_linux_epoll_watch(struct nub_linux_files *files, struct nub_linux_file *watcher,
                           const struct nub_linux_epoll_item *item)
 {
 	if (item->file == watcher)
 		return -EINVAL;
-	if (item->file->ops == &nub_linux_epoll_ops &&
-	    depth(item->file, watcher, 1) + height(files, watcher, 0) > NESTED_MAX)
-		return -ELOOP;
-	const int error = add(watcher->object, item);
+	int error = item->file->ops == &nub_linux_epoll_ops ? check_nesting(files, watcher, item->file) : 0;
 
+	if (error == 0)
+		error = add(watcher->object, item);
 	item->file->watched = item->file->watched || error == 0;
 	return error;
 }

@@ -31,8 +31,8 @@ extern const struct nub_linux_file_ops nub_linux_epoll_ops;
 /* A new instance: one ref, or NULL. */
 struct nub_linux_file *nub_linux_epoll_open(struct nub_linux_files *files);
 
-/* Have `watcher`, an instance, watch one more. 0, -EINVAL (itself), -ELOOP (a ring of instances, or a chain of more than five), or
- * -ENOMEM. */
+/* Have `watcher`, an instance, watch one more. 0, -EINVAL (itself, or too many instances in instances), -ELOOP (a ring of
+ * instances, or a chain of more than five), or -ENOMEM. */
 int nub_linux_epoll_watch(struct nub_linux_files *files, struct nub_linux_file *watcher,
                           const struct nub_linux_epoll_item *item);
 

@@ -76,14 +76,8 @@ int nub_linux_file_stat(struct nub_linux *linux, struct nub_linux_file *file, st
 	if (file->fd >= 0)
 		return statx(file->fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, stat) < 0 ? -errno : 0;
 	*stat = (struct statx){ /* an eventfd and its like, as Linux's one anonymous inode */
-		                .stx_mask = STATX_BASIC_STATS,
-		                .stx_mode = 0600,
-		                .stx_nlink = 1,
-		                .stx_ino = 1,
-		                .stx_blksize = NUB_PAGE_SIZE,
-		                .stx_uid = linux->files->uid,
-		                .stx_gid = linux->files->gid,
-		                .stx_dev_minor = 1
+		                .stx_mask = STATX_BASIC_STATS, .stx_mode = 0600,  .stx_nlink = 1, .stx_ino = 1,
+		                .stx_blksize = NUB_PAGE_SIZE,  .stx_dev_minor = 1
 	};
 	return 0;
 }

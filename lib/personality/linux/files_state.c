@@ -190,7 +190,7 @@ static void save_descriptors(struct nub_linux_files_state *state)
 	size_t count = 0;
 
 	for (unsigned fd = 0; fd < files->descriptor_count; fd++)
-		count += files->descriptors[fd].file != NULL;
+		count += files->descriptors[fd].file ? 1 : 0;
 	nub_linux_state_count(state, count, 1, "");
 	for (uint32_t fd = 0; fd < files->descriptor_count; fd++) {
 		struct nub_linux_descriptor *descriptor = &files->descriptors[fd];

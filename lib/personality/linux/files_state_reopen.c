@@ -120,6 +120,7 @@ static void code_socket(struct nub_linux_codec *codec, struct nub_linux_socket *
 	nub_linux_code_u32(codec, &socket->number, "the number of a socket");
 	nub_linux_code_bool(codec, &socket->shut_read, "the state of a socket");
 	nub_linux_code_bool(codec, &socket->shut_write, "the state of a socket");
+	nub_linux_code_bool(codec, &socket->alone, "the state of a socket");
 	nub_linux_code_u32(codec, &error, "the error of a socket");
 	if (error != 0 && error != ECONNRESET)
 		nub_linux_code_fail(codec, "the error of a socket is %" PRIu32 ", it must be %d", error, ECONNRESET);

@@ -14,7 +14,8 @@
 
 /* What open(2) of the host is told. Content goes through buffers of ours, so O_DIRECT would only fail; where a write goes, we
  * say ourselves. */
-#define HOST_FLAGS (O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC | O_DIRECTORY | O_SYNC | O_DSYNC | O_NOATIME | NUB_LINUX_TMPFILE)
+#define HOST_FLAGS                                                                                                     \
+	(O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC | O_DIRECTORY | O_SYNC | O_DSYNC | O_NOATIME | NUB_LINUX_TMPFILE)
 
 void nub_linux_host_fix_mode(const struct nub_linux_files *files, int fd, uint32_t mode)
 {

@@ -16,8 +16,9 @@
 #include "nub/error.h"
 #include "nub/outcome.h"
 
-/* What a vCPU holds of a thread beyond its general registers. XSAVE in the standard format, XCR0 7 (SDM vol. 1, 13.4). */
-enum { NUB_LINUX_XSAVE_SIZE = 832 };
+/* What a vCPU holds of a thread beyond its general registers. XSAVE in the standard format (SDM vol. 1, 13.4): with x87, SSE and
+ * AVX 832 bytes of it are used, with AVX-512 all. */
+enum { NUB_LINUX_XSAVE_SIZE = 2688, NUB_LINUX_XSAVE_AVX_SIZE = 832 };
 struct nub_linux_vcpu {
 	struct nub_registers regs;
 	uint64_t fs_base, gs_base;
@@ -66,6 +67,12 @@ struct nub_linux_machine_ops {
 struct nub_linux_machine {
 	const struct nub_linux_machine_ops *ops;
 	void *context;
+	uint64_t xcr0; /* what of XSAVE's programs can use: 7, or with AVX-512 0xe7 */
 };
+
+static inline uint32_t nub_linux_xsave_size(const struct nub_linux_machine *machine)
+{
+	return machine->xcr0 >> 3 ? NUB_LINUX_XSAVE_SIZE : NUB_LINUX_XSAVE_AVX_SIZE;
+}
 
 #endif

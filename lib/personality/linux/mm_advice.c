@@ -145,7 +145,7 @@ int64_t nub_linux_serve_mincore(struct nub_linux *linux, struct nub_linux_thread
 	    !nub_linux_area_covers(linux->memory, args[0], args[0] + size))
 		return args[1] == 0 ? 0 : -ENOMEM;
 	for (uint64_t at = 0; at < size; at += NUB_PAGE_SIZE) {
-		const uint8_t there = nub_linux_page_map_get(&linux->memory->pages, args[0] + at) != 0;
+		const uint8_t there = nub_linux_page_map_get(&linux->memory->pages, args[0] + at) > 0;
 		if (nub_linux_write(linux, args[2] + at / NUB_PAGE_SIZE, &there, sizeof(there)) < 0)
 			return -EFAULT;
 	}

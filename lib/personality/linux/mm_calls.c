@@ -31,7 +31,7 @@ static int64_t serve_brk(struct nub_linux *linux, struct nub_linux_thread *threa
 			                                .size = wanted - now,
 			                                .prot = PROT_READ | PROT_WRITE,
 			                                .no_replace = true,
-			                                .name = "[heap]" };
+			                                .name = nub_linux_name_heap };
 		if (nub_linux_map(linux, &heap) < 0)
 			return (int64_t)memory->brk;
 	} else if (wanted < now && nub_linux_unmap(linux, wanted, now - wanted) < 0)
@@ -173,4 +173,6 @@ const struct nub_linux_family nub_linux_memory_family = {
 	.call_count = sizeof(calls) / sizeof(*calls),
 	.make = make,
 	.release = release,
+	.save = nub_linux_memory_save,
+	.load = nub_linux_memory_load,
 };

@@ -59,6 +59,18 @@ bool nub_linux_area_covers(const struct nub_linux_memory *memory, uint64_t start
 /* The highest free [gva, gva + size) under `top`, on a multiple of `align`; 0 when there is none. */
 uint64_t nub_linux_area_gap(const struct nub_linux_memory *memory, uint64_t top, uint64_t size, uint64_t align);
 
+/* Names of areas are these alone, and compared by address. */
+extern const char nub_linux_name_heap[], nub_linux_name_stack[], nub_linux_name_vvar[], nub_linux_name_vdso[];
+
+/* Their numbers in snapshots, 0 for none. False: there is no such number. */
+unsigned nub_linux_area_name_number(const char *name);
+bool nub_linux_area_name(unsigned number, const char **name);
+
+/* ---- mm_state.c ---- */
+
+void nub_linux_memory_save(struct nub_linux *linux, struct nub_writer *writer);
+int nub_linux_memory_load(struct nub_linux *linux, struct nub_cursor *cursor);
+
 /* ---- resident.c: pages that are there ---- */
 
 unsigned nub_linux_rights_of(unsigned prot);

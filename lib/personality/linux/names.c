@@ -50,6 +50,36 @@ static int64_t serve_mkdir(struct nub_linux *linux, struct nub_linux_thread *thr
 	return serve_mkdirat(linux, thread, at);
 }
 
+/* Regular files alone: pipes with a name and devices are nothing that a program can make here. */
+static int64_t serve_mknodat(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
+{
+	const uint32_t type = (uint32_t)args[2] & S_IFMT, mode = (uint32_t)args[2] & 0777;
+	struct nub_linux_file *file = NULL;
+	struct nub_linux_place parent;
+
+	if (type != 0 && type != S_IFREG)
+		return nub_linux_unsupported(linux, thread, -EPERM);
+	int error = nub_linux_at_new(linux, args[0], args[1], false, &parent);
+
+	if (error < 0)
+		return error;
+	parent.missing = true;
+	if (parent.inode)
+		error = nub_linux_inode_add(parent.inode, parent.last, S_IFREG | (mode & ~linux->files->umask), NULL);
+	else
+		error = nub_linux_host_file_open(linux->files, &parent, O_CREAT | O_EXCL, mode, &file);
+	nub_linux_file_unref(linux->files, file);
+	nub_linux_place_release(&parent);
+	return error;
+}
+
+static int64_t serve_mknod(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
+{
+	const uint64_t at[6] = { (uint64_t)AT_FDCWD, args[0], args[1], args[2] };
+
+	return serve_mknodat(linux, thread, at);
+}
+
 static int64_t serve_symlinkat(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
 {
 	struct nub_linux_place parent;
@@ -154,7 +184,7 @@ static int remove_inode(const struct nub_linux_place *parent, const struct nub_l
 
 static int remove_child(struct nub_linux *linux, const struct nub_linux_place *parent, bool directory)
 {
-	struct nub_linux_place child;
+	struct nub_linux_place child = { .fd = -1 };
 	int error = nub_linux_place_changeable(linux->files, parent);
 
 	if (error == 0)
@@ -165,7 +195,7 @@ static int remove_child(struct nub_linux *linux, const struct nub_linux_place *p
 		error = S_ISDIR(child.mode) ? -EISDIR : -ENOTDIR;
 	else if (nub_linux_place_busy(linux->files, child.path) || child.mount != parent->mount)
 		error = -EBUSY;
-	else if (parent->inode)
+	else if (child.inode)
 		error = remove_inode(parent, child.inode, directory);
 	else if (unlinkat(parent->fd, parent->last, directory ? AT_REMOVEDIR : 0) < 0)
 		error = -errno;
@@ -215,6 +245,8 @@ static int64_t serve_rmdir(struct nub_linux *linux, struct nub_linux_thread *thr
 static const struct nub_linux_call calls[] = {
 	{ __NR_mkdir, "mkdir", serve_mkdir, { PATH, OCTAL }, false },
 	{ __NR_mkdirat, "mkdirat", serve_mkdirat, { DIRFD, PATH, OCTAL }, false },
+	{ __NR_mknod, "mknod", serve_mknod, { PATH, OCTAL, HEX }, false },
+	{ __NR_mknodat, "mknodat", serve_mknodat, { DIRFD, PATH, OCTAL, HEX }, false },
 	{ __NR_symlink, "symlink", serve_symlink, { PATH, PATH }, false },
 	{ __NR_symlinkat, "symlinkat", serve_symlinkat, { PATH, DIRFD, PATH }, false },
 	{ __NR_link, "link", serve_link, { PATH, PATH }, false },

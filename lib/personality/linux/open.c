@@ -12,6 +12,7 @@
 #include "personality/linux/files_calls.h"
 #include "personality/linux/host_file.h"
 #include "personality/linux/memory_file.h"
+#include "personality/linux/socket.h"
 
 NUB_LINUX_ARG_SHORT_NAMES;
 
@@ -89,6 +90,14 @@ static int check_there(const struct nub_linux_place *place, uint32_t flags)
 	return 0;
 }
 
+/* Through /proc/self/fd. An eventfd and its like are root's, and even root can't. */
+static int reopen(struct nub_linux *linux, struct nub_linux_file *file, uint32_t flags, struct nub_linux_file **again)
+{
+	if (file->ops->reopen)
+		return file->ops->reopen(linux, file, flags, again);
+	return linux->files->uid == 0 || file->ops == &nub_linux_socket_ops ? -ENXIO : -EACCES;
+}
+
 int nub_linux_open_place(struct nub_linux *linux, const struct nub_linux_place *place, uint32_t flags, uint32_t mode,
                          struct nub_linux_file **file)
 {
@@ -99,9 +108,7 @@ int nub_linux_open_place(struct nub_linux *linux, const struct nub_linux_place *
 		           ? -ENOTDIR
 		           : open_path(files, place, flags, file);
 	if (place->file)
-		return place->file->ops->reopen
-		           ? place->file->ops->reopen(linux, place->file, flags & NUB_LINUX_KEPT_FLAGS, file)
-		           : -ENXIO;
+		return reopen(linux, place->file, flags & NUB_LINUX_KEPT_FLAGS, file);
 	if (!place->missing) {
 		const int error = check_there(place, flags);
 

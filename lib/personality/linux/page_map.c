@@ -64,7 +64,7 @@ bool nub_linux_page_map_set(struct nub_linux_page_map *map, uint64_t gva, uint64
 		struct nub_linux_page_table **next = &table->entries[index_at(gva, level)].table;
 		if (!*next) {
 			*next = calloc(1, sizeof(*table));
-			table->used += *next != NULL;
+			table->used += *next ? 1 : 0;
 		}
 		table = *next;
 	}

@@ -9,6 +9,8 @@
 #include "personality/linux/mount.h"
 #include "personality/linux/path.h"
 
+enum { TRIES_MAX = 100 };
+
 int nub_linux_host_open(const struct nub_linux_mount *mount, const char *beneath, uint64_t flags, uint64_t mode)
 {
 	const struct open_how how = {
@@ -16,11 +18,14 @@ int nub_linux_host_open(const struct nub_linux_mount *mount, const char *beneath
 		.mode = flags & (O_CREAT | NUB_LINUX_TMPFILE) ? mode & 07777 : 0,
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
 	};
-	long fd;
+	long fd = -1;
 
-	do
+	/* EAGAIN: something was renamed meanwhile, or another program holds a lease on the file; not for ever. */
+	for (int tries = 0; tries < TRIES_MAX; tries++) {
 		fd = syscall(SYS_openat2, mount->fd, beneath, &how, sizeof(how));
-	while (fd < 0 && (errno == EINTR || errno == EAGAIN));
+		if (fd >= 0 || (errno != EINTR && errno != EAGAIN))
+			break;
+	}
 	return fd < 0 ? -errno : (int)fd;
 }
 

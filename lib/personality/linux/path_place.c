@@ -145,7 +145,7 @@ bool nub_linux_skeleton_has(const struct nub_linux_files *files, const char *pat
 			continue;
 		inode = nub_linux_inode_find(inode, path + begin, at - begin);
 	}
-	return inode != NULL;
+	return inode;
 }
 
 static int be_memory(struct nub_linux_files *files, struct nub_linux_place *place, struct nub_linux_mount *mount)

@@ -101,7 +101,7 @@ static int rename_children(struct nub_linux_files *files, struct renaming *renam
 
 	if (error < 0)
 		return error;
-	if (renaming->from->inode)
+	if (renaming->old->inode)
 		error = rename_inodes(files, renaming);
 	else if (renameat2(renaming->from->fd, renaming->from->last, renaming->to->fd, renaming->to->last,
 	                   renaming->flags) < 0)
@@ -129,7 +129,7 @@ static int look_up_new(struct nub_linux_files *files, const struct nub_linux_pla
 static int rename_in(struct nub_linux_files *files, struct nub_linux_place *from, struct nub_linux_place *to,
                      uint32_t flags)
 {
-	struct nub_linux_place old, new;
+	struct nub_linux_place old = { .fd = -1 }, new = { .fd = -1 };
 	struct renaming renaming = { .from = from, .to = to, .old = &old, .new = &new, .flags = flags };
 	int error;
 

@@ -101,7 +101,8 @@ static uint64_t calls_made(const struct nub_linux *linux)
 	return calls;
 }
 
-/* Whose turn it is, and a new slice when it begins. */
+/* Whose turn it is. A slice begins when one has ended: what a thread leaves of it when it waits or yields is the next one's, so
+ * that the end need not be planned anew each time. */
 static struct nub_linux_thread *choose(struct nub_linux *linux)
 {
 	struct nub_linux_threads *threads = linux->threads;
@@ -109,15 +110,14 @@ static struct nub_linux_thread *choose(struct nub_linux *linux)
 
 	if (linux->config.deterministic && calls_made(linux) - threads->slice_calls >= NUB_LINUX_SLICE_CALLS)
 		threads->preempted = true;
-	if (thread && can_run(thread) && !threads->preempted)
+	if (thread && can_run(thread) && !threads->preempted && !threads->yields)
 		return thread;
-	thread = next_in_turn(linux);
-	if (thread) {
-		threads->preempted = false;
+	if (threads->preempted) {
 		threads->slice_calls = linux->config.deterministic ? calls_made(linux) : 0;
 		threads->slice_end_ns = 0;
 	}
-	return thread;
+	threads->preempted = threads->yields = false;
+	return next_in_turn(linux);
 }
 
 /* When something is due that does not wait for anybody: a timer, a deadline, the end of a slice. CLOCK_MONOTONIC. */

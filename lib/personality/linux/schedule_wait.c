@@ -1,7 +1,8 @@
 /* Threads that wait: whose wait may be over, and what the host has to tell. */
-#include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "personality/linux/call.h"
 #include "personality/linux/clocks.h"
@@ -125,24 +126,34 @@ bool nub_linux_waits_poll(struct nub_linux *linux)
 	return any;
 }
 
+/* `; thread 1001 'worker' in futex(0x4bb400, 0x80, 2, 0, NULL, 0) at 0x411b8b`, as far as there is room: how long it is. */
+static size_t tell_where(struct nub_linux *linux, const struct nub_linux_thread *thread, char *text, size_t room)
+{
+	static const char no_result[] = " = ?";
+	char call[160];
+
+	nub_linux_format_call(linux, thread->call, thread->call_args, NUB_LINUX_WAIT, call, sizeof(call));
+	const size_t length = strlen(call), end = sizeof(no_result) - 1;
+	if (length > end && strcmp(call + length - end, no_result) == 0)
+		call[length - end] = '\0';
+	const char *quote = thread->name[0] ? "'" : "", *space = thread->name[0] ? " " : "";
+	const int written = snprintf(text, room, "; thread %d%s%s%s%s in %s at 0x%" PRIx64, thread->tid, space, quote,
+	                             thread->name, quote, call, thread->vcpu.regs.rip);
+	if (written >= 0 && (size_t)written < room)
+		return (size_t)written;
+	text[0] = '\0';
+	return 0;
+}
+
 void nub_linux_deadlock(struct nub_linux *linux)
 {
-	char text[sizeof(linux->end.message)], call[160];
 	const struct nub_linux_threads *threads = linux->threads;
-	size_t length = 0;
+	char text[sizeof(linux->end.message)] = "";
+	size_t length = 0, told = 1;
 
-	for (size_t i = 0; i < threads->count; i++) {
-		const struct nub_linux_thread *thread = threads->list[i];
-		const size_t room = sizeof(text) - length;
-		nub_linux_format_call(linux, thread->call, thread->call_args, NUB_LINUX_WAIT, call, sizeof(call));
-		const int written =
-		    snprintf(text + length, room, "; thread %d%s%s at 0x%llx in %s", thread->tid,
-		             thread->name[0] ? " " : "", thread->name, (unsigned long long)thread->vcpu.regs.rip, call);
-		if (written < 0 || (size_t)written >= room) {
-			text[length] = '\0';
-			break;
-		}
-		length += (size_t)written;
+	for (size_t i = 0; i < threads->count && told > 0; i++) {
+		told = tell_where(linux, threads->list[i], text + length, sizeof(text) - length);
+		length += told;
 	}
 	nub_linux_end(linux, NUB_LINUX_DEADLOCK, "all %zu threads wait, and nothing can wake one%s", threads->count,
 	              text);

@@ -83,7 +83,7 @@ static int64_t do_select(struct nub_linux *linux, struct nub_linux_thread *threa
 		return -EINVAL;
 	sets.words =
 	    ((unsigned)count < linux->config.max_fds ? (unsigned)count : linux->config.max_fds) / WORD_BITS + 1;
-	NUB_AUTO_FREE uint64_t *words = calloc(2 * SETS * sets.words, sizeof(*words));
+	NUB_AUTO_FREE uint64_t *words = calloc((size_t)2 * SETS * sets.words, sizeof(*words));
 
 	if (!words)
 		return -ENOMEM;

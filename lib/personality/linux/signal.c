@@ -76,7 +76,7 @@ uint64_t nub_linux_signals_due(const struct nub_linux *linux, const struct nub_l
 
 bool nub_linux_signal_due(const struct nub_linux *linux, const struct nub_linux_thread *thread)
 {
-	return nub_linux_signals_due(linux, thread) != 0;
+	return nub_linux_signals_due(linux, thread) > 0;
 }
 
 /* Ignored where it is sent, unless the one it is for blocks it: it may want it later, or wait for it. */

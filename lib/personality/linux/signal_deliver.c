@@ -98,7 +98,7 @@ static bool write_frame(struct nub_linux *linux, struct nub_linux_thread *thread
 	const struct nub_linux_signal_data *data = thread->signal_data;
 	const struct nub_linux_frame_input input = {
 		.regs = thread->vcpu.regs,
-		.xsave = { thread->vcpu.xsave, NUB_LINUX_XSAVE_SIZE, NUB_LINUX_XSAVE_FEATURES },
+		.xsave = { thread->vcpu.xsave, nub_linux_xsave_size(&linux->machine), linux->machine.xcr0 },
 		.action = *action,
 		.stack = data->stack,
 		.mask = data->has_saved_mask ? data->saved_mask : data->mask,

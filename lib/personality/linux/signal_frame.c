@@ -5,7 +5,13 @@
 
 #include "base/util.h"
 
-enum { XSAVE_NOTE_OFFSET = 464, MAGIC2_SIZE = 4, FPSTATE_ALIGNMENT = 64, FRAME_ALIGNMENT = 16 };
+enum {
+	XSAVE_NOTE_OFFSET = 464,
+	MAGIC2_SIZE = 4,
+	FPSTATE_ALIGNMENT = 64,
+	FRAME_ALIGNMENT = 16,
+	MINSIGSTKSZ_OF_LINUX = 2048
+};
 
 _Static_assert(XSAVE_NOTE_OFFSET + sizeof(struct nub_linux_xsave_note) == NUB_LINUX_XSAVE_LEGACY,
                "the note ends the legacy part");
@@ -38,6 +44,14 @@ bool nub_linux_frame_place(const struct nub_linux_frame_input *input, struct nub
 	/* As if a call had just pushed its return address. */
 	place->frame = (rsp & ~(uint64_t)(FRAME_ALIGNMENT - 1)) - sizeof(uint64_t);
 	return !(nested || enters) || in_sigstack(stack, place->frame);
+}
+
+uint64_t nub_linux_frame_room(uint32_t xsave_size)
+{
+	const uint64_t most = xsave_size + MAGIC2_SIZE + FPSTATE_ALIGNMENT + sizeof(struct nub_linux_frame) +
+	                      FRAME_ALIGNMENT + NUB_LINUX_RED_ZONE;
+
+	return most > MINSIGSTKSZ_OF_LINUX ? most : MINSIGSTKSZ_OF_LINUX;
 }
 
 static void build_context(const struct nub_linux_frame_input *input, uint64_t fpstate,

@@ -34,9 +34,6 @@ enum { NUB_LINUX_UC_FP_XSTATE = 1, NUB_LINUX_UC_SIGCONTEXT_SS = 2, NUB_LINUX_UC_
  * `syscall` ends at the hole. */
 #define NUB_LINUX_ADDRESS_LIMIT UINT64_C(0x7ffffffff000)
 
-/* XCR0 of programs: x87, SSE, AVX. */
-#define NUB_LINUX_XSAVE_FEATURES UINT64_C(7)
-
 /* The flags of sigaltstack(2) that signal.h may lack. */
 #define NUB_LINUX_SS_AUTODISARM UINT32_C(0x80000000)
 #define NUB_LINUX_SA_RESTORER UINT64_C(0x04000000)
@@ -112,6 +109,9 @@ struct nub_linux_frame_place {
 
 /* Is rsp on the alternate stack? (SS_AUTODISARM: it never is, as far as Linux tells.) */
 bool nub_linux_on_sigstack(const struct nub_linux_sigstack *stack, uint64_t rsp);
+
+/* What a frame takes of a stack at most, with an XSAVE image of so many bytes; and never less than MINSIGSTKSZ. */
+uint64_t nub_linux_frame_room(uint32_t xsave_size);
 
 /* False when an alternate stack would overflow. */
 bool nub_linux_frame_place(const struct nub_linux_frame_input *input, struct nub_linux_frame_place *place);

@@ -6,8 +6,8 @@
 /* The XSAVE image at `fpstate`, as the CPU takes it. False: it is not there, or not one. */
 static bool read_fpstate(struct nub_linux *linux, uint64_t fpstate, uint8_t xsave[NUB_LINUX_XSAVE_SIZE])
 {
-	const struct nub_linux_xsave limits = { xsave, NUB_LINUX_XSAVE_SIZE, NUB_LINUX_XSAVE_FEATURES };
-	uint8_t bytes[NUB_LINUX_XSAVE_SIZE], taken[NUB_LINUX_XSAVE_SIZE];
+	const struct nub_linux_xsave limits = { xsave, nub_linux_xsave_size(&linux->machine), linux->machine.xcr0 };
+	uint8_t bytes[NUB_LINUX_XSAVE_SIZE], taken[NUB_LINUX_XSAVE_SIZE] = { 0 };
 	uint32_t magic2 = 0;
 
 	if (nub_linux_read(linux, fpstate, bytes, NUB_LINUX_XSAVE_LEGACY) < 0)

@@ -57,6 +57,8 @@ int64_t nub_linux_socket_receive(struct nub_linux *linux, struct nub_linux_socke
 
 	if (socket->type == SOCK_STREAM && to->left == 0)
 		return 0;
+	if (socket->alone)
+		return socket->type == SOCK_DGRAM ? -EAGAIN : -EINVAL;
 	if (socket->ring.used == 0)
 		return nothing_there(socket);
 	if (socket->type == SOCK_STREAM) {
@@ -97,6 +99,8 @@ int64_t nub_linux_socket_send(struct nub_linux *linux, struct nub_linux_socket *
 	struct nub_linux_socket *peer = socket->peer;
 	int64_t put;
 
+	if (socket->alone)
+		return -ENOTCONN;
 	if (socket->shut_write)
 		return -EPIPE;
 	if (!peer || peer->shut_read)

@@ -17,7 +17,8 @@ struct nub_linux_socket {
 	struct nub_linux_socket *peer; /* NULL: closed */
 	int type;                      /* SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET */
 	bool shut_read, shut_write;
-	int error; /* ECONNRESET, told once */
+	bool alone; /* it never had a peer: socket(2) */
+	int error;  /* ECONNRESET, told once */
 	struct nub_linux_edges edges;
 	uint32_t number;
 	uint32_t mark; /* what saving calls it */
@@ -34,5 +35,8 @@ int64_t nub_linux_socket_receive(struct nub_linux *linux, struct nub_linux_socke
                                  uint32_t flags, uint64_t *whole);
 int64_t nub_linux_socket_send(struct nub_linux *linux, struct nub_linux_socket *socket, struct nub_linux_user *from);
 void nub_linux_socket_shut(struct nub_linux *linux, struct nub_linux_socket *socket, bool reads, bool writes);
+
+/* The socket's description; NULL and -EBADF or -ENOTSOCK. */
+struct nub_linux_file *nub_linux_socket_of(const struct nub_linux *linux, uint64_t fd, int64_t *error);
 
 #endif

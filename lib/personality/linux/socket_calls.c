@@ -14,19 +14,26 @@ NUB_LINUX_ARG_SHORT_NAMES;
 
 _Static_assert(sizeof(struct msghdr) == 56, "struct msghdr is Linux's for x86-64: recvmsg(2)");
 
+static int check_unix(int type, int protocol)
+{
+	if (type < 0 || type > SOCK_PACKET)
+		return -EINVAL;
+	if (type != SOCK_STREAM && type != SOCK_DGRAM && type != SOCK_SEQPACKET)
+		return -ESOCKTNOSUPPORT;
+	return protocol != 0 && protocol != AF_UNIX ? -EPROTONOSUPPORT : 0;
+}
+
 static int64_t serve_socketpair(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
 {
 	const int type = (int)args[1] & ~(SOCK_CLOEXEC | SOCK_NONBLOCK);
 	const uint32_t flags = args[1] & SOCK_NONBLOCK ? O_NONBLOCK : 0;
 
 	if ((int)args[0] != AF_UNIX)
-		return nub_linux_unsupported(linux, thread, -EAFNOSUPPORT);
-	if (type < 0 || type > SOCK_PACKET)
-		return -EINVAL;
-	if (type != SOCK_STREAM && type != SOCK_DGRAM && type != SOCK_SEQPACKET)
-		return -ESOCKTNOSUPPORT;
-	if ((int)args[2] != 0 && (int)args[2] != AF_UNIX)
-		return -EPROTONOSUPPORT;
+		return nub_linux_unsupported(linux, thread, -EPERM);
+	const int error = check_unix(type, (int)args[2]);
+
+	if (error < 0)
+		return error;
 	struct nub_linux_file *one = nub_linux_socket_open(linux->files, type, flags);
 	struct nub_linux_file *other = one ? nub_linux_socket_open(linux->files, type, flags) : NULL;
 
@@ -38,8 +45,27 @@ static int64_t serve_socketpair(struct nub_linux *linux, struct nub_linux_thread
 	return nub_linux_fd_pair(linux, one, other, args[1] & SOCK_CLOEXEC, args[3]);
 }
 
-/* The socket's description; NULL and -EBADF or -ENOTSOCK. */
-static struct nub_linux_file *socket_of(const struct nub_linux *linux, uint64_t fd, int64_t *error)
+/* A socket that nobody is at the other end of: there is no network, and no names to bind. */
+static int64_t serve_socket(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
+{
+	const int type = (int)args[1] & ~(SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if ((int)args[0] != AF_UNIX)
+		return nub_linux_unsupported(linux, thread, -EPERM);
+	const int error = check_unix(type, (int)args[2]);
+
+	if (error < 0)
+		return error;
+	struct nub_linux_file *file =
+	    nub_linux_socket_open(linux->files, type, args[1] & SOCK_NONBLOCK ? O_NONBLOCK : 0);
+
+	if (!file)
+		return -ENOMEM;
+	((struct nub_linux_socket *)file->object)->alone = true;
+	return nub_linux_fd_install(linux->files, file, 0, args[1] & SOCK_CLOEXEC);
+}
+
+struct nub_linux_file *nub_linux_socket_of(const struct nub_linux *linux, uint64_t fd, int64_t *error)
 {
 	struct nub_linux_file *file = nub_linux_fd_io(linux->files, fd);
 
@@ -93,7 +119,7 @@ static int64_t serve_sendto(struct nub_linux *linux, struct nub_linux_thread *th
 {
 	struct nub_linux_user user;
 	int64_t error;
-	struct nub_linux_file *file = socket_of(linux, args[0], &error);
+	struct nub_linux_file *file = nub_linux_socket_of(linux, args[0], &error);
 
 	if (!file)
 		return error;
@@ -111,7 +137,7 @@ static int64_t serve_recvfrom(struct nub_linux *linux, struct nub_linux_thread *
 	struct nub_linux_user user;
 	uint64_t whole = 0;
 	int64_t result;
-	struct nub_linux_file *file = socket_of(linux, args[0], &result);
+	struct nub_linux_file *file = nub_linux_socket_of(linux, args[0], &result);
 
 	if (!file)
 		return result;
@@ -140,7 +166,7 @@ static int64_t serve_sendmsg(struct nub_linux *linux, struct nub_linux_thread *t
 	struct nub_linux_user user;
 	struct msghdr message;
 	int64_t result;
-	struct nub_linux_file *file = socket_of(linux, args[0], &result);
+	struct nub_linux_file *file = nub_linux_socket_of(linux, args[0], &result);
 
 	if (!file)
 		return result;
@@ -158,7 +184,7 @@ static int64_t serve_recvmsg(struct nub_linux *linux, struct nub_linux_thread *t
 	struct msghdr message;
 	uint64_t whole = 0;
 	int64_t result;
-	struct nub_linux_file *file = socket_of(linux, args[0], &result);
+	struct nub_linux_file *file = nub_linux_socket_of(linux, args[0], &result);
 
 	if (!file)
 		return result;
@@ -179,7 +205,7 @@ static int64_t serve_recvmsg(struct nub_linux *linux, struct nub_linux_thread *t
 static int64_t serve_shutdown(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
 {
 	int64_t error;
-	const struct nub_linux_file *file = socket_of(linux, args[0], &error);
+	const struct nub_linux_file *file = nub_linux_socket_of(linux, args[0], &error);
 	const int how = (int)args[1];
 
 	(void)thread;
@@ -191,119 +217,31 @@ static int64_t serve_shutdown(struct nub_linux *linux, struct nub_linux_thread *
 	return 0;
 }
 
-/* Both ends have no name but their family. */
-static int64_t serve_name(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
+static int64_t serve_connect(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
 {
-	const sa_family_t family = AF_UNIX;
-	int32_t room;
-	int64_t error;
-	const struct nub_linux_file *file = socket_of(linux, args[0], &error);
-
-	(void)thread;
-	if (!file)
-		return error;
-	if (nub_linux_read(linux, args[2], &room, sizeof(room)) < 0)
-		return -EFAULT;
-	if (room < 0)
-		return -EINVAL;
-	const int32_t size = sizeof(family);
-
-	if (nub_linux_write(linux, args[1], &family, room < size ? (size_t)room : sizeof(family)) < 0 ||
-	    nub_linux_write(linux, args[2], &size, sizeof(size)) < 0)
-		return -EFAULT;
-	return 0;
-}
-
-/* An option's value, and its size; -ENOPROTOOPT. */
-static int option(const struct nub_linux *linux, struct nub_linux_socket *socket, int name, int32_t value[3])
-{
-	switch (name) {
-	case SO_TYPE:
-		value[0] = socket->type;
-		break;
-	case SO_DOMAIN:
-		value[0] = AF_UNIX;
-		break;
-	case SO_ERROR:
-		value[0] = socket->error;
-		socket->error = 0;
-		break;
-	case SO_SNDBUF:
-	case SO_RCVBUF:
-		value[0] = NUB_LINUX_SOCKET_ROOM;
-		break;
-	case SO_PROTOCOL:
-	case SO_ACCEPTCONN:
-	case SO_PASSCRED:
-	case SO_KEEPALIVE:
-	case SO_REUSEADDR:
-		value[0] = 0;
-		break;
-	case SO_PEERCRED:
-		value[0] = linux->pid;
-		value[1] = (int32_t)linux->files->uid;
-		value[2] = (int32_t)linux->files->gid;
-		return 3 * sizeof(int32_t);
-	default:
-		return -ENOPROTOOPT;
-	}
-	return sizeof(int32_t);
-}
-
-static int64_t serve_getsockopt(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
-{
-	int32_t room, value[3];
-	int64_t error;
-	const struct nub_linux_file *file = socket_of(linux, args[0], &error);
-
-	(void)thread;
-	if (!file)
-		return error;
-	if (nub_linux_read(linux, args[4], &room, sizeof(room)) < 0)
-		return -EFAULT;
-	if (room < 0)
-		return -EINVAL;
-	if ((int)args[1] != SOL_SOCKET)
-		return -EOPNOTSUPP;
-	int32_t size = option(linux, file->object, (int)args[2], value);
-
-	if (size < 0)
-		return size;
-	size = room < size ? room : size;
-	if (nub_linux_write(linux, args[3], value, (size_t)size) < 0 ||
-	    nub_linux_write(linux, args[4], &size, sizeof(size)) < 0)
-		return -EFAULT;
-	return 0;
-}
-
-/* Sizes of buffers may be wished for; they stay as they are. */
-static int64_t serve_setsockopt(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
-{
-	int32_t value;
 	int64_t error;
 
-	if (!socket_of(linux, args[0], &error))
-		return error;
-	if ((int)args[1] != SOL_SOCKET)
-		return -EOPNOTSUPP;
-	if ((int)args[2] != SO_SNDBUF && (int)args[2] != SO_RCVBUF)
-		return nub_linux_unsupported(linux, thread, -ENOPROTOOPT);
-	if ((int)args[4] < (int)sizeof(value))
-		return -EINVAL;
-	return nub_linux_read(linux, args[3], &value, sizeof(value));
+	return nub_linux_socket_of(linux, args[0], &error) ? nub_linux_unsupported(linux, thread, -ECONNREFUSED)
+	                                                   : error;
+}
+
+static int64_t serve_bind(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
+{
+	int64_t error;
+
+	return nub_linux_socket_of(linux, args[0], &error) ? nub_linux_unsupported(linux, thread, -EPERM) : error;
 }
 
 static const struct nub_linux_call calls[] = {
+	{ __NR_socket, "socket", serve_socket, { INT, HEX, INT }, false },
+	{ __NR_connect, "connect", serve_connect, { FD, IN, SIZE }, false },
+	{ __NR_bind, "bind", serve_bind, { FD, IN, SIZE }, false },
 	{ __NR_socketpair, "socketpair", serve_socketpair, { INT, HEX, INT, POINTER }, false },
 	{ __NR_sendto, "sendto", serve_sendto, { FD, IN, SIZE, HEX, POINTER, SIZE }, false },
 	{ __NR_recvfrom, "recvfrom", serve_recvfrom, { FD, OUT_RESULT, SIZE, HEX, POINTER, POINTER }, false },
 	{ __NR_sendmsg, "sendmsg", serve_sendmsg, { FD, POINTER, HEX }, false },
 	{ __NR_recvmsg, "recvmsg", serve_recvmsg, { FD, POINTER, HEX }, false },
 	{ __NR_shutdown, "shutdown", serve_shutdown, { FD, INT }, false },
-	{ __NR_getsockname, "getsockname", serve_name, { FD, POINTER, POINTER }, false },
-	{ __NR_getpeername, "getpeername", serve_name, { FD, POINTER, POINTER }, false },
-	{ __NR_getsockopt, "getsockopt", serve_getsockopt, { FD, INT, INT, POINTER, POINTER }, false },
-	{ __NR_setsockopt, "setsockopt", serve_setsockopt, { FD, INT, INT, IN, SIZE }, false },
 };
 
 const struct nub_linux_family nub_linux_socket_family = {

@@ -17,12 +17,11 @@
 #include "base/error.h"
 #include "base/util.h"
 #include "personality/linux/mm_parts.h"
+#include "personality/linux/signal_frame.h"
 #include "personality/linux/start_parts.h"
 
 /* Newer than some elf.h (Linux, include/uapi/linux/auxvec.h, arch/x86/include/uapi/asm/auxvec.h). */
 enum { AUX_MINSIGSTKSZ = 51 };
-/* A signal's frame with all that XSAVE has here fits in it (signal_frame.c). */
-enum { MIN_SIGNAL_STACK = 2048 };
 /* AT_HWCAP2 (Linux, arch/x86/include/uapi/asm/hwcap2.h): rdfsbase and its like are allowed. */
 enum { HWCAP2_FSGSBASE = 2 };
 
@@ -87,7 +86,7 @@ static void add_auxv(struct making *making, const struct nub_linux *linux, const
 {
 	if (linux->program->vdso_gva)
 		add_aux(making, AT_SYSINFO_EHDR, linux->program->vdso_gva);
-	add_aux(making, AUX_MINSIGSTKSZ, MIN_SIGNAL_STACK);
+	add_aux(making, AUX_MINSIGSTKSZ, nub_linux_frame_room(nub_linux_xsave_size(&linux->machine)));
 	add_aux(making, AT_HWCAP, host_features());
 	add_aux(making, AT_PAGESZ, NUB_PAGE_SIZE);
 	add_aux(making, AT_CLKTCK, 100);
@@ -148,7 +147,7 @@ static int map_stack(struct nub_linux *linux, size_t needed, struct nub_error *e
 		                                 .prot = PROT_READ | PROT_WRITE,
 		                                 .no_replace = true,
 		                                 .no_reserve = true,
-		                                 .name = "[stack]" };
+		                                 .name = nub_linux_name_stack };
 	const int64_t result = nub_linux_map(linux, &stack);
 	if (result < 0)
 		return nub_fail(err, NUB_E_MEMORY_TOO_SMALL, (int)-result, "the stack can't be mapped: %s",

@@ -109,8 +109,7 @@ static int fail_interpreter(const struct nub_linux *linux, const char *interpret
 	nub_fail(err, NUB_E_ELF_INTERPRETER, (int)-error,
 	         "%s: needs the interpreter %s, which the program can't reach: %s", linux->config.path, interpreter,
 	         strerror((int)-error));
-	return nub_hint(
-	    err, "grant the directory that has it, as its root or at the same path; --rootfs / grants all for reading");
+	return nub_hint(err, "grant the directory that has it, as the program's root or at the same path");
 }
 
 static int load_interpreter(struct nub_linux *linux, const char *path, struct nub_linux_loaded *loaded,

@@ -185,7 +185,7 @@ static int64_t serve_sched_yield(struct nub_linux *linux, struct nub_linux_threa
 {
 	(void)thread;
 	(void)args;
-	linux->threads->preempted = true;
+	linux->threads->yields = true;
 	return 0;
 }
 

@@ -49,7 +49,8 @@ struct nub_linux_threads {
 	int main_exit_code; /* once the main thread ended before others: the program's exit code */
 	uint64_t futex_order;
 	bool look;             /* a wait may be over, a signal may be due */
-	bool preempted;        /* another thread's turn, if there is one */
+	bool preempted;        /* a slice is over: another thread's turn, if there is one */
+	bool yields;           /* the same, by the thread's own wish */
 	uint64_t slice_ns;     /* how long a thread has the vCPU while others could run; a caller may set it */
 	uint64_t slice_end_ns; /* the guest's CLOCK_MONOTONIC; 0: nobody has asked */
 	uint64_t slice_calls;  /* deterministic: calls that had been made when the slice began */

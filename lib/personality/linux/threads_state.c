@@ -19,7 +19,7 @@ static void save_vcpu(const struct nub_linux_vcpu *vcpu, struct nub_writer *writ
 	nub_writer_bytes(writer, vcpu->xsave, sizeof(vcpu->xsave));
 }
 
-static int load_vcpu(struct nub_linux_vcpu *vcpu, struct nub_cursor *cursor)
+static int load_vcpu(const struct nub_linux_machine *machine, struct nub_linux_vcpu *vcpu, struct nub_cursor *cursor)
 {
 	struct nub_registers *r = &vcpu->regs;
 	uint64_t *const values[] = { &r->rax, &r->rbx, &r->rcx, &r->rdx,    &r->rsi,        &r->rdi,       &r->rsp,
@@ -38,7 +38,7 @@ static int load_vcpu(struct nub_linux_vcpu *vcpu, struct nub_cursor *cursor)
 		                       "a thread has rip 0x%" PRIx64 ", rflags 0x%" PRIx64 ", FS base 0x%" PRIx64
 		                       " and GS base 0x%" PRIx64 ", no program can have all of these",
 		                       r->rip, r->rflags, vcpu->fs_base, vcpu->gs_base);
-	if (!nub_linux_xsave_valid(vcpu->xsave, NUB_LINUX_XSAVE_FEATURES))
+	if (!nub_linux_xsave_valid(vcpu->xsave, machine->xcr0))
 		return nub_cursor_fail(cursor, NUB_E_SNAPSHOT_FIELD,
 		                       "the XSAVE image of a thread is none that this CPU takes");
 	return 0;
@@ -141,7 +141,7 @@ static int load_thread(struct nub_linux *linux, struct nub_linux_thread *thread,
 		                       "a thread's number is %u, it must be another's than any, 1 to %d", tid,
 		                       NUB_LINUX_TID_LIMIT - 1);
 	thread->tid = (int32_t)tid;
-	if (load_vcpu(&thread->vcpu, cursor) < 0 || load_wait(&thread->wait, cursor) < 0)
+	if (load_vcpu(&linux->machine, &thread->vcpu, cursor) < 0 || load_wait(&thread->wait, cursor) < 0)
 		return -1;
 	thread->call = nub_cursor_u64(cursor, "a thread's last call");
 	for (size_t i = 0; i < 6; i++)

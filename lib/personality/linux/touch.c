@@ -131,7 +131,7 @@ enum nub_linux_touch nub_linux_touch(struct nub_linux *linux, uint64_t gva, unsi
 		return NUB_LINUX_TOUCH_NO_AREA;
 	if ((nub_linux_rights_of(area->prot) & rights) != rights)
 		return NUB_LINUX_TOUCH_FORBIDDEN;
-	if (nub_linux_page_map_get(&linux->memory->pages, gva) != 0)
+	if (nub_linux_page_map_get(&linux->memory->pages, gva) > 0)
 		return NUB_LINUX_TOUCH_OK;
 	return bring(linux, area, gva);
 }

@@ -13,8 +13,6 @@
 
 _Static_assert(sizeof(struct nub_vdso_data) <= NUB_PAGE_SIZE, "vdso.lds gives the parameters one page");
 
-static const char page_name[] = "[vvar]", image_name[] = "[vdso]";
-
 /* How long the parameters are good: the host's clock is slewed by up to half a thousandth (adjtimex(2)). */
 #define GOOD_FOR_NS UINT64_C(100000000)
 /* The rate is measured over at least this. */
@@ -22,14 +20,14 @@ static const char page_name[] = "[vvar]", image_name[] = "[vdso]";
 
 int nub_linux_map_vdso(struct nub_linux *linux, struct nub_error *err)
 {
-	const size_t size = (size_t)(nub_vdso_end - nub_vdso_start);
+	const size_t size = (uintptr_t)nub_vdso_end - (uintptr_t)nub_vdso_start;
 	struct nub_linux_mapping mapping = { .size = NUB_PAGE_SIZE + size, .prot = PROT_READ | PROT_WRITE };
 	const int64_t at = nub_linux_map(linux, &mapping);
 
 	mapping.gva = (uint64_t)at + NUB_PAGE_SIZE;
 	mapping.size = size;
 	mapping.fixed = true;
-	mapping.name = image_name;
+	mapping.name = nub_linux_name_vdso;
 	if (at < 0 || nub_linux_map(linux, &mapping) < 0 ||
 	    nub_linux_write(linux, mapping.gva, nub_vdso_start, size) < 0 ||
 	    nub_linux_protect(linux, mapping.gva, size, PROT_READ | PROT_EXEC) < 0)
@@ -38,7 +36,7 @@ int nub_linux_map_vdso(struct nub_linux *linux, struct nub_error *err)
 	mapping.gva = (uint64_t)at;
 	mapping.size = NUB_PAGE_SIZE;
 	mapping.prot = PROT_READ;
-	mapping.name = page_name;
+	mapping.name = nub_linux_name_vvar;
 	if (nub_linux_map(linux, &mapping) < 0 ||
 	    nub_linux_touch(linux, mapping.gva, NUB_LINUX_READ) != NUB_LINUX_TOUCH_OK)
 		return nub_fail(err, NUB_E_MEMORY_TOO_SMALL, 0, "no memory is left for the vdso's parameters");
@@ -50,7 +48,8 @@ static struct nub_vdso_data *find_page(struct nub_linux *linux)
 {
 	const uint64_t gva = linux->program && linux->program->vdso_gva ? linux->program->vdso_gva - NUB_PAGE_SIZE : 0;
 	const struct nub_linux_area *area = gva ? nub_linux_area_at(linux, gva) : NULL;
-	const uint64_t gpa = area && area->name == page_name ? nub_linux_page_map_get(&linux->memory->pages, gva) : 0;
+	const uint64_t gpa =
+	    area && area->name == nub_linux_name_vvar ? nub_linux_page_map_get(&linux->memory->pages, gva) : 0;
 
 	return gpa ? (struct nub_vdso_data *)(void *)nub_linux_page_pool_at(&linux->memory->pool, gpa) : NULL;
 }
@@ -69,25 +68,27 @@ uint64_t nub_linux_vdso_clock(const struct nub_vdso_data *data, unsigned which, 
 
 void nub_linux_vdso_refresh(struct nub_linux *linux)
 {
-	struct nub_vdso_data *page = find_page(linux);
-	const uint64_t khz = page ? linux->machine.ops->tsc_khz(linux->machine.context) : 0;
-	struct nub_vdso_data next;
+	/* What the guest may have written there is not gone by. */
+	struct nub_vdso_data next = linux->memory->vdso, *page;
 	uint64_t realtime;
 
+	/* The machine's clock costs a call of the host's kernel, and this is asked before every entry. The base may be ahead. */
+	if (next.usable && nub_linux_monotonic(linux) < next.base[NUB_VDSO_MONOTONIC] + GOOD_FOR_NS)
+		return;
+	page = find_page(linux);
+	const uint64_t khz = page ? linux->machine.ops->tsc_khz(linux->machine.context) : 0;
 	if (khz == 0)
 		return;
-	/* What the guest may have written there is not gone by. */
-	next = linux->memory->vdso;
 	const uint64_t tsc = linux->machine.ops->tsc(linux->machine.context);
 	const uint64_t monotonic = nub_linux_monotonic(linux);
-	if (next.usable && monotonic - next.base[NUB_VDSO_MONOTONIC] < GOOD_FOR_NS)
-		return;
 	if (nub_linux_now(linux, CLOCK_REALTIME, &realtime) < 0)
 		return;
 	/* Monotonic never goes back: if it was ahead of the host's clock it goes a little slower, until it no longer is. */
 	const uint64_t told = nub_linux_vdso_clock(&next, NUB_VDSO_MONOTONIC, tsc);
 	const bool ahead = next.usable && told > monotonic;
 	if (!next.usable) {
+		/* Whoever stands in the middle of reading what was there before reads again. */
+		next.sequence = page->sequence & ~UINT32_C(1);
 		linux->memory->anchor_ns = monotonic;
 		linux->memory->anchor_tsc = tsc;
 	}

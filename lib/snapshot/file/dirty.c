@@ -46,14 +46,10 @@ void nub_dirty_forget(struct nub_dirty *dirty)
 	dirty->count = dirty->scratch_count = 0;
 }
 
-/* While it stays the same, no further page has been written. Of memory that another process has, too, nubrun itself decides
- * which pages are written, and counts them. */
-static long written_so_far(const struct nub_memory *memory)
+static long page_faults(void)
 {
 	struct rusage usage;
 
-	if (memory->shared.on)
-		return (long)memory->shared.owned_pages;
 	getrusage(RUSAGE_SELF, &usage);
 	return usage.ru_minflt + usage.ru_majflt;
 }
@@ -92,15 +88,15 @@ static int keep_original(struct nub_dirty *dirty, const struct nub_snapshot *sna
 typedef int (*page_visitor)(struct nub_dirty *dirty, void *context, uint64_t offset, uint64_t entry,
                             struct nub_error *err);
 
-static int scan(struct nub_dirty *dirty, const struct nub_memory_map *map, uint64_t size, page_visitor visit,
-                void *context, struct nub_error *err)
+static int scan(struct nub_dirty *dirty, const uint8_t *host, uint64_t size, page_visitor visit, void *context,
+                struct nub_error *err)
 {
 	uint64_t entries[1024];
 
 	for (uint64_t offset = 0; offset < size;) {
 		const uint64_t left = (size - offset) / NUB_PAGE_SIZE;
 		const size_t count = left < 1024 ? left : 1024;
-		if (!nub_pagemap_read_map(dirty->pagemap_fd, map, offset, entries, count))
+		if (!nub_pagemap_read(dirty->pagemap_fd, host + offset, entries, count))
 			return nub_fail_errno(err, NUB_E_IO, "/proc/self/pagemap");
 		for (size_t i = 0; i < count; i++, offset += NUB_PAGE_SIZE)
 			if (nub_pagemap_there(entries[i]) && visit(dirty, context, offset, entries[i], err) < 0)
@@ -143,12 +139,6 @@ static int add_touched(struct nub_dirty *dirty, void *context, uint64_t offset, 
 	return 0;
 }
 
-static int list_scratch(struct nub_dirty *dirty, struct nub_memory *memory, uint64_t fixed, struct nub_error *err)
-{
-	dirty->scratch_count = 0;
-	return scan(dirty, &memory->scratch, fixed, add_touched, NULL, err);
-}
-
 static int list_pages(struct nub_dirty *dirty, struct nub_memory *memory, const struct nub_snapshot *snapshot,
                       uint64_t fixed, struct nub_error *err)
 {
@@ -158,24 +148,10 @@ static int list_pages(struct nub_dirty *dirty, struct nub_memory *memory, const 
 		dirty->pagemap_fd = nub_pagemap_open();
 	if (dirty->pagemap_fd < 0)
 		return nub_fail_errno(err, NUB_E_IO, "/proc/self/pagemap");
-	dirty->count = 0;
-	if (scan(dirty, &memory->snapshot, memory->snapshot.size, add_written, &written, err) < 0)
+	dirty->count = dirty->scratch_count = 0;
+	if (scan(dirty, memory->snapshot.host, memory->snapshot.size, add_written, &written, err) < 0)
 		return -1;
-	return list_scratch(dirty, memory, fixed, err);
-}
-
-/* All pages that are the memfd's, from the snapshot. */
-static int read_back(struct nub_memory *memory, const struct nub_snapshot *snapshot, struct nub_error *err)
-{
-	const struct nub_memory_map *map = &memory->snapshot;
-
-	for (uint64_t offset = 0, size; offset < map->size; offset += size) {
-		size = nub_shared_same_owner(&memory->shared, offset, map->size - offset);
-		if (nub_shared_is_owned(&memory->shared, offset) &&
-		    nub_snapshot_read(snapshot, map->gpa + offset, map->host + offset, size, err) < 0)
-			return -1;
-	}
-	return 0;
+	return scan(dirty, memory->scratch.host, fixed, add_touched, NULL, err);
 }
 
 /* The kernel copies: a page is gone when its file was cut meanwhile, though it was the process's own, and that is an EFAULT
@@ -207,22 +183,10 @@ static int copy_back(const struct nub_dirty *dirty, const struct nub_snapshot *s
 int nub_dirty_put_back(struct nub_dirty *dirty, struct nub_memory *memory, const struct nub_snapshot *snapshot,
                        uint64_t fixed, struct nub_error *err)
 {
-	bool all_known = true;
-
-	if (!dirty->known || written_so_far(memory) != dirty->faults) {
+	if (!dirty->known || page_faults() != dirty->faults) {
 		nub_dirty_forget(dirty);
 		if (list_pages(dirty, memory, snapshot, fixed, err) < 0)
 			return -1;
-	}
-	/* The other process touches scratch without a fault here. */
-	if (memory->shared.on && dirty->known && list_scratch(dirty, memory, fixed, err) < 0)
-		return -1;
-	if (dirty->count > MAX_KEPT_PAGES && memory->shared.on) {
-		/* They stay the guest's own, and too many for the list. */
-		if (read_back(memory, snapshot, err) < 0)
-			return -1;
-		dirty->count = 0;
-		all_known = false;
 	}
 	if (dirty->count > MAX_KEPT_PAGES) {
 		/* The file's pages show again; the guest's next touch of each costs a fault. */
@@ -234,7 +198,7 @@ int nub_dirty_put_back(struct nub_dirty *dirty, struct nub_memory *memory, const
 		return -1;
 	for (size_t i = 0; i < dirty->scratch_count; i++)
 		memset(memory->scratch.host + dirty->scratch_pages[i], 0, NUB_PAGE_SIZE);
-	dirty->known = all_known;
-	dirty->faults = written_so_far(memory);
+	dirty->known = true;
+	dirty->faults = page_faults();
 	return 0;
 }

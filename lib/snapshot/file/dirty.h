@@ -21,7 +21,7 @@ struct nub_snapshot;
 struct nub_dirty {
 	int pagemap_fd;               /* -1 until it is needed */
 	bool known;                   /* the list is that of all pages written so far */
-	long faults;                  /* of this process, or pages written, when the list was made */
+	long faults;                  /* of this process when the list was made */
 	struct nub_dirty_page *pages; /* owned */
 	size_t count, capacity;
 	int originals_fd;        /* a memfd: one page each, as the snapshot has it; -1 until it is needed */

@@ -81,7 +81,8 @@ int nub_sandbox_reset(struct nub_sandbox *sandbox, const struct nub_snapshot *sn
 		return -1;
 	/* Until it is all done, the sandbox is neither what it was nor what it shall be. */
 	sandbox->state = NUB_STATE_POISONED;
-	if (same)
+	/* What another process has had, too, may be hidden anywhere in it. */
+	if (same && !sandbox->machine.memory.shared.on)
 		result = put_back(sandbox, snapshot, anew, err);
 	else
 		result = change_memory(sandbox, snapshot, anew, err);

@@ -1,37 +1,31 @@
-/* UTF-8 from the other side of the boundary: checking and cleaning. */
-#include "wire/value_text.h"
+/* Checking and cleaning UTF-8. */
+#include "base/utf8.h"
 
+#include <stdbool.h>
 #include <string.h>
 
-/* Bytes of the character at text[0..size), 0 when there is no valid one. size is at least 1. */
+unsigned nub_utf8_length(const uint8_t *text, size_t size)
+{
+	if (size == 0)
+		return 0;
+	if (text[0] < 0x80)
+		return 1;
+	const unsigned length = text[0] >= 0xf0 ? 4 : text[0] >= 0xe0 ? 3 : 2;
+	if (text[0] < 0xc2 || text[0] > 0xf4 || size < length)
+		return 0;
+	for (unsigned i = 1; i < length; i++)
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+	const bool overlong = (text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xf0 && text[1] < 0x90);
+	const bool surrogate = text[0] == 0xed && text[1] > 0x9f;
+	const bool too_high = text[0] == 0xf4 && text[1] > 0x8f;
+	return overlong || surrogate || too_high ? 0 : length;
+}
+
+/* The same for one that is not NUL. */
 static size_t character(const uint8_t *text, size_t size)
 {
-	uint8_t lead = text[0], low = 0x80, high = 0xbf; /* bounds of the second byte */
-	size_t length;
-	if (lead < 0x80)
-		return lead != 0;
-	if (lead >= 0xc2 && lead <= 0xdf)
-		length = 2;
-	else if (lead >= 0xe0 && lead <= 0xef)
-		length = 3;
-	else if (lead >= 0xf0 && lead <= 0xf4)
-		length = 4;
-	else
-		return 0;
-	if (lead == 0xe0)
-		low = 0xa0; /* below: overlong */
-	else if (lead == 0xed)
-		high = 0x9f; /* above: surrogates */
-	else if (lead == 0xf0)
-		low = 0x90; /* below: overlong */
-	else if (lead == 0xf4)
-		high = 0x8f; /* above: over U+10FFFF */
-	if (size < length || text[1] < low || text[1] > high)
-		return 0;
-	for (size_t i = 2; i < length; i++)
-		if (text[i] < 0x80 || text[i] > 0xbf)
-			return 0;
-	return length;
+	return text[0] == 0 ? 0 : nub_utf8_length(text, size);
 }
 
 /* Eight bytes at a time while they are ASCII: most strings are, and they may be as large as a ring. */

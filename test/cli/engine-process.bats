@@ -1,0 +1,118 @@
+#!/usr/bin/env bats
+# The process engine against its guests: what they try, what they are left with, and that nothing outlives nubrun.
+
+load helper
+
+setup() {
+	export NUBRUN_ENGINE=process
+	ESCAPE=$TEST_GUESTS/escape.elf
+	cd "$BATS_TEST_TMPDIR"
+}
+
+# The guest tries a way out, and crashes: with this message, by jq's filter, and without having come back.
+crashes() { # WAY MESSAGE-PATTERN FILTER
+	nub run --timeout 20s "$ESCAPE" "$1"
+	ended 134 guest-crash
+	# shellcheck disable=SC2053 # a pattern
+	[[ $(field .crash.message) == $2 ]]
+	holds "$3" "$json"
+	[ "$output" = "escape: $1" ]
+}
+
+@test "process: system calls, from everywhere, are faults of the guest's" {
+	crashes syscall 'invalid instruction (#UD*at by_syscall*' '.crash.vector == 6'
+	crashes int80 'general protection fault*at by_int80*' '.crash.vector == 13 and .crash.error_code == "0x402"'
+	crashes vsyscall 'execution of 0xffffffffff600000*' \
+		'.crash.vector == 14 and .crash.error_code == "0x14" and .crash.rip == "0xffffffffff600000"'
+	crashes stub 'invalid instruction (#UD*at 0x6ff0000*' '.crash.vector == 6'
+}
+
+@test "process: what a guest does to its own stub, stack and signals ends it alone" {
+	crashes write-stub 'write to 0x6ff000000000*' '.crash.vector == 14'
+	crashes unmap-stack '*' '.crash.vector == 14'
+	local way
+	for way in unmap-all unmap-shared scribble; do
+		crashes "$way" 'triple fault*' '.crash.kind == "triple-fault" and .crash.registers == null'
+	done
+	# It comes back to where it had called the host last.
+	nub run --timeout 20s "$ESCAPE" enter-handler
+	[ "$status" -eq 134 ] || [ "$status" -eq 0 ]
+}
+
+@test "process: a guest that blocks every signal is still ended by its time-out, and by a signal" {
+	nub run --timeout 100ms "$ESCAPE" block-signals
+	ended 124 timeout
+	start block-signals
+	kill -TERM "$PID"
+	status=0
+	wait "$PID" || status=$?
+	[ "$status" -eq 143 ]
+}
+
+# nubrun, whose guest does this for ever: PID, and BOX, its process.
+start() { # WAY
+	: >out
+	"$NUBRUN" run "$ESCAPE" "$1" >out 2>err 3>&- &
+	PID=$!
+	until grep -q escape out; do pause 0.1; done
+	BOX=$(pgrep -P "$PID")
+}
+
+# Gone, or waiting for init to notice.
+is_over() { # PID
+	local i
+	for ((i = 0; i < 50; i++)); do
+		if ! [ -d "/proc/$1" ] || grep -q '^State:.*zombie' "/proc/$1/status"; then return 0; fi
+		pause 0.1
+	done
+	return 1
+}
+
+end() {
+	kill -TERM "$PID"
+	wait "$PID" || true
+	is_over "$BOX"
+}
+
+@test "process: it has nothing of nubrun's, and a filter that the kernel tells of" {
+	start spin
+	grep -qx $'Seccomp:\t2' "/proc/$BOX/status"
+	grep -qx $'NoNewPrivs:\t1' "/proc/$BOX/status"
+	[ "$(cat "/proc/$BOX/environ" "/proc/$BOX/cmdline" | wc -c)" -eq 0 ]
+	# The memory, and nothing else; nothing of nubrun's own file.
+	[ "$(find "/proc/$BOX/fd" -type l | wc -l)" -eq 1 ]
+	[[ $(readlink "/proc/$BOX/fd/"*) == "/memfd:nub-guest"* ]]
+	[ "$(grep -cv 'memfd:nub-guest\|/dev/zero\|vsyscall' "/proc/$BOX/maps")" -eq 0 ]
+	end
+}
+
+@test "process: the guest's process dies with nubrun, however that ends" {
+	local signal
+	for signal in KILL TERM HUP SEGV; do
+		start spin
+		kill -"$signal" "$PID"
+		wait "$PID" || true
+		is_over "$BOX"
+	done
+}
+
+@test "process: killed by somebody else, the guest's process is an error of the host's" {
+	start spin
+	kill -KILL "$BOX"
+	status=0
+	wait "$PID" || status=$?
+	[ "$status" -eq 125 ]
+	json=$(tail -n 1 err)
+	[ "$(field .error.code)" = process ]
+	[[ $(field .error.message) == *"signal 9"* ]]
+	is_over "$BOX"
+}
+
+@test "process: a job that is stopped takes its guest with it" {
+	start spin
+	kill -TSTP "$BOX"
+	until grep -q '^State:.*stopped' "/proc/$BOX/status"; do pause 0.1; done
+	kill -CONT "$BOX"
+	until grep -q '^State:.*running' "/proc/$BOX/status"; do pause 0.1; done
+	end
+}

@@ -1,0 +1,82 @@
+#!/usr/bin/env bats
+# Both engines: one list of commands with the same outcome by each, and how one is chosen.
+
+load helper
+
+setup() {
+	cd "$BATS_TEST_TMPDIR"
+}
+
+@test "engines: the commands of test/engines/commands have the same outcome by every engine of this host" {
+	capture "$ROOT/test/engines/compare" "${GUESTS%/guests}"
+	grep '^not ok' -A 20 <<<"$output" | cut -c 1-2000 || true
+	[ "$status" -eq 0 ]
+	[ "${#lines[@]}" -gt 60 ]
+}
+
+@test "engines: chosen by --engine, else by NUBRUN_ENGINE, else kvm; the status says which" {
+	NUBRUN_ENGINE=process nub run "$GUESTS/hello.elf"
+	ended 0 ok
+	[ "$(field .engine)" = process ]
+	NUBRUN_ENGINE=nonsense nub run --engine process "$GUESTS/hello.elf"
+	ended 0 ok
+	[ "$(field .engine)" = process ]
+	NUBRUN_ENGINE=nonsense nub run "$GUESTS/hello.elf"
+	refused 125 usage "NUBRUN_ENGINE*'nonsense'*"
+	nub run --engine xen "$GUESTS/hello.elf"
+	refused 125 usage "--engine*'xen'*"
+	only_kvm
+	NUBRUN_ENGINE='' nub run "$GUESTS/hello.elf"
+	ended 0 ok
+	[ "$(field .engine)" = kvm ]
+	NUBRUN_ENGINE=process nub run --engine kvm "$GUESTS/hello.elf"
+	ended 0 ok
+	[ "$(field .engine)" = kvm ]
+}
+
+@test "engines: what the process engine can't do is refused by name" {
+	nub run --engine process "$GUESTS/two-spaces.elf"
+	refused 126 engine '*CPL 3 alone*CPL 0*'
+	seq 1 2000 >table
+	nub run --engine process --map table@0x6ff000001000 "$GUESTS/mapfile.elf"
+	refused 126 engine '*keeps 0x6ff000000000*0x6ff000001000*'
+	nub run --engine process --map table@0x6ffffff90000 "$GUESTS/mapfile.elf"
+	refused 125 file-mapping-address '*is taken: Scratch lies at 0x6ffffff7f000*'
+	only_kvm
+	nub snapshot --until-checkpoint -o two.snap "$GUESTS/two-spaces.elf"
+	ended 0 ok
+	nub restore --engine process two.snap
+	refused 126 engine '*CPL 0*'
+	nub snapshot -o mapped.snap --map "$ROOT/README.md@0x6fa000000000" "$GUESTS/hello.elf"
+	ended 0 ok
+	nub restore --engine process mapped.snap
+	refused 126 engine '*0x6ffffffff000*'
+}
+
+@test "engines: a snapshot of either engine is restored by the other, layers and resets included" {
+	local by on cow
+	only_kvm
+	cd "$BATS_TEST_TMPDIR"
+	for cow in host guest; do
+		for by in kvm process; do
+			nub snapshot --engine "$by" --cow "$cow" --seed 1 -o "$by.snap" "$GUESTS/calc.elf"
+			ended 0 ok
+			nub snapshot --engine "$by" --cow "$cow" --seed 1 --until-checkpoint -o "$by.one" "$GUESTS/checkpoint.elf"
+			nub snapshot --engine "$by" --until-checkpoint --base "$by.one" -o "$by.two" "$by.one"
+			ended 0 ok
+			for on in kvm process; do
+				nub restore --engine "$on" --call add "$by.snap" 2 40
+				[ "$output" = 42 ]
+				nub restore --engine "$on" --call add --repeat 10 --reset "$by.snap" 2 40
+				[ "$output" = 42 ]
+				nub restore --engine "$on" "$by.two"
+				ended 0 ok
+				[ "${lines[0]}" = "step 1: restored" ]
+			done
+		done
+		# What is in memory is the same, whoever saved it.
+		for on in snap one two; do
+			[ "$("$NUBRUN" inspect --json kvm.$on | jq -r .snapshot.hash)" = "$("$NUBRUN" inspect --json process.$on | jq -r .snapshot.hash)" ]
+		done
+	done
+}

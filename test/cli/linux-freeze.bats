@@ -1,0 +1,107 @@
+#!/usr/bin/env bats
+# Linux programs frozen and thawed: where they stop, that each copy goes on as if nothing had been, and what it gets anew.
+
+load helper
+
+PROGRAMS=${GUESTS%/guests}/test/linux
+
+setup() {
+	needs_kvm
+	SNAP=$BATS_TEST_TMPDIR/program.snap
+}
+
+@test "linux freeze: threads, waits, timers, pipes and rights go on in every copy" {
+	nub snapshot -o "$SNAP" --until-output ready "$PROGRAMS/frozen"
+	ended 0 ok
+	[ "$output" = ready ]
+	[ "$(field .checkpoint)" = true ]
+	local copy
+	for copy in 1 2 3; do
+		nub restore "$SNAP"
+		ended 7 guest-exit
+		[ "${lines[0]}" = 'another pid, other bytes, clock went on' ]
+		[ "${lines[1]}" = 'kept, wiped' ]
+		[ "${lines[2]}" = 'the pipe says done' ]
+		[ "${lines[3]}" = '6 answers' ]
+	done
+}
+
+@test "linux freeze: after a time, in the middle of whatever it does" {
+	nub snapshot -o "$SNAP" --after 30ms "$PROGRAMS/frozen"
+	ended 0 ok
+	nub restore "$SNAP"
+	ended 7 guest-exit
+	[ "${lines[-1]}" = '6 answers' ]
+	nub snapshot -o "$SNAP" --after 20ms "$PROGRAMS/faults"
+	ended 0 ok
+	local before=$output
+	nub restore "$SNAP"
+	ended 3 guest-exit
+	[ "$("$PROGRAMS/faults")" = "$(printf '%s\n%s' "$before" "$output" | sed '/^$/d')" ]
+}
+
+@test "linux freeze: before a system call, which the copy then makes" {
+	nub snapshot -o "$SNAP" --until-syscall write:2 "$(command -v busybox)" sh -c 'echo one; echo two; echo three'
+	ended 0 ok
+	[ "$output" = one ]
+	nub restore "$SNAP"
+	ended 0 ok
+	[ "$output" = $'two\nthree' ]
+}
+
+@test "linux freeze: a copy can be frozen again" {
+	nub snapshot -o "$SNAP" --until-output one "$(command -v busybox)" sh -c 'for i in one two three; do echo $i; done'
+	ended 0 ok
+	nub snapshot -o "$SNAP.2" --until-output two "$SNAP"
+	ended 0 ok
+	[ "$output" = two ]
+	nub restore "$SNAP.2"
+	ended 0 ok
+	[ "$output" = three ]
+	nub restore "$SNAP"
+	[ "$output" = $'two\nthree' ]
+}
+
+@test "linux freeze: a dynamic program takes its libraries along, as far as they are granted" {
+	nub snapshot -o "$SNAP" --rootfs / --until-output ready "$PROGRAMS/frozen.dynamic"
+	ended 0 ok
+	nub restore --rootfs / "$SNAP"
+	ended 7 guest-exit
+	[ "${lines[3]}" = '6 answers' ]
+	nub restore "$SNAP"
+	[ "$status" -ne 7 ]
+	[ "$(field .status)" = error ]
+	[ -n "$(field .error.message)" ]
+}
+
+@test "linux freeze: standard input is the copy's own" {
+	nub snapshot -o "$SNAP" --until-syscall read "$(command -v busybox)" cat </dev/null
+	ended 0 ok
+	nub restore "$SNAP" <<<"new input"
+	ended 0 ok
+	[ "$output" = 'new input' ]
+}
+
+@test "linux freeze: what never comes to where it was to stop is an error, and leaves no file" {
+	nub snapshot -o "$SNAP" --until-output never "$(command -v busybox)" echo hi
+	refused 125 state '*ended with exit code 0 before*'
+	[ ! -e "$SNAP" ]
+	nub snapshot -o "$SNAP" "$(command -v busybox)" echo hi
+	[ "$status" -eq 125 ]
+}
+
+@test "linux freeze: a damaged, a cut and a foreign file are refused by name" {
+	nub snapshot -o "$SNAP" --until-output one "$(command -v busybox)" echo one
+	ended 0 ok
+	head -c 5000 "$SNAP" >"$SNAP.cut"
+	nub restore "$SNAP.cut"
+	[ "$(field .error.code)" = snapshot-truncated ]
+	cp "$SNAP" "$SNAP.bad"
+	printf 'x' | dd of="$SNAP.bad" bs=1 seek=4200 conv=notrunc status=none
+	nub restore "$SNAP.bad"
+	[ "$(field .error.code)" = snapshot-corrupt ]
+	cp "$SNAP" "$SNAP.new"
+	printf '\x09' | dd of="$SNAP.new" bs=1 seek=8 conv=notrunc status=none
+	nub restore "$SNAP.new"
+	[ "$(field .error.code)" = snapshot-version ]
+}
