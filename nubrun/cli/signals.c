@@ -40,6 +40,14 @@ void cmd_signals_die(int signal)
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
+void cmd_signals_stop_running(void)
+{
+	if (running)
+		nub_sandbox_stop(running);
+	if (running_program)
+		nub_program_stop(running_program);
+}
+
 static void on_ending(int signal)
 {
 	const int kept = errno;
@@ -47,10 +55,7 @@ static void on_ending(int signal)
 	if (taken == 0) {
 		taken = signal;
 		taken_ns = nub_clock_ns();
-		if (running)
-			nub_sandbox_stop(running);
-		if (running_program)
-			nub_program_stop(running_program);
+		cmd_signals_stop_running();
 	} else if (nub_clock_ns() - taken_ns > SAME_TIME) {
 		cmd_signals_die(signal);
 	}

@@ -18,6 +18,9 @@ void cmd_signals_take(void);
 void cmd_signals_stop(struct nub_sandbox *sandbox);
 void cmd_signals_stop_program(struct nub_program *program);
 
+/* Stop what runs now, for another reason than a signal of these. For signal handlers, too. */
+void cmd_signals_stop_running(void);
+
 /* The one that came, or 0; and its name. */
 int cmd_signals_taken(void);
 const char *cmd_signals_name(int signal);

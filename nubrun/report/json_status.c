@@ -16,7 +16,8 @@ static void add_count(struct cmd_json *object, const char *name, uint64_t count)
 
 const char *cmd_status_name(enum cmd_status status)
 {
-	static const char *const names[] = { "ok", "guest-exit", "guest-crash", "timeout", "error" };
+	static const char *const names[] = { "ok",        "guest-exit",   "guest-crash", "timeout",
+		                             "cpu-limit", "output-limit", "error" };
 
 	return names[status];
 }

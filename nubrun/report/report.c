@@ -59,7 +59,9 @@ static char *summary(const struct cmd_report *report)
 		break;
 	default:
 		length = asprintf(&text, "%s: %s%s%s",
-		                  report->status == CMD_STATUS_TIMEOUT ? "time is up" : "the guest crashed",
+		                  report->status == CMD_STATUS_TIMEOUT       ? "time is up"
+		                  : report->status == CMD_STATUS_GUEST_CRASH ? "the guest crashed"
+		                                                             : "a limit is reached",
 		                  report->sentence ? report->sentence : "", report->no_symbols ? "; no symbols: " : "",
 		                  report->no_symbols ? report->no_symbols : "");
 		break;

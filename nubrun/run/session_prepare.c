@@ -157,6 +157,7 @@ static void configure(struct cmd_session *session)
 		.functions = options->functions,
 		.function_count = options->function_count,
 		.helper = &session->helper,
+		.limits = { .output = options->output_limit, .cpu_ns = options->cpu_limit_ns },
 		.evidence = &session->evidence,
 	};
 	config->has_seed = options->has_seed;
@@ -183,6 +184,11 @@ int cmd_session_prepare(struct cmd_session *session, int argc, char **argv, stru
 
 	if (!options->flatten && choose_engine(session, err) < 0)
 		return -1;
+	if (options->cpu_limit_ns != 0 && session->guest.config.engine == NUB_ENGINE_PROCESS) {
+		nub_fail(err, NUB_E_USAGE, 0,
+		         "--cpu-limit: a guest of the process engine takes its time in another process");
+		return nub_hint(err, "leave it out, and bound the run with --timeout");
+	}
 	if (session->snapshot && !options->flatten && check_host_functions(session, argv[0], err) < 0)
 		return -1;
 	if (options->call && prepare_call(session, argc, argv, err) < 0)

@@ -119,3 +119,33 @@ in_status() { # NAME
 		)
 	done
 }
+
+@test "confine: --cpu-limit and --output-limit end a guest as a time-out does" {
+	nub run --cpu-limit 100ms --timeout "$(slow 20)s" "$GUESTS/spin.elf"
+	ended 124 cpu-limit
+	[ "$(field .crash.kind)" = cpu-limit ]
+	[[ $(field .crash.message) == *"100 ms"* ]]
+	nub run --output-limit 10 "$GUESTS/hello.elf"
+	ended 124 output-limit
+	[ "$output" = 'Hello from' ]
+	[[ $(field .crash.message) == *"10 bytes"* ]]
+	# All of it, and no more.
+	nub run --output-limit 22 "$GUESTS/hello.elf"
+	ended 0 ok
+	[ "$output" = 'Hello from the guest!' ]
+	nub run --output-limit 21 "$GUESTS/hello.elf"
+	ended 124 output-limit
+	# Sleep is not CPU time.
+	nub run --cpu-limit 1s --host-fn 'greet=sleep 1.2; echo 1' "$GUESTS/callback.elf" x
+	[ "$(field .status)" != cpu-limit ]
+	nub run --engine process --cpu-limit 1s "$GUESTS/hello.elf"
+	refused 125 usage '--cpu-limit: *'
+}
+
+@test "confine: limits hold for Linux programs" {
+	nub run --rootfs / --output-limit 10 /bin/echo 0123456789abcdef
+	ended 124 output-limit
+	[ "$output" = 0123456789 ]
+	nub run --rootfs / --cpu-limit 100ms --timeout "$(slow 20)s" /bin/sh -c 'while :; do :; done'
+	ended 124 cpu-limit
+}
