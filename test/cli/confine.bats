@@ -149,3 +149,14 @@ in_status() { # NAME
 	nub run --rootfs / --cpu-limit 100ms --timeout "$(slow 20)s" /bin/sh -c 'while :; do :; done'
 	ended 124 cpu-limit
 }
+
+@test "confine: a Linux program's standard input stays as it is" {
+	local file=$BATS_TEST_TMPDIR/input before
+	echo text >"$file"
+	before=$(stat -c '%a %u %g %s %Y' "$file")
+	capture "$NUBRUN" run --abi linux "$TEST_TOOLS/linux/stdin" <>"$file"
+	ended 0 ok
+	[ "$output" = "" ]
+	[ "$(stat -c '%a %u %g %s %Y' "$file")" = "$before" ]
+	[ "$(cat "$file")" = text ]
+}
