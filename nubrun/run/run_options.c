@@ -171,7 +171,7 @@ static int parse_seed(const struct cmd_option *option, const char *value, void *
 	      .file = true,                                                                                            \
 	      FIELD(status),                                                                                           \
 	      .parse = cmd_option_text,                                                                                \
-	      .help = "write the status there; - is stdout, guest output goes to stderr" },                            \
+	      .help = "write the status there; - is stdout, guest output is then stderr" },                            \
 	    { .name = "quiet",                                                                                         \
 	      .short_name = 'q',                                                                                       \
 	      FIELD(quiet),                                                                                            \

@@ -1,4 +1,5 @@
 /* Tries to change the file that is its standard input; prints what it could. */
+#define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
