@@ -1,132 +1,157 @@
-/* gdb at a sandbox: how they meet, how a run begins and ends for it, and how they part. */
+/* gdb at a sandbox: how they meet, how a run begins, goes on and ends for it, and how they part.
+ *
+ * Int3s, debug registers and SIGIO are there while the guest runs, and only then. A step is TF, which raises #DB after the
+ * next instruction; an engine's own means for it do nothing on some hosts. With something to watch that the CPU can't, a guest that
+ * goes on does so by steps.
+ */
 #include "gdb/gdb.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/error.h"
-
-/* ---- The socket between a session and its client ---- */
-
-bool nub_gdb_flush(struct nub_gdb *gdb)
-{
-	struct nub_buffer *out = &gdb->session.out;
-	size_t done = 0;
-
-	while (done < out->size) {
-		const ssize_t sent = send(gdb->fd, out->bytes + done, out->size - done, MSG_NOSIGNAL);
-		if (sent < 0 && errno != EINTR)
-			break;
-		done += sent > 0 ? (size_t)sent : 0;
-	}
-	const bool all = done == out->size;
-	out->size = 0;
-	return all;
-}
-
-/* The next byte; with `wait` until there is one. 1, or 0 when there is none, or -1 when there never will be. */
-static int next_byte(struct nub_gdb *gdb, bool wait, uint8_t *byte)
-{
-	while (gdb->input_at == gdb->input_size) {
-		const ssize_t got = recv(gdb->fd, gdb->input, sizeof(gdb->input), wait ? 0 : MSG_DONTWAIT);
-		if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN))
-			return -1;
-		if (got < 0 && errno == EAGAIN)
-			return 0;
-		gdb->input_at = 0;
-		gdb->input_size = got > 0 ? (size_t)got : 0;
-	}
-	*byte = gdb->input[gdb->input_at++];
-	return 1;
-}
-
-enum nub_gdb_action nub_gdb_talk(struct nub_gdb *gdb, bool wait)
-{
-	for (;;) {
-		uint8_t byte;
-		if (!nub_gdb_flush(gdb))
-			return NUB_GDB_DETACH;
-		const int got = next_byte(gdb, wait, &byte);
-		if (got <= 0)
-			return got < 0 ? NUB_GDB_DETACH : NUB_GDB_WAIT;
-		const enum nub_gdb_action action = nub_gdb_session_take(&gdb->session, byte);
-		if (action == NUB_GDB_WAIT)
-			continue;
-		return nub_gdb_flush(gdb) || action == NUB_GDB_KILL ? action : NUB_GDB_DETACH;
-	}
-}
-
-bool nub_gdb_has_input(const struct nub_gdb *gdb)
-{
-	uint8_t byte;
-
-	return gdb->input_at < gdb->input_size || recv(gdb->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 ||
-	       errno != EAGAIN;
-}
-
-/* ---- SIGIO for that socket. A standard signal: however much comes in, one is pending at most ---- */
-
-static int set_async(int fd, bool on)
-{
-	const int flags = fcntl(fd, F_GETFL);
-
-	return flags < 0 ? -1 : fcntl(fd, F_SETFL, on ? flags | O_ASYNC : flags & ~O_ASYNC);
-}
-
-int nub_gdb_signal_arm(struct nub_gdb_signal *signal, int fd, struct nub_engine *engine, struct nub_error *err)
-{
-	const struct f_owner_ex owner = { .type = F_OWNER_TID, .pid = gettid() };
-	sigset_t io, before;
-
-	if (signal->armed)
-		return 0;
-	sigemptyset(&io);
-	sigaddset(&io, SIGIO);
-	pthread_sigmask(SIG_BLOCK, &io, &before);
-	signal->was_blocked = sigismember(&before, SIGIO) == 1;
-	signal->armed = true;
-	if (nub_engine_unblock_signal(engine, SIGIO, err) < 0)
-		return -1;
-	if (fcntl(fd, F_SETOWN_EX, &owner) < 0 || set_async(fd, true) < 0)
-		return nub_fail_errno(err, NUB_E_IO, "the debugger's socket");
-	return 0;
-}
-
-void nub_gdb_signal_drain(void)
-{
-	const struct timespec at_once = { 0 };
-	sigset_t io;
-
-	sigemptyset(&io);
-	sigaddset(&io, SIGIO);
-	while (sigtimedwait(&io, NULL, &at_once) > 0)
-		;
-}
-
-void nub_gdb_signal_disarm(struct nub_gdb_signal *signal, int fd)
-{
-	sigset_t io;
-
-	if (!signal->armed)
-		return;
-	set_async(fd, false);
-	nub_gdb_signal_drain();
-	sigemptyset(&io);
-	sigaddset(&io, SIGIO);
-	if (!signal->was_blocked)
-		pthread_sigmask(SIG_UNBLOCK, &io, NULL);
-	signal->armed = false;
-}
-
-/* ---- Life ---- */
+#include "cpu/vectors.h"
 
 /* What gdb is told where the guest has no exit code. */
 enum { EXIT_TIMED_OUT = 124, EXIT_FAILED = 125 };
+
+/* Take away what is only there while the guest runs. */
+static void withdraw(struct nub_gdb *gdb)
+{
+	nub_gdb_signal_disarm(&gdb->signal, gdb->fd);
+	nub_gdb_breakpoints_lift(&gdb->breakpoints, &gdb->sandbox->machine.memory, nub_gdb_root(gdb));
+	if (gdb->hardware_on)
+		nub_engine_set_debug(gdb->sandbox->machine.engine, NULL, false, NULL);
+	gdb->hardware_on = false;
+}
+
+void nub_gdb_detach(struct nub_gdb *gdb)
+{
+	withdraw(gdb);
+	shutdown(gdb->fd, SHUT_RDWR);
+	gdb->attached = false;
+}
+
+int nub_gdb_fail_killed(struct nub_gdb *gdb, struct nub_error *err)
+{
+	nub_gdb_detach(gdb);
+	nub_fail(err, NUB_E_DEBUGGER, 0, "%s: gdb killed it", gdb->sandbox->machine.guest->name);
+	return nub_hint(err, "gdb's detach lets a guest go on without it");
+}
+
+/* ---- Steps ---- */
+
+static bool has_tf(const struct nub_gdb *gdb)
+{
+	return gdb->sandbox->machine.engine->regs.rflags & NUB_RFLAGS_TF;
+}
+
+static int set_tf(struct nub_gdb *gdb, bool tf, struct nub_error *err)
+{
+	struct nub_registers regs = gdb->sandbox->machine.engine->regs;
+
+	regs.rflags = (regs.rflags & ~NUB_RFLAGS_TF) | (tf ? NUB_RFLAGS_TF : 0);
+	return nub_engine_set_regs(gdb->sandbox->machine.engine, &regs, err);
+}
+
+void nub_gdb_forget_step(struct nub_gdb *gdb)
+{
+	gdb->stepping = false;
+	gdb->watching = false;
+}
+
+int nub_gdb_end_step(struct nub_gdb *gdb, struct nub_error *err)
+{
+	const bool ours = gdb->stepping && has_tf(gdb) != gdb->guest_tf;
+
+	nub_gdb_forget_step(gdb);
+	return ours ? set_tf(gdb, gdb->guest_tf, err) : 0;
+}
+
+int nub_gdb_begin_step(struct nub_gdb *gdb, struct nub_error *err)
+{
+	gdb->stepping = true;
+	gdb->guest_tf = has_tf(gdb);
+	gdb->late_step = false;
+	return set_tf(gdb, true, err);
+}
+
+/* ---- Going on, and stopping ---- */
+
+int nub_gdb_set_hardware(struct nub_gdb *gdb, bool inject, struct nub_error *err)
+{
+	uint64_t registers[NUB_GDB_DEBUG_REGISTERS];
+
+	if (!nub_gdb_hardware_encode(&gdb->hardware, registers))
+		return 0;
+	gdb->hardware_on = true;
+	return nub_engine_set_debug(gdb->sandbox->machine.engine, registers, inject, err);
+}
+
+/* With something to watch, the guest goes on by steps. */
+static int begin_watching(struct nub_gdb *gdb, struct nub_error *err)
+{
+	if (gdb->watches.count == 0)
+		return 0;
+	nub_gdb_watches_remember(&gdb->watches, &gdb->sandbox->machine.memory, nub_gdb_root(gdb));
+	gdb->watching = !gdb->stepping;
+	return gdb->watching ? nub_gdb_begin_step(gdb, err) : 0;
+}
+
+/* Put in place what the run needs. */
+static int let_run(struct nub_gdb *gdb, struct nub_error *err)
+{
+	if (begin_watching(gdb, err) < 0 || nub_gdb_set_hardware(gdb, false, err) < 0)
+		return -1;
+	nub_gdb_breakpoints_insert(&gdb->breakpoints, &gdb->sandbox->machine.memory, nub_gdb_root(gdb));
+	if (nub_gdb_signal_arm(&gdb->signal, gdb->fd, gdb->sandbox->machine.engine, err) < 0)
+		return -1;
+	if (nub_gdb_has_input(gdb))
+		raise(SIGIO);
+	return 0;
+}
+
+/* The guest, stopped and in its own code, goes on as the client wants. */
+static int resume(struct nub_gdb *gdb, enum nub_gdb_action action, struct nub_error *err)
+{
+	switch (action) {
+	case NUB_GDB_KILL:
+		return nub_gdb_fail_killed(gdb, err);
+	case NUB_GDB_STEP:
+		return nub_gdb_begin_step(gdb, err) < 0 ? -1 : let_run(gdb, err);
+	case NUB_GDB_CONTINUE:
+		return let_run(gdb, err);
+	default:
+		nub_gdb_detach(gdb);
+		return 0;
+	}
+}
+
+/* Stop, tell the client why (with NULL it will ask), and learn what it wants. The time that it takes is not the guest's. */
+static enum nub_gdb_action stop_and_talk(struct nub_gdb *gdb, const struct nub_gdb_stop *why)
+{
+	enum nub_gdb_action action = NUB_GDB_DETACH;
+
+	withdraw(gdb);
+	nub_gdb_end_step(gdb, NULL);
+	gdb->interrupt = false;
+	nub_deadline_pause(&gdb->sandbox->deadline);
+	if (!why || nub_gdb_session_stopped(&gdb->session, why, NULL) == 0)
+		action = nub_gdb_talk(gdb, true);
+	/* The client is not gone, the run is about to end. */
+	if (gdb->sandbox->stop && action == NUB_GDB_DETACH)
+		action = NUB_GDB_CONTINUE;
+	nub_deadline_go_on(&gdb->sandbox->deadline);
+	return action;
+}
+
+int nub_gdb_stop_now(struct nub_gdb *gdb, const struct nub_gdb_stop *why, struct nub_error *err)
+{
+	return resume(gdb, stop_and_talk(gdb, why), err);
+}
+
+/* ---- A run ---- */
 
 static int begin(struct nub_debugger *debugger, struct nub_error *err)
 {
@@ -136,18 +161,50 @@ static int begin(struct nub_debugger *debugger, struct nub_error *err)
 		return 0;
 	/* To gdb, a later run of the same sandbox is still the first one. */
 	if (gdb->begun)
-		return nub_gdb_let_run(gdb, err);
+		return let_run(gdb, err);
 	gdb->begun = true;
-	return nub_gdb_resume(gdb, nub_gdb_stop_and_talk(gdb, NULL), err);
+	return resume(gdb, stop_and_talk(gdb, NULL), err);
+}
+
+/* The signal by which gdb is told of a crash. */
+static unsigned crash_signal(const struct nub_crash *crash)
+{
+	switch (crash->kind) {
+	case NUB_CRASH_EXCEPTION:
+		break;
+	case NUB_CRASH_ABORT:
+	case NUB_CRASH_ABI:
+		return NUB_GDB_SIGABRT;
+	case NUB_CRASH_NO_MEMORY:
+	case NUB_CRASH_SCRATCH:
+		return NUB_GDB_SIGBUS;
+	default:
+		return NUB_GDB_SIGILL;
+	}
+	switch (crash->vector) {
+	case NUB_VECTOR_DE:
+	case NUB_VECTOR_MF:
+	case NUB_VECTOR_XM:
+		return NUB_GDB_SIGFPE;
+	case NUB_VECTOR_DB:
+	case NUB_VECTOR_BP:
+		return NUB_GDB_SIGTRAP;
+	case NUB_VECTOR_UD:
+		return NUB_GDB_SIGILL;
+	case NUB_VECTOR_AC:
+		return NUB_GDB_SIGBUS;
+	default:
+		return NUB_GDB_SIGSEGV;
+	}
 }
 
 /* A crash can be looked at; then it ends as it would have. */
 static void show_crash(struct nub_gdb *gdb, const struct nub_crash *crash)
 {
-	const unsigned signal = nub_gdb_crash_signal(crash);
+	const unsigned signal = crash_signal(crash);
 
 	gdb->crash = crash;
-	const enum nub_gdb_action action = nub_gdb_stop_and_talk(gdb, &(struct nub_gdb_stop){ .signal = signal });
+	const enum nub_gdb_action action = stop_and_talk(gdb, &(struct nub_gdb_stop){ .signal = signal });
 	gdb->crash = NULL;
 	if (action == NUB_GDB_CONTINUE || action == NUB_GDB_STEP)
 		nub_gdb_session_signalled(&gdb->session, signal, NULL);
@@ -181,7 +238,7 @@ static void ended(struct nub_debugger *debugger, int result, struct nub_outcome 
 	if (gdb->crash_tf || (gdb->stepping && !gdb->guest_tf))
 		outcome->crash.regs.rflags &= ~NUB_RFLAGS_TF;
 	nub_gdb_end_step(gdb, NULL);
-	nub_gdb_withdraw(gdb);
+	withdraw(gdb);
 	if (result < 0)
 		say_exit(gdb, EXIT_FAILED);
 	else if (outcome->kind == NUB_OUTCOME_CRASHED)

@@ -1,10 +1,10 @@
-/* The inside of gdb's side of a sandbox, shared by the files that begin and end with it and talk (gdb.c), let it run and stop
- * it (gdb_run.c), and show it (gdb_target.c, gdb_monitor.c). */
+/* The inside of gdb's side of a sandbox, shared by the files that let it run (gdb.c), stop it (gdb_stops.c), show it
+ * (gdb_target.c) and talk (gdb_socket.c). */
 #ifndef NUB_GDB_H
 #define NUB_GDB_H
 
 #include "gdb/gdb_points.h"
-#include "gdb/gdb_session.h"
+#include "gdb/gdb_protocol.h"
 #include "sandbox/debug.h"
 #include "sandbox/sandbox.h"
 
@@ -49,16 +49,16 @@ static inline struct nub_gdb *nub_gdb_of(struct nub_debugger *debugger)
 	return (struct nub_gdb *)debugger;
 }
 
-/* ---- gdb_run.c: between stopped and running ---- */
+/* ---- gdb.c: between stopped and running ---- */
 
-/* Take away what is only there while the guest runs; then, with detach, leave the client. */
-void nub_gdb_withdraw(struct nub_gdb *gdb);
+/* Leave the client; what is only there while the guest runs is taken away. */
 void nub_gdb_detach(struct nub_gdb *gdb);
 
 /* The client wants the guest dead. -1, DEBUGGER. */
 int nub_gdb_fail_killed(struct nub_gdb *gdb, struct nub_error *err);
 
-/* Steps: begin sets TF, end puts it back as the guest had it, forget leaves that to the caller. Error: KVM. */
+/* Steps: begin sets TF; end puts it back as the guest had it, wherever the step has left it; forget leaves that to the caller.
+ * Error: KVM. */
 int nub_gdb_begin_step(struct nub_gdb *gdb, struct nub_error *err);
 int nub_gdb_end_step(struct nub_gdb *gdb, struct nub_error *err);
 void nub_gdb_forget_step(struct nub_gdb *gdb);
@@ -66,18 +66,10 @@ void nub_gdb_forget_step(struct nub_gdb *gdb);
 /* The guest's debug registers are set to ours, if there are any; with `inject` a #DB is raised in it. Error: KVM. */
 int nub_gdb_set_hardware(struct nub_gdb *gdb, bool inject, struct nub_error *err);
 
-/* Put in place what the run needs. Errors: KVM, IO. */
-int nub_gdb_let_run(struct nub_gdb *gdb, struct nub_error *err);
-
-/* The guest, stopped and in its own code, goes on as the client wants. Errors: DEBUGGER, KVM, IO. */
-int nub_gdb_resume(struct nub_gdb *gdb, enum nub_gdb_action action, struct nub_error *err);
-
-/* Stop, tell the client why (with NULL it will ask), and learn what it wants; stop_now also does it. The time that it takes
- * is not the guest's. */
-enum nub_gdb_action nub_gdb_stop_and_talk(struct nub_gdb *gdb, const struct nub_gdb_stop *why);
+/* Stop, tell the client why, and go on as it wants. The time that it takes is not the guest's. Errors: DEBUGGER, KVM, IO. */
 int nub_gdb_stop_now(struct nub_gdb *gdb, const struct nub_gdb_stop *why, struct nub_error *err);
 
-/* ---- gdb_run.c: hooks of the run loop (sandbox/debug.h) ---- */
+/* ---- gdb_stops.c: hooks of the run loop (sandbox/debug.h) ---- */
 
 int nub_gdb_interrupted(struct nub_debugger *debugger, struct nub_error *err);
 int nub_gdb_served(struct nub_debugger *debugger, const struct nub_exit *exit, struct nub_error *err);
@@ -85,7 +77,7 @@ enum nub_verdict nub_gdb_fault(struct nub_debugger *debugger, const struct nub_e
 bool nub_gdb_stuck(struct nub_debugger *debugger);
 int nub_gdb_trapped(struct nub_debugger *debugger, const struct nub_exit *exit, struct nub_error *err);
 
-/* ---- gdb.c: the socket ---- */
+/* ---- gdb_socket.c ---- */
 
 /* Talk until the client wants something of the guest. WAIT when it has nothing to say, and was not waited for; DETACH also
  * when it is gone. */
@@ -97,22 +89,6 @@ bool nub_gdb_flush(struct nub_gdb *gdb);
 /* Is there anything to be read? SIGIO does not tell of what came before it was armed. */
 bool nub_gdb_has_input(const struct nub_gdb *gdb);
 
-/* ---- gdb_target.c: registers and memory of the stopped guest ---- */
-
-void nub_gdb_target_init(struct nub_gdb *gdb);
-
-/* The root of the page tables in use; 0 when it can't be told, and nothing is mapped then. */
-uint64_t nub_gdb_root(struct nub_gdb *gdb);
-
-/* The signal by which gdb is told of a crash. */
-unsigned nub_gdb_crash_signal(const struct nub_crash *crash);
-
-/* TF of the guest. Error: KVM. */
-bool nub_gdb_tf(const struct nub_gdb *gdb);
-int nub_gdb_set_tf(struct nub_gdb *gdb, bool tf, struct nub_error *err);
-
-/* ---- gdb.c: the socket's signal ---- */
-
 /* From now on SIGIO, blocked in this thread but while the guest runs, says that `fd` has input. What came before says
  * nothing: look. Errors: IO, KVM. */
 int nub_gdb_signal_arm(struct nub_gdb_signal *signal, int fd, struct nub_engine *engine, struct nub_error *err);
@@ -121,11 +97,11 @@ void nub_gdb_signal_disarm(struct nub_gdb_signal *signal, int fd);
 /* Take a SIGIO that is pending off the thread. */
 void nub_gdb_signal_drain(void);
 
-/* ---- gdb_monitor.c: what the library knows and gdb does not ask for ---- */
+/* ---- gdb_target.c: registers and memory of the stopped guest ---- */
 
-/* Serve one command of a stopped guest; append its answer, or what is wrong with it, to *text. `options` are those of a
- * snapshot, NULL for none. With `over`, the run has ended. Error: NO_MEMORY. */
-int nub_gdb_monitor(struct nub_sandbox *sandbox, const struct nub_snapshot_options *options, bool over,
-                    const char *command, struct nub_buffer *text, struct nub_error *err);
+void nub_gdb_target_init(struct nub_gdb *gdb);
+
+/* The root of the page tables in use; 0 when it can't be told, and nothing is mapped then. */
+uint64_t nub_gdb_root(struct nub_gdb *gdb);
 
 #endif

@@ -1,15 +1,15 @@
-/* What a client asks and commands: registers, memory, breakpoints; what the stub can do, where the guest is. */
+/* What gdb asks and commands of a stopped guest: registers, memory, breakpoints; what the stub can do, where things are. */
 #include <elf.h>
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/error.h"
-#include "gdb/gdb_session.h"
-
-/* ---- Commands ---- */
+#include "gdb/gdb_protocol.h"
 
 /* Bytes of memory in one reply, two digits each. */
 enum { MAX_READ = NUB_GDB_PACKET_SIZE / 2 - 16 };
+
+/* The longest `monitor` command: a path and a word. */
+enum { MAX_COMMAND = 4096 + 32 };
 
 /* errno values, as the protocol's errors have them. */
 enum { ERROR_STATE = 1, ERROR_ADDRESS = 14, ERROR_ARGUMENT = 22 };
@@ -179,9 +179,6 @@ int nub_gdb_change_breakpoint(struct nub_gdb_session *session, struct nub_gdb_te
 
 /* ---- Queries ---- */
 
-/* The longest `monitor` command: a path and a word. */
-enum { MAX_COMMAND = 4096 + 32 };
-
 static int query_supported(struct nub_gdb_session *session, struct nub_gdb_text *packet, struct nub_error *err)
 {
 	/* What gdb can do is separated by semicolons. */
@@ -205,8 +202,7 @@ static int put_part(struct nub_gdb_session *session, struct nub_gdb_text *packet
 	const struct nub_buffer *text = &session->text;
 	uint64_t offset, size;
 
-	if (!nub_gdb_take_number(packet, &offset) || !nub_gdb_take_word(packet, ",") ||
-	    !nub_gdb_take_number(packet, &size) || offset > text->size)
+	if (!nub_gdb_take_range(packet, &offset, &size) || offset > text->size)
 		return nub_gdb_put(&session->reply, err, "E00");
 	const uint64_t left = text->size - offset;
 	/* Escapes can double what is sent. */
@@ -252,7 +248,7 @@ static int query_command(struct nub_gdb_session *session, struct nub_gdb_text *p
 	char command[MAX_COMMAND + 1];
 
 	if (size > MAX_COMMAND || !nub_gdb_take_bytes(packet, (uint8_t *)command, size))
-		return nub_gdb_put(&session->reply, err, "E16");
+		return put_error(session, ERROR_ARGUMENT, err);
 	command[size] = '\0';
 	session->text.size = 0;
 	if (target->monitor(target->context, command, &session->text, err) < 0)

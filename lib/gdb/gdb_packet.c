@@ -1,11 +1,10 @@
 /* Packets of the remote protocol, byte by byte. */
-#include "gdb/gdb_packet.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "gdb/gdb_protocol.h"
 
 /* gdb over a socket sends no junk and no damage, but a few of each are forgiven. */
 enum { MAX_JUNK = 4096, DAMAGE = 256, INTERRUPT = 3, ESCAPE_XOR = 0x20 };

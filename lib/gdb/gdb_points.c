@@ -1,4 +1,4 @@
-/* Breakpoints, debug registers, what is watched, and guest memory for a debugger. */
+/* Guest memory for a debugger, the int3s that stand in it, the slots of the debug registers, and comparing what is watched. */
 #include "gdb/gdb_points.h"
 
 #include <stdlib.h>

@@ -1,12 +1,9 @@
 /* Where a guest is to stop for its debugger, and its memory as a debugger reaches it: through the page tables, whatever rights
- * they give the guest.
- */
+ * they give the guest. */
 #ifndef NUB_GDB_POINTS_H
 #define NUB_GDB_POINTS_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
+#include "gdb/gdb_protocol.h"
 #include "memory/memory.h"
 
 /* ---- Memory ---- */
@@ -22,10 +19,11 @@ size_t nub_gdb_memory_read(struct nub_memory *memory, uint64_t root_gpa, uint64_
 bool nub_gdb_memory_write(struct nub_memory *memory, uint64_t root_gpa, uint64_t gva, const uint8_t *bytes,
                           size_t size);
 
-/* ---- Software breakpoints: a list of addresses, at which an int3 stands while the guest runs, and only then.
+/* ---- Software breakpoints: a list of addresses, at which an int3 stands while the guest runs, and only then ----
  *
  * So whoever looks at a stopped guest (gdb, a snapshot, the next run after a reset) sees its own code. Code may be on pages
- * that the guest can't write, and shared with a snapshot's file: what the host writes there becomes this process's own. */
+ * that the guest can't write, and shared with a snapshot's file: what the host writes there becomes this process's own.
+ */
 
 enum { NUB_GDB_MAX_BREAKPOINTS = 1024 };
 
@@ -52,15 +50,13 @@ bool nub_gdb_breakpoints_has(const struct nub_gdb_breakpoints *list, uint64_t gv
 void nub_gdb_breakpoints_insert(struct nub_gdb_breakpoints *list, struct nub_memory *memory, uint64_t root_gpa);
 void nub_gdb_breakpoints_lift(struct nub_gdb_breakpoints *list, struct nub_memory *memory, uint64_t root_gpa);
 
-/* ---- Hardware breakpoints and watchpoints: four slots, the debug registers that they make, and what a #DB says of them. Pure.
+/* ---- In hardware: four slots, the debug registers that they make, and what a #DB says of them. Pure ----
  *
  * Reference: SDM vol. 3B, 17.2. The CPU stops before an instruction that is to be executed, and after one that accessed
- * data. */
+ * data.
+ */
 
 enum { NUB_GDB_HARDWARE_SLOTS = 4, NUB_GDB_DEBUG_REGISTERS = 8 };
-
-/* As the R/W fields of DR7 have them. There is none for reading only. */
-enum nub_gdb_hardware_kind { NUB_GDB_EXECUTE = 0, NUB_GDB_WRITE = 1, NUB_GDB_ACCESS = 3 };
 
 struct nub_gdb_hardware_slot {
 	uint64_t gva;
@@ -89,10 +85,11 @@ bool nub_gdb_hardware_encode(const struct nub_gdb_hardware *hardware, uint64_t r
 /* The first slot that a #DB with this DR6 is about; NULL when it is about none of them. */
 const struct nub_gdb_hardware_slot *nub_gdb_hardware_hit(const struct nub_gdb_hardware *hardware, uint64_t dr6);
 
-/* ---- Watchpoints for writing where the host has no data breakpoints: the guest is stepped, and after each instruction the
- * memory that is watched is compared with what it was.
+/* ---- Watchpoints for writing where the host has no data breakpoints ----
  *
- * A write that changes nothing is not seen, which is what gdb wants of them. Reads can't be seen at all. */
+ * The guest is stepped, and after each instruction the memory that is watched is compared with what it was. A write that
+ * changes nothing is not seen, which is what gdb wants of them. Reads can't be seen at all.
+ */
 
 /* Comparing is on the way of every instruction: it is bounded. */
 enum { NUB_GDB_MAX_WATCHES = 16, NUB_GDB_MAX_WATCHED = 1024 };

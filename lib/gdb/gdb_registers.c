@@ -1,11 +1,9 @@
 /* Where each register is, and what gdb calls it. */
-#include "gdb/gdb_registers.h"
-
 #include <stdio.h>
 #include <string.h>
 
 #include "base/util.h"
-#include "gdb/gdb_packet.h"
+#include "gdb/gdb_protocol.h"
 
 /* Offsets in the XSAVE area, and bits of its XSTATE_BV. */
 enum {

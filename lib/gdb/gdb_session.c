@@ -1,10 +1,7 @@
-/* The commands that gdb sends, but for registers, memory and queries (gdb_commands.c). */
-#include "gdb/gdb_session.h"
-
+/* The conversation with gdb, and the commands by which it runs the guest; what it asks is in gdb_commands.c. */
 #include <inttypes.h>
-#include <string.h>
 
-#include "base/error.h"
+#include "gdb/gdb_protocol.h"
 
 /* While the target runs, gdb sends Ctrl-C and little else. Somebody who floods it would keep it from running. */
 enum { MAX_WHILE_RUNNING = 4096 };

@@ -1,15 +1,13 @@
-/* Registers and memory of a stopped guest, as the session wants them. */
+/* A stopped guest as the session wants it: registers, memory, breakpoints, and what gdb's `monitor` commands tell and do. */
+#include <inttypes.h>
 #include <string.h>
 
-#include "base/error.h"
 #include "base/util.h"
-#include "cpu/vectors.h"
 #include "gdb/gdb.h"
 #include "paging/paging.h"
 #include "personality/nub/probe_guest.h"
-#include "sandbox/sandbox.h"
 
-/* ---- Do debug registers work here? Tried with the probe guest ---- */
+/* ---- Trying debug registers with the probe guest ---- */
 
 /* Does a sandbox that was just made stop by these registers, at this address? */
 static bool stops_at(struct nub_sandbox *sandbox, const struct nub_gdb_hardware *hardware, uint64_t rip)
@@ -53,6 +51,8 @@ static bool stops(const struct nub_image *image, enum nub_gdb_hardware_kind kind
 	return stopped;
 }
 
+/* Does this host stop a guest of this level where debug registers say so: at an instruction, or behind one that writes `data`?
+ * Some take them and do nothing; one that interprets code at CPL 0 minds only the former. Costs a throw-away VM. */
 static bool probe_debug_registers(unsigned privilege_level, bool data)
 {
 	uint8_t file[NUB_PROBE_GUEST_SIZE];
@@ -66,7 +66,7 @@ static bool probe_debug_registers(unsigned privilege_level, bool data)
 	return work;
 }
 
-/* ---- The target ---- */
+/* ---- Registers, memory, breakpoints ---- */
 
 uint64_t nub_gdb_root(struct nub_gdb *gdb)
 {
@@ -179,12 +179,100 @@ static void remove_hardware(void *context, enum nub_gdb_hardware_kind kind, uint
 		nub_gdb_watches_remove(&gdb->watches, gva, size);
 }
 
+/* ---- `monitor`: what the library knows and gdb does not ask for ---- */
+
+static int put_region(struct nub_buffer *text, const struct nub_region *region, struct nub_error *err)
+{
+	return nub_gdb_put(text, err, "%#18" PRIx64 " .. %#18" PRIx64 "  gpa %#11" PRIx64 "  %-11s %s\n", region->gva,
+	                   region->gva + (region->size - 1), region->gpa, nub_region_type_name(region->type),
+	                   nub_region_flags_name(region->flags));
+}
+
+/* By gpa, and only what has an address in the guest. */
+static int show_regions(const struct nub_sandbox *sandbox, struct nub_buffer *text, struct nub_error *err)
+{
+	const struct nub_plan *plan = &sandbox->machine.plan;
+	const struct nub_region scratch = nub_layout_scratch_region(&plan->layout);
+
+	for (size_t i = 0; i < plan->regions.count; i++)
+		if (plan->regions.items[i].gva != 0 && put_region(text, &plan->regions.items[i], err) < 0)
+			return -1;
+	for (size_t i = 0; i < plan->map_count; i++)
+		if (put_region(text, &plan->maps[i], err) < 0)
+			return -1;
+	return put_region(text, &scratch, err);
+}
+
+static int show_exits(const struct nub_sandbox *sandbox, struct nub_buffer *text, struct nub_error *err)
+{
+	const struct nub_exit_counts *exits = &sandbox->machine.exits;
+	const struct {
+		const char *name;
+		uint64_t count;
+	} rows[] = {
+		{ "total", exits->total },         { "halt", exits->halt },
+		{ "print", exits->print },         { "log", exits->log },
+		{ "call", exits->call },           { "abort", exits->abort },
+		{ "trace", exits->trace },         { "checkpoint", exits->checkpoint },
+		{ "exception", exits->exception }, { "interrupted", exits->interrupted },
+		{ "other", exits->other },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (nub_gdb_put(text, err, "%-12s %" PRIu64 "\n", rows[i].name, rows[i].count) < 0)
+			return -1;
+	return 0;
+}
+
+static int save_snapshot(struct nub_sandbox *sandbox, const struct nub_snapshot_options *options, const char *path,
+                         struct nub_buffer *text, struct nub_error *err)
+{
+	const enum nub_sandbox_state state = sandbox->state;
+	struct nub_error reason = { 0 };
+
+	if (!nub_personality_at_rest(sandbox->personality))
+		return nub_gdb_put(text, err,
+		                   "the guest has not taken what was sent to it, which a snapshot can't keep; go on to "
+		                   "its main first\n");
+	sandbox->state = NUB_STATE_BROKEN_INTO;
+	const int result = nub_snapshot_save(sandbox, options, path, &reason);
+	sandbox->state = state;
+	if (result < 0)
+		return nub_gdb_put(text, err, "%.400s\n", reason.message);
+	return nub_gdb_put(text, err, "saved; it goes on from here when it is restored\n");
+}
+
+static int show_help(struct nub_buffer *text, struct nub_error *err)
+{
+	return nub_gdb_put(text, err,
+	                   "monitor regions        the guest's memory: addresses, what is there, who may do what\n"
+	                   "monitor exits          how often the guest left to the host, by reason\n"
+	                   "monitor snapshot FILE  save the guest as it is now\n");
+}
+
 static int monitor(void *context, const char *command, struct nub_buffer *text, struct nub_error *err)
 {
 	struct nub_gdb *gdb = context;
+	struct nub_sandbox *sandbox = gdb->sandbox;
+	static const char snapshot[] = "snapshot ";
 
-	return nub_gdb_monitor(gdb->sandbox, &gdb->snapshot, gdb->crash, command, text, err);
+	if (strcmp(command, "regions") == 0)
+		return show_regions(sandbox, text, err);
+	if (strcmp(command, "exits") == 0)
+		return show_exits(sandbox, text, err);
+	if (strcmp(command, "help") == 0)
+		return show_help(text, err);
+	if (strncmp(command, snapshot, strlen(snapshot)) == 0 && command[strlen(snapshot)] != '\0') {
+		if (gdb->crash)
+			return nub_gdb_put(text, err, "the guest has crashed, there is nothing to go on with\n");
+		return save_snapshot(sandbox, &gdb->snapshot, command + strlen(snapshot), text, err);
+	}
+	if (nub_gdb_put(text, err, "no such command\n") < 0)
+		return -1;
+	return show_help(text, err);
 }
+
+/* ---- The target ---- */
 
 void nub_gdb_target_init(struct nub_gdb *gdb)
 {
@@ -203,50 +291,4 @@ void nub_gdb_target_init(struct nub_gdb *gdb)
 		.remove_hardware = remove_hardware,
 		.monitor = monitor,
 	};
-}
-
-unsigned nub_gdb_crash_signal(const struct nub_crash *crash)
-{
-	switch (crash->kind) {
-	case NUB_CRASH_EXCEPTION:
-		break;
-	case NUB_CRASH_ABORT:
-	case NUB_CRASH_ABI:
-		return NUB_GDB_SIGABRT;
-	case NUB_CRASH_NO_MEMORY:
-	case NUB_CRASH_SCRATCH:
-		return NUB_GDB_SIGBUS;
-	default:
-		return NUB_GDB_SIGILL;
-	}
-	switch (crash->vector) {
-	case NUB_VECTOR_DE:
-	case NUB_VECTOR_MF:
-	case NUB_VECTOR_XM:
-		return NUB_GDB_SIGFPE;
-	case NUB_VECTOR_DB:
-	case NUB_VECTOR_BP:
-		return NUB_GDB_SIGTRAP;
-	case NUB_VECTOR_UD:
-		return NUB_GDB_SIGILL;
-	case NUB_VECTOR_AC:
-		return NUB_GDB_SIGBUS;
-	default:
-		return NUB_GDB_SIGSEGV;
-	}
-}
-
-/* ---- TF ---- */
-
-bool nub_gdb_tf(const struct nub_gdb *gdb)
-{
-	return gdb->sandbox->machine.engine->regs.rflags & NUB_RFLAGS_TF;
-}
-
-int nub_gdb_set_tf(struct nub_gdb *gdb, bool tf, struct nub_error *err)
-{
-	struct nub_registers regs = gdb->sandbox->machine.engine->regs;
-
-	regs.rflags = (regs.rflags & ~NUB_RFLAGS_TF) | (tf ? NUB_RFLAGS_TF : 0);
-	return nub_engine_set_regs(gdb->sandbox->machine.engine, &regs, err);
 }

@@ -147,13 +147,13 @@ static int parse_seed(const struct cmd_option *option, const char *value, void *
 	      .file = true,                                                                                            \
 	      FIELD(svg),                                                                                              \
 	      .parse = cmd_option_text,                                                                                \
-	      .help = "draw the memory there as the run leaves it, with the place of a crash" },                       \
+	      .help = "draw the memory there as the run leaves it, and where it crashed" },                            \
 	    { .name = "status",                                                                                        \
 	      .arg = "FILE",                                                                                           \
 	      .file = true,                                                                                            \
 	      FIELD(status),                                                                                           \
 	      .parse = cmd_option_text,                                                                                \
-	      .help = "write the status there; - is stdout, guest output then goes to stderr" },                       \
+	      .help = "write the status there; - is stdout, guest output is then stderr" },                            \
 	    { .name = "quiet",                                                                                         \
 	      .short_name = 'q',                                                                                       \
 	      FIELD(quiet),                                                                                            \

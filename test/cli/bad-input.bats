@@ -100,8 +100,15 @@ bad() { # ERROR-CODE-PATTERN MESSAGE-PATTERN
 
 @test "bad input: a static program that is no guest is told what nubrun runs (R15)" {
 	echo 'int main(void) { return 0; }' | gcc -x c -static -o "$ELF" -
-	bad elf-no-note '*'
+	nub run --abi nub "$ELF"
+	ended 126 error
+	[ "$(field .error.code)" = elf-no-note ]
 	[ "$(field '.error | (.message + .hint) | length > 40')" = true ]
+	nub inspect "$ELF"
+	[ "$(field .error.code)" = elf-no-note ]
+	# By itself it is a program for Linux.
+	nub run "$ELF"
+	ended 0 ok
 }
 
 @test "bad input: another ABI version, with both (R15)" {

@@ -37,6 +37,8 @@ setup() {
 @test "engines: what the process engine can't do is refused by name" {
 	nub run --engine process "$GUESTS/two-spaces.elf"
 	refused 126 engine '*CPL 3 alone*CPL 0*'
+	nub run --engine process /bin/true
+	refused 126 engine '*/bin/true*Linux program*'
 	seq 1 2000 >table
 	nub run --engine process --map table@0x6ff000001000 "$GUESTS/mapfile.elf"
 	refused 126 engine '*keeps 0x6ff000000000*0x6ff000001000*'
@@ -78,5 +80,14 @@ setup() {
 		for on in snap one two; do
 			[ "$("$NUBRUN" inspect --json kvm.$on | jq -r .snapshot.hash)" = "$("$NUBRUN" inspect --json process.$on | jq -r .snapshot.hash)" ]
 		done
+	done
+}
+
+@test "engines: what the unit tests say of lives, layers and written pages holds by the process engine, too (R30 R31)" {
+	local name
+	for name in test_restore_leaks test_layers test_dirty test_sandbox_stop; do
+		capture env NUBRUN_ENGINE=process "$TEST_TOOLS/$name"
+		[ "$status" -eq 0 ]
+		[[ $output$stderr == *"[       OK ]"* ]]
 	done
 }

@@ -5,7 +5,7 @@
 load helper
 
 setup() {
-	needs_kvm
+	only_kvm
 	busybox=$(command -v busybox)
 }
 

@@ -6,7 +6,7 @@ load helper
 PROGRAMS=${GUESTS%/guests}/test/linux
 
 setup() {
-	needs_kvm
+	only_kvm
 	SNAP=$BATS_TEST_TMPDIR/program.snap
 }
 

@@ -7,7 +7,7 @@ load helper
 PROGRAMS=${GUESTS%/guests}/test/linux
 
 setup() {
-	needs_kvm
+	only_kvm
 }
 
 # A program does the same under nubrun as by itself.

@@ -89,8 +89,8 @@ static void poke(struct nub_linux *linux, struct input *input)
 	(void)nub_linux_write(linux, gva, bytes, size);
 }
 
-/* Saved, it can be loaded into a new one, and saved again. */
-static void check_state(struct nub_linux *linux, const struct nub_linux_config *config)
+/* Saved, it can be loaded into a new one; and so can what a few bytes of it were changed to, or it is refused by name. */
+static void check_state(struct nub_linux *linux, const struct nub_linux_config *config, struct input *input)
 {
 	struct nub_error err = { 0 };
 	struct nub_buffer state = { 0 };
@@ -103,6 +103,8 @@ static void check_state(struct nub_linux *linux, const struct nub_linux_config *
 		nub_buffer_release(&state);
 		return;
 	}
+	for (unsigned mangled = take(input) % 4; mangled > 0; mangled--)
+		state.bytes[take_number(input, 3) % state.size] ^= take(input);
 	const struct nub_linux_machine machine = fake_init(&fake, MEMORY);
 	struct nub_linux *copy = nub_linux_make(config, &machine, &err);
 	struct nub_cursor cursor = { .bytes = state.bytes,
@@ -197,7 +199,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	run(linux, &input);
 	FUZZ_CHECK(linux->end.kind != NUB_LINUX_FAILED);
 	if (!nub_linux_ended(linux))
-		check_state(linux, &config);
+		check_state(linux, &config, &input);
 	nub_linux_release(linux);
 	fake_release(&fake);
 	return 0;

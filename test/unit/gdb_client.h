@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-#include "gdb/gdb_packet.h"
+#include "gdb/gdb_protocol.h"
 
 struct debugged {
 	struct guest guest;

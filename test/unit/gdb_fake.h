@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "gdb/gdb_session.h"
+#include "gdb/gdb_points.h"
 
 enum { FAKE_BASE = 0x1000, FAKE_SIZE = 0x2000, FAKE_WRITABLE = 0x1000, FAKE_MAX_BREAKPOINTS = 4 };
 

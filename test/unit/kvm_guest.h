@@ -61,6 +61,21 @@ static inline void guest_path(const char *name, char path[PATH_MAX])
 		snprintf(path, PATH_MAX, "%s/../test/guests/%s", folder, name);
 }
 
+/* As the command takes it from the environment. */
+static inline enum nub_engine_kind engine_of_tests(void)
+{
+	const char *engine = getenv("NUBRUN_ENGINE");
+
+	return engine && strcmp(engine, "process") == 0 ? NUB_ENGINE_PROCESS : NUB_ENGINE_KVM;
+}
+
+/* A test of what the process engine has not. */
+static inline void only_kvm(void)
+{
+	if (engine_of_tests() != NUB_ENGINE_KVM)
+		skip();
+}
+
 /* Read and parse a guest, with the default configuration. */
 static inline void guest_load(struct guest *guest, const char *name)
 {
@@ -84,6 +99,7 @@ static inline void guest_load(struct guest *guest, const char *name)
 	guest->image = nub_image_parse(guest->bytes, (size_t)size, name, &guest->err);
 	assert_non_null(guest->image);
 	guest->config = nub_config_default();
+	guest->config.engine = engine_of_tests();
 	guest->config.ops.context = guest;
 	guest->config.ops.output = keep_output;
 }

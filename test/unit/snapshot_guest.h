@@ -38,6 +38,7 @@ static inline void guest_begin(struct guest *guest)
 {
 	memset(guest, 0, sizeof(*guest));
 	guest->config = nub_config_default();
+	guest->config.engine = engine_of_tests();
 	guest->config.ops.context = guest;
 	guest->config.ops.output = keep_output;
 }

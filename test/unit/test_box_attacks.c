@@ -42,7 +42,7 @@ static uint64_t stub_syscall(void)
 /* jmp *%rbx, to the stub, with the registers of a system call. */
 static enum nub_box_event call_by_stub(struct box_guest *guest, uint64_t number, const uint64_t args[6])
 {
-	struct nub_frame *frame = &guest->box.frame;
+	struct nub_signal_frame *frame = &guest->box.frame;
 
 	frame->rbx = stub_syscall();
 	frame->rax = number;
@@ -57,7 +57,7 @@ static enum nub_box_event call_by_stub(struct box_guest *guest, uint64_t number,
 
 static void expect_refused(const struct box_guest *guest, uint32_t arch, uint64_t number, uint64_t rip)
 {
-	const struct nub_frame *frame = &guest->box.frame;
+	const struct nub_signal_frame *frame = &guest->box.frame;
 
 	/* Some kernels ask no filter about what is for their own trampolines alone (uprobes), and refuse all others themselves. */
 	if (frame->rip == rip && ((number == CALL_URETPROBE && frame->signal == SIGILL) ||
@@ -208,7 +208,7 @@ static void test_arguments(void **state)
 /* ---- Frames ---- */
 
 /* Return through a frame of the guest's own making, which is put into its data. */
-static enum nub_box_event forge(struct box_guest *guest, struct nub_frame forged)
+static enum nub_box_event forge(struct box_guest *guest, struct nub_signal_frame forged)
 {
 	memcpy(guest->data, &forged, sizeof(forged));
 	guest->box.frame.rbx = stub_syscall();
@@ -218,9 +218,9 @@ static enum nub_box_event forge(struct box_guest *guest, struct nub_frame forged
 	return GUEST_RUN(guest, "\x48\x89\xcc\xff\xe3\x9c\x5a\xe6\x6c\xeb\xfe");
 }
 
-static struct nub_frame honest_frame(const struct box_guest *guest)
+static struct nub_signal_frame honest_frame(const struct box_guest *guest)
 {
-	struct nub_frame frame = guest->box.first;
+	struct nub_signal_frame frame = guest->box.first;
 
 	frame.rip = CODE_GVA + 5;
 	frame.rsp = DATA_GVA + 0x800;
@@ -231,7 +231,7 @@ static struct nub_frame honest_frame(const struct box_guest *guest)
 static void test_forged_registers(void **state)
 {
 	struct box_guest *guest = *state;
-	struct nub_frame frame = honest_frame(guest);
+	struct nub_signal_frame frame = honest_frame(guest);
 
 	/* IOPL 3, VM, VIF, NT: the kernel keeps them from being set. */
 	frame.rflags = UINT64_C(0x3f7fd7);
@@ -264,7 +264,7 @@ static void test_forged_addresses(void **state)
 		                              UINT64_C(0x8000000000000000), 0 };
 
 	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
-		struct nub_frame frame = honest_frame(guest);
+		struct nub_signal_frame frame = honest_frame(guest);
 		frame.rip = addresses[i];
 		assert_int_equal(forge(guest, frame), NUB_BOX_STOPPED);
 		assert_int_equal(guest->box.frame.signal, SIGSEGV);
@@ -286,7 +286,7 @@ static void test_forged_addresses(void **state)
 static void test_blocked_signals(void **state)
 {
 	struct box_guest *guest = *state;
-	struct nub_frame frame = honest_frame(guest);
+	struct nub_signal_frame frame = honest_frame(guest);
 	const uint64_t start = clock_now();
 
 	frame.signal_mask = UINT64_MAX;

@@ -1,7 +1,7 @@
 /* Framing of gdb's remote protocol: what is a packet, what is damage, what is neither. */
 #include "unit.h"
 
-#include "gdb/gdb_packet.h"
+#include "gdb/gdb_protocol.h"
 
 /* Feed text; the event of its last byte, all before it being NOTHING. */
 static enum nub_gdb_event feed(struct nub_gdb_decoder *decoder, const char *text, size_t size)

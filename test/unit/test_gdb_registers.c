@@ -1,7 +1,7 @@
 /* Registers as gdb sees them: numbers, sizes, places, what may be written; and the description that says so. */
 #include "unit.h"
 
-#include "gdb/gdb_registers.h"
+#include "gdb/gdb_protocol.h"
 
 static uint64_t get(const struct nub_cpu *cpu, unsigned number)
 {

@@ -162,6 +162,7 @@ static void apic_base_is_kept(void **state)
 	struct guest guest;
 
 	(void)state;
+	only_kvm();
 	guest_open(&guest, "calc.elf");
 	const uint64_t base = sregs_of(&guest).apic_base;
 	assert_int_equal(nub_vcpu_get_sregs(&kvm_of(guest.sandbox)->vm, &sregs, &guest.err), 0);
@@ -228,12 +229,14 @@ static void nothing_of_a_kernel_is_left(enum nub_cow cow)
 static void nothing_of_a_kernel_is_left_host(void **state)
 {
 	(void)state;
+	only_kvm();
 	nothing_of_a_kernel_is_left(NUB_COW_HOST);
 }
 
 static void nothing_of_a_kernel_is_left_guest(void **state)
 {
 	(void)state;
+	only_kvm();
 	nothing_of_a_kernel_is_left(NUB_COW_GUEST);
 }
 

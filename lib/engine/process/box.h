@@ -46,10 +46,10 @@ struct nub_box {
 	uint8_t *pages;                /* and of all of them */
 	unsigned call_count;           /* queued */
 	bool sealed;
-	bool kick_sent;         /* a signal is on its way to the box, or pending there */
-	struct nub_frame first; /* as the kernel wrote it: what is constant in all later ones */
-	struct nub_frame frame; /* of the last stop; registers in it may be changed */
-	uint64_t frame_offset;  /* of the frame in `pages` */
+	bool kick_sent;                /* a signal is on its way to the box, or pending there */
+	struct nub_signal_frame first; /* as the kernel wrote it: what is constant in all later ones */
+	struct nub_signal_frame frame; /* of the last stop; registers in it may be changed */
+	uint64_t frame_offset;         /* of the frame in `pages` */
 	uint64_t fs_base, gs_base;
 	uint16_t segments[4]; /* ds, es, fs, gs */
 	bool load_segments;   /* they were changed here */

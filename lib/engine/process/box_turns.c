@@ -25,12 +25,6 @@
  * the guest has blocked its signals. */
 #define PATIENCE_NS UINT64_C(2000000000)
 
-/* What sigreturn takes of rflags: CF PF AF ZF SF TF DF OF RF AC. Linux sets the rest. */
-#define GUEST_RFLAGS UINT64_C(0x50dd5)
-#define FIXED_RFLAGS UINT64_C(0x202)
-
-enum { SELECTOR_USER_CODE = 0x33, SELECTOR_USER_DATA = 0x2b };
-
 static uint64_t now_ns(void)
 {
 	struct timespec now;
@@ -216,20 +210,6 @@ int nub_box_unmap(struct nub_box *box, uint64_t gva, uint64_t size, struct nub_e
 	return nub_box_call(box, NUB_BOX_CHECK_OK, SYS_munmap, (uint64_t[6]){ gva, size }, err);
 }
 
-/* ---- Frames ---- */
-
-/* Copy in what the stop left: once, before anything is decided by it. */
-static void take_frame(struct nub_box *box)
-{
-	const struct nub_box_shared *shared = box->shared;
-
-	memcpy(&box->frame, box->pages + box->frame_offset, sizeof(box->frame));
-	box->fs_base = shared->fs_base;
-	box->gs_base = shared->gs_base;
-	memcpy(box->segments, shared->segments, sizeof(box->segments));
-	box->load_segments = false;
-}
-
 int nub_box_first_frame(struct nub_box *box, struct nub_error *err)
 {
 	if (make_calls(box, NUB_BOX_NEXT_TRAP, err) < 0)
@@ -241,76 +221,9 @@ int nub_box_first_frame(struct nub_box *box, struct nub_error *err)
 		                "the guest's process: a signal frame at 0x%" PRIx64 ", outside its stack",
 		                offset + NUB_BOX_GVA);
 	box->frame_offset = offset;
-	take_frame(box);
+	nub_box_take_frame(box);
 	box->first = box->frame;
 	box->sealed = true;
-	return 0;
-}
-
-/* Write the frame anew: registers are the guest's, all else is as the kernel made it. */
-static void put_frame(struct nub_box *box)
-{
-	struct nub_box_shared *shared = box->shared;
-	struct nub_frame frame = box->frame;
-
-	frame.restorer = box->first.restorer;
-	frame.flags = box->first.flags;
-	frame.link = 0;
-	frame.stack_base = box->first.stack_base;
-	frame.stack_flags = box->first.stack_flags;
-	frame.stack_size = box->first.stack_size;
-	frame.cs = SELECTOR_USER_CODE;
-	frame.ss = SELECTOR_USER_DATA;
-	frame.gs = frame.fs = 0;
-	frame.rflags = (frame.rflags & GUEST_RFLAGS) | FIXED_RFLAGS;
-	frame.xsave = box->first.xsave;
-	frame.signal_mask = box->first.signal_mask;
-	memcpy(box->pages + box->frame_offset, &frame, sizeof(frame));
-	shared->frame = NUB_BOX_GVA + box->frame_offset;
-	shared->load_segments = box->load_segments;
-	if (box->load_segments) {
-		shared->fs_base = box->fs_base;
-		shared->gs_base = box->gs_base;
-		memcpy(shared->segments, box->segments, sizeof(box->segments));
-		box->load_segments = false;
-	}
-}
-
-static uint8_t *xsave_area(const struct nub_box *box)
-{
-	const uint64_t offset = box->first.xsave - NUB_BOX_GVA;
-
-	return offset >= NUB_BOX_STACK_OFFSET && nub_range_in(offset, NUB_BOX_XSAVE_SIZE, NUB_BOX_SIZE)
-	           ? box->pages + offset
-	           : NULL;
-}
-
-static int fail_xsave(struct nub_error *err)
-{
-	return nub_fail(err, NUB_E_PROCESS, 0, "the guest's process: its signal frame has no XSAVE area");
-}
-
-int nub_box_get_xsave(const struct nub_box *box, uint8_t xsave[NUB_BOX_XSAVE_SIZE], struct nub_error *err)
-{
-	const uint8_t *area = xsave_area(box);
-
-	if (!area)
-		return fail_xsave(err);
-	memcpy(xsave, area, NUB_BOX_XSAVE_SIZE);
-	/* The kernel's own words in the legacy area (struct _fpx_sw_bytes). */
-	memset(xsave + NUB_BOX_XSAVE_KERNEL, 0, NUB_BOX_XSAVE_KERNEL_END - NUB_BOX_XSAVE_KERNEL);
-	return 0;
-}
-
-int nub_box_set_xsave(struct nub_box *box, const uint8_t xsave[NUB_BOX_XSAVE_SIZE], struct nub_error *err)
-{
-	uint8_t *area = xsave_area(box);
-
-	if (!area)
-		return fail_xsave(err);
-	memcpy(area, xsave, NUB_BOX_XSAVE_KERNEL);
-	memcpy(area + NUB_BOX_XSAVE_KERNEL_END, xsave + NUB_BOX_XSAVE_KERNEL_END,
-	       NUB_BOX_XSAVE_SIZE - NUB_BOX_XSAVE_KERNEL_END);
 	return 0;
 }
 
@@ -352,7 +265,7 @@ enum nub_box_event nub_box_run(struct nub_box *box, uint64_t deadline_ns, struct
 
 		if (is_to_stop(box) || (deadline_ns != 0 && now_ns() >= deadline_ns))
 			return NUB_BOX_INTERRUPTED;
-		put_frame(box);
+		nub_box_put_frame(box);
 		box->shared->call_count = box->call_count;
 		box->shared->next = NUB_BOX_NEXT_RESUME;
 		box->call_count = 0;
@@ -366,7 +279,7 @@ enum nub_box_event nub_box_run(struct nub_box *box, uint64_t deadline_ns, struct
 			return event;
 		if (load(&box->shared->failed) > 0)
 			return called ? (check_calls(box, err), NUB_BOX_ERROR) : end(box);
-		take_frame(box);
+		nub_box_take_frame(box);
 		if (box->frame.signal != NUB_BOX_KICK_SIGNAL)
 			return NUB_BOX_STOPPED;
 		/* A kick that was sent when the box had just stopped by itself: it arrives with the next entry. */

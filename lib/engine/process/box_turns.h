@@ -1,4 +1,4 @@
-/* What box.c and box_turns.c share: calls in the box, and whose turn it is. Private. */
+/* What box.c, box_turns.c and box_frame.c share: calls in the box, and whose turn it is. Private. */
 #ifndef NUB_BOX_TURNS_H
 #define NUB_BOX_TURNS_H
 
@@ -12,6 +12,16 @@ int nub_box_call(struct nub_box *box, uint32_t check, uint64_t number, const uin
 
 /* Make the child, which starts with what is queued. */
 int nub_box_clone(struct nub_box *box, struct nub_error *err);
+
+/* ---- box_frame.c ---- */
+
+/* Copy in what the stop left: once, before anything is decided by it. */
+void nub_box_take_frame(struct nub_box *box);
+
+/* Write the frame anew: registers are the guest's, all else is as the kernel made it. */
+void nub_box_put_frame(struct nub_box *box);
+
+/* ---- box_turns.c ---- */
 
 /* Make what is queued, the last of it the filter, and have the kernel leave a frame: box->first. */
 int nub_box_first_frame(struct nub_box *box, struct nub_error *err);

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct nub_frame {
+struct nub_signal_frame {
 	uint64_t restorer;
 	uint64_t flags, link;
 	uint64_t stack_base, stack_flags, stack_size;
@@ -30,14 +30,14 @@ struct nub_frame {
 };
 
 #define NUB_FRAME_ASSERT(what) _Static_assert(what, "the kernel's struct rt_sigframe")
-NUB_FRAME_ASSERT(offsetof(struct nub_frame, r8) == 48);
-NUB_FRAME_ASSERT(offsetof(struct nub_frame, rip) == 176);
-NUB_FRAME_ASSERT(offsetof(struct nub_frame, cs) == 192);
-NUB_FRAME_ASSERT(offsetof(struct nub_frame, cr2) == 224);
-NUB_FRAME_ASSERT(offsetof(struct nub_frame, xsave) == 232);
-NUB_FRAME_ASSERT(offsetof(struct nub_frame, signal_mask) == 304);
-NUB_FRAME_ASSERT(offsetof(struct nub_frame, signal) == 312);
-NUB_FRAME_ASSERT(offsetof(struct nub_frame, address) == 328);
-NUB_FRAME_ASSERT(sizeof(struct nub_frame) == 440);
+NUB_FRAME_ASSERT(offsetof(struct nub_signal_frame, r8) == 48);
+NUB_FRAME_ASSERT(offsetof(struct nub_signal_frame, rip) == 176);
+NUB_FRAME_ASSERT(offsetof(struct nub_signal_frame, cs) == 192);
+NUB_FRAME_ASSERT(offsetof(struct nub_signal_frame, cr2) == 224);
+NUB_FRAME_ASSERT(offsetof(struct nub_signal_frame, xsave) == 232);
+NUB_FRAME_ASSERT(offsetof(struct nub_signal_frame, signal_mask) == 304);
+NUB_FRAME_ASSERT(offsetof(struct nub_signal_frame, signal) == 312);
+NUB_FRAME_ASSERT(offsetof(struct nub_signal_frame, address) == 328);
+NUB_FRAME_ASSERT(sizeof(struct nub_signal_frame) == 440);
 
 #endif

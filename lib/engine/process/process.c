@@ -15,6 +15,8 @@ enum { DS, ES, FS, GS };
 
 static int check_guest(const struct nub_engine_guest *guest, struct nub_error *err)
 {
+	if (guest->syscalls)
+		return nub_fail(err, NUB_E_ENGINE, 0, "the process engine does not serve system calls");
 	if (guest->privilege_level == 3)
 		return 0;
 	nub_fail(
@@ -76,7 +78,7 @@ static int detach(struct nub_engine *engine, enum nub_engine_keep keep, struct n
 static int set_regs(struct nub_engine *engine, const struct nub_registers *regs, struct nub_error *err)
 {
 	struct nub_process *process = nub_process_of(engine);
-	struct nub_frame *frame = &process->box.frame;
+	struct nub_signal_frame *frame = &process->box.frame;
 
 	(void)err;
 	frame->rax = regs->rax;
@@ -189,10 +191,6 @@ static int save(struct nub_engine *engine, struct nub_cpu *cpu, struct nub_error
 	cpu->xsave_size = NUB_XSAVE_SIZE;
 	if (get_sregs(engine, &cpu->sregs, err) < 0)
 		return -1;
-	/* Of no meaning where it is restored. */
-	cpu->sregs.cr3 = 0;
-	memset(&cpu->sregs.tr, 0, sizeof(cpu->sregs.tr));
-	cpu->sregs.gdt.limit = cpu->sregs.idt.limit = 0;
 	return get_xsave(engine, cpu->xsave, NUB_XSAVE_SIZE, err);
 }
 

@@ -22,7 +22,7 @@ enum { OUT_IMMEDIATE = 0xe6, OUT_DX = 0xee, IN_IMMEDIATE = 0xe4, IN_DX = 0xec };
 
 void nub_process_take_regs(struct nub_process *process)
 {
-	const struct nub_frame *frame = &process->box.frame;
+	const struct nub_signal_frame *frame = &process->box.frame;
 
 	process->engine.regs = (struct nub_registers){
 		.rax = frame->rax,
@@ -146,7 +146,7 @@ static int take_bus_error(struct nub_process *process, struct nub_exit *exit, co
 /* The CPU has seen Linux's page tables, not the guest's: whether a page is there is said by those. */
 static int take_page_fault(struct nub_process *process, struct nub_exit *exit, struct nub_error *err)
 {
-	const struct nub_frame *frame = &process->box.frame;
+	const struct nub_signal_frame *frame = &process->box.frame;
 	const uint64_t gva = frame->cr2;
 	const bool write = frame->error_code & NUB_FAULT_WRITE;
 	struct nub_mapping leaf;
@@ -180,7 +180,7 @@ static int take_page_fault(struct nub_process *process, struct nub_exit *exit, s
 /* Guests have none: as on a CPU where they are not enabled, `syscall` is #UD, and `int n` meets no gate. */
 static int take_syscall(struct nub_process *process, struct nub_exit *exit)
 {
-	const struct nub_frame *frame = &process->box.frame;
+	const struct nub_signal_frame *frame = &process->box.frame;
 
 	if (nub_page_down(frame->address) == VSYSCALL_GVA) {
 		/* The kernel has made it return to its caller. */
@@ -221,7 +221,7 @@ static int explain_end(struct nub_process *process, struct nub_exit *exit, struc
 
 static int explain(struct nub_process *process, struct nub_exit *exit, struct nub_error *err)
 {
-	const struct nub_frame *frame = &process->box.frame;
+	const struct nub_signal_frame *frame = &process->box.frame;
 
 	switch (frame->signal) {
 	case SIGSYS:

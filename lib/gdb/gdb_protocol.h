@@ -1,17 +1,117 @@
-/* One side of a conversation with gdb: bytes in, bytes out, and what the target is to do next. Pure but for the target.
+/* gdb's remote serial protocol: packets, registers as gdb sees them, and one side of a conversation. Pure but for the target.
  *
  *     while ((action = nub_gdb_session_take(&session, byte)) == NUB_GDB_WAIT) … send session.out, get another byte …
  *     CONTINUE or STEP: let the target run, then nub_gdb_session_stopped or _exited
  *
  * Nothing that a client says is trusted: what is not understood gets the protocol's empty answer or an error, and what is
  * not the protocol at all ends the conversation. When memory runs out it ends, too.
+ *
+ * Reference: the gdb manual, appendix "GDB Remote Serial Protocol".
  */
-#ifndef NUB_GDB_SESSION_H
-#define NUB_GDB_SESSION_H
+#ifndef NUB_GDB_PROTOCOL_H
+#define NUB_GDB_PROTOCOL_H
 
-#include "gdb/gdb_packet.h"
-#include "gdb/gdb_points.h"
-#include "gdb/gdb_registers.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "cpu/cpu.h"
+#include "nub/error.h"
+
+/* ---- gdb_packet.c: packets out of a stream of bytes, and into one; hexadecimal text ----
+ *
+ * A packet is $DATA#CC, CC the sum of the bytes of DATA in hexadecimal; in DATA, } makes the next byte itself xor 0x20.
+ * Each is answered by + or -, until both sides agree not to.
+ */
+
+/* The longest DATA that is taken, escapes undone; gdb is told. */
+enum { NUB_GDB_PACKET_SIZE = 16384 };
+
+enum nub_gdb_event {
+	NUB_GDB_NOTHING,   /* more bytes are needed */
+	NUB_GDB_PACKET,    /* decoder->data[0..size), a NUL after it */
+	NUB_GDB_INTERRUPT, /* Ctrl-C: 0x03 between packets */
+	NUB_GDB_RESEND,    /* the other side wants the last packet again */
+	NUB_GDB_DAMAGED,   /* a packet whose sum is wrong: it is to be sent again */
+	NUB_GDB_BROKEN,    /* too much that is not the protocol, or too long a packet: there is no use in going on */
+};
+
+enum nub_gdb_decoder_state {
+	NUB_GDB_BETWEEN,
+	NUB_GDB_IN_DATA,
+	NUB_GDB_IN_ESCAPE,
+	NUB_GDB_IN_SUM_HIGH,
+	NUB_GDB_IN_SUM_LOW,
+};
+
+/* Zeroed at first. */
+struct nub_gdb_decoder {
+	enum nub_gdb_decoder_state state;
+	uint8_t sum, expected;
+	bool bad_sum;  /* no hexadecimal digits */
+	unsigned junk; /* what came since the last whole packet and was none */
+	size_t size;
+	uint8_t data[NUB_GDB_PACKET_SIZE + 1];
+};
+
+enum nub_gdb_event nub_gdb_decode(struct nub_gdb_decoder *decoder, uint8_t byte);
+
+/* Append data[0..size) as a packet. Error: NO_MEMORY. */
+int nub_gdb_frame(struct nub_buffer *out, const void *data, size_t size, struct nub_error *err);
+
+/* ---- Taking a packet apart: each steps over what it took, and takes nothing when it gives false ---- */
+
+struct nub_gdb_text {
+	const uint8_t *at, *end;
+};
+
+bool nub_gdb_take_word(struct nub_gdb_text *text, const char *word);
+
+/* 1 to 16 hexadecimal digits. */
+bool nub_gdb_take_number(struct nub_gdb_text *text, uint64_t *number);
+
+/* Two numbers, separated by a comma. */
+bool nub_gdb_take_range(struct nub_gdb_text *text, uint64_t *first, uint64_t *second);
+
+/* 2 * size hexadecimal digits. */
+bool nub_gdb_take_bytes(struct nub_gdb_text *text, uint8_t *bytes, size_t size);
+
+/* ---- Putting one together. Error: NO_MEMORY ---- */
+
+int nub_gdb_put(struct nub_buffer *out, struct nub_error *err, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+int nub_gdb_put_bytes(struct nub_buffer *out, const void *bytes, size_t size, struct nub_error *err);
+
+/* ---- gdb_registers.c: the registers as gdb numbers them, and the XML that tells it so ----
+ *
+ * Features core, sse, avx, segments. Reference: the gdb manual, "i386 Features"; the XSAVE area in standard form, SDM vol. 1,
+ * 10.5.1 and 13.4.
+ */
+
+enum {
+	NUB_GDB_RBP = 6,
+	NUB_GDB_RSP = 7,
+	NUB_GDB_RIP = 16,
+	NUB_GDB_EFLAGS = 17,
+	NUB_GDB_REGISTER_COUNT = 75,
+	NUB_GDB_REGISTER_MAX = 16, /* bytes of the largest */
+};
+
+/* Bytes of register `number`; 0 when there is none. */
+size_t nub_gdb_register_size(unsigned number);
+
+/* Its value, little-endian, in out[0..size). */
+void nub_gdb_register_get(const struct nub_cpu *cpu, unsigned number, uint8_t out[NUB_GDB_REGISTER_MAX]);
+
+/* Set it from in[0..size). Bits that can't be set keep their values. False, and nothing set, where the value as a whole
+ * can't be: a selector that is not the one there is, an address that is not canonical. */
+bool nub_gdb_register_set(struct nub_cpu *cpu, unsigned number, const uint8_t *in);
+
+/* Append the target description. Error: NO_MEMORY. */
+int nub_gdb_describe(struct nub_buffer *xml, struct nub_error *err);
+
+/* ---- gdb_session.c: the conversation ---- */
 
 /* Signals as gdb numbers them (include/gdb/signals.def). */
 enum {
@@ -39,6 +139,9 @@ struct nub_gdb_stop {
 	enum nub_gdb_stop_kind kind;
 	uint64_t gva; /* of the watchpoint */
 };
+
+/* Of breakpoints in hardware, numbered as the R/W fields of DR7 have them. There is none for reading only. */
+enum nub_gdb_hardware_kind { NUB_GDB_EXECUTE = 0, NUB_GDB_WRITE = 1, NUB_GDB_ACCESS = 3 };
 
 /* What is debugged. Functions that give bool are false where it can't be done. */
 struct nub_gdb_target {
@@ -94,7 +197,7 @@ int nub_gdb_session_stopped(struct nub_gdb_session *session, const struct nub_gd
 int nub_gdb_session_exited(struct nub_gdb_session *session, uint8_t code, struct nub_error *err);
 int nub_gdb_session_signalled(struct nub_gdb_session *session, unsigned signal, struct nub_error *err);
 
-/* ---- gdb_commands.c: registers, memory, breakpoints; after the command's letter. 0, or -1 when memory runs out ---- */
+/* ---- gdb_commands.c: registers, memory, breakpoints, after the command's letter. 0, or -1 when memory runs out ---- */
 
 int nub_gdb_put_register(struct nub_gdb_session *session, const struct nub_cpu *cpu, unsigned number,
                          struct nub_error *err);
@@ -109,8 +212,7 @@ int nub_gdb_write_memory(struct nub_gdb_session *session, struct nub_gdb_text *p
 int nub_gdb_change_breakpoint(struct nub_gdb_session *session, struct nub_gdb_text *packet, bool add,
                               struct nub_error *err);
 
-/* ---- gdb_commands.c: the q and Q packets. 0, or -1 when memory runs out ---- */
-
+/* The q and Q packets, their letter included. */
 int nub_gdb_query(struct nub_gdb_session *session, struct nub_gdb_text *packet, struct nub_error *err);
 
 #endif
