@@ -83,5 +83,9 @@ check-sanitize:
 fuzz:
 	@scripts/fuzz '$(T)' '$(or $(S),60)'
 
-.PHONY: tests unit check check-sanitize fuzz
+## mutants: N=1000 runs the command on so many damaged guests and snapshots
+mutants: $(B)/nubrun $(GUESTS) $(B)/test/mutants
+	@BUILD=$(B) scripts/mutants $(or $(N),1000)
+
+.PHONY: tests unit check check-sanitize fuzz mutants
 -include $(addsuffix .d,$(patsubst %,$(B)/libfuzzer/%,$(FUZZ_NAMES)) $(UNITS) $(FUZZERS) $(TOOLS) $(TEST_GUESTS))

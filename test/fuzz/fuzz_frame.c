@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-#include "../../lib/engine/process/box_turns.c"
-#undef FIXED_RFLAGS
 #include "../../lib/engine/process/process_exits.c"
+#include "engine/process/box_turns.h"
 #include "fuzz.h"
 
 enum { CODE_SIZE = 32, HEADER = 1 + CODE_SIZE, RECORD = 10, MAX_STOPS = 16 };
@@ -64,7 +64,7 @@ static void map_guest(struct world *world)
 	    true);
 	map(world, NOWHERE_GVA, NOWHERE_GPA, 2 * NUB_PAGE_SIZE, data, true);
 	map(world, SUPERVISOR_GVA, layout->stack_gpa, NUB_PAGE_SIZE, data, false);
-	/* What a guest at CPL 0 did: its own code, so that it can be written. */
+	/* Its code at another place, where it can be written. */
 	map(world, IMAGE_BASE + NUB_LARGE_PAGE_SIZE, layout->code_gpa, NUB_PAGE_SIZE, data | NUB_REGION_EXECUTE, true);
 }
 
@@ -100,7 +100,7 @@ static void open_box(struct world *world)
 	box->frame_offset = NUB_BOX_SIZE - 4096;
 	box->sealed = true;
 	box->first =
-	    (struct nub_frame){ .restorer = 1, .flags = 7, .stack_base = 2, .stack_size = 3, .signal_mask = 4 };
+	    (struct nub_signal_frame){ .restorer = 1, .flags = 7, .stack_base = 2, .stack_size = 3, .signal_mask = 4 };
 	box->first.xsave = NUB_BOX_GVA + NUB_BOX_SIZE - 2048;
 }
 
@@ -119,7 +119,6 @@ static void open_world(struct world *world, bool guest_copies, const uint8_t *co
 		.engine = NUB_ENGINE_PROCESS,
 	};
 	struct nub_layout *layout = &world->plan.layout;
-	struct nub_process *process = &world->process;
 
 	FUZZ_CHECK(nub_layout_init(layout, &sizes, NULL) == 0);
 	map_guest(world);
@@ -131,11 +130,11 @@ static void open_world(struct world *world, bool guest_copies, const uint8_t *co
 	FUZZ_CHECK(nub_memory_store(&world->memory, layout->code_gpa + NUB_PAGE_SIZE - CODE_SIZE / 2, code, CODE_SIZE,
 	                            NULL) == 0);
 	show_files(world);
-	process->guest.memory = &world->memory;
-	process->guest.plan = &world->plan;
-	process->guest.root_gpa = world->tables.root_gpa;
-	process->ports[PORT_ALLOWED] = true;
-	nub_copies_init(&process->copies, &world->memory, layout);
+	world->process.guest.memory = &world->memory;
+	world->process.guest.plan = &world->plan;
+	world->process.guest.root_gpa = world->tables.root_gpa;
+	world->process.ports[PORT_ALLOWED] = true;
+	nub_copies_init(&world->process.copies, &world->memory, layout);
 	open_box(world);
 }
 
@@ -187,8 +186,8 @@ static void check_exit(const struct nub_exit *exit)
 
 static void check_frame(const struct nub_box *box, const uint8_t *before)
 {
-	const size_t end = box->frame_offset + sizeof(struct nub_frame);
-	struct nub_frame frame;
+	const size_t end = box->frame_offset + sizeof(struct nub_signal_frame);
+	struct nub_signal_frame frame;
 
 	memcpy(&frame, box->pages + box->frame_offset, sizeof(frame));
 	FUZZ_CHECK(frame.cs == 0x33 && frame.ss == 0x2b && frame.fs == 0 && frame.gs == 0);
@@ -203,28 +202,27 @@ static void check_frame(const struct nub_box *box, const uint8_t *before)
 	FUZZ_CHECK(memcmp(box->pages + end, before + end, NUB_BOX_SIZE - end) == 0);
 }
 
-static void stop(struct world *world, const struct nub_frame *forged)
+static void stop(struct world *world, const struct nub_signal_frame *forged)
 {
-	struct nub_process *process = &world->process;
-	struct nub_box *box = &process->box;
+	struct nub_box *box = &world->process.box;
 	struct nub_exit exit = { .kind = NUB_EXIT_FAILED };
 	struct nub_error err = { 0 };
 	static uint8_t before[NUB_BOX_SIZE];
 
 	memcpy(box->pages + box->frame_offset, forged, sizeof(*forged));
-	take_frame(box);
-	nub_process_take_regs(process);
-	if (explain(process, &exit, &err) == 0)
+	nub_box_take_frame(box);
+	nub_process_take_regs(&world->process);
+	if (explain(&world->process, &exit, &err) == 0)
 		check_exit(&exit);
 	else
 		FUZZ_CHECK(err.kind == NUB_E_IO && err.message[0] != '\0' && err.hint[0] != '\0');
-	/* More than the box takes at a time would be a system call of each. */
+	/* With more than it takes at a time, a process would have been made. */
 	FUZZ_CHECK(box->call_count < NUB_BOX_MAX_CALLS);
 	for (unsigned i = 0; i < box->call_count; i++)
 		check_mapping(world, &box->shared->calls[i]);
 	box->call_count = 0;
 	memcpy(before, box->pages, sizeof(before));
-	put_frame(box);
+	nub_box_put_frame(box);
 	check_frame(box, before);
 }
 
@@ -257,9 +255,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static int file;
 	struct world *world;
-	struct nub_frame frame = { .signal = SIGSEGV, .vector = NUB_VECTOR_PF };
+	struct nub_signal_frame frame = { .signal = SIGSEGV, .vector = NUB_VECTOR_PF };
 	unsigned stops = 0;
-
 	if (size < HEADER)
 		return 0;
 	if (file == 0) {
@@ -286,7 +283,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 /* ---- Seeds ---- */
 
-#define WORD(member) (offsetof(struct nub_frame, member) / 8)
+#define WORD(member) (offsetof(struct nub_signal_frame, member) / 8)
 
 /* An address is the index of one in value_of, and what is added to it. */
 #define ADDRESS(index, more) ((index) | (uint64_t)(more) << 8)

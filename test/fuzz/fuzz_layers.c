@@ -182,6 +182,12 @@ static void check_memory(struct world *world, const struct nub_snapshot *snapsho
 		FUZZ_CHECK(memcmp(world->read + page * NUB_PAGE_SIZE, &value, sizeof(value)) == 0);
 		FUZZ_CHECK(memcmp(world->memory + page * NUB_PAGE_SIZE, &value, sizeof(value)) == 0);
 	}
+	/* And a piece at a time, from the middle of runs on. */
+	for (uint64_t page = 1 + world->layers[0].record.cut % 16; page < PAGES; page += 16) {
+		const uint64_t value = expected(world, 0, page);
+		FUZZ_CHECK(nub_snapshot_read(snapshot, page * NUB_PAGE_SIZE, world->read, NUB_PAGE_SIZE, &err) == 0);
+		FUZZ_CHECK(memcmp(world->read, &value, sizeof(value)) == 0);
+	}
 }
 
 static void check_error(const struct nub_error *err)
