@@ -145,7 +145,8 @@ int nub_memory_show_file(struct nub_memory *memory, const struct nub_memory_piec
 
 static int add_news(struct nub_shared *shared, uint64_t gpa, uint64_t size, struct nub_error *err)
 {
-	struct nub_memory_run *last = shared->news_count ? &shared->news[shared->news_count - 1] : NULL;
+	struct nub_memory_run *last =
+	    shared->news && shared->news_count > 0 ? &shared->news[shared->news_count - 1] : NULL;
 
 	if (last && last->gpa + last->size == gpa) {
 		last->size += size;

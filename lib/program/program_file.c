@@ -221,6 +221,7 @@ static int read_parts(int fd, const char *name, struct header *header, uint8_t *
 	};
 	struct stat stat;
 
+	memset(header, 0, sizeof(*header));
 	if (fstat(fd, &stat) < 0)
 		return nub_fail_errno(err, NUB_E_IO, "%s", name);
 	if (read_at(fd, page, sizeof(page), 0, name, err) < 0 || read_header(header, &cursor) < 0 ||
@@ -267,7 +268,7 @@ struct nub_program *nub_program_restore(const struct nub_program_config *config,
 	NUB_AUTO_FREE uint8_t *state = NULL;
 	struct nub_program *program = NULL;
 	struct nub_cpuid host;
-	struct header header;
+	struct header header = { 0 };
 
 	if (read_parts(fd, name, &header, &state, err) < 0)
 		return NULL;

@@ -94,7 +94,7 @@ static int queue_rseq(struct nub_box *box, struct nub_error *err)
 	if (__rseq_size == 0)
 		return 0;
 	/* What the C library registers: whole 32 bytes, of which it names those in use. */
-	const uint64_t size = (__rseq_size + LEAST_SIZE - 1) / LEAST_SIZE * LEAST_SIZE;
+	const uint64_t size = ((uint64_t)__rseq_size + LEAST_SIZE - 1) / LEAST_SIZE * LEAST_SIZE;
 	const uint64_t area = (uintptr_t)__builtin_thread_pointer() + (uint64_t)__rseq_offset;
 	return nub_box_call(box, NUB_BOX_CHECK_OK, SYS_rseq, (uint64_t[6]){ area, size, UNREGISTER, SIGNATURE }, err);
 }
