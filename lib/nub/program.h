@@ -86,10 +86,10 @@ int nub_program_save(struct nub_program *program, const char *path, struct nub_e
 /* Is the file a saved program? Reads a little. */
 bool nub_program_is_saved(int fd);
 
-/* Make a program that goes on where the saved one stopped, as a copy of it: the file is mapped, and read as it is touched; whoever
- * changes it meanwhile changes the program. `config` gives its new life: grants, standard input, limits, ops; argv, envp and path
- * are the saved program's. memory_size 0: as much as it had. What it had open is opened again, and must be what it was. Errors:
- * SNAPSHOT_*, NOT_FOUND, and those of nub_program_create. */
+/* Make a program that goes on where the saved one stopped, as a copy of it: the file is mapped, and read as it is touched; if it is
+ * written to meanwhile, running the program and saving it are errors (IO). `config` gives its new life: grants, standard input,
+ * limits, ops; argv, envp and path are the saved program's. memory_size 0: as much as it had. What it had open is opened again, and
+ * must be what it was. `name` must outlive the program. Errors: SNAPSHOT_*, NOT_FOUND, and those of nub_program_create. */
 struct nub_program *nub_program_restore(const struct nub_program_config *config, int fd, const char *name,
                                         struct nub_error *err);
 

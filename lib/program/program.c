@@ -162,6 +162,7 @@ struct nub_program *nub_program_new(const struct nub_program_config *config, str
 	program->config = *config;
 	program->random = (struct nub_random){ .seeded = config->has_seed, .state = config->seed };
 	program->calls_left = config->stop_call_count;
+	program->file_fd = -1;
 	program->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (program->stop_fd < 0)
 		nub_fail_errno(err, NUB_E_IO, "eventfd");
@@ -193,6 +194,7 @@ void nub_program_free(struct nub_program *program)
 	nub_memory_release(&program->memory);
 	nub_plan_release(&program->plan);
 	nub_close_fd(&program->stop_fd);
+	nub_close_fd(&program->file_fd);
 	free(program->polls);
 	free(program);
 }

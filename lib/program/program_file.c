@@ -130,17 +130,25 @@ int nub_program_save(struct nub_program *program, const char *path, struct nub_e
 		return nub_fail(err, NUB_E_STATE, 0, "%s: is not stopped, only a program that is can be saved",
 		                program->config.path);
 	nub_linux_save(program->linux, &writer);
-	if (nub_linux_ended(program->linux)) {
+	if (program->linux->end.kind == NUB_LINUX_FAILED) {
+		if (err)
+			*err = program->linux->error;
+	} else if (nub_linux_ended(program->linux)) {
 		nub_fail(err, NUB_E_MEMORY_TOO_SMALL, 0, "%s: %.400s", program->config.path,
 		         program->linux->end.message);
 	} else if (!writer.failed && nub_replace_begin(&file, path, err) == 0) {
 		result = write_parts(program, file.fd, &state, err);
+		/* Pages of a file that changed meanwhile are not the program's. */
+		if (result == 0)
+			result = nub_program_unchanged(program, err);
 		if (result == 0)
 			result = nub_replace_commit(&file, err);
 		else
 			nub_replace_abandon(&file);
 	}
 	nub_buffer_release(&state);
+	if (result < 0)
+		nub_program_unchanged(program, err); /* rather than what came of it */
 	return result;
 }
 
@@ -213,19 +221,17 @@ static int check_header(const struct header *header, uint64_t file_size, const c
 }
 
 /* Header and state, sealed and in bounds; *state is the caller's to free. */
-static int read_parts(int fd, const char *name, struct header *header, uint8_t **state, struct nub_error *err)
+static int read_parts(int fd, const char *name, uint64_t file_size, struct header *header, uint8_t **state,
+                      struct nub_error *err)
 {
 	uint8_t page[HEADER_SIZE], seal[SEAL_SIZE];
 	struct nub_cursor cursor = {
 		.bytes = page, .size = sizeof(page), .whole = name, .kind = NUB_E_SNAPSHOT_TRUNCATED, .err = err
 	};
-	struct stat stat;
 
 	memset(header, 0, sizeof(*header));
-	if (fstat(fd, &stat) < 0)
-		return nub_fail_errno(err, NUB_E_IO, "%s", name);
 	if (read_at(fd, page, sizeof(page), 0, name, err) < 0 || read_header(header, &cursor) < 0 ||
-	    check_header(header, (uint64_t)stat.st_size, name, err) < 0)
+	    check_header(header, file_size, name, err) < 0)
 		return -1;
 	const size_t header_size = cursor.offset;
 	const uint8_t *sealed = nub_cursor_take(&cursor, "the seal", SEAL_SIZE);
@@ -257,8 +263,44 @@ static int map_image(struct nub_program *program, const struct header *header, i
 	         PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED, fd,
 	         (off_t)header->image_offset) == MAP_FAILED)
 		return nub_fail_errno(err, NUB_E_IO, "%s", name);
+	program->memory.snapshot.from_file = true;
 	program->image_end = layout->heap_gpa + header->image_size;
 	return 0;
+}
+
+int nub_program_unchanged(const struct nub_program *program, struct nub_error *err)
+{
+	const struct stat *then = &program->file_status;
+	struct stat now;
+
+	if (program->file_fd < 0)
+		return 0;
+	if (fstat(program->file_fd, &now) < 0)
+		return nub_fail_errno(err, NUB_E_IO, "%s", program->file_name);
+	if (now.st_size == then->st_size && now.st_mtim.tv_sec == then->st_mtim.tv_sec &&
+	    now.st_mtim.tv_nsec == then->st_mtim.tv_nsec)
+		return 0;
+	nub_fail(err, NUB_E_IO, 0,
+	         "%s: was written to while a program ran from it (%lld bytes, %lld when it was opened)",
+	         program->file_name, (long long)now.st_size, (long long)then->st_size);
+	return nub_hint(err, "replace saved programs by renaming a new file over them");
+}
+
+/* Remember the file, which `status` is of, and have the program's memory and state from it. */
+static int load_parts(struct nub_program *program, const struct header *header, int fd, const struct stat *status,
+                      struct nub_cursor *state)
+{
+	program->file_name = state->whole;
+	program->file_status = *status;
+	program->file_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (program->file_fd < 0)
+		return nub_fail_errno(state->err, NUB_E_IO, "%s", program->file_name);
+	if (map_image(program, header, fd, program->file_name, state->err) == 0 &&
+	    nub_linux_restore(program->linux, state) == 0)
+		return 0;
+	/* Rather than what came of it. */
+	nub_program_unchanged(program, state->err);
+	return -1;
 }
 
 struct nub_program *nub_program_restore(const struct nub_program_config *config, int fd, const char *name,
@@ -269,8 +311,13 @@ struct nub_program *nub_program_restore(const struct nub_program_config *config,
 	struct nub_program *program = NULL;
 	struct nub_cpuid host;
 	struct header header = { 0 };
+	struct stat status;
 
-	if (read_parts(fd, name, &header, &state, err) < 0)
+	if (fstat(fd, &status) < 0) {
+		nub_fail_errno(err, NUB_E_IO, "%s", name);
+		return NULL;
+	}
+	if (read_parts(fd, name, (uint64_t)status.st_size, &header, &state, err) < 0)
 		return NULL;
 	nub_cpu_fill_cpuid(&host);
 	if (nub_cpu_check_features(&header.cpuid, NUB_XCR0, &host, err) < 0) {
@@ -284,8 +331,7 @@ struct nub_program *nub_program_restore(const struct nub_program_config *config,
 	struct nub_cursor cursor = {
 		.bytes = state, .size = header.state_size, .whole = name, .kind = NUB_E_SNAPSHOT_TRUNCATED, .err = err
 	};
-	if (program && map_image(program, &header, fd, name, err) == 0 &&
-	    nub_linux_restore(program->linux, &cursor) == 0)
+	if (program && load_parts(program, &header, fd, &status, &cursor) == 0)
 		return program;
 	nub_program_free(program);
 	return NULL;

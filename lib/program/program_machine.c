@@ -25,6 +25,16 @@ static uint8_t *memory(void *context, uint64_t *base, uint64_t *size)
 	return nub_memory_at(&program->memory, *base, *size);
 }
 
+static int copy(void *context, uint64_t gpa, void *bytes, size_t size, struct nub_error *err)
+{
+	return nub_memory_copy(&((struct nub_program *)context)->memory, gpa, bytes, size, err);
+}
+
+static int store(void *context, uint64_t gpa, const void *bytes, size_t size, struct nub_error *err)
+{
+	return nub_memory_store(&((struct nub_program *)context)->memory, gpa, bytes, size, err);
+}
+
 static int discard(void *context, uint64_t gpa, uint64_t size, struct nub_error *err)
 {
 	struct nub_program *program = context;
@@ -143,6 +153,8 @@ static int output(void *context, enum nub_stream stream, const void *bytes, size
 
 const struct nub_linux_machine_ops nub_program_machine_ops = {
 	.memory = memory,
+	.copy = copy,
+	.store = store,
 	.discard = discard,
 	.map = map,
 	.protect = protect,

@@ -3,6 +3,7 @@
 #define NUB_PROGRAM_PARTS_H
 
 #include <signal.h>
+#include <sys/stat.h>
 
 #include "base/random.h"
 #include "engine/engine.h"
@@ -25,6 +26,9 @@ struct nub_program {
 	uint64_t stop_at_ns;          /* CLOCK_MONOTONIC, from stop_after_ns; 0 never */
 	uint64_t calls_left;          /* of config.stop_call */
 	uint64_t image_end;           /* gpa: what is below is mapped from a saved program's file; 0 without one */
+	int file_fd;                  /* that file; -1 without one */
+	const char *file_name;        /* borrowed */
+	struct stat file_status;      /* as it was when it was opened */
 	bool stopped;                 /* at a CHECKPOINT */
 	int stop_fd;                  /* an eventfd that nub_program_stop writes to: ends a wait */
 	struct pollfd *polls;         /* of the wait, with stop_fd; owned */
@@ -45,6 +49,11 @@ int nub_program_make_memory(struct nub_program *program, uint64_t *tables_used, 
 
 /* A program that has its engine, its memory, and the state of a Linux program that nothing is in yet. NULL and *err. */
 struct nub_program *nub_program_new(const struct nub_program_config *config, struct nub_error *err);
+
+/* ---- program_file.c ---- */
+
+/* Is the file that it runs from, if it does, still as it was? Error: IO, naming it. */
+int nub_program_unchanged(const struct nub_program *program, struct nub_error *err);
 
 /* ---- program_machine.c ---- */
 

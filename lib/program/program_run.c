@@ -216,7 +216,8 @@ int nub_program_run(struct nub_program *program, struct nub_outcome *outcome, st
 	const int result = run_loop(program, outcome, err);
 	nub_program_disarm_slice(program);
 	nub_deadline_stop(&program->deadline);
-	return result;
+	/* What ran on pages that changed under it is no result. */
+	return nub_program_unchanged(program, err) < 0 ? -1 : result;
 }
 
 /* End the engine's run, or the wait, that is under way. */

@@ -89,6 +89,60 @@ setup() {
 	[ "$status" -eq 125 ]
 }
 
+# Thaw a program that waits for input, do something to its file, and then let it have some.
+changed_meanwhile() { # COMMAND...
+	local input=$BATS_TEST_TMPDIR/input pid
+	mkfifo "$input"
+	"$NUBRUN" restore --timeout "$(slow 20)s" "$SNAP" <"$input" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+	pid=$!
+	exec 4>"$input"
+	pause 0.3
+	"$@"
+	echo hello >&4
+	exec 4>&-
+	status=0
+	wait "$pid" || status=$?
+	json=$(tail -n 1 "$BATS_TEST_TMPDIR/err")
+	echo "exit $status: $json"
+	rm "$input"
+}
+
+@test "linux freeze: a file that is cut or overwritten while a program runs from it ends the run with an error" {
+	local size
+	nub snapshot -o "$SNAP.good" --until-syscall read "$(command -v busybox)" cat </dev/null
+	ended 0 ok
+	for size in 0 4096 8192 65536; do
+		cp "$SNAP.good" "$SNAP"
+		changed_meanwhile truncate -s "$size" "$SNAP"
+		refused 125 io '*program.snap: was written to while a program ran from it*'
+	done
+	cp "$SNAP.good" "$SNAP"
+	changed_meanwhile dd if=/dev/urandom of="$SNAP" bs=4096 seek=1 count=40 conv=notrunc status=none
+	refused 125 io '*program.snap: was written to while a program ran from it*'
+	# Replaced by a rename it is another file, and the run goes on.
+	cp "$SNAP.good" "$SNAP"
+	changed_meanwhile mv "$SNAP.good" "$SNAP"
+	ended 0 ok
+	[ "$(cat "$BATS_TEST_TMPDIR/out")" = hello ]
+}
+
+@test "linux freeze: a copy whose file was cut can't be saved" {
+	nub snapshot -o "$SNAP" --until-syscall read "$(command -v busybox)" cat </dev/null
+	ended 0 ok
+	local input=$BATS_TEST_TMPDIR/input
+	mkfifo "$input"
+	"$NUBRUN" snapshot -o "$SNAP.2" --after "$(slow 1)s" "$SNAP" <"$input" >/dev/null 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+	exec 4>"$input"
+	pause 0.3
+	truncate -s 65536 "$SNAP"
+	status=0
+	wait $! || status=$?
+	exec 4>&-
+	json=$(tail -n 1 "$BATS_TEST_TMPDIR/err")
+	refused 125 io '*program.snap: was written to while a program ran from it*'
+	[ ! -e "$SNAP.2" ]
+}
+
 @test "linux freeze: a damaged, a cut and a foreign file are refused by name" {
 	nub snapshot -o "$SNAP" --until-output one "$(command -v busybox)" echo one
 	ended 0 ok

@@ -39,7 +39,7 @@ struct fake {
 	uint64_t random;
 	char printed[65536];
 	size_t printed_size;
-	bool output_fails;
+	bool output_fails, file_is_cut;
 	unsigned maps, protects, unmaps; /* how often each was called */
 };
 
@@ -73,6 +73,36 @@ static inline uint8_t *fake_memory(void *context, uint64_t *base, uint64_t *size
 	*base = FAKE_BASE;
 	*size = fake->size;
 	return fake->memory;
+}
+
+static inline uint8_t *fake_bytes(const struct fake *fake, uint64_t gpa, size_t size)
+{
+	FAKE_CHECK(gpa >= FAKE_BASE && gpa - FAKE_BASE < fake->size && size <= NUB_PAGE_SIZE - gpa % NUB_PAGE_SIZE);
+	return fake->memory + (gpa - FAKE_BASE);
+}
+
+static inline int fake_copy(void *context, uint64_t gpa, void *bytes, size_t size, struct nub_error *err)
+{
+	struct fake *fake = context;
+
+	if (fake->file_is_cut) {
+		err->kind = NUB_E_IO;
+		return -1;
+	}
+	memcpy(bytes, fake_bytes(fake, gpa, size), size);
+	return 0;
+}
+
+static inline int fake_store(void *context, uint64_t gpa, const void *bytes, size_t size, struct nub_error *err)
+{
+	struct fake *fake = context;
+
+	if (fake->file_is_cut) {
+		err->kind = NUB_E_IO;
+		return -1;
+	}
+	memcpy(fake_bytes(fake, gpa, size), bytes, size);
+	return 0;
 }
 
 static inline int fake_discard(void *context, uint64_t gpa, uint64_t size, struct nub_error *err)
@@ -213,6 +243,8 @@ static inline int fake_output(void *context, enum nub_stream stream, const void 
 
 static const struct nub_linux_machine_ops fake_ops = {
 	.memory = fake_memory,
+	.copy = fake_copy,
+	.store = fake_store,
 	.discard = fake_discard,
 	.map = fake_map,
 	.protect = fake_protect,

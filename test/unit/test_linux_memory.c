@@ -528,6 +528,51 @@ static void shared_files_get_back_what_is_written(void **state)
 	assert_int_equal(call(alone, __NR_msync, AT, PAGE, MS_SYNC, 0), -ENOMEM);
 }
 
+/* Save its memory, and load it into another one's, without the bytes. */
+static void thaw(struct alone *frozen, struct alone *thawed)
+{
+	const struct nub_linux_config config = fake_config();
+	struct nub_buffer state = { 0 };
+	struct nub_error err = { 0 };
+	struct nub_writer writer = { .buffer = &state, .err = &err };
+
+	nub_linux_memory_save(frozen->linux, &writer);
+	assert_false(writer.failed);
+	alone_init(thawed, 8 * LARGE, &config);
+	struct nub_cursor cursor = { .bytes = state.bytes,
+		                     .size = state.size,
+		                     .whole = "state",
+		                     .kind = NUB_E_SNAPSHOT_TRUNCATED,
+		                     .err = &err };
+	if (nub_linux_memory_load(thawed->linux, &cursor) < 0)
+		fail_msg("%s", err.message);
+	nub_buffer_release(&state);
+}
+
+static void pages_of_a_file_that_is_cut_end_the_run_by_name(void **state)
+{
+	static struct alone thawed;
+	struct alone *alone = *state;
+	uint32_t word = 7;
+
+	map_at(alone, AT, 2 * PAGE, PROT_READ | PROT_WRITE);
+	assert_int_equal(nub_linux_write(alone->linux, AT, &word, sizeof(word)), 0);
+	thaw(alone, &thawed);
+	assert_int_equal(nub_linux_write(thawed.linux, AT, &word, sizeof(word)), 0);
+	assert_int_equal(nub_linux_exchange32(thawed.linux, AT, 7, 8, &word), 0);
+	assert_int_equal(word, 7);
+	thawed.fake.file_is_cut = true;
+	/* What was given back and came again is not the file's. */
+	assert_int_equal(call(&thawed, __NR_madvise, AT + PAGE, PAGE, MADV_DONTNEED, 0), 0);
+	assert_int_equal(nub_linux_write(thawed.linux, AT + PAGE, &word, sizeof(word)), 0);
+	assert_int_equal(thawed.linux->end.kind, NUB_LINUX_GOES_ON);
+	assert_int_equal(nub_linux_read(thawed.linux, AT, &word, sizeof(word)), -EFAULT);
+	assert_int_equal(thawed.linux->end.kind, NUB_LINUX_FAILED);
+	assert_int_equal(thawed.linux->error.kind, NUB_E_IO);
+	assert_int_equal(nub_linux_exchange32(thawed.linux, AT, 8, 9, &word), -EFAULT);
+	alone_release(&thawed);
+}
+
 static void locking_brings_pages(void **state)
 {
 	struct alone *alone = *state;
@@ -566,6 +611,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(mincore_tells_what_is_there, setup, teardown),
 		cmocka_unit_test_setup_teardown(files_are_mapped_to_their_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(shared_files_get_back_what_is_written, setup, teardown),
+		cmocka_unit_test_setup_teardown(pages_of_a_file_that_is_cut_end_the_run_by_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(locking_brings_pages, setup, teardown),
 	};
 

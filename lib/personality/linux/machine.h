@@ -35,6 +35,10 @@ struct nub_linux_machine_ops {
 	/* The guest's memory: `size` bytes from gpa `base`, both multiples of 2 MiB, as one host mapping that stays where it is.
 	 * Untouched pages are zero and cost nothing. */
 	uint8_t *(*memory)(void *context, uint64_t *base, uint64_t *size);
+	/* Copy bytes of one page, and store there, with an error where touching them could be a signal: what a saved program's
+	 * file is behind. */
+	int (*copy)(void *context, uint64_t gpa, void *bytes, size_t size, struct nub_error *err);
+	int (*store)(void *context, uint64_t gpa, const void *bytes, size_t size, struct nub_error *err);
 	/* Zero [gpa, gpa + size) by giving the host's pages back. */
 	int (*discard)(void *context, uint64_t gpa, uint64_t size, struct nub_error *err);
 

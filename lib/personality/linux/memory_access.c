@@ -6,17 +6,16 @@
 #include "base/util.h"
 #include "personality/linux/mm_parts.h"
 
-/* The host's address of the guest's byte at gva, good for the rest of its page; NULL when it may not be accessed so. */
-static uint8_t *byte_at(struct nub_linux *linux, uint64_t gva, unsigned rights)
+/* The gpa of the guest's byte at gva, good for the rest of its page; 0 when it may not be accessed so. */
+static uint64_t byte_at(struct nub_linux *linux, uint64_t gva, unsigned rights)
 {
 	const enum nub_linux_touch touch = nub_linux_touch(linux, gva, rights);
 
 	if (touch == NUB_LINUX_TOUCH_NO_MEMORY)
 		nub_linux_out_of_memory(linux, gva);
 	if (touch != NUB_LINUX_TOUCH_OK)
-		return NULL;
-	const uint64_t gpa = nub_linux_page_map_get(&linux->memory->pages, nub_page_down(gva));
-	return nub_linux_page_pool_at(&linux->memory->pool, gpa) + gva % NUB_PAGE_SIZE;
+		return 0;
+	return nub_linux_page_map_get(&linux->memory->pages, nub_page_down(gva)) + gva % NUB_PAGE_SIZE;
 }
 
 static size_t in_page(uint64_t gva, size_t size)
@@ -32,10 +31,9 @@ int64_t nub_linux_read_some(struct nub_linux *linux, uint64_t gva, void *bytes, 
 
 	while (done < size) {
 		const size_t step = in_page(gva + done, size - done);
-		const uint8_t *from = byte_at(linux, gva + done, NUB_LINUX_READ);
-		if (!from)
+		const uint64_t from = byte_at(linux, gva + done, NUB_LINUX_READ);
+		if (from == 0 || !nub_linux_page_copy(linux, from, (uint8_t *)bytes + done, step))
 			break;
-		memcpy((uint8_t *)bytes + done, from, step);
 		done += step;
 	}
 	return done > 0 || size == 0 ? (int64_t)done : -EFAULT;
@@ -47,10 +45,9 @@ int64_t nub_linux_write_some(struct nub_linux *linux, uint64_t gva, const void *
 
 	while (done < size) {
 		const size_t step = in_page(gva + done, size - done);
-		uint8_t *to = byte_at(linux, gva + done, NUB_LINUX_WRITE);
-		if (!to)
+		const uint64_t to = byte_at(linux, gva + done, NUB_LINUX_WRITE);
+		if (to == 0 || !nub_linux_page_store(linux, to, (const uint8_t *)bytes + done, step))
 			break;
-		memcpy(to, (const uint8_t *)bytes + done, step);
 		done += step;
 	}
 	return done > 0 || size == 0 ? (int64_t)done : -EFAULT;
@@ -72,11 +69,9 @@ int64_t nub_linux_read_string(struct nub_linux *linux, uint64_t gva, char *text,
 
 	while (done < capacity) {
 		const size_t step = in_page(gva + done, capacity - done);
-		const uint8_t *from = byte_at(linux, gva + done, NUB_LINUX_READ);
-		if (!from)
+		const uint64_t from = byte_at(linux, gva + done, NUB_LINUX_READ);
+		if (from == 0 || !nub_linux_page_copy(linux, from, text + done, step))
 			return -EFAULT;
-		/* The copy is searched, not the guest's memory. */
-		memcpy(text + done, from, step);
 		const char *end = memchr(text + done, '\0', step);
 		if (end)
 			return end - text;
@@ -105,11 +100,11 @@ int64_t nub_linux_read_iovec(struct nub_linux *linux, uint64_t gva, uint64_t cou
 
 int64_t nub_linux_exchange32(struct nub_linux *linux, uint64_t gva, uint32_t expected, uint32_t desired, uint32_t *seen)
 {
-	uint8_t *at = gva % sizeof(*seen) == 0 ? byte_at(linux, gva, NUB_LINUX_READ | NUB_LINUX_WRITE) : NULL;
+	const uint64_t at = gva % sizeof(*seen) == 0 ? byte_at(linux, gva, NUB_LINUX_READ | NUB_LINUX_WRITE) : 0;
 
-	if (!at)
+	/* No thread runs meanwhile. */
+	if (at == 0 || !nub_linux_page_copy(linux, at, seen, sizeof(*seen)) ||
+	    (*seen == expected && !nub_linux_page_store(linux, at, &desired, sizeof(desired))))
 		return -EFAULT;
-	*seen = expected;
-	__atomic_compare_exchange_n((uint32_t *)(void *)at, seen, desired, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 	return 0;
 }

@@ -71,6 +71,14 @@ bool nub_linux_area_name(unsigned number, const char **name);
 void nub_linux_memory_save(struct nub_linux *linux, struct nub_writer *writer);
 int nub_linux_memory_load(struct nub_linux *linux, struct nub_cursor *cursor);
 
+/* ---- page_bytes.c: what is in pages that are there ---- */
+
+/* Copy bytes of one page, and store there. False: the host failed, and the run has ended. */
+bool nub_linux_page_copy(struct nub_linux *linux, uint64_t gpa, void *bytes, size_t size);
+bool nub_linux_page_store(struct nub_linux *linux, uint64_t gpa, const void *bytes, size_t size);
+/* All of a page, where it is, or in buffer[0..NUB_PAGE_SIZE). NULL as false. */
+const uint8_t *nub_linux_page_bytes(struct nub_linux *linux, uint64_t gpa, uint8_t *buffer);
+
 /* ---- resident.c: pages that are there ---- */
 
 unsigned nub_linux_rights_of(unsigned prot);

@@ -54,13 +54,19 @@ int nub_linux_image_each(struct nub_linux *linux, nub_linux_image_visitor visit,
 {
 	const struct nub_linux_memory *memory = linux->memory;
 	struct placed placed = { 0 };
+	uint8_t buffer[NUB_PAGE_SIZE];
 	uint64_t end = 0;
 
 	while (next_placed(memory, placed.gva + placed.size, &end, &placed))
 		for (uint64_t at = 0; at < placed.size; at += NUB_PAGE_SIZE) {
 			const uint64_t gpa = nub_linux_page_map_get(&memory->pages, placed.gva + at);
-			if (visit(context, placed.offset + at, nub_linux_page_pool_at(&memory->pool, gpa),
-			          NUB_PAGE_SIZE, err) < 0)
+			const uint8_t *bytes = nub_linux_page_bytes(linux, gpa, buffer);
+			if (!bytes) {
+				if (err)
+					*err = linux->error;
+				return -1;
+			}
+			if (visit(context, placed.offset + at, bytes, NUB_PAGE_SIZE, err) < 0)
 				return -1;
 		}
 	return 0;
@@ -210,15 +216,18 @@ static int load_part(struct nub_linux *linux, const struct nub_linux_area *area,
 	return 0;
 }
 
-/* Pages that are to be zero in a copy of the program come when they are touched. What the image has there is not zero. */
+/* Pages that are to be zero in a copy of the program come when they are touched. What the image has there is given back. */
 static int skip_part(struct nub_linux *linux, const struct placed *part, struct nub_cursor *cursor)
 {
 	struct nub_linux_page_pool *pool = &linux->memory->pool;
+	struct nub_error err = { 0 };
 
 	for (uint64_t at = 0; at < part->size; at += NUB_PAGE_SIZE)
 		if (!nub_linux_page_pool_claim(pool, pool->base + part->offset + at))
 			return nub_cursor_fail(cursor, NUB_E_NO_MEMORY, "the list of a Linux program's pages");
-	nub_linux_page_pool_give(pool, pool->base + part->offset, part->size / NUB_PAGE_SIZE, false);
+	if (linux->machine.ops->discard(linux->machine.context, pool->base + part->offset, part->size, &err) < 0)
+		return nub_cursor_fail(cursor, err.kind, "%s", err.message);
+	nub_linux_page_pool_give(pool, pool->base + part->offset, part->size / NUB_PAGE_SIZE, true);
 	return 0;
 }
 

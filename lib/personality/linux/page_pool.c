@@ -15,13 +15,15 @@ bool nub_linux_page_pool_init(struct nub_linux_page_pool *pool, uint8_t *host, u
 	*pool = (struct nub_linux_page_pool){ .host = host, .base = base, .total = total, .free = total };
 	pool->taken = calloc(words, sizeof(*pool->taken));
 	pool->dirty = calloc(words, sizeof(*pool->dirty));
-	return pool->taken && pool->dirty;
+	pool->loaded = calloc(words, sizeof(*pool->loaded));
+	return pool->taken && pool->dirty && pool->loaded;
 }
 
 void nub_linux_page_pool_release(struct nub_linux_page_pool *pool)
 {
 	free(pool->taken);
 	free(pool->dirty);
+	free(pool->loaded);
 	*pool = (struct nub_linux_page_pool){ 0 };
 }
 
@@ -105,8 +107,19 @@ bool nub_linux_page_pool_claim(struct nub_linux_page_pool *pool, uint64_t gpa)
 		return false;
 	set_bit(pool->taken, index, true);
 	set_bit(pool->dirty, index, true);
+	set_bit(pool->loaded, index, true);
 	pool->free--;
 	return true;
+}
+
+bool nub_linux_page_pool_loaded(const struct nub_linux_page_pool *pool, uint64_t gpa, uint64_t count)
+{
+	const uint64_t first = (gpa - pool->base) / NUB_PAGE_SIZE;
+
+	for (uint64_t i = first; i < first + count; i++)
+		if (get_bit(pool->loaded, i))
+			return true;
+	return false;
 }
 
 void nub_linux_page_pool_give(struct nub_linux_page_pool *pool, uint64_t gpa, uint64_t count, bool zero)
@@ -116,6 +129,7 @@ void nub_linux_page_pool_give(struct nub_linux_page_pool *pool, uint64_t gpa, ui
 	for (uint64_t i = first; i < first + count; i++) {
 		set_bit(pool->taken, i, false);
 		set_bit(pool->dirty, i, !zero);
+		set_bit(pool->loaded, i, false);
 	}
 	pool->free += count;
 	if (first < pool->cursor)

@@ -1,7 +1,8 @@
 /* The free pages of the machine's memory. Pure but for zeroing pages as they are handed out.
  *
  * Pages are handed out zeroed, in runs as long as can be had. A page that was used before is marked, and zeroed when it is
- * handed out again; whoever gave the host's memory back in between says so, and spares that.
+ * handed out again; whoever gave the host's memory back in between says so, and spares that. Pages of a state that was loaded
+ * are marked, too, until their memory is given back: a file may be behind them (page_bytes.c).
  */
 #ifndef NUB_LINUX_PAGE_POOL_H
 #define NUB_LINUX_PAGE_POOL_H
@@ -15,6 +16,7 @@ struct nub_linux_page_pool {
 	uint64_t total, free; /* pages */
 	uint64_t *taken;      /* a bit for each page */
 	uint64_t *dirty;      /* its bytes may not be zero */
+	uint64_t *loaded;     /* claimed, and its memory was not given back since */
 	uint64_t cursor;      /* where the next search begins */
 };
 
@@ -31,7 +33,10 @@ uint64_t nub_linux_page_pool_take_large(struct nub_linux_page_pool *pool);
 /* Mark a page as taken, without zeroing it. False when it lies outside, or is taken already: for a state that is loaded. */
 bool nub_linux_page_pool_claim(struct nub_linux_page_pool *pool, uint64_t gpa);
 
-/* Give pages back. `zero`: their bytes are zero again. */
+/* Is one of the `count` pages from gpa's on such a one? */
+bool nub_linux_page_pool_loaded(const struct nub_linux_page_pool *pool, uint64_t gpa, uint64_t count);
+
+/* Give pages back. `zero`: their bytes are zero again, which loaded ones always are. */
 void nub_linux_page_pool_give(struct nub_linux_page_pool *pool, uint64_t gpa, uint64_t count, bool zero);
 
 /* The host's address of a page in the pool. */

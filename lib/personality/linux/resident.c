@@ -42,7 +42,8 @@ static void drop_run(struct nub_linux *linux, const struct run *run)
 	const struct nub_linux_machine *machine = &linux->machine;
 	struct nub_linux_memory *memory = linux->memory;
 	const uint64_t count = run->size / NUB_PAGE_SIZE;
-	const bool discard = count >= DISCARD_PAGES;
+	/* Of a file that is behind pages, none are handed out again. */
+	const bool discard = count >= DISCARD_PAGES || nub_linux_page_pool_loaded(&memory->pool, run->gpa, count);
 	struct nub_error err = { 0 };
 
 	if (machine->ops->unmap(machine->context, run->gva, run->size, &err) < 0 ||
@@ -98,6 +99,25 @@ void nub_linux_pages_move(struct nub_linux *linux, uint64_t from, uint64_t to, u
 	}
 }
 
+/* Write a run of an area's pages to its file: as a whole, or page by page where a file is behind them. 0 or -errno. */
+static int64_t write_run(struct nub_linux *linux, const struct nub_linux_area *area, const struct run *run)
+{
+	const struct nub_linux_page_pool *pool = &linux->memory->pool;
+	const uint64_t offset = area->offset + (run->gva - area->start);
+	const bool loaded = nub_linux_page_pool_loaded(pool, run->gpa, run->size / NUB_PAGE_SIZE);
+	const uint64_t step = loaded ? NUB_PAGE_SIZE : run->size;
+	uint8_t buffer[NUB_PAGE_SIZE];
+
+	for (uint64_t at = 0; at < run->size; at += step) {
+		const uint8_t *bytes = nub_linux_page_bytes(linux, run->gpa + at, buffer);
+		const int64_t written =
+		    bytes ? area->backing->ops->write(area->backing, offset + at, bytes, step) : -EIO;
+		if (written < 0)
+			return written;
+	}
+	return 0;
+}
+
 int64_t nub_linux_pages_write_back(struct nub_linux *linux, const struct nub_linux_area *area, uint64_t start,
                                    uint64_t end)
 {
@@ -109,9 +129,7 @@ int64_t nub_linux_pages_write_back(struct nub_linux *linux, const struct nub_lin
 	start = start > area->start ? start : area->start;
 	end = end < area->end ? end : area->end;
 	for (; next_run(linux->memory, start, end, &run); start = run.gva + run.size) {
-		const uint8_t *bytes = nub_linux_page_pool_at(&linux->memory->pool, run.gpa);
-		const int64_t written =
-		    area->backing->ops->write(area->backing, area->offset + (run.gva - area->start), bytes, run.size);
+		const int64_t written = write_run(linux, area, &run);
 		if (written < 0 && result == 0)
 			result = written;
 	}

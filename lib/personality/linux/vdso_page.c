@@ -43,15 +43,13 @@ int nub_linux_map_vdso(struct nub_linux *linux, struct nub_error *err)
 	return 0;
 }
 
-/* The host's view of the parameters; NULL when the program has put something else there. */
-static struct nub_vdso_data *find_page(struct nub_linux *linux)
+/* The gpa of the parameters; 0 when the program has put something else there. */
+static uint64_t find_page(struct nub_linux *linux)
 {
 	const uint64_t gva = linux->program && linux->program->vdso_gva ? linux->program->vdso_gva - NUB_PAGE_SIZE : 0;
 	const struct nub_linux_area *area = gva ? nub_linux_area_at(linux, gva) : NULL;
-	const uint64_t gpa =
-	    area && area->name == nub_linux_name_vvar ? nub_linux_page_map_get(&linux->memory->pages, gva) : 0;
 
-	return gpa ? (struct nub_vdso_data *)(void *)nub_linux_page_pool_at(&linux->memory->pool, gpa) : NULL;
+	return area && area->name == nub_linux_name_vvar ? nub_linux_page_map_get(&linux->memory->pages, gva) : 0;
 }
 
 uint64_t nub_linux_vdso_mult(uint64_t ns, uint64_t ticks)
@@ -69,13 +67,13 @@ uint64_t nub_linux_vdso_clock(const struct nub_vdso_data *data, unsigned which, 
 void nub_linux_vdso_refresh(struct nub_linux *linux)
 {
 	/* What the guest may have written there is not gone by. */
-	struct nub_vdso_data next = linux->memory->vdso, *page;
+	struct nub_vdso_data next = linux->memory->vdso;
 	uint64_t realtime;
 
 	/* The machine's clock costs a call of the host's kernel, and this is asked before every entry. The base may be ahead. */
 	if (next.usable && nub_linux_monotonic(linux) < next.base[NUB_VDSO_MONOTONIC] + GOOD_FOR_NS)
 		return;
-	page = find_page(linux);
+	const uint64_t page = find_page(linux);
 	const uint64_t khz = page ? linux->machine.ops->tsc_khz(linux->machine.context) : 0;
 	if (khz == 0)
 		return;
@@ -88,7 +86,10 @@ void nub_linux_vdso_refresh(struct nub_linux *linux)
 	const bool ahead = next.usable && told > monotonic;
 	if (!next.usable) {
 		/* Whoever stands in the middle of reading what was there before reads again. */
-		next.sequence = page->sequence & ~UINT32_C(1);
+		if (!nub_linux_page_copy(linux, page + offsetof(struct nub_vdso_data, sequence), &next.sequence,
+		                         sizeof(next.sequence)))
+			return;
+		next.sequence &= ~UINT32_C(1);
 		linux->memory->anchor_ns = monotonic;
 		linux->memory->anchor_tsc = tsc;
 	}
@@ -104,7 +105,7 @@ void nub_linux_vdso_refresh(struct nub_linux *linux)
 	next.generation = linux->generation;
 	next.sequence += 2;
 	linux->memory->vdso = next;
-	*page = next;
+	nub_linux_page_store(linux, page, &next, sizeof(next));
 }
 
 void nub_linux_vdso_forget(struct nub_linux *linux)
