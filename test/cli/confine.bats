@@ -20,8 +20,8 @@ spin() { # OPTION...
 }
 
 # The same for one that is not to be confined.
-spin_free() { # OPTION...
-	"$NUBRUN" run -q --timeout "$(slow 20)s" --no-confine "$@" "$GUESTS/spin.elf" 3>&- &
+spin_free() {
+	"$NUBRUN" run -q --timeout "$(slow 20)s" --no-confine "$GUESTS/spin.elf" 3>&- &
 	pid=$!
 	sleep "$(slow 1)"
 }
