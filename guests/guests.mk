@@ -3,7 +3,7 @@
 GUEST_CFLAGS ?= -O2 -g
 # What guests/rt/nub-guest.pc.in says, for a build inside the project.
 GUEST_CODE = -std=gnu17 -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
-	-ffunction-sections -fdata-sections $(WARNINGS) $(GUEST_CFLAGS) $(ANYWHERE)
+	-ffunction-sections -fdata-sections $(WARNINGS) $(GUEST_CFLAGS)
 GUEST_FLAGS = $(GUEST_CODE) -ffreestanding -Iguests/rt -Ilib
 GUEST_LINK = -nostdlib -Wl,-T,guests/rt/nub.ld -Wl,--gc-sections -Wl,--build-id -Wl,-z,noexecstack -Wl,-z,separate-code \
 	-Wl,-z,norelro
