@@ -33,7 +33,7 @@ SANFLAGS = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fn
 HARDENING = $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong -fstack-clash-protection -fPIE
 LINK_HARDENED = $(if $(filter 1,$(STATIC)),-static-pie,-pie) -Wl,-z,relro,-z,now,-z,noexecstack
 # The same bytes from wherever the sources are. Not so guests, of which a debugger is to find the sources.
-ANYWHERE = -ffile-prefix-map=$(CURDIR)=.
+ANYWHERE = '-ffile-prefix-map=$(CURDIR)=.'
 
 # What is built for each: the package that pkg-config knows, and the file of nubrun/json/ that knows its header.
 JSON_PACKAGE_json-c = json-c
