@@ -22,6 +22,7 @@
 
 #include "nub/backtrace.h"
 #include "nub/config.h"
+#include "nub/confine.h"
 #include "nub/debug.h"
 #include "nub/dump.h"
 #include "nub/error.h"

@@ -10,8 +10,8 @@ TIDY_STAMPS = $(patsubst %,$(B)/lint/%.tidy,$(wildcard lib/*/*.c lib/*/*/*.c nub
 SHELL_FILES = .ci/run test/engines/compare $(shell grep -lsE '^(.!.*sh|. shellcheck shell=.*)$$' scripts/*)
 BATS_FILES = $(wildcard test/cli/*.bash test/cli/*.bats)
 
-## lint: clang-format, clang-tidy, cppcheck, mandoc and shellcheck over everything they read; scripts/check-rooms, -names, -dialect
-lint: lint-format lint-tidy lint-cppcheck lint-rooms lint-names lint-dialect lint-man lint-shell
+## lint: clang-format, clang-tidy, cppcheck, mandoc and shellcheck over everything they read; scripts/check-rooms, -names, -dialect, -kinds
+lint: lint-format lint-tidy lint-cppcheck lint-rooms lint-names lint-dialect lint-kinds lint-man lint-shell
 
 lint-format:
 	$(Q)$(CLANG_FORMAT) --dry-run -Werror $(C_FILES)
@@ -41,6 +41,9 @@ lint-names: $(LIB_OBJS) $(CMD_OBJS) $(RT_OBJS)
 lint-dialect:
 	$(Q)scripts/check-dialect $(C_FILES)
 
+lint-kinds:
+	$(Q)scripts/check-kinds
+
 lint-man:
 	$(Q)mandoc -T lint -W warning $(wildcard man/*.[1-9])
 
@@ -49,4 +52,4 @@ lint-shell:
 	$(Q)shellcheck -x $(SHELL_FILES)
 	$(Q)shellcheck -x -e SC2016,SC2030,SC2031,SC2154,SC2164 $(BATS_FILES)
 
-.PHONY: lint lint-format lint-tidy lint-cppcheck lint-rooms lint-names lint-dialect lint-man lint-shell
+.PHONY: lint lint-format lint-tidy lint-cppcheck lint-rooms lint-names lint-dialect lint-kinds lint-man lint-shell

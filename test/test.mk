@@ -19,11 +19,19 @@ $(B)/test/test_%: test/unit/test_%.c $(B)/libnub.a $(wildcard test/unit/*.h)
 # It includes what it tests, but for the library behind it.
 $(B)/test/test_cmd_json: $(B)/obj/$(JSON_FILE).o
 $(B)/test/test_cmd_json: OBJECTS = $(B)/obj/$(JSON_FILE).o
+$(B)/test/fuzz_json $(B)/libfuzzer/fuzz_json: $(B)/obj/$(JSON_FILE).o
+$(B)/test/fuzz_json $(B)/libfuzzer/fuzz_json: OBJECTS = $(B)/obj/$(JSON_FILE).o
 
 $(B)/test/fuzz_%: test/fuzz/fuzz_%.c $(wildcard test/fuzz/driver.c test/fuzz/*.h) $(B)/libnub.a
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -o $@ $< test/fuzz/driver.c $(B)/libnub.a $(DEP_LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -o $@ $< test/fuzz/driver.c $(OBJECTS) $(B)/libnub.a $(DEP_LIBS)
+
+# The same with libFuzzer in the driver's place: built by `make fuzz`, in a folder of its own.
+$(B)/libfuzzer/fuzz_%: test/fuzz/fuzz_%.c $(wildcard test/fuzz/*.h) $(B)/libnub.a
+	$(call say,FUZZ,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -MMD -MP -MF $@.d -o $@ $< $(OBJECTS) $(B)/libnub.a $(DEP_LIBS)
 
 $(TOOLS): $(B)/test/%: test/tools/%.c $(B)/libnub.a
 	$(call say,TEST,$@)
@@ -71,5 +79,13 @@ check:
 check-sanitize:
 	@scripts/check sanitize
 
-.PHONY: tests unit check check-sanitize
--include $(addsuffix .d,$(UNITS) $(FUZZERS) $(TOOLS) $(TEST_GUESTS))
+## fuzz: T=value S=60 looks for inputs that break a fuzz target, with libFuzzer (clang), and keeps what it learnt in build/fuzz
+fuzz:
+	@scripts/fuzz '$(T)' '$(or $(S),60)'
+
+## mutants: N=1000 runs the command on so many damaged guests and snapshots
+mutants: $(B)/nubrun $(GUESTS) $(B)/test/mutants
+	@BUILD=$(B) scripts/mutants $(or $(N),1000)
+
+.PHONY: tests unit check check-sanitize fuzz mutants
+-include $(addsuffix .d,$(patsubst %,$(B)/libfuzzer/%,$(FUZZ_NAMES)) $(UNITS) $(FUZZERS) $(TOOLS) $(TEST_GUESTS))

@@ -44,6 +44,7 @@ enum nub_error_class {
 	X(KVM, "kvm", HOST)                 /* an ioctl failed, or a capability is missing */                          \
 	X(PROCESS, "process", HOST)         /* a system call of the process engine failed, or is missing */            \
 	X(INTERNAL, "internal", HOST)       /* can't happen */                                                         \
+	X(CONFINEMENT, "confinement", HOST) /* a part that was required, and that the kernel hasn't */                 \
 	X(DEBUGGER, "debugger", HOST)       /* the debugger ended the run */                                           \
 	X(INTERRUPTED, "interrupted", HOST) /* a signal ended it */                                                    \
 	X(ENGINE, "engine", INPUT)          /* the guest needs what the engine hasn't */                               \

@@ -230,6 +230,7 @@ static int read_parts(int fd, const char *name, uint64_t file_size, struct heade
 		.bytes = page, .size = sizeof(page), .whole = name, .kind = NUB_E_SNAPSHOT_TRUNCATED, .err = err
 	};
 
+	memset(header, 0, sizeof(*header));
 	if (read_at(fd, page, sizeof(page), 0, name, err) < 0 || read_header(header, &cursor) < 0 ||
 	    check_header(header, file_size, name, err) < 0)
 		return -1;

@@ -40,6 +40,14 @@ void cmd_signals_die(int signal)
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
+void cmd_signals_stop_running(void)
+{
+	if (running)
+		nub_sandbox_stop(running);
+	if (running_program)
+		nub_program_stop(running_program);
+}
+
 static void on_ending(int signal)
 {
 	const int kept = errno;
@@ -47,37 +55,24 @@ static void on_ending(int signal)
 	if (taken == 0) {
 		taken = signal;
 		taken_ns = nub_clock_ns();
-		if (running)
-			nub_sandbox_stop(running);
-		if (running_program)
-			nub_program_stop(running_program);
+		cmd_signals_stop_running();
 	} else if (nub_clock_ns() - taken_ns > SAME_TIME) {
 		cmd_signals_die(signal);
 	}
 	errno = kept;
 }
 
-static void set_handlers(void (*from)(int), void (*to)(int))
-{
-	/* Not SA_RESTART: whoever waits is to see that one came. */
-	struct sigaction action, wanted = { .sa_handler = to };
-
-	sigemptyset(&wanted.sa_mask);
-	for (size_t i = 0; i < COUNT(ending); i++)
-		sigaddset(&wanted.sa_mask, ending[i]);
-	for (size_t i = 0; i < COUNT(ending); i++)
-		if (sigaction(ending[i], NULL, &action) == 0 && action.sa_handler == from)
-			sigaction(ending[i], &wanted, NULL);
-}
-
 void cmd_signals_take(void)
 {
-	set_handlers(SIG_DFL, on_ending);
-}
+	/* Not SA_RESTART: whoever waits is to see that one came. */
+	struct sigaction action, taking = { .sa_handler = on_ending };
 
-void cmd_signals_drop(void)
-{
-	set_handlers(on_ending, SIG_DFL);
+	sigemptyset(&taking.sa_mask);
+	for (size_t i = 0; i < COUNT(ending); i++)
+		sigaddset(&taking.sa_mask, ending[i]);
+	for (size_t i = 0; i < COUNT(ending); i++)
+		if (sigaction(ending[i], NULL, &action) == 0 && action.sa_handler == SIG_DFL)
+			sigaction(ending[i], &taking, NULL);
 }
 
 void cmd_signals_stop(struct nub_sandbox *sandbox)

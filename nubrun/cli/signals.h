@@ -18,15 +18,15 @@ void cmd_signals_take(void);
 void cmd_signals_stop(struct nub_sandbox *sandbox);
 void cmd_signals_stop_program(struct nub_program *program);
 
+/* Stop what runs now, for another reason than a signal of these. For signal handlers, too. */
+void cmd_signals_stop_running(void);
+
 /* The one that came, or 0; and its name. */
 int cmd_signals_taken(void);
 const char *cmd_signals_name(int signal);
 
 /* End as by this signal, if it can be: the first process of a PID namespace can't. */
 void cmd_signals_die(int signal);
-
-/* In a child between clone and exec: none is taken any more. */
-void cmd_signals_drop(void);
 
 /* Block those that end a process, by default or taken, as far as it was not told to ignore them: they are in *held. Setting
  * the mask to *before lets them come. */

@@ -18,7 +18,9 @@
 #include "report/crash_text.h"
 #include "report/json_status.h"
 #include "report/json_value.h"
+#include "run/confine.h"
 #include "run/engine.h"
+#include "run/outcome.h"
 #include "json/json.h"
 
 bool cmd_linux_wanted(const struct cmd_run_options *options, const char *path)
@@ -103,7 +105,7 @@ static int output(void *context, enum nub_stream stream, const void *bytes, size
 	struct doing *doing = context;
 	struct cmd_guest_io *io = &doing->session->io;
 
-	if (cmd_guest_io_write(io, stream == NUB_STDOUT ? io->stdout_fd : STDERR_FILENO, bytes, size, err) < 0)
+	if (cmd_guest_io_print(io, stream == NUB_STDOUT ? io->stdout_fd : STDERR_FILENO, bytes, size, err) < 0)
 		return -1;
 	if (io->program && cmd_linux_watch_output(&doing->watch, bytes, size))
 		nub_program_freeze(doing->watch.program);
@@ -173,6 +175,8 @@ static void note_end(struct cmd_session *session, const struct nub_outcome *outc
 			report->sentence = NULL;
 		break;
 	case NUB_OUTCOME_INTERRUPTED:
+		if (cmd_outcome_note_limit(report, &session->options))
+			break;
 		nub_fail(&interrupted, NUB_E_INTERRUPTED, 0, "interrupted by %s",
 		         cmd_signals_name(cmd_signals_taken()));
 		cmd_report_error(report, &interrupted);
@@ -234,8 +238,11 @@ static int run(struct doing *doing, const struct nub_program_config *config, int
 	session->io.program = doing->watch.program = program;
 	cmd_signals_stop_program(program);
 	start = nub_clock_ns();
-	int failed = nub_program_run(program, &outcome, err);
+	int failed = cmd_session_confine(session, err) < 0 || cmd_limits_start(&session->io.limits, err) < 0
+	                 ? -1
+	                 : nub_program_run(program, &outcome, err);
 	report->run_ns = nub_clock_ns() - start;
+	cmd_limits_stop(&session->io.limits);
 	session->io.program = NULL;
 	cmd_signals_stop_program(NULL);
 	report->exits = *nub_program_exit_counts(program);
@@ -300,6 +307,7 @@ static int do_it(struct doing *doing, char **argv, struct nub_error *err)
 	doing->path = path;
 	session->io = (struct cmd_guest_io){
 		.stdout_fd = options->status && strcmp(options->status, "-") == 0 ? STDERR_FILENO : STDOUT_FILENO,
+		.limits = { .output = options->output_limit, .cpu_ns = options->cpu_limit_ns },
 		.start_ns = session->report->start_ns,
 		.evidence = &session->evidence,
 	};

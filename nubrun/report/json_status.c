@@ -16,7 +16,8 @@ static void add_count(struct cmd_json *object, const char *name, uint64_t count)
 
 const char *cmd_status_name(enum cmd_status status)
 {
-	static const char *const names[] = { "ok", "guest-exit", "guest-crash", "timeout", "error" };
+	static const char *const names[] = { "ok",        "guest-exit",   "guest-crash", "timeout",
+		                             "cpu-limit", "output-limit", "error" };
 
 	return names[status];
 }
@@ -242,6 +243,8 @@ struct cmd_json *cmd_json_status(const struct cmd_report *report)
 		cmd_json_add(object, "saved", cmd_json_share(report->saved));
 	if (report->engine)
 		cmd_json_add(object, "engine", cmd_json_plain(report->engine));
+	if (report->confinement)
+		cmd_json_add(object, "confinement", cmd_json_share(report->confinement));
 	cmd_json_add(object, "time_us", times(report));
 	if (report->calls != 0)
 		cmd_json_add(object, "calls", calls(report));

@@ -59,7 +59,9 @@ static char *summary(const struct cmd_report *report)
 		break;
 	default:
 		length = asprintf(&text, "%s: %s%s%s",
-		                  report->status == CMD_STATUS_TIMEOUT ? "time is up" : "the guest crashed",
+		                  report->status == CMD_STATUS_TIMEOUT       ? "time is up"
+		                  : report->status == CMD_STATUS_GUEST_CRASH ? "the guest crashed"
+		                                                             : "a limit is reached",
 		                  report->sentence ? report->sentence : "", report->no_symbols ? "; no symbols: " : "",
 		                  report->no_symbols ? report->no_symbols : "");
 		break;
@@ -139,9 +141,10 @@ static void release(struct cmd_report *report)
 	cmd_json_free(report->snapshot);
 	cmd_json_free(report->saved);
 	cmd_json_free(report->unsupported);
+	cmd_json_free(report->confinement);
 	free(report->sentence);
 	report->guest = report->result = report->crash = report->cores = report->snapshot = report->saved =
-	    report->unsupported = NULL;
+	    report->unsupported = report->confinement = NULL;
 	report->sentence = NULL;
 }
 

@@ -15,6 +15,8 @@ enum cmd_status {
 	CMD_STATUS_GUEST_EXIT,
 	CMD_STATUS_GUEST_CRASH,
 	CMD_STATUS_TIMEOUT,
+	CMD_STATUS_CPU_LIMIT,
+	CMD_STATUS_OUTPUT_LIMIT,
 	CMD_STATUS_ERROR,
 };
 
@@ -34,6 +36,7 @@ struct cmd_report {
 	/* Owned; NULL where they do not apply. */
 	struct cmd_json *guest, *crash;
 	struct cmd_json *cores;            /* that were written on request */
+	struct cmd_json *confinement;      /* what holds of it; NULL: nothing ran */
 	struct cmd_json *unsupported;      /* system calls that were not served: how often, by name */
 	struct cmd_json *snapshot, *saved; /* where the guest came from, and went to */
 	bool has_result;

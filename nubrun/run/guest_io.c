@@ -47,11 +47,21 @@ int cmd_guest_io_write(struct cmd_guest_io *io, int fd, const void *bytes, size_
 	return 0;
 }
 
+int cmd_guest_io_print(struct cmd_guest_io *io, int fd, const void *bytes, size_t size, struct nub_error *err)
+{
+	const size_t part = cmd_limits_room(&io->limits, size);
+
+	if (cmd_guest_io_write(io, fd, bytes, part, err) < 0)
+		return -1;
+	cmd_limits_note_output(&io->limits, size, part);
+	return part == size ? 0 : -1;
+}
+
 static int output(void *context, enum nub_stream stream, const void *bytes, size_t size, struct nub_error *err)
 {
 	struct cmd_guest_io *io = context;
 
-	return cmd_guest_io_write(io, stream == NUB_STDOUT ? io->stdout_fd : STDERR_FILENO, bytes, size, err);
+	return cmd_guest_io_print(io, stream == NUB_STDOUT ? io->stdout_fd : STDERR_FILENO, bytes, size, err);
 }
 
 /* "warn: main.c:12: message" */
@@ -90,7 +100,7 @@ static int log_record(void *context, const struct nub_log_record *record, struct
 		return nub_fail(err, NUB_E_NO_MEMORY, 0, "out of memory for a log record");
 	if (io->stderr_open && cmd_guest_io_write(io, STDERR_FILENO, "\n", 1, err) < 0)
 		return -1;
-	return cmd_guest_io_write(io, STDERR_FILENO, line, size, err);
+	return cmd_guest_io_print(io, STDERR_FILENO, line, size, err);
 }
 
 static int call(void *context, const char *name, const struct nub_value *args, unsigned arg_count,

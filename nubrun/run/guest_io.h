@@ -6,6 +6,8 @@
 #include "cli/parse.h"
 #include "nub.h"
 #include "run/evidence.h"
+#include "run/helper.h"
+#include "run/limits.h"
 #include "run/trace.h"
 
 struct cmd_guest_io {
@@ -18,6 +20,8 @@ struct cmd_guest_io {
 	struct cmd_trace_file *trace; /* NULL: none is written */
 	const struct cmd_host_fn *functions;
 	size_t function_count;
+	struct cmd_helper *helper; /* that runs their commands */
+	struct cmd_limits limits;
 	bool stdout_open, stderr_open; /* the last write to that descriptor ended within a line */
 	struct nub_value reply;        /* kept until the next callback */
 	struct cmd_evidence *evidence; /* what is kept of the guest when it fails */
@@ -32,6 +36,9 @@ uint64_t cmd_guest_io_remaining(void *io);
 
 /* Write to a descriptor as the guest does: whole, or an error, or NUB_E_NONE when the time is over. */
 int cmd_guest_io_write(struct cmd_guest_io *io, int fd, const void *bytes, size_t size, struct nub_error *err);
+
+/* The same for what comes from the guest: it counts, and is cut off at its limit, as if the time were over. */
+int cmd_guest_io_print(struct cmd_guest_io *io, int fd, const void *bytes, size_t size, struct nub_error *err);
 
 /* A guest called host function `name` (host_fn.c); returns as nub_host_ops.call does. */
 int cmd_host_fn_call(struct cmd_guest_io *io, const char *name, const struct nub_value *args, unsigned arg_count,

@@ -109,7 +109,8 @@ int cmd_host_fn_call(struct cmd_guest_io *io, const char *name, const struct nub
 	if (!arguments)
 		return nub_fail(err, NUB_E_NO_MEMORY, 0, "host function '%s': out of memory", name);
 	struct cmd_subprocess process = {
-		.command = function->command,
+		.helper = io->helper,
+		.index = (size_t)(function - io->functions),
 		.input = arguments,
 		.input_size = size,
 		.output_limit = OUTPUT_LIMIT,

@@ -79,12 +79,40 @@ static void note_timeout(struct cmd_session *session)
 	report->crash = cmd_json_ended(&session->evidence, "timeout", report->sentence ? report->sentence : "");
 }
 
+bool cmd_outcome_note_limit(struct cmd_report *report, const struct cmd_run_options *options)
+{
+	const char *limit = cmd_limits_reached();
+	int length;
+
+	if (!limit)
+		return false;
+	report->exit_code = 124;
+	if (strcmp(limit, "cpu-limit") == 0) {
+		report->status = CMD_STATUS_CPU_LIMIT;
+		length = asprintf(&report->sentence, "the guest has taken %" PRIu64 " ms of the CPU",
+		                  options->cpu_limit_ns / 1000000);
+	} else {
+		report->status = CMD_STATUS_OUTPUT_LIMIT;
+		length =
+		    asprintf(&report->sentence, "the guest has printed %" PRIu64 " bytes, and wanted to print more",
+		             options->output_limit);
+	}
+	if (length < 0)
+		report->sentence = NULL;
+	return true;
+}
+
 /* An error by which the process ends, too; see cmd_session_end. */
 static void note_interrupt(struct cmd_session *session)
 {
 	struct cmd_report *report = session->report;
 	struct nub_error err = { 0 };
 
+	if (cmd_outcome_note_limit(report, &session->options)) {
+		report->crash =
+		    cmd_json_ended(&session->evidence, cmd_limits_reached(), report->sentence ? report->sentence : "");
+		return;
+	}
 	nub_fail(&err, NUB_E_INTERRUPTED, 0, "%s: interrupted by %s", session->info->name,
 	         cmd_signals_name(cmd_signals_taken()));
 	cmd_report_error(report, &err);

@@ -119,6 +119,24 @@ static int parse_seed(const struct cmd_option *option, const char *value, void *
 	      FIELD(core_dir),                                                                                         \
 	      .parse = cmd_option_text,                                                                                \
 	      .help = "the same, as DIR/GUEST.PID.core" },                                                             \
+	    { .name = "cpu-limit",                                                                                     \
+	      .arg = "TIME",                                                                                           \
+	      FIELD(cpu_limit_ns),                                                                                     \
+	      .parse = parse_timeout,                                                                                  \
+	      .help = "end the guest when it has taken so much time of the CPU" },                                     \
+	    { .name = "output-limit",                                                                                  \
+	      .arg = "SIZE",                                                                                           \
+	      FIELD(output_limit),                                                                                     \
+	      .parse = cmd_option_size,                                                                                \
+	      .help = "end the guest when it has printed so much" },                                                   \
+	    { .name = "no-confine",                                                                                    \
+	      FIELD(no_confine),                                                                                       \
+	      .parse = cmd_option_flag,                                                                                \
+	      .help = "leave nubrun its rights and system calls: for debugging it" },                                  \
+	    { .name = "require-confinement",                                                                           \
+	      FIELD(require_confinement),                                                                              \
+	      .parse = cmd_option_flag,                                                                                \
+	      .help = "fail where this kernel can't take all of them away" },                                          \
 	    { .name = "seed",                                                                                          \
 	      .arg = "N",                                                                                              \
 	      FIELD(seed),                                                                                             \

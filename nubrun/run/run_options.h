@@ -34,19 +34,20 @@ struct cmd_run_options {
 	const char *output; /* where to save: -o or --snapshot-on-exit; NULL: nowhere */
 	const char *base;   /* NULL: none */
 	bool flatten;
-	const char *core, *core_dir; /* where a failed guest's core goes; NULL: nowhere */
-	unsigned engine;             /* 1 + enum nub_engine_kind; 0: not given */
-	uint64_t timeout_ns;
+	const char *core, *core_dir;                     /* where a failed guest's core goes; NULL: nowhere */
+	unsigned engine;                                 /* 1 + enum nub_engine_kind; 0: not given */
+	uint64_t timeout_ns, cpu_limit_ns, output_limit; /* 0: none */
 	struct cmd_host_fn functions[CMD_MAX_HOST_FUNCTIONS];
 	size_t function_count;
 	bool has_seed;
 	uint64_t seed;
 	unsigned log_level;  /* NUB_LOG_*, or CMD_LOG_LEVEL_DEFAULT */
 	unsigned log_format; /* CMD_LOG_FORMAT_* */
-	const char *gdb;     /* where to wait for gdb; NULL: not given */
-	const char *status;  /* NULL: not given */
-	const char *trace;   /* likewise */
-	const char *svg;     /* likewise */
+	bool no_confine, require_confinement;
+	const char *gdb;    /* where to wait for gdb; NULL: not given */
+	const char *status; /* NULL: not given */
+	const char *trace;  /* likewise */
+	const char *svg;    /* likewise */
 	bool quiet;
 	unsigned verbose;
 };

@@ -19,6 +19,10 @@ static int check_common(const struct cmd_run_options *options, struct nub_error 
 		nub_fail(err, NUB_E_USAGE, 0, "--core: --core-dir says where cores go, too");
 		return nub_hint(err, "leave one of them out");
 	}
+	if (options->no_confine && options->require_confinement) {
+		nub_fail(err, NUB_E_USAGE, 0, "--no-confine: --require-confinement asks for the opposite");
+		return nub_hint(err, "leave one of them out");
+	}
 	bool on_stdout = options->output && strcmp(options->output, "-") == 0;
 	if (options->svg && strcmp(options->svg, "-") == 0 &&
 	    (on_stdout || (options->status && strcmp(options->status, "-") == 0))) {

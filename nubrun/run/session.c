@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "cli/fail.h"
 #include "cli/signals.h"
+#include "run/confine.h"
 #include "run/json_evidence.h"
 #include "run/outcome.h"
 #include "run/save.h"
@@ -55,7 +56,8 @@ static void note_run(struct cmd_session *session, uint64_t start)
 {
 	session->report->run_ns = nub_clock_ns() - start;
 	cmd_trace_file_phase(session->trace, "run", start, start + session->report->run_ns);
-	/* What is written from here on is not the guest's: the time-out is over. */
+	/* What is written and done from here on is not the guest's: the time-out is over. */
+	cmd_limits_stop(&session->io.limits);
 	session->io.sandbox = NULL;
 }
 
@@ -64,7 +66,8 @@ int cmd_session_run(struct cmd_session *session, int argc, char **argv, struct n
 {
 	int failed;
 
-	if (create(session, err) < 0 || wait_for_gdb(session, err) < 0)
+	if (create(session, err) < 0 || wait_for_gdb(session, err) < 0 || cmd_session_confine(session, err) < 0 ||
+	    cmd_limits_start(&session->io.limits, err) < 0)
 		return -1;
 	uint64_t start = nub_clock_ns();
 	if (session->program)
@@ -82,7 +85,8 @@ int cmd_session_run(struct cmd_session *session, int argc, char **argv, struct n
 
 int cmd_session_initialise(struct cmd_session *session, struct nub_outcome *outcome, struct nub_error *err)
 {
-	if (create(session, err) < 0)
+	if (create(session, err) < 0 || cmd_session_confine(session, err) < 0 ||
+	    cmd_limits_start(&session->io.limits, err) < 0)
 		return -1;
 	outcome->kind = NUB_OUTCOME_CHECKPOINT;
 	if (cmd_session_is_stopped(session))
@@ -160,6 +164,7 @@ int cmd_session_end(struct cmd_session *session)
 	/* Closing the VM takes as long here as at exit, so memory is always released: leaks stay visible to tests. */
 	nub_sandbox_free(session->sandbox);
 	cmd_gdb_close(&session->gdb);
+	cmd_helper_end(&session->helper);
 	nub_snapshot_free(session->snapshot);
 	nub_snapshot_free(session->base);
 	cmd_call_release(&session->request);

@@ -36,12 +36,14 @@ struct cmd_session {
 	struct cmd_evidence evidence;
 	struct cmd_call_request request;
 	struct cmd_gdb_socket gdb;
+	struct cmd_helper helper; /* for the commands of host functions */
 	struct nub_sandbox *sandbox;
 };
 
 #define CMD_SESSION(the_report)                                                                                        \
 	{                                                                                                              \
-		.options.log_level = CMD_LOG_LEVEL_DEFAULT, .gdb = CMD_GDB_SOCKET_CLOSED, .report = (the_report)       \
+		.options.log_level = CMD_LOG_LEVEL_DEFAULT, .gdb = CMD_GDB_SOCKET_CLOSED, .helper = CMD_HELPER_NONE,   \
+		.report = (the_report)                                                                                 \
 	}
 
 /* Parse the options of the report's command, and see that an operand follows. False: it ends here. */

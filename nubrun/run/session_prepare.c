@@ -9,20 +9,39 @@
 #include "guest/json_snapshot.h"
 #include "guest/snapshot_file.h"
 #include "report/json_status.h"
+#include "run/confine.h"
 #include "run/engine.h"
 #include "run/save.h"
 #include "run/session.h"
+
+/* Before anything is opened. What a host function's command inherits, the helper keeps for it. */
+static bool begin(struct cmd_session *session, int argc, char **argv)
+{
+	const struct cmd_run_options *options = &session->options;
+	struct nub_error err = { 0 };
+
+	if (options->function_count > 0 &&
+	    cmd_helper_start(&session->helper, options->functions, options->function_count, &err) < 0) {
+		cmd_report_error(session->report, &err);
+		return false;
+	}
+	if (!options->no_confine)
+		cmd_confine_descriptors(session->helper.socket, argc, argv);
+	return true;
+}
 
 bool cmd_session_options(struct cmd_session *session, int *argc, char ***argv)
 {
 	const struct cmd_run_options *options = &session->options;
 	struct cmd_report *report = session->report;
+	char **const all = *argv;
+	const int all_count = *argc;
 	bool go_on = cmd_command_options(argc, argv, &session->options, report);
 
 	report->status_path = options->status;
 	report->quiet = options->quiet;
 	report->verbose = options->verbose;
-	return go_on && cmd_command_operands(*argc, *argv, 1, INT_MAX, report);
+	return go_on && cmd_command_operands(*argc, *argv, 1, INT_MAX, report) && begin(session, all_count, all);
 }
 
 /* ---- Opening ---- */
@@ -137,6 +156,8 @@ static void configure(struct cmd_session *session)
 		.trace = session->trace,
 		.functions = options->functions,
 		.function_count = options->function_count,
+		.helper = &session->helper,
+		.limits = { .output = options->output_limit, .cpu_ns = options->cpu_limit_ns },
 		.evidence = &session->evidence,
 	};
 	config->has_seed = options->has_seed;
@@ -163,6 +184,11 @@ int cmd_session_prepare(struct cmd_session *session, int argc, char **argv, stru
 
 	if (!options->flatten && choose_engine(session, err) < 0)
 		return -1;
+	if (options->cpu_limit_ns != 0 && session->guest.config.engine == NUB_ENGINE_PROCESS) {
+		nub_fail(err, NUB_E_USAGE, 0,
+		         "--cpu-limit: a guest of the process engine takes its time in another process");
+		return nub_hint(err, "leave it out, and bound the run with --timeout");
+	}
 	if (session->snapshot && !options->flatten && check_host_functions(session, argv[0], err) < 0)
 		return -1;
 	if (options->call && prepare_call(session, argc, argv, err) < 0)

@@ -4,13 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/pidfd.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/util.h"
@@ -20,8 +16,9 @@
 
 /* Our ends; -1 when closed. */
 struct channel {
-	int in, out, pidfd;
-	int signals; /* readable when a signal waits that would end us */
+	int in, out;
+	bool running; /* its end is not known yet */
+	int signals;  /* readable when a signal waits that would end us */
 	size_t sent, capacity;
 };
 
@@ -31,81 +28,23 @@ static void close_end(int *fd)
 	*fd = -1;
 }
 
-struct shell {
-	const char *command;
-	int in, out;
-	pid_t parent;
-	int error; /* why there is no shell */
-};
-
-/* Runs in our memory, on a stack of its own, while we wait: system calls only. */
-static int become_shell(void *context)
-{
-	struct shell *shell = context;
-	char *argv[] = { (char[]){ "sh" }, (char[]){ "-c" }, (char *)(uintptr_t)shell->command, NULL };
-	const struct sigaction by_default = { .sa_handler = SIG_DFL };
-	sigset_t none;
-
-	setpgid(0, 0);
-	/* However nubrun ends, its commands don't outlive it. It may have ended already. */
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != shell->parent)
-		return 127;
-	cmd_signals_drop();
-	sigemptyset(&none);
-	sigaction(SIGPIPE, &by_default, NULL);
-	sigaction(SIGXFSZ, &by_default, NULL);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (dup2(shell->in, STDIN_FILENO) >= 0 && dup2(shell->out, STDOUT_FILENO) >= 0)
-		execve("/bin/sh", argv, environ);
-	shell->error = errno;
-	return 127;
-}
-
-/* As posix_spawn, which can't ask for a signal at our death. Not fork: that would write-protect the guest's memory.
- * Gives an errno value. */
-static int spawn(const char *command, int child_in, int child_out, pid_t *pid)
-{
-	enum { STACK_SIZE = 64 << 10 };
-	struct shell shell = { .command = command, .in = child_in, .out = child_out, .parent = getpid() };
-	/* Not on this stack: frames that are never left, since the child becomes the shell in them, would mark it. */
-	NUB_AUTO_FREE char *stack = aligned_alloc(16, STACK_SIZE);
-
-	if (!stack)
-		return ENOMEM;
-	*pid = clone(become_shell, stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | SIGCHLD, &shell);
-	if (*pid < 0)
-		return errno;
-	if (shell.error != 0)
-		waitpid(*pid, NULL, 0);
-	return shell.error;
-}
-
-/* Start the command. The child's ends of the pipes are closed here again, so that its end shows as their end. */
-static int start(const char *command, struct channel *channel, pid_t *pid, struct nub_error *err)
+/* Start the command. Its ends of the pipes are closed here again, so that its end shows as their end. */
+static int start(const struct cmd_subprocess *process, struct channel *channel, struct nub_error *err)
 {
 	int in[2] = { -1, -1 }, out[2] = { -1, -1 };
-	bool piped = pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0;
-	int error = piped ? spawn(command, in[0], out[1], pid) : errno;
+	int failed = 0;
 
+	if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0 || fcntl(in[1], F_SETFL, O_NONBLOCK) < 0 ||
+	    fcntl(out[0], F_SETFL, O_NONBLOCK) < 0)
+		failed = cmd_fail_errno(err, "pipes for a command");
+	else
+		failed = cmd_helper_run(process->helper, process->index, in[0], out[1], err);
 	nub_close_fd(&in[0]);
 	nub_close_fd(&out[1]);
 	channel->in = in[1];
 	channel->out = out[0];
-	if (!piped || error != 0) {
-		errno = error;
-		cmd_fail_errno(err, "can't start /bin/sh");
-		return -1;
-	}
-	channel->pidfd = pidfd_open(*pid, 0);
-	if (channel->pidfd < 0 || fcntl(channel->in, F_SETFL, O_NONBLOCK) < 0 ||
-	    fcntl(channel->out, F_SETFL, O_NONBLOCK) < 0) {
-		cmd_fail_errno(err, "can't watch /bin/sh");
-		kill(-*pid, SIGKILL);
-		waitpid(*pid, NULL, 0);
-		return -1;
-	}
-	return 0;
+	channel->running = failed == 0;
+	return failed;
 }
 
 static void send_some(struct cmd_subprocess *process, struct channel *channel)
@@ -146,11 +85,11 @@ static enum cmd_subprocess_result receive_some(struct cmd_subprocess *process, s
 static enum cmd_subprocess_result exchange(struct cmd_subprocess *process, struct channel *channel,
                                            struct nub_error *err)
 {
-	while (channel->out >= 0 || channel->pidfd >= 0) {
+	while (channel->out >= 0 || channel->running) {
 		struct pollfd fds[] = {
 			{ .fd = channel->in, .events = POLLOUT },
 			{ .fd = channel->out, .events = POLLIN },
-			{ .fd = channel->pidfd, .events = POLLIN },
+			{ .fd = channel->running ? process->helper->socket : -1, .events = POLLIN },
 			{ .fd = channel->signals, .events = POLLIN },
 		};
 		uint64_t ns = process->remaining(process->context);
@@ -171,37 +110,44 @@ static enum cmd_subprocess_result exchange(struct cmd_subprocess *process, struc
 			if (result != CMD_SUBPROCESS_ENDED)
 				return result;
 		}
-		if (fds[2].revents != 0)
-			close_end(&channel->pidfd);
+		if (fds[2].revents != 0) {
+			channel->running = false;
+			if (!cmd_helper_ended(process->helper, &process->wait_status)) {
+				nub_fail(err, NUB_E_IO, 0, "the process that runs the command is gone");
+				return CMD_SUBPROCESS_FAILED;
+			}
+		}
 	}
 	return CMD_SUBPROCESS_ENDED;
 }
 
+/* What the command has started and left behind stays when all went well. */
+static void finish(struct cmd_subprocess *process, const struct channel *channel, bool well)
+{
+	if (!well)
+		cmd_helper_kill(process->helper, channel->running ? &process->wait_status : NULL);
+	else
+		cmd_helper_leave(process->helper);
+}
+
 enum cmd_subprocess_result cmd_subprocess_run(struct cmd_subprocess *process, struct nub_error *err)
 {
-	struct channel channel = { .in = -1, .out = -1, .pidfd = -1, .signals = -1 };
+	struct channel channel = { .in = -1, .out = -1, .signals = -1 };
 	enum cmd_subprocess_result result = CMD_SUBPROCESS_FAILED;
 	sigset_t held, before;
-	pid_t pid;
 
 	process->output = NULL;
 	process->output_size = 0;
-	/* Where a parent has it ignored, the kernel would reap the shell before waitpid. */
-	signal(SIGCHLD, SIG_DFL);
 	cmd_hold_signals(&held, &before);
 	channel.signals = signalfd(-1, &held, SFD_CLOEXEC);
 	if (channel.signals < 0)
 		cmd_fail_errno(err, "signalfd");
-	else if (start(process->command, &channel, &pid, err) == 0) {
+	else if (start(process, &channel, err) == 0) {
 		result = exchange(process, &channel, err);
-		if (result != CMD_SUBPROCESS_ENDED)
-			kill(-pid, SIGKILL);
-		while (waitpid(pid, &process->wait_status, 0) < 0 && errno == EINTR)
-			continue;
+		finish(process, &channel, result == CMD_SUBPROCESS_ENDED);
 	}
 	nub_close_fd(&channel.in);
 	nub_close_fd(&channel.out);
-	nub_close_fd(&channel.pidfd);
 	nub_close_fd(&channel.signals);
 	/* One that was held back ends us here, or the run, with nothing left running. */
 	sigprocmask(SIG_SETMASK, &before, NULL);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "nub.h"
+#include "run/helper.h"
 
 enum cmd_subprocess_result {
 	CMD_SUBPROCESS_ENDED,    /* wait_status, as of waitpid; output */
@@ -15,7 +16,8 @@ enum cmd_subprocess_result {
 };
 
 struct cmd_subprocess {
-	const char *command; /* for /bin/sh -c */
+	struct cmd_helper *helper; /* which runs it */
+	size_t index;              /* of the command */
 	const void *input;
 	size_t input_size;
 	size_t output_limit;
@@ -28,7 +30,7 @@ struct cmd_subprocess {
 };
 
 /* The command gets a process group of its own, so that what it started is killed with it. Its stderr is ours. It ends with
- * us: all of its group when a signal ends us that can be held back, the shell when it is SIGKILL. */
+ * us, all of its group. */
 enum cmd_subprocess_result cmd_subprocess_run(struct cmd_subprocess *process, struct nub_error *err);
 
 #endif

@@ -7,6 +7,7 @@
  * and by each engine that the host has:
  *
  * process   floor (bare system calls) against `nubrun run hello`, the whole process
+ * confine   `nubrun run hello` without its confinement against with it
  * call      a bare round trip to the guest and back against a call of an exported empty function
  * compute   a CPU-bound loop natively against in a guest
  *
@@ -41,6 +42,17 @@ static void bench_process(const struct bench_engine *engine, size_t runs)
 
 	run_in_turn(contenders, 2, runs);
 	report("process", "floor", &contenders[0].series, "nubrun run hello", &contenders[1].series, 1.5);
+}
+
+static void bench_confine(size_t runs)
+{
+	const char *const free[] = { "./nubrun",         "run", "--no-confine", "--status", "/dev/null",
+		                     "guests/hello.elf", NULL };
+	const char *const ours[] = { "./nubrun", "run", "--status", "/dev/null", "guests/hello.elf", NULL };
+	struct contender contenders[] = { { .argv = free }, { .argv = ours } };
+
+	run_in_turn(contenders, 2, runs);
+	report("confine", "hello, not confined", &contenders[0].series, "confined", &contenders[1].series, 1.05);
 }
 
 static void bench_call(const struct bench_engine *engine, size_t runs)
@@ -93,6 +105,7 @@ static void bench_engine(const struct bench_engine *engine, size_t runs)
 	setenv("NUBRUN_ENGINE", engine->name, 1);
 	printf("engine    %s\n", engine->name);
 	bench_process(engine, runs);
+	bench_confine(runs);
 	bench_call(engine, runs);
 	bench_compute(engine, runs);
 	bench_snapshots(engine, runs);

@@ -413,6 +413,13 @@ all_joined() { # JSON-FILE
 	nub run --host-fn 'meanwhile=mv other.elf guest.elf; echo null' --call crash_meanwhile guest.elf
 	ended 134 guest-crash
 	[ "$(field '.crash.backtrace | all(.symbol == null)')" = true ]
+	# The confinement lets only the old file be read.
+	[ "$(field .crash.symbols_missing)" = "guest.elf: Permission denied" ]
+	cp "$TEST_GUESTS/pages.elf" guest.elf
+	cp "$GUESTS/hello.elf" other.elf
+	nub run --no-confine --host-fn 'meanwhile=mv other.elf guest.elf; echo null' --call crash_meanwhile guest.elf
+	ended 134 guest-crash
+	[ "$(field '.crash.backtrace | all(.symbol == null)')" = true ]
 	[ "$(field .crash.symbols_missing)" = "guest.elf: is another file now, its build id is not the guest's" ]
 }
 

@@ -381,3 +381,20 @@ crashes() { # WAY JQ-FILTER...
 		grep -q "^	crashes $way " "$BATS_TEST_FILENAME"
 	done
 }
+
+@test "guests: code at CPL 0 reaches the MSRs of its own state, and no others" {
+	only_kvm
+	local msr
+	# SYSENTER_ESP, PAT, EFER, LSTAR, GS_BASE
+	for msr in 0x175 0x277 0xc0000080 0xc0000082 0xc0000101; do
+		nub run --seed $((256 + msr)) "$TEST_GUESTS/kernel-fails.elf"
+		ended 134 guest-crash
+		[ "$(field .crash.kind)" = halted ]
+	done
+	# APIC_BASE, MISC_ENABLE, MTRR_DEF_TYPE, TSC_DEADLINE, VMX_BASIC, DEBUGCTL, VM_HSAVE_PA, KVM's wall clock
+	for msr in 0x1b 0x1a0 0x2ff 0x6e0 0x480 0x1d9 0xc0010117 0x4b564d00; do
+		nub run --seed $((256 + msr)) "$TEST_GUESTS/kernel-fails.elf"
+		ended 134 guest-crash
+		[ "$(field .crash.kind)" != halted ]
+	done
+}

@@ -117,6 +117,9 @@ end_by() { # SIGNAL COMMAND
 	MARK="8$$$RANDOM"
 	end_by KILL "exec sleep $MARK"
 	[ "$ended" -eq 137 ]
+	MARK="7$$$RANDOM"
+	end_by KILL "sleep $MARK & sleep $MARK"
+	[ "$ended" -eq 137 ]
 }
 
 @test "host-fn: a signal that ends nubrun ends the command and what it started" {

@@ -15,8 +15,7 @@ setup() {
 	ended 0 ok
 	[ "$output" = ready ]
 	[ "$(field .checkpoint)" = true ]
-	local copy
-	for copy in 1 2 3; do
+	for _ in 1 2 3; do
 		nub restore "$SNAP"
 		ended 7 guest-exit
 		[ "${lines[0]}" = 'another pid, other bytes, clock went on' ]

@@ -2,8 +2,9 @@
  *
  *     fuzz_elf [--runs N | --seconds N] [--seed S]
  *     fuzz_elf FILE...
+ *     fuzz_elf --write FOLDER
  *
- * The input that ends the process is left in TARGET.crash, to be given as FILE. An input that takes over ten seconds
+ * The last one writes the seeds to files of a folder that is there, for a fuzzer to begin with. The input that ends the process is left in TARGET.crash, to be given as FILE. An input that takes over ten seconds
  * ends it too. With libFuzzer this file is left out.
  */
 #include <errno.h>
@@ -246,6 +247,22 @@ static int replay(char *const files[], int count)
 	return 0;
 }
 
+static int write_seeds(const char *folder)
+{
+	char path[4096];
+
+	for (unsigned i = 0; (current.size = nub_fuzz_seed(i, current.bytes, sizeof(current.bytes))) != 0; i++) {
+		snprintf(path, sizeof(path), "%s/seed-%02u", folder, i);
+		FILE *file = fopen(path, "wb");
+		const bool written = file && fwrite(current.bytes, 1, current.size, file) == current.size;
+		if (!file || fclose(file) < 0 || !written) {
+			fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, path, strerror(errno));
+			return 1;
+		}
+	}
+	return 0;
+}
+
 static bool parse_number(const char *text, uint64_t *number)
 {
 	char *end;
@@ -258,14 +275,18 @@ int main(int argc, char *argv[])
 {
 	struct options options = { .runs = DEFAULT_RUNS, .seed = 1 };
 	int i = 1;
+
+	if (argc == 3 && strcmp(argv[1], "--write") == 0)
+		return write_seeds(argv[2]);
 	for (; i < argc && strncmp(argv[i], "--", 2) == 0; i += 2) {
 		uint64_t *number = strcmp(argv[i], "--runs") == 0      ? &options.runs
 		                   : strcmp(argv[i], "--seconds") == 0 ? &options.seconds
 		                   : strcmp(argv[i], "--seed") == 0    ? &options.seed
 		                                                       : NULL;
 		if (!number || i + 1 == argc || !parse_number(argv[i + 1], number)) {
-			fprintf(stderr, "usage: %s [--runs N | --seconds N] [--seed S] [FILE...]\n",
-			        program_invocation_short_name);
+			fprintf(stderr,
+			        "usage: %s [--runs N | --seconds N] [--seed S] [FILE...]\n       %s --write FOLDER\n",
+			        program_invocation_short_name, program_invocation_short_name);
 			return 2;
 		}
 	}

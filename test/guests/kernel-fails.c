@@ -1,12 +1,14 @@
 /* A kernel at CPL 0, without the runtime, that fails in the way that its random seed (--seed) names: 1 triple fault, 2 hlt,
  * 3 a page at which there is no memory, 4 page tables where there is no memory, 5 a write to the first mapped file, 6 one to
- * the first page of the snapshot region.
+ * the first page of the snapshot region,
+ * 256 + N an MSR that it may not read and write: N.
  */
 #include "abi/nub_abi.h"
 
 #define LEAF UINT64_C(0xe3) /* large, dirty, accessed, writable, present */
 #define TABLE UINT64_C(0x23)
 #define FAR_GVA UINT64_C(0x700000000000)
+#define FIRST_MSR UINT64_C(256)
 #define FAR_GPA UINT64_C(0x800000000) /* where further mapped files would be */
 
 __asm__(".pushsection .note.nub, \"a\", @note\n\t"
@@ -55,6 +57,16 @@ static volatile uint64_t *map_far(uint64_t gpa)
 	return (volatile uint64_t *)(FAR_GVA + (gpa & (NUB_LARGE_PAGE_SIZE - 1)));
 }
 
+/* What it can read it writes back, and halts; else there is a #GP, for which it has no handler. */
+static void reach_msr(uint32_t index)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(index));
+	__asm__ volatile("wrmsr" : : "c"(index), "a"(low), "d"(high));
+	__asm__ volatile("hlt");
+}
+
 __attribute__((used)) static void fail(const struct nub_peb *peb, uint64_t seed)
 {
 	(void)peb;
@@ -68,6 +80,8 @@ __attribute__((used)) static void fail(const struct nub_peb *peb, uint64_t seed)
 		*map_far(NUB_MAP_GPA_BASE) = 1;
 	else if (seed == 6)
 		*map_far(NUB_BASE_ADDRESS) = 1;
+	else if (seed >= FIRST_MSR)
+		reach_msr((uint32_t)(seed - FIRST_MSR));
 	else
 		__asm__ volatile("movq %0, %%cr3" : : "r"(FAR_GPA) : "memory");
 }

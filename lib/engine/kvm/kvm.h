@@ -73,6 +73,9 @@ int nub_vcpu_set_debugregs(struct nub_vm *vm, const struct nub_debugregs *debugr
  * Some KVMs accept it and do nothing. */
 int nub_vcpu_set_guest_debug(struct nub_vm *vm, const uint64_t registers[8], bool inject, struct nub_error *err);
 
+/* Let code of the guest's reach few MSRs (msr_filter.c); for code at CPL 0, since other code can reach none. */
+int nub_vm_filter_msrs(struct nub_vm *vm, struct nub_error *err);
+
 /* Read or write `count` MSRs; those that KVM does not know are left out. The number done, or -1. */
 int nub_vcpu_get_msrs(struct nub_vm *vm, struct nub_msr *msrs, unsigned count, struct nub_error *err);
 int nub_vcpu_set_msrs(struct nub_vm *vm, const struct nub_msr *msrs, unsigned count, struct nub_error *err);

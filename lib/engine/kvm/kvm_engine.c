@@ -37,6 +37,8 @@ static int make_vm(struct nub_kvm *kvm, struct nub_error *err)
 	    nub_vcpu_set_cpuid(&kvm->vm, kvm->guest.cpuid, err) < 0)
 		return -1;
 	kvm->engine.xcr0 = kvm->guest.syscalls ? xcr0_with_syscalls() : NUB_XCR0;
+	if (kvm->guest.privilege_level == 0 && nub_vm_filter_msrs(&kvm->vm, err) < 0)
+		return -1;
 	if (nub_vcpu_set_xcr0(&kvm->vm, kvm->engine.xcr0, err) < 0)
 		return -1;
 	return kvm->guest.syscalls ? nub_kvm_syscalls_init(kvm, err) : 0;

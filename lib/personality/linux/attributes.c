@@ -42,8 +42,9 @@ static int check_owner(const struct nub_linux_files *files, const struct subject
 {
 	if (subject->mount && !subject->mount->writable)
 		return -EROFS;
-	if (!subject->inode && subject->fd < 0)
-		return -EPERM; /* of a pipe or a socket: it stays as it is */
+	/* Of a pipe or a socket; or of standard input, which was handed in to be read, whatever file it is: they stay as they are. */
+	if (!subject->inode && (subject->fd < 0 || !subject->mount))
+		return -EPERM;
 	return subject->inode && files->uid != 0 && subject->inode->uid != files->uid ? -EPERM : 0;
 }
 
