@@ -57,6 +57,12 @@ const struct cmd_command cmd_commands[] = {
 	  .hidden = true,
 	  .options = cmd_no_options,
 	  .run = cmd_options },
+	{ .name = "calls",
+	  .synopsis = "",
+	  .purpose = "print the system calls that Linux programs are served",
+	  .hidden = true,
+	  .options = cmd_no_options,
+	  .run = cmd_calls },
 	{ 0 },
 };
 

@@ -39,6 +39,7 @@ int cmd_dump(int argc, char **argv, struct cmd_report *report);
 int cmd_check(int argc, char **argv, struct cmd_report *report);
 int cmd_help(int argc, char **argv, struct cmd_report *report);
 int cmd_completion(int argc, char **argv, struct cmd_report *report);
+int cmd_calls(int argc, char **argv, struct cmd_report *report);
 int cmd_options(int argc, char **argv, struct cmd_report *report);
 
 /* Read the options of the command that the report names, and step argc and argv over them. False: it ends here, help shown

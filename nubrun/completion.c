@@ -1,4 +1,4 @@
-/* `nubrun completion bash` and `nubrun options`: the tables, for shells and scripts. */
+/* `nubrun completion bash`, `nubrun options` and `nubrun calls`: the tables, for shells and scripts. */
 #include <stdio.h>
 #include <string.h>
 
@@ -133,6 +133,23 @@ int cmd_options(int argc, char **argv, struct cmd_report *report)
 		cmd_print_end(&err);
 	}
 	if (err.kind != NUB_E_NONE)
+		cmd_report_error(report, &err);
+	return cmd_report_end(report);
+}
+
+/* One line per system call that is served: its family and its name, separated by a tab. */
+int cmd_calls(int argc, char **argv, struct cmd_report *report)
+{
+	struct nub_error err = { 0 };
+	const char *family, *name;
+	char none;
+
+	report->only_errors = true;
+	if (!cmd_command_options(&argc, &argv, &none, report) || !cmd_command_operands(argc, argv, 0, 0, report))
+		return cmd_report_end(report);
+	for (size_t i = 0; nub_program_served(i, &family, &name); i++)
+		printf("%s\t%s\n", family, name);
+	if (cmd_print_end(&err) < 0)
 		cmd_report_error(report, &err);
 	return cmd_report_end(report);
 }

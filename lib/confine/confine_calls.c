@@ -65,7 +65,8 @@ static const uint16_t always[] = {
 };
 
 /* By their arguments: memory that is not executable, requests of few kinds, this process and no other. */
-static const uint16_t always_checked[] = { SYS_mmap, SYS_mprotect, SYS_ioctl, SYS_tgkill, SYS_process_vm_readv };
+static const uint16_t always_checked[] = { SYS_mmap,   SYS_mprotect,         SYS_ioctl,
+	                                   SYS_tgkill, SYS_process_vm_readv, SYS_process_vm_writev };
 
 /* What the C library may try and can do without. */
 static const uint16_t tried[] = { SYS_open, SYS_openat, SYS_access, SYS_readlink, SYS_getcwd };

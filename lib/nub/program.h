@@ -104,6 +104,10 @@ uint64_t nub_program_remaining_ns(const struct nub_program *program);
 
 const struct nub_exit_counts *nub_program_exit_counts(const struct nub_program *program);
 
+/* The system calls that are served, family by family as their tables have them; false at the end of the list. `index` counts up
+ * from 0. The names are static. */
+bool nub_program_served(size_t index, const char **family, const char **name);
+
 /* Calls that were made and not served: how often, by name; false at the end of the list. `index` counts up from 0. */
 bool nub_program_unsupported(const struct nub_program *program, size_t index, const char **name, uint64_t *count);
 

@@ -225,6 +225,19 @@ int nub_program_call_number(const char *name)
 	return -1;
 }
 
+bool nub_program_served(size_t index, const char **family, const char **name)
+{
+	for (size_t i = 0; nub_linux_families[i]; i++) {
+		if (index < nub_linux_families[i]->call_count) {
+			*family = nub_linux_families[i]->name;
+			*name = nub_linux_families[i]->calls[index].name;
+			return true;
+		}
+		index -= nub_linux_families[i]->call_count;
+	}
+	return false;
+}
+
 bool nub_program_unsupported(const struct nub_program *program, size_t index, const char **name, uint64_t *count)
 {
 	for (size_t number = 0; number < NUB_LINUX_MAX_CALL; number++) {

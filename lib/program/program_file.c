@@ -5,6 +5,7 @@
  *     page-aligned    the image; pages of zeros are holes
  *
  * The seal is the XXH3-128 of the header up to it and of the state: against damage, not against forgery. What is read is hostile.
+ * nub-linux(7) has the fields.
  */
 #include <errno.h>
 #include <fcntl.h>

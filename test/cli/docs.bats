@@ -3,7 +3,7 @@
 
 load helper
 
-@test "docs: help, manual page and completion agree with the option tables" {
+@test "docs: help, manual pages and completion agree with the tables of options and of calls" {
 	run "$ROOT/scripts/check-docs" "$NUBRUN"
 	echo "$output"
 	[ "$status" -eq 0 ]
@@ -13,6 +13,7 @@ load helper
 	local tree="$BATS_TEST_TMPDIR/tree"
 	mkdir -p "$tree/scripts" "$tree/man"
 	cp "$ROOT/scripts/check-docs" "$tree/scripts"
+	cp "$ROOT/man/nub-linux.7" "$tree/man"
 	sed '/^\.It Fl -executable-heap/d' "$ROOT/man/nubrun.1" >"$tree/man/nubrun.1"
 	run "$tree/scripts/check-docs" "$NUBRUN"
 	[ "$status" -eq 1 ]
@@ -22,6 +23,17 @@ load helper
 	run "$tree/scripts/check-docs" "$NUBRUN"
 	[ "$status" -eq 1 ]
 	[[ $output == *"--sead"* ]]
+}
+
+@test "docs: the check notices a system call that the manual page lacks, has too much or in another family" {
+	local tree="$BATS_TEST_TMPDIR/tree"
+	mkdir -p "$tree/scripts" "$tree/man"
+	cp "$ROOT/scripts/check-docs" "$tree/scripts"
+	cp "$ROOT/man/nubrun.1" "$tree/man"
+	sed 's/^pipe, pipe2$/pipe, pipe3/; s/^\.It rename$/.It renames/' "$ROOT/man/nub-linux.7" >"$tree/man/nub-linux.7"
+	run "$tree/scripts/check-docs" "$NUBRUN"
+	[ "$status" -eq 1 ]
+	[[ $output == *'lacks: pipes pipe2'* && $output == *'have not: pipes pipe3'* && $output == *'lacks: rename renameat2'* ]]
 }
 
 # What completion offers for a command line that ends here.

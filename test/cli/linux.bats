@@ -160,3 +160,37 @@ same() { # PROGRAM [NUB-OPTION...]
 	[ "$(field .crash.kind)" = memory ]
 	[[ $(field .crash.message) == *'all of 4 MiB is in use'* ]]
 }
+
+@test "linux: CPython is frozen when its modules are loaded, and each copy works on its own input" {
+	[ -x /usr/bin/python3 ] || skip "no /usr/bin/python3"
+	local snap=$BATS_TEST_TMPDIR/python.snap random
+	cat >"$BATS_TEST_TMPDIR/total.py" <<-'END'
+		import decimal, json, os, re, sqlite3, sys
+		base = sqlite3.connect(":memory:")
+		base.execute("create table prices (name text, price text)")
+		base.executemany("insert into prices values (?, ?)", [("pear", "0.10"), ("plum", "1.05")])
+		order = re.compile(r"(\d+) (\w+)")
+		print("ready", flush=True)
+		total = decimal.Decimal(0)
+		for line in json.load(sys.stdin)["orders"]:
+		    count, name = order.fullmatch(line).groups()
+		    price, = base.execute("select price from prices where name = ?", (name,)).fetchone()
+		    total += int(count) * decimal.Decimal(price)
+		print(json.dumps({"total": str(total)}))
+		print(os.urandom(16).hex())
+	END
+	nub snapshot -o "$snap" --rootfs / --file "$BATS_TEST_TMPDIR/total.py:/tmp/total.py" --until-output ready \
+		/usr/bin/python3 /tmp/total.py </dev/null
+	ended 0 ok
+	[ "$output" = ready ]
+	nub restore --rootfs / --file "$BATS_TEST_TMPDIR/total.py:/tmp/total.py" "$snap" <<<'{"orders": ["3 pear", "2 plum"]}'
+	ended 0 ok
+	[ "${lines[0]}" = '{"total": "2.40"}' ]
+	[[ ${lines[1]} =~ ^[0-9a-f]{32}$ ]]
+	random=${lines[1]}
+	nub restore --rootfs / --file "$BATS_TEST_TMPDIR/total.py:/tmp/total.py" "$snap" <<<'{"orders": ["7 plum"]}'
+	ended 0 ok
+	[ "${lines[0]}" = '{"total": "7.35"}' ]
+	[[ ${lines[1]} =~ ^[0-9a-f]{32}$ ]]
+	[ "${lines[1]}" != "$random" ]
+}

@@ -159,7 +159,6 @@ static void no_mode_lets_these_through(void **state)
 		SYS_request_key,
 		SYS_init_module,
 		SYS_kexec_load,
-		SYS_process_vm_writev,
 		SYS_pidfd_getfd,
 		SYS_setuid,
 		SYS_setgid,
@@ -279,7 +278,9 @@ static void reach_for_others(const struct nub_confine_config *config)
 
 	MUST(TRAPS(SYS_tgkill, other, other, 0));
 	MUST(TRAPS(SYS_process_vm_readv, other, &here, 1, &here, 1, 0));
+	MUST(TRAPS(SYS_process_vm_writev, other, &here, 1, &here, 1, 0));
 	MUST(!TRAPS(SYS_process_vm_readv, getpid(), &here, 1, &here, 1, 0));
+	MUST(!TRAPS(SYS_process_vm_writev, getpid(), &here, 1, &here, 1, 0));
 	MUST(TRAPS(SYS_kill, -1, 0));
 	MUST(TRAPS(SYS_kill, 0, 0));
 	MUST(TRAPS(SYS_kill, -other, 0));
