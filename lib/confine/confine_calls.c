@@ -101,14 +101,6 @@ static const uint16_t program[] = {
 	SYS_fchown,    SYS_dup,        SYS_sendfile, SYS_getcpu,   SYS_copy_file_range,
 };
 
-#if defined(__SANITIZE_ADDRESS__)
-/* A sanitizer looks through memory at the end, by a thread of its own that stops all others. */
-static const uint16_t sanitizer[] = { SYS_clone,   SYS_ptrace,      SYS_wait4,     SYS_prctl,
-	                              SYS_getppid, SYS_sched_yield, SYS_openat,    SYS_getdents64,
-	                              SYS_open,    SYS_readlink,    SYS_prlimit64, SYS_sched_getaffinity,
-	                              SYS_mmap,    SYS_mprotect };
-#endif
-
 static void mark(uint8_t verdicts[NUB_CONFINE_NUMBERS], const uint16_t *list, size_t count,
                  enum nub_confine_call verdict)
 {
@@ -143,8 +135,5 @@ void nub_confine_verdicts(const struct nub_confine_config *config, uint8_t verdi
 	MARK(config->debugger, debugger, NUB_CONFINE_ALLOWED);
 	MARK(config->sends_files, sending, NUB_CONFINE_ALLOWED);
 	MARK(config->program, program, NUB_CONFINE_ALLOWED);
-#if defined(__SANITIZE_ADDRESS__)
-	MARK(true, sanitizer, NUB_CONFINE_ALLOWED);
-#endif
 #undef MARK
 }

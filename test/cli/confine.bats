@@ -5,6 +5,8 @@ load helper
 
 setup() {
 	needs_kvm
+	nub run "$GUESTS/hello.elf"
+	[[ $(field '.confinement | join(" ")') == *seccomp ]] || skip "no filter: nubrun is built with a sanitizer, or the kernel has none"
 }
 
 # Start a guest that spins, and wait until it runs: $pid.
