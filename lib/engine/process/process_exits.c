@@ -133,12 +133,12 @@ static bool take_port(struct nub_process *process, struct nub_exit *exit)
 
 /* What no page table says: a file behind a page that may be read was cut. Else the guest has changed its own mappings. */
 static int take_bus_error(struct nub_process *process, struct nub_exit *exit, const struct nub_mapping *leaf,
-                          uint64_t gva, struct nub_error *err)
+                          uint64_t gva, uint64_t error_code, struct nub_error *err)
 {
 	const uint8_t *host = leaf ? nub_memory_at(process->guest.memory, leaf->gpa + (gva - leaf->gva), 1) : NULL;
 
 	if (!host || nub_memory_is_there(host))
-		return fault(process, exit, NUB_VECTOR_PF, process->box.frame.error_code, gva);
+		return fault(process, exit, NUB_VECTOR_PF, error_code, gva);
 	nub_fail(err, NUB_E_IO, 0, "gva 0x%" PRIx64 ": the file behind the guest's memory is shorter than it was", gva);
 	return nub_hint(err, "replace files that are in use by renaming new ones over them");
 }
@@ -155,7 +155,7 @@ static int take_page_fault(struct nub_process *process, struct nub_exit *exit, s
 	    (frame->error_code & (NUB_FAULT_WRITE | NUB_FAULT_FETCH)) | ERROR_USER | (present ? NUB_FAULT_PRESENT : 0);
 
 	if (frame->signal == SIGBUS)
-		return take_bus_error(process, exit, present ? &leaf : NULL, gva, err);
+		return take_bus_error(process, exit, present ? &leaf : NULL, gva, error_code, err);
 	fault(process, exit, NUB_VECTOR_PF, error_code, gva);
 	if (!present || !leaf.user)
 		return 0;
