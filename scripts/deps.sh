@@ -27,6 +27,7 @@ test   binutils       command  readelf
 test   python3        command  python3
 test   procps         command  pgrep
 test   strace         command  strace
+test   busybox-static command  busybox
 emulate  qemu-system-x86     command  qemu-system-x86_64
 emulate  qemu-system-common  file     /usr/lib/qemu/virtiofsd
 emulate  cpio                command  cpio
