@@ -349,5 +349,7 @@ int main(int argc, char *argv[])
 	}
 	unlink("mutant");
 	printf("%" PRIu64 " mutants of %d files, %" PRIu64 " found something\n", count, argc - 5, found);
+	for (int i = 5; i < argc; i++)
+		free(files[i - 5].bytes);
 	return found > 0;
 }
