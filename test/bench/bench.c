@@ -11,7 +11,7 @@
  * call      a bare round trip to the guest and back against a call of an exported empty function
  * compute   a CPU-bound loop natively against in a guest
  *
- * and what bench_snapshot.c measures.
+ * and what bench_snapshot.c and, of Linux programs, bench_linux.c measure.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -125,6 +125,7 @@ int main(int argc, char **argv)
 	if (access("/dev/kvm", R_OK | W_OK) == 0) {
 		bench_floor(runs);
 		bench_engine(&engines[0], runs);
+		bench_linux(&engines[0], runs);
 	}
 	bench_engine(&engines[1], runs);
 	return 0;

@@ -7,10 +7,11 @@ load helper
 	needs_kvm
 	capture "${NUBRUN%/*}/bench/bench" "${NUBRUN%/*}" 1
 	[ "$status" -eq 0 ]
-	[ "${#lines[@]}" -eq 22 ]
+	[ "${#lines[@]}" -eq 27 ]
 	[ "$(grep -cE '^engine    (kvm|process)$' <<<"$output")" -eq 2 ]
 	[ "$(grep -cE '^floor .* us .* us$' <<<"$output")" -eq 1 ]
 	[ "$(grep -cE '^(process|confine|call|compute|restore|heap|save|reset) .* us .* us   ratio [0-9]+\.[0-9]{3} ' <<<"$output")" -eq 16 ]
+	[ "$(grep -cE '^(syscall|clock|busybox|python|lua) +(.* us .* us   ratio [0-9]+\.[0-9]{3} |not measured: )' <<<"$output")" -eq 5 ]
 	[ "$(grep -cE '^memory .* PSS of each [0-9]+ KiB ' <<<"$output")" -eq 2 ]
 }
 
