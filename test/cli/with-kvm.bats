@@ -45,7 +45,7 @@ wait_for() { # FILE PID
 }
 
 @test "with-kvm: where KVM is and no kind of it is asked for, it just runs the command" {
-	needs_kvm
+	only_kvm
 	capture "$WITH_KVM" bash -c 'cat /proc/sys/kernel/random/boot_id; exit 7'
 	[ "$status" -eq 7 ]
 	[ "$output" = "$(cat /proc/sys/kernel/random/boot_id)" ]
