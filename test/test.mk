@@ -65,7 +65,7 @@ $(LINUX_PROGRAMS): $(B)/test/linux/%: test/linux/%.c
 # Many run guests, which they find beside themselves.
 $(UNITS): | $(GUESTS) $(TEST_GUESTS)
 
-tests: all $(UNITS) $(FUZZERS) $(TOOLS) $(TEST_GUESTS) $(LINUX_PROGRAMS) $(BENCH) $(BENCH_BASES)
+tests: all $(UNITS) $(FUZZERS) $(TOOLS) $(TEST_GUESTS) $(LINUX_PROGRAMS) samples $(BENCH) $(BENCH_BASES)
 
 ## unit: build and run the unit tests (those of sandboxes are skipped without KVM)
 unit: $(UNITS)
