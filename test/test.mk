@@ -83,8 +83,8 @@ check-sanitize:
 fuzz:
 	@scripts/fuzz '$(T)' '$(or $(S),60)'
 
-## mutants: N=1000 runs the command on so many damaged guests and snapshots
-mutants: $(B)/nubrun $(GUESTS) $(B)/test/mutants
+## mutants: N=1000 runs the command on so many damaged guests, Linux programs and snapshots
+mutants: $(B)/nubrun $(GUESTS) $(LINUX_PROGRAMS) $(B)/test/mutants
 	@BUILD=$(B) scripts/mutants $(or $(N),1000)
 
 .PHONY: tests unit check check-sanitize fuzz mutants
