@@ -109,6 +109,7 @@ static void bench_engine(const struct bench_engine *engine, size_t runs)
 	bench_call(engine, runs);
 	bench_compute(engine, runs);
 	bench_snapshots(engine, runs);
+	bench_linux(engine, runs);
 }
 
 int main(int argc, char **argv)
@@ -125,7 +126,6 @@ int main(int argc, char **argv)
 	if (access("/dev/kvm", R_OK | W_OK) == 0) {
 		bench_floor(runs);
 		bench_engine(&engines[0], runs);
-		bench_linux(&engines[0], runs);
 	}
 	bench_engine(&engines[1], runs);
 	return 0;
