@@ -98,7 +98,7 @@ static int describe(const struct cmd_inspect_options *options, struct cmd_guest 
 {
 	size_t count;
 
-	if (cmd_guest_load(guest, &options->guest, path, err) < 0)
+	if (cmd_guest_load(guest, &options->guest, path, CMD_ABI_NUB, err) < 0)
 		return -1;
 	NUB_AUTO_FREE struct nub_region *regions = nub_plan_regions(&guest->config, guest->file.image, &count, err);
 	if (!regions)

@@ -186,6 +186,7 @@ static void fill_guest(struct nub_snapshot *snapshot)
 
 	snapshot->guest = (struct nub_image_info){
 		.name = snapshot->name,
+		.abi = nub_snapshot_is_program(meta) ? NUB_ABI_LINUX : NUB_ABI_NUB,
 		.relocatable = meta->relocatable,
 		.abi_version = meta->abi_version,
 		.privilege_level = meta->privilege_level,
