@@ -60,6 +60,22 @@ struct nub_program_config {
 	void *trace_context;
 };
 
+/* What a snapshot tells of the program in it: for people, nothing depends on it. */
+enum nub_program_item_kind {
+	NUB_PROGRAM_ARGUMENT,   /* number: its place; text: the argument */
+	NUB_PROGRAM_THREAD,     /* number: its tid; text: its name, and the call that it waits in */
+	NUB_PROGRAM_DESCRIPTOR, /* number: the descriptor; text: a path, or what else it is */
+	NUB_PROGRAM_GRANT,      /* text: what kind, and where in the program */
+};
+
+struct nub_program_item {
+	enum nub_program_item_kind kind;
+	uint32_t number;
+	const char *text; /* at most NUB_PROGRAM_ITEM_MAX bytes; any but NUL may be in it */
+};
+
+enum { NUB_PROGRAM_ITEM_MAX = 255, NUB_PROGRAM_ITEMS_MAX = 16384 };
+
 #define NUB_DEFAULT_PROGRAM_MEMORY (UINT64_C(512) << 20)
 
 /* Stop the run of a Linux program as CHECKPOINT before its next instruction; other guests go on. For signal handlers, and for

@@ -2,8 +2,11 @@
 #include "personality/machine.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "personality/personality.h"
 
 int nub_machine_read(struct nub_machine *machine, uint64_t gva, void *bytes, size_t size, struct nub_error *err)
 {
@@ -46,4 +49,12 @@ struct nub_crash *nub_machine_crash(struct nub_machine *machine, enum nub_crash_
 	if (!crash->registers_lost)
 		crash->regs = machine->engine->regs;
 	return crash;
+}
+
+void nub_program_items_release(struct nub_program_items *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		free((char *)(uintptr_t)list->items[i].text);
+	free(list->items);
+	*list = (struct nub_program_items){ 0 };
 }

@@ -50,6 +50,13 @@ struct nub_idle {
 	size_t poll_count;
 };
 
+/* A list whose items and texts are owned. */
+struct nub_program_items {
+	struct nub_program_item *items;
+	size_t count;
+};
+void nub_program_items_release(struct nub_program_items *list);
+
 #define NUB_MAX_ROOTS 16u
 
 /* What a snapshot keeps of a personality. */
@@ -62,6 +69,7 @@ struct nub_personality_state {
 	uint64_t roots_gva;
 	/* Of a Linux program, all that is not in its memory: owned when it is saved, borrowed when it is loaded. */
 	struct nub_buffer program;
+	struct nub_program_items items; /* owned; only when it is saved */
 };
 
 struct nub_personality;

@@ -73,9 +73,13 @@ static void print_memory(const struct nub_region *regions, size_t count)
 
 void cmd_inspect_print_identity(const struct nub_image_info *info)
 {
-	printf("type          %s\n", info->relocatable ? "static-pie guest" : "static guest");
-	printf("guest ABI     %" PRIu32 "\n", info->abi_version);
-	printf("privilege     level %u\n", info->privilege_level);
+	if (info->abi == NUB_ABI_LINUX) {
+		printf("type          Linux program\n");
+	} else {
+		printf("type          %s\n", info->relocatable ? "static-pie guest" : "static guest");
+		printf("guest ABI     %" PRIu32 "\n", info->abi_version);
+		printf("privilege     level %u\n", info->privilege_level);
+	}
 	printf("image base    0x%" PRIx64 "\n", info->image_base);
 	printf("entry         0x%" PRIx64 "\n", info->entry);
 	print_build_id(info);

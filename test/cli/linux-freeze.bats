@@ -195,6 +195,9 @@ changed_meanwhile() { # COMMAND...
 	capture "$NUBRUN" inspect --verify --json "$SNAP"
 	holds '.kind == "snapshot" and .verified and .guest.type == "linux" and .snapshot.next == "resume"' "$output"
 	holds '[.memory[].type] | index("Code") != null and index("Stack") != null' "$output"
+	holds '.program | .arguments[2] == "-c" and (.threads | length) == 1 and .files[1].fd == 1' "$output"
+	capture "$NUBRUN" inspect "$SNAP"
+	[[ $output == *$'\nthreads\n  1000   busybox'* ]]
 	capture "$NUBRUN" inspect --diff "$SNAP" --json "$SNAP.2"
 	holds '.pages > 0 and .pages < 40' "$output"
 	capture "$NUBRUN" dump "$SNAP"
@@ -204,4 +207,17 @@ changed_meanwhile() { # COMMAND...
 	[ "$status" -eq 0 ]
 	capture gdb -batch -ex 'info registers rip' -ex 'x/2i $rip' "$(command -v busybox)" "$BATS_TEST_TMPDIR/core"
 	[[ $output == *'syscall'* ]] || [[ $output == *rip* ]]
+}
+
+@test "linux freeze: a copy needs the memory that its pages take, and what it has not is refused" {
+	nub snapshot -o "$SNAP" --until-output one "$(command -v busybox)" sh -c 'for i in one two; do echo $i; done'
+	ended 0 ok
+	nub restore --memory 1M "$SNAP"
+	refused 125 memory-too-small '*take * bytes of memory, 2097152 were given*'
+	nub restore --memory 64M "$SNAP"
+	ended 0 ok
+	nub restore "$SNAP" more
+	refused 125 usage '*takes no arguments*'
+	nub run --cow guest "$(command -v busybox)"
+	refused 125 usage '*--cow*'
 }

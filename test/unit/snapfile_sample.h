@@ -38,11 +38,19 @@ static inline void *sample_copy(const void *items, size_t size)
 static inline void sample_program(struct nub_snapshot_meta *meta)
 {
 	static const uint8_t state[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 };
+	static const struct nub_program_item items[] = {
+		{ .kind = NUB_PROGRAM_ARGUMENT, .text = "echo" },
+		{ .kind = NUB_PROGRAM_THREAD, .number = 1000, .text = "main, in read" },
+	};
 
 	meta->abi_version = NUB_SNAPSHOT_ABI_LINUX;
 	meta->peb_gva = meta->stack_top_gva = meta->dispatch_gva = 0;
 	meta->program = sample_copy(state, sizeof(state));
 	meta->program_size = sizeof(state);
+	meta->items = sample_copy(items, sizeof(items));
+	meta->item_count = 2;
+	for (unsigned i = 0; i < 2; i++)
+		meta->items[i].text = sample_string(items[i].text);
 }
 
 static inline void sample_guest(struct nub_snapshot_meta *meta, enum sample_kind kind)

@@ -10,6 +10,7 @@
 #include "base/util.h"
 #include "elf/elf_image.h"
 #include "personality/linux/call.h"
+#include "personality/linux/contents.h"
 #include "personality/linux/mm.h"
 #include "personality/linux/start.h"
 #include "personality/linux/state.h"
@@ -149,6 +150,8 @@ static int save(struct nub_personality *personality, struct nub_personality_stat
 	if (nub_linux_ended(linux))
 		return fail_save(linux, err);
 	if (writer.failed)
+		return -1;
+	if (nub_linux_contents(linux, &state->items, err) < 0)
 		return -1;
 	const struct nub_linux_thread *thread = linux->current ? linux->current : linux->threads->list[0];
 	if (thread != linux->threads->on_vcpu)

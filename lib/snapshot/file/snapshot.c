@@ -222,6 +222,8 @@ static void fill_info(struct nub_snapshot *snapshot)
 		.host_function_count = meta->host_function_count,
 		.depth = meta->depth,
 		.base_name = meta->base_name ? meta->base_name : "",
+		.items = meta->items,
+		.item_count = meta->item_count,
 	};
 	memcpy(snapshot->info.hash, meta->hash.bytes, sizeof(snapshot->info.hash));
 	memcpy(snapshot->info.base_hash, meta->base_hash.bytes, sizeof(snapshot->info.base_hash));

@@ -22,6 +22,7 @@
 #include "cpu/cpu.h"
 #include "memory/layout.h"
 #include "nub/error.h"
+#include "nub/program.h"
 #include "nub/region.h"
 #include "nub/value.h"
 
@@ -94,6 +95,8 @@ struct nub_snapshot_meta {
 	/* Of a Linux program: all that is not in its memory, as personality/linux/state.h has it. Owned. */
 	uint8_t *program;
 	uint32_t program_size;
+	struct nub_program_item *items; /* owned, with their texts */
+	uint32_t item_count;
 
 	/* Layers. A base is named by its hash and, as a hint, by its file name without a folder. */
 	bool has_base;

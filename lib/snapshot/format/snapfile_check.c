@@ -59,6 +59,9 @@ static int check_program(const struct nub_snapshot_meta *meta, struct nub_error 
 	if (meta->next == NUB_NEXT_CALL)
 		return nub_field_fail(err, "next.action", meta->next,
 		                      "0 (initialise) or 2 (resume), of a Linux program");
+	for (uint32_t i = 0; i < meta->item_count; i++)
+		if ((unsigned)meta->items[i].kind > NUB_PROGRAM_GRANT)
+			return nub_item_fail(err, "linux.items", i, "kind", meta->items[i].kind, "0 to 3");
 	return 0;
 }
 

@@ -169,6 +169,9 @@ void nub_snapshot_meta_release(struct nub_snapshot_meta *meta)
 	free(meta->regions);
 	free(meta->base_name);
 	free(meta->program);
+	for (uint32_t i = 0; meta->items && i < meta->item_count; i++)
+		free((char *)(uintptr_t)meta->items[i].text);
+	free(meta->items);
 	free(meta->runs);
 	memset(meta, 0, sizeof(*meta));
 }

@@ -93,6 +93,9 @@ static int fill_program(struct nub_snapshot_writer *writer, struct nub_error *er
 	writer->meta.program = program->bytes;
 	writer->meta.program_size = (uint32_t)program->size;
 	*program = (struct nub_buffer){ 0 };
+	writer->meta.items = writer->state.items.items;
+	writer->meta.item_count = (uint32_t)writer->state.items.count;
+	writer->state.items = (struct nub_program_items){ 0 };
 	return 0;
 }
 

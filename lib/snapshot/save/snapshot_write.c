@@ -137,6 +137,7 @@ int nub_snapshot_write(struct nub_sandbox *sandbox, const struct nub_snapshot_op
 	nub_snapshot_meta_release(&writer.meta);
 	nub_buffer_release(&writer.metadata);
 	nub_buffer_release(&writer.state.program);
+	nub_program_items_release(&writer.state.items);
 	free(writer.extents);
 	free(writer.window.bytes);
 	return result;
