@@ -19,7 +19,6 @@
 #include "report/json_status.h"
 #include "report/json_value.h"
 #include "run/confine.h"
-#include "run/engine.h"
 #include "run/outcome.h"
 #include "json/json.h"
 
@@ -266,16 +265,6 @@ static int check(const struct doing *doing, struct nub_error *err)
 	return check_options(options, err);
 }
 
-static int choose_engine(struct cmd_session *session, struct nub_error *err)
-{
-	enum nub_engine_kind *engine = &session->guest.config.engine;
-
-	if (cmd_engine_choose(session->options.engine, engine, err) < 0)
-		return -1;
-	session->report->engine = cmd_engine_name(*engine);
-	return 0;
-}
-
 static int do_it(struct doing *doing, char **argv, struct nub_error *err)
 {
 	struct cmd_session *session = doing->session;
@@ -288,7 +277,7 @@ static int do_it(struct doing *doing, char **argv, struct nub_error *err)
 	cmd_json_add(session->report->guest, "path", cmd_json_cstring(argv[0]));
 	cmd_json_add(session->report->guest, "type", cmd_json_plain("linux"));
 	if (cmd_report_check_target(session->report, err) < 0 || check(doing, err) < 0 ||
-	    choose_engine(session, err) < 0)
+	    cmd_session_choose_engine(session, err) < 0)
 		return -1;
 	NUB_AUTO_CLOSE int fd = open(argv[0], O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0 || !realpath(argv[0], path))

@@ -56,6 +56,9 @@ int cmd_session_open_snapshot(struct cmd_session *session, const char *path, con
 /* The base of what is to be saved (--base of `snapshot`). */
 int cmd_session_open_base(struct cmd_session *session, const char *path, struct nub_error *err);
 
+/* Which engine it will be, as options and environment say (USAGE), which the report is told. */
+int cmd_session_choose_engine(struct cmd_session *session, struct nub_error *err);
+
 /* Whether all that follows can be done, as far as that shows without a virtual machine: the call and its arguments, what
  * the snapshot allows, the host functions that it needs (HOST_FUNCTION), where a snapshot shall go. */
 int cmd_session_prepare(struct cmd_session *session, int argc, char **argv, struct nub_error *err);
