@@ -194,3 +194,20 @@ same() { # PROGRAM [NUB-OPTION...]
 	[[ ${lines[1]} =~ ^[0-9a-f]{32}$ ]]
 	[ "${lines[1]}" != "$random" ]
 }
+
+@test "linux: a crash leaves a core with every thread, and says which memory it was about" {
+	local core=$BATS_TEST_TMPDIR/core
+	nub run --core "$core" "$PROGRAMS/deadlock"
+	ended 134 guest-crash
+	[ "$(field .crash.core)" = "$core" ]
+	capture gdb -batch -ex 'info threads' -ex 'thread apply all backtrace' "$PROGRAMS/deadlock" "$core"
+	[[ $output == *'LWP 1000'*'LWP 1001'* ]]
+	[[ $output == *take_the_other_way* ]]
+	[[ $output == *' main '* ]]
+	nub run --memory 4M --core "$core" "$PROGRAMS/hog"
+	ended 134 guest-crash
+	[ "$(field .crash.region.type)" = Heap ]
+	capture "$NUBRUN" dump "$core"
+	[ "$status" -eq 0 ]
+	[[ $output == *heap* ]]
+}
