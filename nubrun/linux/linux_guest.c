@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "cli/fail.h"
-#include "run/engine.h"
 #include "json/json.h"
 
 /* What a Linux program has no use for. */
@@ -44,19 +43,6 @@ static int check_others(const struct cmd_run_options *options, struct nub_error 
 		return nub_fail(err, NUB_E_USAGE, 0, "--max-fds: %" PRIu64 " is too many",
 		                options->linux_guest.max_fds);
 	return 0;
-}
-
-/* Only a virtual machine hands a program's system calls to nubrun so far. */
-static int check_engine(const struct cmd_session *session, const char *file, struct nub_error *err)
-{
-	enum nub_engine_kind engine;
-
-	if (cmd_engine_choose(session->options.engine, &engine, err) < 0)
-		return -1;
-	if (engine == NUB_ENGINE_KVM)
-		return 0;
-	nub_fail(err, NUB_E_ENGINE, 0, "%s: is a Linux program, and the process engine runs none", file);
-	return nub_hint(err, "run it with --engine kvm");
 }
 
 /* What is saved must have stopped somewhere. */
@@ -101,7 +87,7 @@ static void configure(struct cmd_session *session, char **argv)
 
 int cmd_linux_check(struct cmd_session *session, int argc, char **argv, struct nub_error *err)
 {
-	if (check_others(&session->options, err) < 0 || check_engine(session, argv[0], err) < 0 ||
+	if (check_others(&session->options, err) < 0 ||
 	    (!session->options.flatten && check_stop(session, argv[0], err) < 0))
 		return -1;
 	if (session->snapshot && argc > 1) {

@@ -15,6 +15,9 @@ _Static_assert((int)NUB_LINUX_XSAVE_SIZE == (int)NUB_XSAVE_WIDE_SIZE &&
                    (int)NUB_LINUX_XSAVE_AVX_SIZE == (int)NUB_XSAVE_SIZE,
                "the same state");
 
+_Static_assert(NUB_LINUX_KEPT_GVA == NUB_ENGINE_KEPT_GVA && NUB_LINUX_KEPT_SIZE == NUB_ENGINE_KEPT_SIZE,
+               "the same place out of reach");
+
 static struct nub_machine *machine_of(void *context)
 {
 	return ((struct nub_linux_guest *)context)->personality.machine;
@@ -41,9 +44,11 @@ static int store(void *context, uint64_t gpa, const void *bytes, size_t size, st
 
 static int discard(void *context, uint64_t gpa, uint64_t size, struct nub_error *err)
 {
-	const struct nub_machine *machine = machine_of(context);
+	struct nub_machine *machine = machine_of(context);
 	uint8_t *host = nub_memory_at(&machine->memory, gpa, size);
 
+	if (machine->memory.shared.on)
+		return nub_memory_give_back(&machine->memory, gpa, size, err);
 	/* What a file is behind would be the file's again. */
 	if (gpa < machine->image_end) {
 		if (mmap(host, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,

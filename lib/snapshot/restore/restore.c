@@ -45,12 +45,16 @@ static void take_identity(struct nub_sandbox *sandbox, const struct nub_snapshot
 	sandbox->machine.config.cow = meta->layout.cow;
 }
 
-/* The offset in the file is the gpa (nub-snapshot(5)). */
+/* The offset in the file is the gpa (nub-snapshot(5)). What the host stores into a program's pages is seen by none but those that
+ * it maps. */
 static int show_part(void *context, const struct nub_snapshot *file, uint64_t gpa, uint64_t size, struct nub_error *err)
 {
-	const struct nub_memory_piece piece = { .gpa = gpa, .size = size, .fd = file->fd, .offset = gpa };
+	struct nub_sandbox *sandbox = context;
+	const struct nub_memory_piece piece = {
+		.gpa = gpa, .size = size, .fd = file->fd, .offset = gpa, .stores = sandbox->personality->is_program
+	};
 
-	if (nub_memory_show_file(context, &piece, err) < 0)
+	if (nub_memory_show_file(&sandbox->machine.memory, &piece, err) < 0)
 		return nub_error_context(err, "%s", file->name);
 	return 0;
 }
@@ -69,7 +73,7 @@ static int map_memory(struct nub_sandbox *sandbox, const struct nub_snapshot *sn
 	                          : layout->snapshot_size;
 	sandbox->machine.image_end = NUB_BASE_ADDRESS + size;
 	if (memory->shared.on)
-		return nub_snapshot_parts(snapshot, NUB_BASE_ADDRESS, size, show_part, memory, err);
+		return nub_snapshot_parts(snapshot, NUB_BASE_ADDRESS, size, show_part, sandbox, err);
 	return nub_snapshot_map(snapshot, NUB_BASE_ADDRESS, size, memory->snapshot.host, PROT_READ | PROT_WRITE, err);
 }
 
