@@ -32,7 +32,8 @@ static int plan(struct nub_machine *machine, uint64_t asked, struct nub_error *e
 		.output_size = NUB_PAGE_SIZE,
 		.scratch_size = nub_layout_min_scratch(NUB_PAGE_SIZE, NUB_PAGE_SIZE),
 		.cow = NUB_COW_HOST,
-		.engine = machine->config.engine,
+		/* Programs find nothing in scratch: it is where a stored guest's is, whoever runs them. */
+		.engine = NUB_ENGINE_KVM,
 		.pages_stay = true,
 	};
 	machine->root_gpa = end;
