@@ -94,6 +94,7 @@ struct nub_personality_ops {
 	            bool stopped, struct nub_error *err);
 	int (*regions)(struct nub_personality *personality, struct nub_error *err);
 	bool (*thread)(struct nub_personality *personality, size_t index, struct nub_guest_thread *thread);
+	void (*modules)(struct nub_personality *personality, struct nub_image *image);
 	bool (*at_rest)(const struct nub_personality *personality);
 	enum nub_verdict (*enter)(struct nub_personality *personality, const struct nub_request *request,
 	                          struct nub_error *err);
@@ -168,6 +169,12 @@ static inline int nub_personality_save(struct nub_personality *personality, stru
 static inline int nub_personality_regions(struct nub_personality *personality, struct nub_error *err)
 {
 	return personality->ops->regions(personality, err);
+}
+
+/* Add the files that it has in memory to the image, as far as they can be read. */
+static inline void nub_personality_modules(struct nub_personality *personality, struct nub_image *image)
+{
+	personality->ops->modules(personality, image);
 }
 
 /* One of its threads; false at the end of the list, and for guests that are one thread, which the engine has. */

@@ -219,6 +219,7 @@ static const struct nub_personality_ops ops = {
 	.save = save,
 	.regions = nub_linux_guest_regions,
 	.thread = thread_at,
+	.modules = nub_linux_guest_modules,
 	.at_rest = at_rest,
 	.enter = nub_linux_guest_enter,
 	.next = nub_linux_guest_next,

@@ -152,6 +152,13 @@ static bool thread(struct nub_personality *personality, size_t index, struct nub
 	return false;
 }
 
+/* Its file is its image. */
+static void modules(struct nub_personality *personality, struct nub_image *image)
+{
+	(void)personality;
+	(void)image;
+}
+
 /* ---- Runs ---- */
 
 /* All of the image is in memory by then. */
@@ -205,6 +212,7 @@ static const struct nub_personality_ops ops = {
 	.save = save,
 	.regions = regions,
 	.thread = thread,
+	.modules = modules,
 	.at_rest = at_rest,
 	.enter = nub_native_enter,
 	.next = next,
