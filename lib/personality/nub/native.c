@@ -144,6 +144,21 @@ static int regions(struct nub_personality *personality, struct nub_error *err)
 	return 0;
 }
 
+static bool thread(struct nub_personality *personality, size_t index, struct nub_guest_thread *thread)
+{
+	(void)personality;
+	(void)index;
+	(void)thread;
+	return false;
+}
+
+/* Its file is its image. */
+static void modules(struct nub_personality *personality, struct nub_image *image)
+{
+	(void)personality;
+	(void)image;
+}
+
 /* ---- Runs ---- */
 
 /* All of the image is in memory by then. */
@@ -196,6 +211,8 @@ static const struct nub_personality_ops ops = {
 	.load = load,
 	.save = save,
 	.regions = regions,
+	.thread = thread,
+	.modules = modules,
 	.at_rest = at_rest,
 	.enter = nub_native_enter,
 	.next = next,
