@@ -61,6 +61,15 @@ setup() {
 	[ "$output" = $'two\nthree' ]
 }
 
+@test "linux freeze: mappings of one file are still of one file in a copy" {
+	nub snapshot -o "$SNAP" --until-output ready "$PROGRAMS/shared"
+	ended 0 ok
+	local before=$output
+	nub restore "$SNAP"
+	ended 0 ok
+	[ "$("$PROGRAMS/shared")" = "$before"$'\n'"$output" ]
+}
+
 @test "linux freeze: a dynamic program takes its libraries along, as far as they are granted" {
 	nub snapshot -o "$SNAP" --rootfs / --until-output ready "$PROGRAMS/frozen.dynamic"
 	ended 0 ok

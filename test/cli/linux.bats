@@ -63,6 +63,11 @@ same() { # PROGRAM [NUB-OPTION...]
 	same "$PROGRAMS/faults" --memory 24M
 }
 
+@test "linux: mappings of one file show each other what is written, as long as there are any" {
+	same "$PROGRAMS/shared"
+	same "$PROGRAMS/shared.dynamic" --rootfs /
+}
+
 @test "linux: clocks go on, never back, and are read without leaving the program" {
 	same "$PROGRAMS/clock"
 	[ "$(field .exits.call)" -lt 60 ]

@@ -226,6 +226,7 @@ int nub_linux_memory_load(struct nub_linux *linux, struct nub_cursor *cursor)
 	struct nub_linux_memory *memory = linux->memory;
 	struct run run = { 0 };
 	uint64_t gva = 0;
+	struct nub_error err = { 0 };
 
 	memory->brk_start = nub_cursor_u64(cursor, "the start of the heap");
 	memory->brk = nub_cursor_u64(cursor, "the end of the heap");
@@ -245,8 +246,12 @@ int nub_linux_memory_load(struct nub_linux *linux, struct nub_cursor *cursor)
 			return -1;
 	for (;;) {
 		run.gva = nub_cursor_u64(cursor, "the address of pages");
-		if (cursor->failed || run.gva == 0)
-			return cursor->failed ? -1 : 0;
+		if (cursor->failed)
+			return -1;
+		if (run.gva == 0)
+			return nub_linux_shared_join(linux, &err) < 0
+			           ? nub_cursor_fail(cursor, err.kind, "%s", err.message)
+			           : 0;
 		run.gpa = nub_cursor_u64(cursor, "where in memory pages are");
 		run.size = nub_cursor_u64(cursor, "the size of pages");
 		if (cursor->failed || check_run(memory, &run, gva, cursor) < 0 || load_run(linux, &run, cursor) < 0)
