@@ -154,7 +154,10 @@ static void put_tree(struct writer *writer, const uint32_t *words, unsigned firs
 
 static void put_words(struct writer *writer, const uint32_t words[WORDS])
 {
-	put(writer, BPF_JMP | BPF_JGE | BPF_K, NUB_CONFINE_NUMBERS, 0, 1);
+	/* -1 is no call: what a tracer makes of one that it wants not to be made (ptrace(2)). The kernel does nothing for it. */
+	put(writer, BPF_JMP | BPF_JGE | BPF_K, NUB_CONFINE_NUMBERS, 0, 3);
+	put(writer, BPF_JMP | BPF_JEQ | BPF_K, UINT32_MAX, 0, 1);
+	give(writer, SECCOMP_RET_ALLOW);
 	give(writer, SECCOMP_RET_TRAP);
 	put(writer, BPF_ALU | BPF_AND | BPF_K, BITS - 1, 0, 0);
 	put(writer, BPF_MISC | BPF_TAX, 0, 0, 0);
