@@ -83,10 +83,18 @@ $(ATTACK_PROGRAMS): $(B)/test/attacks/%: test/attacks/linux/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -O2 -g -Wall -Wextra -pthread -static -MMD -MP -MF $@.d -o $@ $<
 
+# The command with allocations that fail and reads and writes that are short, for scripts/faults.
+FAULTY = $(B)/test/nubrun-faulty
+WRAPPED = main malloc calloc realloc read write pread pwrite
+$(FAULTY): test/faults/wrap.c $(CMD_OBJS) $(B)/libnub.a
+	$(call say,TEST,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LINK_HARDENED) $(addprefix -Wl$(comma)--wrap=,$(WRAPPED)) -o $@ $^ $(DEP_LIBS)
+
 # Many run guests, which they find beside themselves.
 $(UNITS): | $(GUESTS) $(TEST_GUESTS)
 
-tests: all $(UNITS) $(FUZZERS) $(TOOLS) $(TEST_GUESTS) $(LINUX_PROGRAMS) $(ATTACKS) $(BENCH) $(BENCH_BASES)
+tests: all $(UNITS) $(FUZZERS) $(TOOLS) $(TEST_GUESTS) $(LINUX_PROGRAMS) $(ATTACKS) $(FAULTY) $(BENCH) $(BENCH_BASES)
 
 ## unit: build and run the unit tests (those of sandboxes are skipped without KVM)
 unit: $(UNITS)

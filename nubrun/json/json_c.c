@@ -14,53 +14,60 @@ static struct cmd_json *outside(struct json_object *object)
 	return (struct cmd_json *)object;
 }
 
+static struct cmd_json *made(struct json_object *object)
+{
+	if (!object)
+		cmd_json_no_memory();
+	return outside(object);
+}
+
 struct cmd_json *cmd_json_object(void)
 {
-	return outside(json_object_new_object());
+	return made(json_object_new_object());
 }
 
 struct cmd_json *cmd_json_array(void)
 {
-	return outside(json_object_new_array());
+	return made(json_object_new_array());
 }
 
 struct cmd_json *cmd_json_bool(bool value)
 {
-	return outside(json_object_new_boolean(value));
+	return made(json_object_new_boolean(value));
 }
 
 struct cmd_json *cmd_json_int(int64_t number)
 {
-	return outside(json_object_new_int64(number));
+	return made(json_object_new_int64(number));
 }
 
 struct cmd_json *cmd_json_uint(uint64_t number)
 {
-	return outside(json_object_new_uint64(number));
+	return made(json_object_new_uint64(number));
 }
 
 struct cmd_json *cmd_json_number(const char *text)
 {
-	return outside(json_object_new_double_s(0, text));
+	return made(json_object_new_double_s(0, text));
 }
 
 struct cmd_json *cmd_json_plain(const char *text)
 {
-	return outside(json_object_new_string(text));
+	return made(json_object_new_string(text));
 }
 
 void cmd_json_add(struct cmd_json *object, const char *name, struct cmd_json *value)
 {
 	const unsigned flags = JSON_C_OBJECT_ADD_KEY_IS_NEW | JSON_C_OBJECT_ADD_CONSTANT_KEY;
 
-	if (!object || json_object_object_add_ex(inside(object), name, inside(value), flags) < 0)
-		cmd_json_free(value);
+	if (json_object_object_add_ex(inside(object), name, inside(value), flags) < 0)
+		cmd_json_no_memory();
 }
 
 void cmd_json_append(struct cmd_json *array, struct cmd_json *value)
 {
-	if (!array || json_object_array_add(inside(array), inside(value)) < 0)
-		cmd_json_free(value);
+	if (json_object_array_add(inside(array), inside(value)) < 0)
+		cmd_json_no_memory();
 }
 
 struct cmd_json *cmd_json_share(struct cmd_json *json)

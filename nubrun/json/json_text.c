@@ -3,17 +3,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cursor.h"
 #include "base/util.h"
 #include "cli/text.h"
 #include "json/json.h"
 
+void cmd_json_no_memory(void)
+{
+	static const char text[] = "nubrun: there is no memory left to tell what happened\n";
+
+	/* Whether it was told or not. */
+	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+		_exit(125);
+	_exit(125);
+}
+
 struct cmd_json *cmd_json_string(const void *text, size_t size)
 {
 	NUB_AUTO_FREE char *clean = cmd_utf8_repair(text, size, NULL);
 
-	return clean ? cmd_json_plain(clean) : NULL;
+	if (!clean)
+		cmd_json_no_memory();
+	return cmd_json_plain(clean);
 }
 
 struct cmd_json *cmd_json_cstring(const char *text)
@@ -120,14 +133,28 @@ static char *indent(const char *text, size_t *size)
 	return (char *)buffer.bytes;
 }
 
+/* Libraries leave parts out for which they get no memory. */
+static char *print_whole(const struct cmd_json *json)
+{
+	struct cmd_json_source source = { 0 };
+	char *printed = cmd_json_print(json);
+
+	if (!printed || cmd_json_scan(printed, strlen(printed), "", &source, NULL) < 0)
+		cmd_json_no_memory();
+	free(source.text);
+	return printed;
+}
+
 char *cmd_json_text(const struct cmd_json *json, bool indented, size_t *size)
 {
-	NUB_AUTO_FREE char *printed = cmd_json_print(json);
-	char *line = printed ? escape_controls(printed, size) : NULL;
+	NUB_AUTO_FREE char *printed = print_whole(json);
+	char *line = escape_controls(printed, size), *text = line;
 
-	if (!line || !indented)
-		return line;
-	char *text = indent(line, size);
-	free(line);
+	if (line && indented) {
+		text = indent(line, size);
+		free(line);
+	}
+	if (!text)
+		cmd_json_no_memory();
 	return text;
 }
