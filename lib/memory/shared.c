@@ -133,9 +133,10 @@ int nub_memory_show_file(struct nub_memory *memory, const struct nub_memory_piec
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "guest memory: list of %zu parts", shared->piece_count + 1);
 	shared->pieces = pieces;
 	pieces[shared->piece_count++] = *piece;
-	/* Read-only here, too: a store that bypasses nub_memory_own must not go unnoticed. */
-	if (mmap(map->host + (piece->gpa - map->gpa), piece->size, PROT_READ, MAP_PRIVATE | MAP_FIXED, piece->fd,
-	         (off_t)piece->offset) == MAP_FAILED)
+	/* Else read-only here, too: a store that bypasses nub_memory_own must not go unnoticed. */
+	const int protection = PROT_READ | (piece->stores ? PROT_WRITE : 0);
+	if (mmap(map->host + (piece->gpa - map->gpa), piece->size, protection, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
+	         piece->fd, (off_t)piece->offset) == MAP_FAILED)
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "mapping of %" PRIu64 " bytes", piece->size);
 	set_bits(shared, (piece->gpa - map->gpa) / NUB_PAGE_SIZE, piece->size / NUB_PAGE_SIZE, false);
 	return 0;
@@ -190,19 +191,25 @@ static int copy_pages(struct nub_memory *memory, uint64_t gpa, uint64_t size, st
 	return 0;
 }
 
-static int own_run(struct nub_memory *memory, uint64_t gpa, uint64_t size, struct nub_error *err)
+/* Have nubrun see the memfd there. */
+static int take_over(struct nub_memory *memory, uint64_t gpa, uint64_t size, struct nub_error *err)
 {
 	const struct nub_memory_map *map = &memory->snapshot;
 	const uint64_t at = gpa - map->gpa;
 
-	if (copy_pages(memory, gpa, size, err) < 0)
-		return -1;
 	if (mmap(map->host + at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memory->shared.fd, (off_t)at) ==
 	    MAP_FAILED) {
 		nub_fail_errno(err, NUB_E_NO_MEMORY, "mapping of %" PRIu64 " bytes", size);
 		return nub_hint(err, "allow more mappings (sysctl vm.max_map_count)");
 	}
 	set_bits(&memory->shared, at / NUB_PAGE_SIZE, size / NUB_PAGE_SIZE, true);
+	return 0;
+}
+
+static int own_run(struct nub_memory *memory, uint64_t gpa, uint64_t size, struct nub_error *err)
+{
+	if (copy_pages(memory, gpa, size, err) < 0 || take_over(memory, gpa, size, err) < 0)
+		return -1;
 	return add_news(&memory->shared, gpa, size, err);
 }
 
@@ -213,6 +220,20 @@ int nub_memory_own(struct nub_memory *memory, uint64_t gpa, uint64_t size, struc
 	for (uint64_t run = 0; gpa < end; gpa += run) {
 		run = nub_memory_same_owner(memory, gpa, end - gpa);
 		if (!nub_memory_is_owned(memory, gpa) && own_run(memory, gpa, run, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int nub_memory_give_back(struct nub_memory *memory, uint64_t gpa, uint64_t size, struct nub_error *err)
+{
+	const uint64_t end = gpa + size, offset = gpa - memory->snapshot.gpa;
+
+	if (fallocate(memory->shared.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size) < 0)
+		return nub_fail_errno(err, NUB_E_NO_MEMORY, "guest memory: giving back %" PRIu64 " bytes", size);
+	for (uint64_t run = 0; gpa < end; gpa += run) {
+		run = nub_memory_same_owner(memory, gpa, end - gpa);
+		if (!nub_memory_is_owned(memory, gpa) && take_over(memory, gpa, run, err) < 0)
 			return -1;
 	}
 	return 0;

@@ -21,6 +21,8 @@ struct nub_memory_piece {
 	uint64_t gpa, size;
 	int fd; /* borrowed */
 	uint64_t offset;
+	/* nubrun may store there without owning the pages first: they are shown to nobody else before they are owned. */
+	bool stores;
 };
 
 struct nub_memory_run {
@@ -54,6 +56,9 @@ uint64_t nub_shared_same_owner(const struct nub_shared *shared, uint64_t offset,
 /* Make the pages of [gpa, gpa + size), in the snapshot region, the memfd's. Errors: NO_MEMORY; IO, when the file is shorter
  * than it was. */
 int nub_memory_own(struct nub_memory *memory, uint64_t gpa, uint64_t size, struct nub_error *err);
+
+/* Zero [gpa, gpa + size), in the snapshot region, by giving pages back; they are the memfd's then. Errors: NO_MEMORY. */
+int nub_memory_give_back(struct nub_memory *memory, uint64_t gpa, uint64_t size, struct nub_error *err);
 
 /* ---- For memory.c ---- */
 

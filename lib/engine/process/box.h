@@ -2,7 +2,7 @@
  *
  *     nub_box_init(&box, memory_fd, &err);             a child that waits for its set-up
  *     nub_box_map(&box, ...);                          as often as needed, with any descriptor
- *     nub_box_seal(&box, address_space, &err);         from now on only memory_fd can be mapped
+ *     nub_box_seal(&box, address_space, 0, &err);      from now on only memory_fd can be mapped
  *     nub_box_regs, nub_box_run, ...                   guest code
  *     nub_box_release(&box);
  *
@@ -15,6 +15,7 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -47,9 +48,11 @@ struct nub_box {
 	unsigned call_count;           /* queued */
 	bool sealed;
 	bool kick_sent;                /* a signal is on its way to the box, or pending there */
+	bool full;                     /* the last error was of a call that the kernel had no room for */
 	struct nub_signal_frame first; /* as the kernel wrote it: what is constant in all later ones */
 	struct nub_signal_frame frame; /* of the last stop; registers in it may be changed */
 	uint64_t frame_offset;         /* of the frame in `pages` */
+	uint32_t xsave_size;           /* of the XSAVE area behind it */
 	uint64_t fs_base, gs_base;
 	uint16_t segments[4]; /* ds, es, fs, gs */
 	bool load_segments;   /* they were changed here */
@@ -72,11 +75,13 @@ int nub_box_protect(struct nub_box *box, uint64_t gva, uint64_t size, int protec
 int nub_box_unmap(struct nub_box *box, uint64_t gva, uint64_t size, struct nub_error *err);
 int nub_box_flush(struct nub_box *box, struct nub_error *err);
 
-/* Close every descriptor but memory_fd, bound the address space to so many bytes beside the stub's, install the filter. */
-int nub_box_seal(struct nub_box *box, uint64_t address_space, struct nub_error *err);
+/* Close every descriptor but memory_fd, bound the address space to so many bytes beside the stub's, install the filter. Of
+ * memory_fd nothing can be mapped then that lies below least_offset. */
+int nub_box_seal(struct nub_box *box, uint64_t address_space, uint32_t least_offset, struct nub_error *err);
 
 /* Let the guest go on with the registers in box->frame and the segments, until it stops. deadline_ns is CLOCK_MONOTONIC, 0
- * none. A box that does not stand still when it must is killed: GONE. */
+ * none. A box that does not stand still when it must is killed: GONE. When a call that was queued failed, those behind it were
+ * not made, and the guest has not gone on: ERROR. */
 enum nub_box_event nub_box_run(struct nub_box *box, uint64_t deadline_ns, struct nub_error *err);
 
 /* `kicked` was set: have nub_box_run look at once. For signal handlers, whether there is a box or not. */
@@ -85,10 +90,11 @@ void nub_box_wake(const struct nub_box *box);
 /* The signal that ended a box that is GONE; 0 when it is not known. */
 int nub_box_killed_by(const struct nub_box *box);
 
-/* The XSAVE area of the last stop, in the standard format as far as AVX (SDM vol. 1, 13.4). Its bytes from KERNEL to
- * KERNEL_END are the kernel's own, not the guest's: they read as zeros, and are not written. */
-enum { NUB_BOX_XSAVE_SIZE = 832, NUB_BOX_XSAVE_KERNEL = 464, NUB_BOX_XSAVE_KERNEL_END = 512 };
-int nub_box_get_xsave(const struct nub_box *box, uint8_t xsave[NUB_BOX_XSAVE_SIZE], struct nub_error *err);
-int nub_box_set_xsave(struct nub_box *box, const uint8_t xsave[NUB_BOX_XSAVE_SIZE], struct nub_error *err);
+/* The XSAVE area of the last stop, in the standard format (SDM vol. 1, 13.4): its first `size` bytes, past the header. Those
+ * from KERNEL to KERNEL_END are the kernel's own, not the guest's: they read as zeros, and are not written. What the header
+ * says is not in use is initial, also behind `size`. */
+enum { NUB_BOX_XSAVE_KERNEL = 464, NUB_BOX_XSAVE_KERNEL_END = 512 };
+int nub_box_get_xsave(const struct nub_box *box, uint8_t *xsave, size_t size, struct nub_error *err);
+int nub_box_set_xsave(struct nub_box *box, const uint8_t *xsave, size_t size, struct nub_error *err);
 
 #endif

@@ -50,40 +50,40 @@ void nub_box_put_frame(struct nub_box *box)
 	}
 }
 
-static uint8_t *xsave_area(const struct nub_box *box)
+/* NULL when the kernel's has fewer bytes: what it says of that is in the first frame, from before a guest ran. */
+static uint8_t *xsave_area(const struct nub_box *box, size_t size)
 {
 	const uint64_t offset = box->first.xsave - NUB_BOX_GVA;
 
-	return offset >= NUB_BOX_STACK_OFFSET && nub_range_in(offset, NUB_BOX_XSAVE_SIZE, NUB_BOX_SIZE)
+	return offset >= NUB_BOX_STACK_OFFSET && size <= box->xsave_size && nub_range_in(offset, size, NUB_BOX_SIZE)
 	           ? box->pages + offset
 	           : NULL;
 }
 
-static int fail_xsave(struct nub_error *err)
+static int fail_xsave(size_t size, struct nub_error *err)
 {
-	return nub_fail(err, NUB_E_PROCESS, 0, "the guest's process: its signal frame has no XSAVE area");
+	return nub_fail(err, NUB_E_PROCESS, 0, "the guest's process: its signal frame has no XSAVE area of %zu bytes",
+	                size);
 }
 
-int nub_box_get_xsave(const struct nub_box *box, uint8_t xsave[NUB_BOX_XSAVE_SIZE], struct nub_error *err)
+int nub_box_get_xsave(const struct nub_box *box, uint8_t *xsave, size_t size, struct nub_error *err)
 {
-	const uint8_t *area = xsave_area(box);
+	const uint8_t *area = xsave_area(box, size);
 
 	if (!area)
-		return fail_xsave(err);
-	memcpy(xsave, area, NUB_BOX_XSAVE_SIZE);
-	/* The kernel's own words in the legacy area (struct _fpx_sw_bytes). */
+		return fail_xsave(size, err);
+	memcpy(xsave, area, size);
 	memset(xsave + NUB_BOX_XSAVE_KERNEL, 0, NUB_BOX_XSAVE_KERNEL_END - NUB_BOX_XSAVE_KERNEL);
 	return 0;
 }
 
-int nub_box_set_xsave(struct nub_box *box, const uint8_t xsave[NUB_BOX_XSAVE_SIZE], struct nub_error *err)
+int nub_box_set_xsave(struct nub_box *box, const uint8_t *xsave, size_t size, struct nub_error *err)
 {
-	uint8_t *area = xsave_area(box);
+	uint8_t *area = xsave_area(box, size);
 
 	if (!area)
-		return fail_xsave(err);
+		return fail_xsave(size, err);
 	memcpy(area, xsave, NUB_BOX_XSAVE_KERNEL);
-	memcpy(area + NUB_BOX_XSAVE_KERNEL_END, xsave + NUB_BOX_XSAVE_KERNEL_END,
-	       NUB_BOX_XSAVE_SIZE - NUB_BOX_XSAVE_KERNEL_END);
+	memcpy(area + NUB_BOX_XSAVE_KERNEL_END, xsave + NUB_BOX_XSAVE_KERNEL_END, size - NUB_BOX_XSAVE_KERNEL_END);
 	return 0;
 }

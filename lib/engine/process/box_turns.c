@@ -144,7 +144,8 @@ static int check_calls(struct nub_box *box, struct nub_error *err)
 	const int64_t result = (int64_t)call.result;
 	box->shared->failed = 0;
 	errno = result < 0 && result > -4096 ? (int)-result : EINVAL;
-	if (errno == ENOMEM && call.number == SYS_mmap) {
+	box->full = errno == ENOMEM;
+	if (box->full && call.number == SYS_mmap) {
 		nub_fail_errno(err, NUB_E_PROCESS, "the guest's process: mmap at 0x%" PRIx64 ", %" PRIu64 " bytes",
 		               call.args[0], call.args[1]);
 		return nub_hint(err, "the limit of mappings (vm.max_map_count) or of memory may be reached");
@@ -210,6 +211,8 @@ int nub_box_unmap(struct nub_box *box, uint64_t gva, uint64_t size, struct nub_e
 	return nub_box_call(box, NUB_BOX_CHECK_OK, SYS_munmap, (uint64_t[6]){ gva, size }, err);
 }
 
+enum { SIZE_OFFSET = 16 };
+
 int nub_box_first_frame(struct nub_box *box, struct nub_error *err)
 {
 	if (make_calls(box, NUB_BOX_NEXT_TRAP, err) < 0)
@@ -224,6 +227,10 @@ int nub_box_first_frame(struct nub_box *box, struct nub_error *err)
 	nub_box_take_frame(box);
 	box->first = box->frame;
 	box->sealed = true;
+	/* struct _fpx_sw_bytes: two magic words and a mask lie before it. */
+	const uint64_t words = box->first.xsave - NUB_BOX_GVA + NUB_BOX_XSAVE_KERNEL;
+	if (nub_range_in(words, NUB_BOX_XSAVE_KERNEL_END - NUB_BOX_XSAVE_KERNEL, NUB_BOX_SIZE))
+		memcpy(&box->xsave_size, box->pages + words + SIZE_OFFSET, sizeof(box->xsave_size));
 	return 0;
 }
 
@@ -277,8 +284,11 @@ enum nub_box_event nub_box_run(struct nub_box *box, uint64_t deadline_ns, struct
 		}
 		if (event == NUB_BOX_GONE)
 			return event;
-		if (load(&box->shared->failed) > 0)
+		if (load(&box->shared->failed) > 0) {
+			/* The stub has not come to them. */
+			box->load_segments = true;
 			return called ? (check_calls(box, err), NUB_BOX_ERROR) : end(box);
+		}
 		nub_box_take_frame(box);
 		if (box->frame.signal != NUB_BOX_KICK_SIGNAL)
 			return NUB_BOX_STOPPED;
