@@ -116,5 +116,9 @@ fuzz:
 mutants: $(B)/nubrun $(GUESTS) $(LINUX_PROGRAMS) $(B)/test/mutants
 	@BUILD=$(B) scripts/mutants $(or $(N),1000)
 
-.PHONY: tests unit check check-sanitize fuzz mutants
+## soak: S=3600 restores, calls, resets and crashes guests for so many seconds, and looks whether anything grows
+soak: $(B)/nubrun $(GUESTS) $(B)/test/soak
+	@BUILD=$(B) scripts/soak $(or $(S),3600)
+
+.PHONY: tests unit check check-sanitize fuzz mutants soak
 -include $(addsuffix .d,$(patsubst %,$(B)/libfuzzer/%,$(FUZZ_NAMES)) $(UNITS) $(FUZZERS) $(TOOLS) $(TEST_GUESTS) $(ATTACKS))

@@ -69,10 +69,6 @@ try_rows() { # BY ENGINE
 	[ "$tried" -gt 0 ]
 }
 
-runs_linux() { # ENGINE
-	NUBRUN_ENGINE=$1 "$NUBRUN" run -q "$A/at-random" >/dev/null 2>&1
-}
-
 @test "attacks: each file is on the page, and what the page names is there" {
 	local file name where test
 	for file in "$ROOT"/test/attacks/*/*.c; do
@@ -105,30 +101,30 @@ runs_linux() { # ENGINE
 	try_rows kvm kvm
 }
 
-@test "attacks: Linux programs" {
+@test "attacks: Linux programs in virtual machines" {
 	only_kvm
 	try_rows linux kvm
 }
 
 @test "attacks: Linux programs by the process engine" {
-	runs_linux process || skip "the process engine does not run Linux programs"
 	try_rows linux process
 }
 
 @test "attacks: vectors and futexes at no address say what they say without nubrun" {
-	local name expected
-	only_kvm
+	local name expected engine
 	for name in vectors futexes; do
 		expected=$(timeout "$(slow 20)" "$A/$name")
-		attempt run --timeout "$(slow 20)" "$A/$name"
-		ended_so '0 ok'
-		[ "$output" = "$expected" ]
+		for engine in $(engines); do
+			attempt run --engine "$engine" --timeout "$(slow 20)" "$A/$name"
+			ended_so '0 ok'
+			[ "$output" = "$expected" ]
+		done
 	done
 }
 
 @test "attacks: no two thaws have the same random bytes" {
 	local snap=$BATS_TEST_TMPDIR/random.snap word
-	only_kvm
+	needs_kvm
 	nub snapshot -o "$snap" --until-output ready "$A/at-random"
 	ended 0 ok
 	local -a words=("${lines[0]}")
@@ -146,7 +142,7 @@ runs_linux() { # ENGINE
 
 @test "attacks: nothing beside a granted folder is read or changed" {
 	local jail=$BATS_TEST_TMPDIR/jail
-	only_kvm
+	needs_kvm
 	mkdir -p "$jail/granted/other"
 	echo 'not for guests' >"$jail/secret"
 	(
@@ -187,7 +183,6 @@ peak() { # NUBRUN-ARG...
 		echo "storm $way: $kib KiB"
 		[ "$kib" -gt 0 ] && [ "$kib" -lt $((32 << 10)) ]
 	done
-	only_kvm
 	# What the program has itself is up to 64 MiB, and its files in memory as much.
 	for way in areas tables pipes files names content threads; do
 		kib=$(peak run --timeout 1s --memory 64M "$A/hoard" "$way")
