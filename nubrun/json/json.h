@@ -77,7 +77,7 @@ const struct cmd_json *cmd_json_get_only(const struct cmd_json *json, const char
 
 /* ---- What a library does: json_c.c, cjson.c ---- */
 
-/* One line without a line feed; malloc'd. NULL, or not all of it, without memory. */
+/* One line without a line feed; malloc'd. NULL without memory. */
 char *cmd_json_print(const struct cmd_json *json);
 
 /* ---- For them, without memory ---- */

@@ -133,22 +133,10 @@ static char *indent(const char *text, size_t *size)
 	return (char *)buffer.bytes;
 }
 
-/* Libraries leave parts out for which they get no memory. */
-static char *print_whole(const struct cmd_json *json)
-{
-	struct cmd_json_source source = { 0 };
-	char *printed = cmd_json_print(json);
-
-	if (!printed || cmd_json_scan(printed, strlen(printed), "", &source, NULL) < 0)
-		cmd_json_no_memory();
-	free(source.text);
-	return printed;
-}
-
 char *cmd_json_text(const struct cmd_json *json, bool indented, size_t *size)
 {
-	NUB_AUTO_FREE char *printed = print_whole(json);
-	char *line = escape_controls(printed, size), *text = line;
+	NUB_AUTO_FREE char *printed = cmd_json_print(json);
+	char *line = printed ? escape_controls(printed, size) : NULL, *text = line;
 
 	if (line && indented) {
 		text = indent(line, size);
