@@ -176,6 +176,8 @@ static int copy_pages(struct nub_memory *memory, uint64_t gpa, uint64_t size, st
 	for (uint64_t done = 0; done < size;) {
 		const ssize_t written =
 		    pwrite(memory->shared.fd, map->host + at + done, size - done, (off_t)(at + done));
+		if (written < 0 && errno == EINTR)
+			continue;
 		if (written < 0 && errno == EFAULT) {
 			nub_fail(err, NUB_E_IO, 0,
 			         "gpa 0x%" PRIx64 ", %" PRIu64
