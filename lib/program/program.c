@@ -93,6 +93,9 @@ static int attach(struct nub_program *program, uint64_t tables_used, struct nub_
 	};
 
 	nub_cpu_fill_cpuid(&program->cpuid);
+	program->needed = program->cpuid;
+	if (program->config.engine == NUB_ENGINE_PROCESS)
+		nub_cpu_fill_native_cpuid(&program->needed);
 	if (nub_cpu_check_host(&program->cpuid, err) < 0 || nub_engine_attach(program->engine, &guest, err) < 0)
 		return -1;
 	return nub_engine_start(program->engine, NULL, err);

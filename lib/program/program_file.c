@@ -101,7 +101,7 @@ static int write_parts(struct nub_program *program, int fd, const struct nub_buf
 	struct nub_writer writer = { .buffer = &bytes, .err = err };
 	uint8_t seal[SEAL_SIZE];
 
-	header.cpuid = program->cpuid;
+	header.cpuid = program->needed;
 	header.image_size = nub_linux_image_size(program->linux);
 	nub_page_up(HEADER_SIZE + state->size, &header.image_offset);
 	write_header(&header, &writer);
@@ -328,7 +328,7 @@ struct nub_program *nub_program_restore(const struct nub_program_config *config,
 	}
 	if (read_parts(fd, name, (uint64_t)status.st_size, &header, &state, err) < 0)
 		return NULL;
-	nub_cpu_fill_cpuid(&host);
+	nub_cpu_fill_native_cpuid(&host);
 	if (nub_cpu_check_features(&header.cpuid, NUB_XCR0, &host, err) < 0) {
 		nub_error_context(err, "%s", name);
 		return NULL;
@@ -340,6 +340,8 @@ struct nub_program *nub_program_restore(const struct nub_program_config *config,
 	struct nub_cursor cursor = {
 		.bytes = state, .size = header.state_size, .whole = name, .kind = NUB_E_SNAPSHOT_TRUNCATED, .err = err
 	};
+	if (program)
+		nub_cpuid_add(&program->needed, &header.cpuid);
 	if (program && load_parts(program, &header, fd, &status, &cursor) == 0)
 		return program;
 	nub_program_free(program);

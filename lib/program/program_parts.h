@@ -15,7 +15,8 @@ struct nub_program {
 	struct nub_program_config config;
 	struct nub_plan plan;
 	struct nub_memory memory;
-	struct nub_cpuid cpuid;
+	struct nub_cpuid cpuid;  /* what it is shown, as far as that is the engine's to say */
+	struct nub_cpuid needed; /* what it may have found, here or where it was saved */
 	struct nub_engine *engine;
 	struct nub_linux *linux;
 	struct nub_exit_counts exits;
