@@ -61,6 +61,7 @@ int nub_program_arm_slice(struct nub_program *program, struct nub_error *err)
 {
 	const uint64_t end = next_end(program);
 
+	program->engine->until_ns = end;
 	if (end == program->slice.at_ns)
 		return 0;
 	if (!program->slice.armed && make_timer(program, err) < 0)
@@ -102,6 +103,7 @@ void nub_program_disarm_slice(struct nub_program *program)
 {
 	if (!program->slice.armed)
 		return;
+	program->engine->until_ns = 0;
 	timer_delete(program->slice.timer);
 	drain();
 	pthread_sigmask(SIG_SETMASK, &program->slice.saved_mask, NULL);

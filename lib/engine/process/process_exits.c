@@ -275,7 +275,7 @@ int nub_process_run(struct nub_engine *engine, struct nub_exit *exit, struct nub
 	exit->kind = NUB_EXIT_FAILED;
 	if (nub_process_map_news(process, err) < 0)
 		return -1;
-	const enum nub_box_event event = nub_box_run(&process->box, 0, err);
+	const enum nub_box_event event = nub_box_run(&process->box, engine->until_ns, err);
 	if (engine->timed)
 		exit->left_ns = nub_clock_ns();
 	switch (event) {
