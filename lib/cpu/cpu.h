@@ -96,6 +96,10 @@ struct nub_cpuid {
 	struct nub_cpuid_leaf entries[NUB_CPUID_ENTRIES];
 };
 void nub_cpu_fill_cpuid(struct nub_cpuid *cpuid);
+/* The same leaves with what code finds that runs on this host's CPU itself, AVX-512 included: no less than guests see. */
+void nub_cpu_fill_native_cpuid(struct nub_cpuid *cpuid);
+/* Have `cpuid` promise what `more` does, too: the same leaves. */
+void nub_cpuid_add(struct nub_cpuid *cpuid, const struct nub_cpuid *more);
 bool nub_cpuid_equal(const struct nub_cpuid *a, const struct nub_cpuid *b);
 
 /* Does the host's CPU have what guests are promised (XSAVE, AVX, NX)? Error: KVM, naming what is missing. */

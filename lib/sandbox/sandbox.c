@@ -63,9 +63,20 @@ struct nub_engine_guest nub_sandbox_engine_guest(struct nub_sandbox *sandbox)
 	};
 }
 
+void nub_sandbox_note_cpuid(struct nub_sandbox *sandbox)
+{
+	struct nub_machine *machine = &sandbox->machine;
+
+	machine->needed = machine->cpuid;
+	/* Nothing hides what the host has. */
+	if (sandbox->personality->is_program && machine->config.engine == NUB_ENGINE_PROCESS)
+		nub_cpu_fill_native_cpuid(&machine->needed);
+}
+
 static int start_cpu(struct nub_sandbox *sandbox, struct nub_error *err)
 {
 	nub_cpu_fill_cpuid(&sandbox->machine.cpuid);
+	nub_sandbox_note_cpuid(sandbox);
 	const struct nub_engine_guest guest = nub_sandbox_engine_guest(sandbox);
 	if (nub_cpu_check_host(&sandbox->machine.cpuid, err) < 0 ||
 	    nub_engine_attach(sandbox->machine.engine, &guest, err) < 0)
