@@ -38,7 +38,7 @@ static bool is_there(const char *row, const char *program)
 static void bench_syscall(const struct bench_engine *engine, size_t runs)
 {
 	const char *const floor[] = { engine->floor, "--loop", "2000", NULL };
-	const char *const ours[] = { "./nubrun", "run", QUIET, "bench/linux_calls", "getppid", "100", NULL };
+	const char *const ours[] = { "./nubrun", "run", QUIET, "bench/linux_calls", "getppid", "2000", NULL };
 	struct series base = { 0 }, series = { 0 };
 
 	for (size_t i = 0; i < runs; i++) {

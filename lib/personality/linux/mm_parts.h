@@ -109,8 +109,6 @@ static inline bool nub_linux_area_is_shared(const struct nub_linux_area *area)
 
 /* The page that another shared mapping of its file has for what is at gva in a shared area; 0 when none has. */
 uint64_t nub_linux_shared_page(const struct nub_linux_memory *memory, const struct nub_linux_area *area, uint64_t gva);
-/* Of a state that was loaded, in which each mapping has pages of its own: let them be the same again. */
-int nub_linux_shared_join(struct nub_linux *linux, struct nub_error *err);
 
 /* ---- calls that have files of their own: mm_remap.c, mm_advice.c ---- */
 

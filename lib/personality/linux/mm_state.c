@@ -171,6 +171,21 @@ static int claim(struct nub_linux_memory *memory, uint64_t gpa, struct nub_curso
 	                             gpa);
 }
 
+/* But for mappings of one file, which have the same ones. */
+static int claim_for(struct nub_linux_memory *memory, const struct nub_linux_area *area, uint64_t gva, uint64_t gpa,
+                     struct nub_cursor *cursor)
+{
+	const uint64_t other = nub_linux_area_is_shared(area) ? nub_linux_shared_page(memory, area, gva) : 0;
+
+	if (other == 0)
+		return claim(memory, gpa, cursor);
+	return other == gpa ? 0
+	                    : nub_cursor_fail(cursor, NUB_E_SNAPSHOT_FIELD,
+	                                      "the page at 0x%" PRIx64 " is at gpa 0x%" PRIx64
+	                                      ", and another mapping of its file has it at gpa 0x%" PRIx64,
+	                                      gva, gpa, other);
+}
+
 /* The part of a run that one area has. */
 static int load_part(struct nub_linux *linux, const struct nub_linux_area *area, const struct run *part,
                      struct nub_cursor *cursor)
@@ -179,9 +194,10 @@ static int load_part(struct nub_linux *linux, const struct nub_linux_area *area,
 	struct nub_error err = { 0 };
 
 	for (uint64_t at = 0; at < part->size; at += NUB_PAGE_SIZE) {
-		if (claim(memory, part->gpa + at, cursor) < 0)
+		const uint64_t gva = part->gva + at, gpa = part->gpa + at;
+		if (claim_for(memory, area, gva, gpa, cursor) < 0)
 			return -1;
-		if (!nub_linux_page_map_set(&memory->pages, part->gva + at, part->gpa + at))
+		if (!nub_linux_page_map_set(&memory->pages, gva, gpa))
 			return nub_cursor_fail(cursor, NUB_E_NO_MEMORY, "the list of a Linux program's pages");
 	}
 	if (linux->machine.ops->map(linux->machine.context, part->gva, part->gpa, part->size,
@@ -226,7 +242,6 @@ int nub_linux_memory_load(struct nub_linux *linux, struct nub_cursor *cursor)
 	struct nub_linux_memory *memory = linux->memory;
 	struct run run = { 0 };
 	uint64_t gva = 0;
-	struct nub_error err = { 0 };
 
 	memory->brk_start = nub_cursor_u64(cursor, "the start of the heap");
 	memory->brk = nub_cursor_u64(cursor, "the end of the heap");
@@ -246,12 +261,8 @@ int nub_linux_memory_load(struct nub_linux *linux, struct nub_cursor *cursor)
 			return -1;
 	for (;;) {
 		run.gva = nub_cursor_u64(cursor, "the address of pages");
-		if (cursor->failed)
-			return -1;
-		if (run.gva == 0)
-			return nub_linux_shared_join(linux, &err) < 0
-			           ? nub_cursor_fail(cursor, err.kind, "%s", err.message)
-			           : 0;
+		if (cursor->failed || run.gva == 0)
+			return cursor->failed ? -1 : 0;
 		run.gpa = nub_cursor_u64(cursor, "where in memory pages are");
 		run.size = nub_cursor_u64(cursor, "the size of pages");
 		if (cursor->failed || check_run(memory, &run, gva, cursor) < 0 || load_run(linux, &run, cursor) < 0)
