@@ -92,7 +92,7 @@ $(FAULTY): test/faults/wrap.c $(CMD_OBJS) $(B)/libnub.a
 	$(Q)$(CC) $(ALL_CFLAGS) $(LINK_HARDENED) $(addprefix -Wl$(comma)--wrap=,$(WRAPPED)) -o $@ $^ $(DEP_LIBS)
 
 # Many run guests, which they find beside themselves.
-$(UNITS): | $(GUESTS) $(TEST_GUESTS)
+$(UNITS): | $(GUESTS) $(TEST_GUESTS) $(LINUX_PROGRAMS)
 
 tests: all $(UNITS) $(FUZZERS) $(TOOLS) $(TEST_GUESTS) $(LINUX_PROGRAMS) $(ATTACKS) $(FAULTY) samples $(BENCH) $(BENCH_BASES)
 
