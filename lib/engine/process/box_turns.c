@@ -103,6 +103,9 @@ static enum nub_box_event wait_turn(struct nub_box *box, uint64_t deadline_ns, b
 			return NUB_BOX_STOPPED;
 		if (slept && is_gone(box))
 			return NUB_BOX_GONE;
+		/* A wake-up that was lost would be waited for in vain. */
+		if (slept && load(&box->shared->box_sleeps))
+			futex_wake(&box->shared->turn);
 		if (heed_stops && is_to_stop(box))
 			return NUB_BOX_INTERRUPTED;
 		if (deadline_ns != 0) {
