@@ -185,7 +185,10 @@ static int choose_engine(struct cmd_session *session, struct nub_error *err)
 	if (cmd_engine_choose(session->options.engine, engine, err) < 0)
 		return -1;
 	session->report->engine = cmd_engine_name(*engine);
-	return 0;
+	if (session->options.cpu_limit_ns == 0 || *engine != NUB_ENGINE_PROCESS)
+		return 0;
+	nub_fail(err, NUB_E_USAGE, 0, "--cpu-limit: a guest of the process engine takes its time in another process");
+	return nub_hint(err, "leave it out, and bound the run with --timeout");
 }
 
 int cmd_session_prepare(struct cmd_session *session, int argc, char **argv, struct nub_error *err)
@@ -196,11 +199,6 @@ int cmd_session_prepare(struct cmd_session *session, int argc, char **argv, stru
 		return -1;
 	if (cmd_session_is_program(session) && cmd_linux_check(session, argc, argv, err) < 0)
 		return -1;
-	if (options->cpu_limit_ns != 0 && session->guest.config.engine == NUB_ENGINE_PROCESS) {
-		nub_fail(err, NUB_E_USAGE, 0,
-		         "--cpu-limit: a guest of the process engine takes its time in another process");
-		return nub_hint(err, "leave it out, and bound the run with --timeout");
-	}
 	if (session->snapshot && !options->flatten && check_host_functions(session, argv[0], err) < 0)
 		return -1;
 	if (options->call && prepare_call(session, argc, argv, err) < 0)

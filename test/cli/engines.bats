@@ -81,6 +81,29 @@ setup() {
 	done
 }
 
+@test "engines: a Linux program frozen by either engine is thawed by the other, and frozen again" {
+	local by on program=${GUESTS%/guests}/test/linux/frozen.dynamic
+	only_kvm
+	for by in kvm process; do
+		nub snapshot --engine "$by" -o "$by.snap" --rootfs / --until-output ready "$program"
+		ended 0 ok
+		[ "$(field .engine)" = "$by" ]
+		for on in kvm process; do
+			nub snapshot --engine "$on" -o "$by.$on" --rootfs / --until-syscall exit_group "$by.snap"
+			ended 0 ok
+			nub restore --engine "$on" --rootfs / "$by.snap"
+			ended 7 guest-exit
+			[ "${lines[1]}" = 'kept, wiped' ]
+			[ "${lines[3]}" = '6 answers' ]
+		done
+	done
+	# Twice over: what one engine saved of what the other had saved.
+	nub restore --engine kvm --rootfs / kvm.process
+	ended 7 guest-exit
+	nub restore --engine process --rootfs / process.kvm
+	ended 7 guest-exit
+}
+
 @test "engines: what the unit tests say of lives, layers and written pages holds by the process engine, too (R30 R31)" {
 	local name
 	for name in test_restore_leaks test_layers test_dirty test_sandbox_stop; do

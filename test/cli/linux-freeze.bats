@@ -6,7 +6,7 @@ load helper
 PROGRAMS=${GUESTS%/guests}/test/linux
 
 setup() {
-	only_kvm
+	needs_kvm
 	SNAP=$BATS_TEST_TMPDIR/program.snap
 }
 

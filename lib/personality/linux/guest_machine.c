@@ -129,9 +129,9 @@ static uint64_t now_ns(void *context, int clock)
 {
 	struct timespec time;
 
-	(void)context;
 	clock_gettime((clockid_t)clock, &time);
-	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+	const uint64_t ns = (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+	return clock == CLOCK_PROCESS_CPUTIME_ID ? ns + nub_engine_cpu_ns(machine_of(context)->engine) : ns;
 }
 
 static uint64_t tsc(void *context)
