@@ -32,7 +32,7 @@ struct nub_memory_run {
 
 struct nub_shared {
 	bool on;
-	int fd;          /* of the memfd, when it is on */
+	int fd;                               /* of the memfd, when it is on */
 	uint64_t snapshot_size, scratch_size; /* how much of them is in it, from their starts */
 	uint64_t *owned; /* a bit a page of the snapshot region: it is the memfd's. NULL: all are */
 	struct nub_memory_piece *pieces;

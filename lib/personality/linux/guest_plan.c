@@ -34,8 +34,7 @@ static int plan(struct nub_machine *machine, uint64_t asked, struct nub_error *e
 		.output_size = NUB_PAGE_SIZE,
 		.scratch_size = nub_layout_min_scratch(NUB_PAGE_SIZE, NUB_PAGE_SIZE),
 		.cow = NUB_COW_HOST,
-		/* Programs find nothing in scratch: it is where a stored guest's is, whoever runs them. */
-		.engine = NUB_ENGINE_KVM,
+		.engine = machine->config.engine,
 		.pages_stay = true,
 	};
 	machine->root_gpa = end;

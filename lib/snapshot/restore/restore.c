@@ -45,8 +45,7 @@ static void take_identity(struct nub_sandbox *sandbox, const struct nub_snapshot
 	sandbox->machine.config.cow = meta->layout.cow;
 }
 
-/* The offset in the file is the gpa (nub-snapshot(5)). What the host stores into a program's pages is seen by none but those that
- * it maps. */
+/* The offset in the file is the gpa (nub-snapshot(5)). */
 static int show_part(void *context, const struct nub_snapshot *file, uint64_t gpa, uint64_t size, struct nub_error *err)
 {
 	struct nub_sandbox *sandbox = context;
