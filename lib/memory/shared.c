@@ -46,15 +46,16 @@ void nub_shared_release(struct nub_memory *memory)
 uint64_t nub_memory_shared_at(const struct nub_memory *memory, uint64_t gpa, uint64_t *offset)
 {
 	const struct nub_memory_map *snapshot = &memory->snapshot, *scratch = &memory->scratch;
+	const struct nub_shared *shared = &memory->shared;
 
-	if (gpa >= snapshot->gpa && gpa - snapshot->gpa < snapshot->size) {
+	if (gpa >= snapshot->gpa && gpa - snapshot->gpa < shared->snapshot_size) {
 		*offset = gpa - snapshot->gpa;
-		return snapshot->size - *offset;
+		return shared->snapshot_size - *offset;
 	}
-	if (gpa < scratch->gpa || gpa - scratch->gpa >= scratch->size)
+	if (gpa < scratch->gpa || gpa - scratch->gpa >= shared->scratch_size)
 		return 0;
-	*offset = snapshot->size + (gpa - scratch->gpa);
-	return scratch->size - (gpa - scratch->gpa);
+	*offset = shared->snapshot_size + (gpa - scratch->gpa);
+	return shared->scratch_size - (gpa - scratch->gpa);
 }
 
 /* ---- Which is which ---- */

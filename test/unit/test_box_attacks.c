@@ -205,40 +205,6 @@ static void test_arguments(void **state)
 	}
 }
 
-/* Of the memory what lies before an offset is nubrun's alone. */
-static void test_offsets(void **state)
-{
-	struct box_guest *guest = *state;
-	const uint64_t fd = (uint64_t)guest->fd, at = 0x10000000;
-	const struct {
-		uint64_t offset;
-		bool refused;
-	} offsets[] = {
-		{ 0, true },
-		{ 0x1000, false },
-		{ 0x2000, false },
-		{ UINT64_C(1) << 32, false },
-		{ (UINT64_C(1) << 63) - 0x1000, false }, /* the kernel's to refuse */
-		{ UINT64_MAX - 0xfff, false },
-	};
-	struct nub_error err = { 0 };
-
-	nub_box_release(&guest->box);
-	if (nub_box_init(&guest->box, guest->fd, &guest->stops, &err) < 0 ||
-	    nub_box_map(&guest->box, CODE_GVA, 0x1000, PROT_READ | PROT_EXEC, guest->fd, 0, false, &err) < 0 ||
-	    nub_box_map(&guest->box, DATA_GVA, 0x1000, PROT_READ | PROT_WRITE, guest->fd, 0x1000, false, &err) < 0 ||
-	    nub_box_seal(&guest->box, 8 * GUEST_SIZE, 0x1000, &err) < 0)
-		fail_msg("%s", err.message);
-	for (size_t i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
-		const uint64_t args[6] = { at, 0x1000, PROT_READ, MAP_SHARED | MAP_FIXED, fd, offsets[i].offset };
-		assert_int_equal(call_by_stub(guest, SYS_mmap, args), NUB_BOX_STOPPED);
-		if (offsets[i].refused)
-			expect_refused(guest, AUDIT_ARCH_X86_64, SYS_mmap, stub_syscall() + SYSCALL_SIZE);
-		else
-			assert_int_not_equal(guest->box.frame.signal, SIGSYS);
-	}
-}
-
 /* ---- Frames ---- */
 
 /* Return through a frame of the guest's own making, which is put into its data. */
@@ -434,12 +400,12 @@ int main(void)
 {
 #define WITH_BOX(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		WITH_BOX(test_syscall_instruction), WITH_BOX(test_int_0x80),        WITH_BOX(test_sysenter),
-		WITH_BOX(test_vsyscall_page),       WITH_BOX(test_syscall_in_stub), WITH_BOX(test_own_code_in_stub),
-		WITH_BOX(test_arguments),           WITH_BOX(test_offsets),         WITH_BOX(test_forged_registers),
-		WITH_BOX(test_forged_addresses),    WITH_BOX(test_blocked_signals), WITH_BOX(test_waits_for_ever),
-		cmocka_unit_test(test_unmaps),      WITH_BOX(test_maps_over),       WITH_BOX(test_fills_signal_stack),
-		WITH_BOX(test_scribbles),           WITH_BOX(test_takes_turn),
+		WITH_BOX(test_syscall_instruction), WITH_BOX(test_int_0x80),           WITH_BOX(test_sysenter),
+		WITH_BOX(test_vsyscall_page),       WITH_BOX(test_syscall_in_stub),    WITH_BOX(test_own_code_in_stub),
+		WITH_BOX(test_arguments),           WITH_BOX(test_forged_registers),   WITH_BOX(test_forged_addresses),
+		WITH_BOX(test_blocked_signals),     WITH_BOX(test_waits_for_ever),     cmocka_unit_test(test_unmaps),
+		WITH_BOX(test_maps_over),           WITH_BOX(test_fills_signal_stack), WITH_BOX(test_scribbles),
+		WITH_BOX(test_takes_turn),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

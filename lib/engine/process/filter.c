@@ -61,18 +61,7 @@ static void load_arg(struct writer *writer, unsigned arg)
 	load(writer, ARGS + 8 * arg);
 }
 
-/* Go on when the sixth argument, a file's offset, is `least` or more. */
-enum { REQUIRE_OFFSET_SIZE = 5 };
-static void require_offset(struct writer *writer, uint32_t least)
-{
-	load(writer, ARGS + 8 * 5 + 4);
-	put(writer, BPF_JMP | BPF_JGT | BPF_K, 0, 3, 0);
-	load(writer, ARGS + 8 * 5);
-	put(writer, BPF_JMP | BPF_JGE | BPF_K, least, 1, 0);
-	give(writer, SECCOMP_RET_TRAP);
-}
-
-unsigned nub_filter_fill(struct sock_filter *filter, int memory_fd, uint32_t least_offset)
+unsigned nub_filter_fill(struct sock_filter *filter, int memory_fd)
 {
 	static const uint32_t free_calls[] = { SYS_rt_sigreturn, SYS_munmap, SYS_mprotect };
 	struct writer writer = { filter, 0 };
@@ -94,12 +83,11 @@ unsigned nub_filter_fill(struct sock_filter *filter, int memory_fd, uint32_t lea
 	put(&writer, BPF_JMP | BPF_JEQ | BPF_K, FUTEX_WAIT, 2, 0);
 	require(&writer, FUTEX_WAKE);
 	give(&writer, SECCOMP_RET_ALLOW);
-	only_for(&writer, SYS_mmap, 7 + REQUIRE_OFFSET_SIZE);
+	only_for(&writer, SYS_mmap, 7);
 	load_arg(&writer, 3);
 	require(&writer, MAP_SHARED | MAP_FIXED);
 	load_arg(&writer, 4);
 	require(&writer, (uint32_t)memory_fd);
-	require_offset(&writer, least_offset);
 	give(&writer, SECCOMP_RET_ALLOW);
 	give(&writer, SECCOMP_RET_TRAP);
 	return writer.count;

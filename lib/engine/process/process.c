@@ -31,18 +31,12 @@ __attribute__((target("xsave"))) static uint64_t host_xcr0(void)
 	return (xcr0 & NUB_XCR0_AVX512) == NUB_XCR0_AVX512 ? NUB_XCR0 | NUB_XCR0_AVX512 : NUB_XCR0;
 }
 
-/* Of the memory a guest with syscalls can have all but what lies before it: the page tables. A page is at one address. */
+/* A page is at one address. */
 static int attach_empty(struct nub_process *process, struct nub_error *err)
 {
-	const struct nub_layout *layout = &process->guest.plan->layout;
-	uint64_t offset;
-
 	if (nub_edited_tables_init(&process->tables, &process->guest, err) < 0)
 		return -1;
-	nub_memory_shared_at(process->guest.memory, layout->heap_gpa, &offset);
-	if (offset > UINT32_MAX)
-		return nub_fail(err, NUB_E_INTERNAL, 0, "page tables of %" PRIu64 " bytes", offset);
-	return nub_box_seal(&process->box, layout->heap_size, (uint32_t)offset, err);
+	return nub_box_seal(&process->box, process->guest.plan->layout.heap_size, err);
 }
 
 static int attach(struct nub_engine *engine, const struct nub_engine_guest *guest, struct nub_error *err)
@@ -69,7 +63,7 @@ static int attach(struct nub_engine *engine, const struct nub_engine_guest *gues
 		return attach_empty(process, err);
 	if (nub_process_map_all(process, &size, err) < 0)
 		return -1;
-	return nub_box_seal(&process->box, size, 0, err);
+	return nub_box_seal(&process->box, size, err);
 }
 
 /* A guest can change its process for good: by what its stub lets it call, it can hide code where no put back page reaches, or
