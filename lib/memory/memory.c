@@ -49,8 +49,8 @@ static int share(struct nub_memory *memory, struct nub_memory_map *map, uint64_t
 		return 0;
 	map->shared = &memory->shared;
 	map->shared_offset = offset;
-	if (mmap(map->host, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE,
-	         memory->shared.fd, (off_t)offset) == MAP_FAILED)
+	if (mmap(map->host, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, memory->shared.fd,
+	         (off_t)offset) == MAP_FAILED)
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "guest memory: %" PRIu64 " bytes", map->size);
 	return 0;
 }

@@ -25,8 +25,7 @@ struct nub_machine {
 	struct nub_plan plan;
 	struct nub_memory memory;
 	struct nub_engine *engine; /* owned */
-	struct nub_cpuid cpuid;  /* what it is shown, as far as that is the engine's to say */
-	struct nub_cpuid needed; /* what a Linux program may have found, here or where it was saved */
+	struct nub_cpuid cpuid;
 	uint64_t root_gpa;   /* of the page tables with which it starts */
 	uint64_t generation; /* snapshots between the ELF file and now (R27) */
 	uint64_t image_end;  /* gpa: below, memory is mapped from a snapshot's file; 0 without one */

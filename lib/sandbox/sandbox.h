@@ -51,8 +51,8 @@ struct nub_sandbox {
 /* One that has nothing yet but an engine and a personality, for a guest of this ABI. NULL: *err says why. */
 struct nub_sandbox *nub_sandbox_new(const struct nub_config *config, enum nub_abi abi, struct nub_error *err);
 
-/* What its snapshot will ask of a host, from what it is shown, and by which engine. */
-void nub_sandbox_note_cpuid(struct nub_sandbox *sandbox);
+/* Does it find the CPU's own CPUID, whatever it is to be shown? */
+bool nub_sandbox_finds_native_cpuid(const struct nub_sandbox *sandbox);
 
 /* The guest, as its engine wants to know it. */
 struct nub_engine_guest nub_sandbox_engine_guest(struct nub_sandbox *sandbox);

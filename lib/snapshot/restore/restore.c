@@ -163,22 +163,18 @@ int nub_restore_start(struct nub_sandbox *sandbox, struct nub_error *err)
 
 int nub_restore_check_cpu(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err)
 {
-	const bool is_program = nub_snapshot_is_program(&snapshot->meta);
 	struct nub_cpuid host;
 
-	if (is_program)
+	/* A program's code may use what another engine did not hide from it. */
+	if (sandbox->personality->is_program)
 		nub_cpu_fill_native_cpuid(&host);
 	else
 		nub_cpu_fill_cpuid(&host);
 	if (nub_cpu_check_features(&snapshot->meta.cpu.cpuid, snapshot->meta.cpu.xcr0, &host, err) < 0)
 		return nub_error_context(err, "%s", snapshot->name);
-	if (!is_program) {
-		sandbox->machine.cpuid = snapshot->meta.cpu.cpuid;
-		return 0;
-	}
-	nub_cpu_fill_cpuid(&sandbox->machine.cpuid);
-	nub_sandbox_note_cpuid(sandbox);
-	nub_cpuid_add(&sandbox->machine.needed, &snapshot->meta.cpu.cpuid);
+	sandbox->machine.cpuid = snapshot->meta.cpu.cpuid;
+	if (nub_sandbox_finds_native_cpuid(sandbox))
+		nub_cpuid_add(&sandbox->machine.cpuid, &host);
 	return 0;
 }
 
