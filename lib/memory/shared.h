@@ -29,8 +29,10 @@ struct nub_memory_run {
 
 struct nub_shared {
 	bool on;
-	int fd;          /* of the memfd, when it is on */
-	uint64_t *owned; /* a bit a page of the snapshot region: it is the memfd's. NULL: all are */
+	int fd;           /* of the memfd, when it is on */
+	uint64_t *owned;  /* a bit a page of the snapshot region: it is the memfd's. NULL: all are */
+	uint64_t *copies; /* the same, of those that were a file's before. NULL with `owned` */
+	uint64_t copy_count;
 	struct nub_memory_piece *pieces;
 	size_t piece_count;
 	struct nub_memory_run *news; /* owned since they were last shown */
@@ -54,6 +56,14 @@ uint64_t nub_shared_same_owner(const struct nub_shared *shared, uint64_t offset,
 /* Make the pages of [gpa, gpa + size), in the snapshot region, the memfd's. Errors: NO_MEMORY; IO, when the file is shorter
  * than it was. */
 int nub_memory_own(struct nub_memory *memory, uint64_t gpa, uint64_t size, struct nub_error *err);
+
+/* Reads [gpa, gpa + size) of the files that were shown. */
+typedef int (*nub_shared_source)(void *context, uint64_t gpa, void *bytes, uint64_t size, struct nub_error *err);
+
+/* Let it all be as it was when the files had been shown, pages that others wrote behind nubrun's back included: those that were
+ * files' and became the memfd's are read again, and what is left of the memfd is zero. Nobody else has it now. Errors:
+ * NO_MEMORY, and the source's. */
+int nub_memory_put_back(struct nub_memory *memory, nub_shared_source source, void *context, struct nub_error *err);
 
 /* ---- For memory.c ---- */
 
