@@ -1,4 +1,6 @@
 /* The frame of the box's last stop: copied in, and written anew for the next entry. */
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -64,19 +66,7 @@ static int fail_xsave(struct nub_error *err)
 	return nub_fail(err, NUB_E_PROCESS, 0, "the guest's process: its signal frame has no XSAVE area");
 }
 
-int nub_box_get_xsave(const struct nub_box *box, uint8_t xsave[NUB_BOX_XSAVE_SIZE], struct nub_error *err)
-{
-	const uint8_t *area = xsave_area(box);
-
-	if (!area)
-		return fail_xsave(err);
-	memcpy(xsave, area, NUB_BOX_XSAVE_SIZE);
-	/* The kernel's own words in the legacy area (struct _fpx_sw_bytes). */
-	memset(xsave + NUB_BOX_XSAVE_KERNEL, 0, NUB_BOX_XSAVE_KERNEL_END - NUB_BOX_XSAVE_KERNEL);
-	return 0;
-}
-
-int nub_box_set_xsave(struct nub_box *box, const uint8_t xsave[NUB_BOX_XSAVE_SIZE], struct nub_error *err)
+static int write_xsave(struct nub_box *box, const uint8_t *xsave, struct nub_error *err)
 {
 	uint8_t *area = xsave_area(box);
 
@@ -85,5 +75,65 @@ int nub_box_set_xsave(struct nub_box *box, const uint8_t xsave[NUB_BOX_XSAVE_SIZ
 	memcpy(area, xsave, NUB_BOX_XSAVE_KERNEL);
 	memcpy(area + NUB_BOX_XSAVE_KERNEL_END, xsave + NUB_BOX_XSAVE_KERNEL_END,
 	       NUB_BOX_XSAVE_SIZE - NUB_BOX_XSAVE_KERNEL_END);
+	return 0;
+}
+
+/* ---- The first one ---- */
+
+static int begin(struct nub_box *box, uint64_t offset, struct nub_error *err)
+{
+	box->frame_offset = offset;
+	memcpy(&box->first, box->pages + offset, sizeof(box->first));
+	box->settled = true;
+	return box->load_xsave ? write_xsave(box, box->xsave, err) : 0;
+}
+
+int nub_box_keep_frame(struct nub_box *box, uint64_t offset, struct nub_error *err)
+{
+	struct nub_box_stack *stack = box->stack;
+
+	stack->bytes = malloc(NUB_BOX_SIZE - offset);
+	if (!stack->bytes)
+		return nub_fail_errno(err, NUB_E_NO_MEMORY, "the box's stack: %" PRIu64 " bytes",
+		                      NUB_BOX_SIZE - offset);
+	stack->offset = offset;
+	memcpy(stack->bytes, box->pages + offset, NUB_BOX_SIZE - offset);
+	return begin(box, offset, err);
+}
+
+int nub_box_lay_frame(struct nub_box *box, struct nub_error *err)
+{
+	const struct nub_box_stack *stack = box->stack;
+
+	memcpy(box->pages + stack->offset, stack->bytes, NUB_BOX_SIZE - stack->offset);
+	return begin(box, stack->offset, err);
+}
+
+void nub_box_stack_release(struct nub_box_stack *stack)
+{
+	free(stack->bytes);
+	*stack = (struct nub_box_stack){ 0 };
+}
+
+/* ---- Its XSAVE area ---- */
+
+int nub_box_get_xsave(struct nub_box *box, uint8_t xsave[NUB_BOX_XSAVE_SIZE], struct nub_error *err)
+{
+	const uint8_t *area = nub_box_settle(box, err) < 0 ? NULL : xsave_area(box);
+
+	if (!area)
+		return box->settled ? fail_xsave(err) : -1;
+	memcpy(xsave, area, NUB_BOX_XSAVE_SIZE);
+	/* The kernel's own words in the legacy area (struct _fpx_sw_bytes). */
+	memset(xsave + NUB_BOX_XSAVE_KERNEL, 0, NUB_BOX_XSAVE_KERNEL_END - NUB_BOX_XSAVE_KERNEL);
+	return 0;
+}
+
+int nub_box_set_xsave(struct nub_box *box, const uint8_t xsave[NUB_BOX_XSAVE_SIZE], struct nub_error *err)
+{
+	if (box->settled)
+		return write_xsave(box, xsave, err);
+	memcpy(box->xsave, xsave, sizeof(box->xsave));
+	box->load_xsave = true;
 	return 0;
 }

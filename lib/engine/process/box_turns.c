@@ -157,16 +157,20 @@ static int fail_gone(struct nub_error *err)
 	return nub_fail(err, NUB_E_PROCESS, 0, "the guest's process ended while it was set up");
 }
 
-/* Have the calls made; the box then does `next`, which gives the turn back. */
-static int make_calls(struct nub_box *box, uint32_t next, struct nub_error *err)
+/* Let the box make the calls and then do `next`, which gives the turn back. */
+static int start_calls(struct nub_box *box, uint32_t next, struct nub_error *err)
 {
 	box->shared->call_count = box->call_count;
 	box->shared->next = next;
 	box->call_count = 0;
-	if (box->pid != 0)
-		give_turn(box);
-	else if (nub_box_clone(box, err) < 0)
-		return -1;
+	if (box->pid == 0)
+		return nub_box_clone(box, err);
+	give_turn(box);
+	return 0;
+}
+
+static int await_calls(struct nub_box *box, struct nub_error *err)
+{
 	if (wait_turn(box, now_ns() + PATIENCE_NS * 5, false) != NUB_BOX_STOPPED)
 		return fail_gone(err);
 	return check_calls(box, err);
@@ -174,11 +178,16 @@ static int make_calls(struct nub_box *box, uint32_t next, struct nub_error *err)
 
 int nub_box_flush(struct nub_box *box, struct nub_error *err)
 {
-	return box->call_count > 0 ? make_calls(box, NUB_BOX_NEXT_REPORT, err) : 0;
+	if (box->call_count == 0)
+		return 0;
+	return start_calls(box, NUB_BOX_NEXT_REPORT, err) < 0 ? -1 : await_calls(box, err);
 }
 
 int nub_box_call(struct nub_box *box, uint32_t check, uint64_t number, const uint64_t args[6], struct nub_error *err)
 {
+	/* It is not to find others among those that it makes. */
+	if (nub_box_settle(box, err) < 0)
+		return -1;
 	if (box->call_count == NUB_BOX_MAX_CALLS && nub_box_flush(box, err) < 0)
 		return -1;
 	struct nub_box_call *call = &box->shared->calls[box->call_count++];
@@ -210,9 +219,18 @@ int nub_box_unmap(struct nub_box *box, uint64_t gva, uint64_t size, struct nub_e
 	return nub_box_call(box, NUB_BOX_CHECK_OK, SYS_munmap, (uint64_t[6]){ gva, size }, err);
 }
 
-int nub_box_first_frame(struct nub_box *box, struct nub_error *err)
+int nub_box_trap(struct nub_box *box, struct nub_error *err)
 {
-	if (make_calls(box, NUB_BOX_NEXT_TRAP, err) < 0)
+	box->trapping = start_calls(box, NUB_BOX_NEXT_TRAP, err) == 0;
+	return box->trapping ? 0 : -1;
+}
+
+int nub_box_settle(struct nub_box *box, struct nub_error *err)
+{
+	if (!box->trapping)
+		return 0;
+	box->trapping = false;
+	if (await_calls(box, err) < 0)
 		return -1;
 	const uint64_t offset = box->shared->frame - NUB_BOX_GVA;
 	/* No guest has run yet; the bounds are those of later reads. */
@@ -220,11 +238,7 @@ int nub_box_first_frame(struct nub_box *box, struct nub_error *err)
 		return nub_fail(err, NUB_E_PROCESS, 0,
 		                "the guest's process: a signal frame at 0x%" PRIx64 ", outside its stack",
 		                offset + NUB_BOX_GVA);
-	box->frame_offset = offset;
-	nub_box_take_frame(box);
-	box->first = box->frame;
-	box->sealed = true;
-	return 0;
+	return nub_box_keep_frame(box, offset, err);
 }
 
 /* ---- The guest runs ---- */
@@ -259,6 +273,8 @@ static enum nub_box_event halt(struct nub_box *box)
 
 enum nub_box_event nub_box_run(struct nub_box *box, uint64_t deadline_ns, struct nub_error *err)
 {
+	if (nub_box_settle(box, err) < 0 || (!box->settled && fail_gone(err) < 0))
+		return NUB_BOX_ERROR;
 	for (;;) {
 		const bool called = box->call_count > 0;
 		bool interrupted = false;
@@ -266,10 +282,8 @@ enum nub_box_event nub_box_run(struct nub_box *box, uint64_t deadline_ns, struct
 		if (is_to_stop(box) || (deadline_ns != 0 && now_ns() >= deadline_ns))
 			return NUB_BOX_INTERRUPTED;
 		nub_box_put_frame(box);
-		box->shared->call_count = box->call_count;
-		box->shared->next = NUB_BOX_NEXT_RESUME;
-		box->call_count = 0;
-		give_turn(box);
+		if (start_calls(box, NUB_BOX_NEXT_RESUME, err) < 0)
+			return NUB_BOX_ERROR;
 		enum nub_box_event event = wait_turn(box, deadline_ns, true);
 		if (event == NUB_BOX_INTERRUPTED) {
 			interrupted = true;
@@ -279,6 +293,11 @@ enum nub_box_event nub_box_run(struct nub_box *box, uint64_t deadline_ns, struct
 			return event;
 		if (load(&box->shared->failed) > 0)
 			return called ? (check_calls(box, err), NUB_BOX_ERROR) : end(box);
+		/* Linux leaves each frame in the same place, unless this process has got itself more state to save since. */
+		if (box->shared->frame != NUB_BOX_GVA + box->frame_offset) {
+			nub_box_stack_release(box->stack);
+			return end(box);
+		}
 		nub_box_take_frame(box);
 		if (box->frame.signal != NUB_BOX_KICK_SIGNAL)
 			return NUB_BOX_STOPPED;

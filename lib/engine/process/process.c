@@ -43,7 +43,7 @@ static int attach(struct nub_engine *engine, const struct nub_engine_guest *gues
 		return -1;
 	process->owned_chunks = 0;
 	process->has_box = true;
-	if (nub_box_init(&process->box, guest->memory->shared.fd, &process->stops, err) < 0 ||
+	if (nub_box_init(&process->box, guest->memory->shared.fd, &process->stops, &process->stack, err) < 0 ||
 	    nub_process_map_all(process, &size, err) < 0)
 		return -1;
 	return nub_box_seal(&process->box, size, err);
@@ -277,6 +277,7 @@ static void unkick(struct nub_engine *engine)
 static void release(struct nub_engine *engine)
 {
 	end_box(nub_process_of(engine));
+	nub_box_stack_release(&nub_process_of(engine)->stack);
 	free(engine);
 }
 
