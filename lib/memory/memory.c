@@ -11,6 +11,11 @@
 #include "base/error.h"
 #include "base/util.h"
 
+/* Younger than some headers: Linux 5.14. */
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
 /* Reserve address space for `size` bytes at an address congruent with gpa modulo 2 MiB. Small maps hold no large leaf
  * and need no such place. */
 static int reserve(struct nub_memory_map *map, uint64_t gpa, uint64_t size, int protection, struct nub_error *err)
@@ -219,6 +224,18 @@ int nub_memory_claim(struct nub_memory *memory, uint64_t gpa, uint64_t size, str
 	if (!memory->shared.on || find_map(memory, gpa, size) != &memory->snapshot)
 		return 0;
 	return nub_memory_own(memory, start, nub_page_down(gpa + size + NUB_PAGE_SIZE - 1) - start, err);
+}
+
+int nub_memory_expect_writes(struct nub_memory *memory, uint64_t gpa, uint64_t size, struct nub_error *err)
+{
+	const struct nub_memory_map *map = find_map(memory, gpa, size);
+
+	if (memory->shared.on)
+		return nub_memory_claim(memory, gpa, size, err);
+	/* Where the kernel doesn't, or the file is shorter by now, the guest's own touch has the same end. */
+	if (map == &memory->snapshot)
+		madvise(map->host + (gpa - map->gpa), size, MADV_POPULATE_WRITE);
+	return 0;
 }
 
 int nub_memory_store(struct nub_memory *memory, uint64_t gpa, const void *bytes, uint64_t size, struct nub_error *err)

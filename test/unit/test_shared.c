@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "memory/memory.h"
+#include "memory/pagemap.h"
 
 #define PAGE NUB_PAGE_SIZE
 
@@ -221,6 +222,43 @@ static void a_source_that_fails(void **state)
 	close_fixture(&fixture);
 }
 
+static bool is_own(int pagemap, const uint8_t *host)
+{
+	uint64_t entry;
+
+	assert_true(nub_pagemap_read(pagemap, host, &entry, 1));
+	return nub_pagemap_there(entry) && nub_pagemap_own(entry);
+}
+
+/* Of the process engine's guests, and of others'. */
+static void what_will_be_written_is_the_guests_own(void **state)
+{
+	struct nub_error err = { 0 };
+	struct fixture fixture;
+
+	(void)state;
+	open_fixture(&fixture);
+	assert_int_equal(nub_memory_expect_writes(&fixture.memory, NUB_BASE_ADDRESS + 9 * PAGE, 2 * PAGE, &err), 0);
+	assert_int_equal(fixture.memory.shared.copy_count, 2);
+	assert_true(nub_memory_is_owned(&fixture.memory, NUB_BASE_ADDRESS + 10 * PAGE));
+	assert_int_equal(nub_memory_expect_writes(&fixture.memory, UINT64_C(1) << 51, PAGE, &err), 0);
+	expect_first_state(&fixture);
+	nub_memory_release(&fixture.memory);
+	fixture.config.engine = NUB_ENGINE_KVM;
+	assert_int_equal(nub_memory_init(&fixture.memory, &fixture.plan, &fixture.config, &err), 0);
+	uint8_t *host = fixture.memory.snapshot.host;
+	assert_true(mmap(host, SHOWN_PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fixture.files[0],
+	                 0) == host);
+	const int pagemap = nub_pagemap_open();
+	assert_true(pagemap >= 0);
+	assert_int_equal(nub_memory_expect_writes(&fixture.memory, NUB_BASE_ADDRESS + 9 * PAGE, PAGE, &err), 0);
+	assert_true(is_own(pagemap, host + 9 * PAGE));
+	assert_false(is_own(pagemap, host + 10 * PAGE));
+	assert_int_equal(nub_memory_expect_writes(&fixture.memory, UINT64_C(1) << 51, PAGE, &err), 0);
+	close(pagemap);
+	close_fixture(&fixture);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +266,7 @@ int main(void)
 		cmocka_unit_test(what_was_hidden_is_gone),
 		cmocka_unit_test(memory_of_a_fresh_guest),
 		cmocka_unit_test(a_source_that_fails),
+		cmocka_unit_test(what_will_be_written_is_the_guests_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
