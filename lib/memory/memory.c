@@ -226,15 +226,20 @@ int nub_memory_claim(struct nub_memory *memory, uint64_t gpa, uint64_t size, str
 	return nub_memory_own(memory, start, nub_page_down(gpa + size + NUB_PAGE_SIZE - 1) - start, err);
 }
 
-int nub_memory_expect_writes(struct nub_memory *memory, uint64_t gpa, uint64_t size, struct nub_error *err)
+void nub_memory_populate(struct nub_memory *memory, uint64_t gpa, uint64_t size)
 {
 	const struct nub_memory_map *map = find_map(memory, gpa, size);
 
-	if (memory->shared.on)
-		return nub_memory_claim(memory, gpa, size, err);
-	/* Where the kernel doesn't, or the file is shorter by now, the guest's own touch has the same end. */
+	/* Where the kernel doesn't, or a file is shorter by now, the touch has the same end. */
 	if (map == &memory->snapshot)
 		madvise(map->host + (gpa - map->gpa), size, MADV_POPULATE_WRITE);
+}
+
+int nub_memory_expect_writes(struct nub_memory *memory, uint64_t gpa, uint64_t size, struct nub_error *err)
+{
+	if (memory->shared.on)
+		return nub_memory_claim(memory, gpa, size, err);
+	nub_memory_populate(memory, gpa, size);
 	return 0;
 }
 
