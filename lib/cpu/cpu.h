@@ -96,6 +96,9 @@ struct nub_cpuid {
 	struct nub_cpuid_leaf entries[NUB_CPUID_ENTRIES];
 };
 void nub_cpu_fill_cpuid(struct nub_cpuid *cpuid);
+
+/* What CPUID says on the host, index 0. Where the C library knows it, it is not asked again. */
+struct nub_cpuid_leaf nub_cpu_host_leaf(uint32_t function);
 bool nub_cpuid_equal(const struct nub_cpuid *a, const struct nub_cpuid *b);
 
 /* Does the host's CPU have what guests are promised (XSAVE, AVX, NX)? Error: KVM, naming what is missing. */

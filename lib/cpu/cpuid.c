@@ -78,12 +78,25 @@ static bool known_leaf(struct nub_cpuid_leaf *entry)
 #endif
 }
 
+static void ask_host(struct nub_cpuid_leaf *entry)
+{
+	if (!known_leaf(entry))
+		__cpuid_count(entry->function, 0, entry->eax, entry->ebx, entry->ecx, entry->edx);
+}
+
+struct nub_cpuid_leaf nub_cpu_host_leaf(uint32_t function)
+{
+	struct nub_cpuid_leaf entry = { .function = function };
+
+	ask_host(&entry);
+	return entry;
+}
+
 static struct nub_cpuid_leaf *add_host_leaf(struct nub_cpuid *cpuid, uint32_t function, bool indexed)
 {
 	struct nub_cpuid_leaf *entry = add_leaf(cpuid, function, 0, indexed);
 
-	if (!known_leaf(entry))
-		__cpuid_count(function, 0, entry->eax, entry->ebx, entry->ecx, entry->edx);
+	ask_host(entry);
 	return entry;
 }
 
