@@ -51,8 +51,8 @@ static int share(struct nub_memory *memory, struct nub_memory_map *map, uint64_t
 {
 	map->shared = &memory->shared;
 	map->shared_offset = offset;
-	if (mmap(map->host, map->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE,
-	         memory->shared.fd, (off_t)offset) == MAP_FAILED)
+	if (!nub_shared_map(map->host, map->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, memory->shared.fd,
+	                    offset))
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "guest memory: %" PRIu64 " bytes", map->size);
 	return 0;
 }

@@ -58,6 +58,15 @@ uint64_t nub_memory_shared_at(const struct nub_memory *memory, uint64_t gpa, uin
 	return scratch->size - (gpa - scratch->gpa);
 }
 
+bool nub_shared_map(uint8_t *host, uint64_t size, int protection, int flags, int fd, uint64_t offset)
+{
+	if (mmap(host, size, protection, flags | MAP_FIXED, fd, (off_t)offset) == MAP_FAILED)
+		return false;
+	/* A box begins as a copy of this process, and would begin by giving these up. */
+	madvise(host, size, MADV_DONTFORK);
+	return true;
+}
+
 /* ---- Which is which ---- */
 
 static bool bit(const uint64_t *words, uint64_t page)
@@ -141,8 +150,8 @@ int nub_memory_show_file(struct nub_memory *memory, const struct nub_memory_piec
 	shared->pieces = pieces;
 	pieces[shared->piece_count++] = *piece;
 	/* Read-only here, too: a store that bypasses nub_memory_own must not go unnoticed. */
-	if (mmap(map->host + (piece->gpa - map->gpa), piece->size, PROT_READ, MAP_PRIVATE | MAP_FIXED, piece->fd,
-	         (off_t)piece->offset) == MAP_FAILED)
+	if (!nub_shared_map(map->host + (piece->gpa - map->gpa), piece->size, PROT_READ, MAP_PRIVATE, piece->fd,
+	                    piece->offset))
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "mapping of %" PRIu64 " bytes", piece->size);
 	set_bits(shared->owned, (piece->gpa - map->gpa) / NUB_PAGE_SIZE, piece->size / NUB_PAGE_SIZE, false);
 	return 0;
@@ -202,8 +211,7 @@ static int own_run(struct nub_memory *memory, uint64_t gpa, uint64_t size, struc
 
 	if (copy_pages(memory, gpa, size, err) < 0)
 		return -1;
-	if (mmap(map->host + at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memory->shared.fd, (off_t)at) ==
-	    MAP_FAILED) {
+	if (!nub_shared_map(map->host + at, size, PROT_READ | PROT_WRITE, MAP_SHARED, memory->shared.fd, at)) {
 		nub_fail_errno(err, NUB_E_NO_MEMORY, "mapping of %" PRIu64 " bytes", size);
 		return nub_hint(err, "allow more mappings (sysctl vm.max_map_count)");
 	}

@@ -3,7 +3,8 @@
  * The snapshot region is at the memfd's start, scratch behind it. A restored guest's pages are the snapshot file's until
  * somebody writes them: both processes map the file, private and read-only. The first write is a fault in the other process,
  * or goes through nub_memory_store here; either way nub_memory_own copies the pages into the memfd, shows them here, and
- * lists them, so that they are shown there before the guest goes on. So whatever nubrun reads is what the guest has.
+ * lists them, so that they are shown there before the guest goes on. So whatever nubrun reads is what the guest has. A child of
+ * fork(2) has none of it.
  */
 #ifndef NUB_SHARED_H
 #define NUB_SHARED_H
@@ -69,5 +70,8 @@ int nub_memory_put_back(struct nub_memory *memory, nub_shared_source source, voi
 
 int nub_shared_create(struct nub_memory *memory, uint64_t size, struct nub_error *err);
 void nub_shared_release(struct nub_memory *memory);
+
+/* mmap(2) over memory that was reserved, for this process alone. False, with errno, on failure. */
+bool nub_shared_map(uint8_t *host, uint64_t size, int protection, int flags, int fd, uint64_t offset);
 
 #endif
