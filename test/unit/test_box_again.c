@@ -1,6 +1,8 @@
-/* Boxes that are made one after the other: the first shows what Linux leaves on a stack, the others are given it. */
+/* Boxes that are made one after the other: the first shows what Linux leaves on a stack, the others are given it; and boxes on
+ * another CPU than nubrun. */
 #include "box_guest.h"
 
+#include <sched.h>
 #include <signal.h>
 
 static int set_up(void **state)
@@ -103,14 +105,56 @@ static void test_second_box_fails(void **state)
 	assert_non_null(strstr(err.message, "mmap"));
 }
 
+/* ---- Two CPUs ---- */
+
+static void pin(pid_t pid, int cpu)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(cpu, &cpus);
+	assert_int_equal(sched_setaffinity(pid, sizeof(cpus), &cpus), 0);
+}
+
+/* nubrun on one, the box on another, where who waits looks before it sleeps: for short turns, and long ones, of either. */
+static void test_two_cpus(void **state)
+{
+	struct box_guest *guest = *state;
+	struct nub_error err = { 0 };
+	cpu_set_t cpus;
+	int found[2], count = 0;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(cpus), &cpus), 0);
+	for (int cpu = 0; cpu < CPU_SETSIZE && count < 2; cpu++)
+		if (CPU_ISSET(cpu, &cpus))
+			found[count++] = cpu;
+	if (count < 2)
+		skip();
+	pin(0, found[0]);
+	pin(guest->box.pid, found[1]);
+	/* Count rcx down, then out. */
+	guest->box.frame.rcx = 1;
+	assert_int_equal(GUEST_RUN(guest, "\x48\xff\xc9\x75\xfb\xe6\x6c"), NUB_BOX_STOPPED);
+	for (unsigned turn = 0; turn < 2000; turn++) {
+		expect_stop(guest, SIGSEGV, 13, CODE_GVA + 5);
+		assert_int_equal(guest->box.frame.rcx, 0);
+		assert_int_not_equal(guest->box.shared->box_cpu, guest->box.shared->host_cpu);
+		if (turn % 100 == 99)
+			usleep(200);
+		guest->box.frame.rcx = turn % 100 == 49 ? 1000000 : 1;
+		guest->box.frame.rip = CODE_GVA;
+		assert_int_equal(nub_box_run(&guest->box, 0, &err), NUB_BOX_STOPPED);
+	}
+	sched_setaffinity(0, sizeof(cpus), &cpus);
+}
+
 int main(void)
 {
 #define WITH_BOX(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		WITH_BOX(test_second_box),
-		WITH_BOX(test_second_box_is_kicked),
-		WITH_BOX(test_frame_elsewhere),
-		WITH_BOX(test_second_box_fails),
+		WITH_BOX(test_second_box),      WITH_BOX(test_second_box_is_kicked),
+		WITH_BOX(test_frame_elsewhere), WITH_BOX(test_second_box_fails),
+		WITH_BOX(test_two_cpus),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
