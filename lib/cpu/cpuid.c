@@ -102,14 +102,14 @@ static struct nub_cpuid_leaf *add_host_leaf(struct nub_cpuid *cpuid, uint32_t fu
 
 /* KVM's own list of supported features is not asked for: it takes longer than the rest of a VM's start, and some KVMs leave out
  * features that guests at CPL 3 do have. */
-void nub_cpu_fill_cpuid(struct nub_cpuid *cpuid)
+void nub_cpu_fill_features(struct nub_cpuid *cpuid)
 {
 	/* XSAVE area: 512 bytes legacy, 64 header, then AVX's 256 at 576 (SDM vol. 1, 13.4). */
 	enum { XSAVE_AVX_SIZE = 256, XSAVE_AVX_OFFSET = 576, XSAVE_SIZE = XSAVE_AVX_OFFSET + XSAVE_AVX_SIZE };
 	struct nub_cpuid_leaf *leaf;
 
 	memset(cpuid, 0, sizeof(*cpuid));
-	leaf = add_host_leaf(cpuid, 0, false); /* vendor */
+	leaf = add_leaf(cpuid, 0, 0, false);
 	leaf->eax = 0xd;
 	leaf = add_host_leaf(cpuid, 1, false);
 	leaf->ebx = leaf->ebx & 0xff00; /* CLFLUSH line size; one CPU, APIC 0 */
@@ -135,6 +135,15 @@ void nub_cpu_fill_cpuid(struct nub_cpuid *cpuid)
 	leaf = add_host_leaf(cpuid, 0x80000008, false); /* address widths */
 	leaf->eax &= 0xffff;
 	leaf->ebx = leaf->ecx = leaf->edx = 0;
+}
+
+void nub_cpu_fill_cpuid(struct nub_cpuid *cpuid)
+{
+	nub_cpu_fill_features(cpuid);
+	const struct nub_cpuid_leaf vendor = nub_cpu_host_leaf(0);
+	cpuid->entries[0].ebx = vendor.ebx;
+	cpuid->entries[0].ecx = vendor.ecx;
+	cpuid->entries[0].edx = vendor.edx;
 }
 
 static uint32_t leaf_register(const struct nub_cpuid *cpuid, uint32_t function, unsigned reg)

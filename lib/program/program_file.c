@@ -320,7 +320,7 @@ struct nub_program *nub_program_restore(const struct nub_program_config *config,
 	}
 	if (read_parts(fd, name, (uint64_t)status.st_size, &header, &state, err) < 0)
 		return NULL;
-	nub_cpu_fill_cpuid(&host);
+	nub_cpu_fill_features(&host);
 	if (nub_cpu_check_features(&header.cpuid, NUB_XCR0, &host, err) < 0) {
 		nub_error_context(err, "%s", name);
 		return NULL;

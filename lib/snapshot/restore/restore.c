@@ -207,7 +207,7 @@ int nub_restore_check_cpu(struct nub_sandbox *sandbox, const struct nub_snapshot
 {
 	struct nub_cpuid host;
 
-	nub_cpu_fill_cpuid(&host);
+	nub_cpu_fill_features(&host);
 	if (nub_cpu_check_features(&snapshot->meta.cpu.cpuid, snapshot->meta.cpu.xcr0, &host, err) < 0)
 		return nub_error_context(err, "%s", snapshot->name);
 	sandbox->machine.cpuid = snapshot->meta.cpu.cpuid;
