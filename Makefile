@@ -104,6 +104,7 @@ $(B)/nubrun.bash: $(B)/nubrun
 	$(Q)$< completion bash >$@.tmp && mv $@.tmp $@
 
 include guests/guests.mk
+include guests/linux/linux.mk
 include test/bench/bench.mk
 include test/test.mk
 include test/lint.mk
@@ -143,7 +144,7 @@ clean:
 
 ## help: this list
 help:
-	@sed -n 's/^## //p' Makefile guests/guests.mk test/test.mk test/lint.mk test/bench/bench.mk
+	@sed -n 's/^## //p' Makefile guests/guests.mk guests/linux/linux.mk test/test.mk test/lint.mk test/bench/bench.mk
 
 .PHONY: all install uninstall clean help
 

@@ -28,6 +28,8 @@ test   python3        command  python3
 test   procps         command  pgrep
 test   strace         command  strace
 test   busybox-static command  busybox
+test   liblua5.4-dev  module   lua5.4
+test   libsqlite3-dev module   sqlite3
 emulate  qemu-system-x86     command  qemu-system-x86_64
 emulate  qemu-system-common  file     /usr/lib/qemu/virtiofsd
 emulate  cpio                command  cpio

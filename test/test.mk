@@ -65,7 +65,7 @@ $(LINUX_PROGRAMS): $(B)/test/linux/%: test/linux/%.c
 # Many run guests, which they find beside themselves.
 $(UNITS): | $(GUESTS) $(TEST_GUESTS)
 
-tests: all $(UNITS) $(FUZZERS) $(TOOLS) $(TEST_GUESTS) $(LINUX_PROGRAMS) $(BENCH) $(BENCH_BASES)
+tests: all $(UNITS) $(FUZZERS) $(TOOLS) $(TEST_GUESTS) $(LINUX_PROGRAMS) samples $(BENCH) $(BENCH_BASES)
 
 ## unit: build and run the unit tests (those of sandboxes are skipped without KVM)
 unit: $(UNITS)
@@ -83,8 +83,8 @@ check-sanitize:
 fuzz:
 	@scripts/fuzz '$(T)' '$(or $(S),60)'
 
-## mutants: N=1000 runs the command on so many damaged guests and snapshots
-mutants: $(B)/nubrun $(GUESTS) $(B)/test/mutants
+## mutants: N=1000 runs the command on so many damaged guests, Linux programs and snapshots
+mutants: $(B)/nubrun $(GUESTS) $(LINUX_PROGRAMS) $(B)/test/mutants
 	@BUILD=$(B) scripts/mutants $(or $(N),1000)
 
 .PHONY: tests unit check check-sanitize fuzz mutants

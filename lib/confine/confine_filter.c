@@ -137,7 +137,10 @@ static void put_bit(struct nub_bpf *bpf)
 static void put_words(struct nub_bpf *bpf, const uint32_t words[WORDS])
 {
 	nub_bpf_load(bpf, NUB_BPF_NUMBER);
-	nub_bpf_jump(bpf, BPF_JGE, NUB_CONFINE_NUMBERS, 0, 1);
+	/* -1 is no call: what a tracer makes of one that it wants not to be made (ptrace(2)). The kernel does nothing for it. */
+	nub_bpf_jump(bpf, BPF_JGE, NUB_CONFINE_NUMBERS, 0, 3);
+	nub_bpf_jump(bpf, BPF_JEQ, UINT32_MAX, 0, 1);
+	nub_bpf_give(bpf, SECCOMP_RET_ALLOW);
 	nub_bpf_give(bpf, SECCOMP_RET_TRAP);
 	put_tree(bpf, words, 0, WORDS, bpf->count + tree_length(WORDS));
 	nub_bpf_give(bpf, SECCOMP_RET_ALLOW);

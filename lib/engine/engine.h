@@ -44,6 +44,10 @@ struct nub_engine_guest {
 };
 enum { NUB_ENGINE_PORT_MAX = 111 };
 
+/* In the lower half some engines keep this for themselves. Guests with syscalls have nothing there, whoever runs them. */
+#define NUB_ENGINE_KEPT_GVA UINT64_C(0x6ff000000000)
+#define NUB_ENGINE_KEPT_SIZE UINT64_C(0x10000)
+
 /* Why nub_engine_run came back. */
 enum nub_exit_kind {
 	NUB_EXIT_INTERRUPTED, /* a signal, or a kick */

@@ -149,9 +149,10 @@ int nub_memory_show_file(struct nub_memory *memory, const struct nub_memory_piec
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "guest memory: list of %zu parts", shared->piece_count + 1);
 	shared->pieces = pieces;
 	pieces[shared->piece_count++] = *piece;
-	/* Read-only here, too: a store that bypasses nub_memory_own must not go unnoticed. */
-	if (!nub_shared_map(map->host + (piece->gpa - map->gpa), piece->size, PROT_READ, MAP_PRIVATE, piece->fd,
-	                    piece->offset))
+	/* Else read-only here, too: a store that bypasses nub_memory_own must not go unnoticed. */
+	const int protection = PROT_READ | (piece->stores ? PROT_WRITE : 0);
+	if (!nub_shared_map(map->host + (piece->gpa - map->gpa), piece->size, protection, MAP_PRIVATE | MAP_NORESERVE,
+	                    piece->fd, piece->offset))
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "mapping of %" PRIu64 " bytes", piece->size);
 	set_bits(shared->owned, (piece->gpa - map->gpa) / NUB_PAGE_SIZE, piece->size / NUB_PAGE_SIZE, false);
 	return 0;
@@ -204,13 +205,12 @@ static int copy_pages(struct nub_memory *memory, uint64_t gpa, uint64_t size, st
 	return 0;
 }
 
-static int own_run(struct nub_memory *memory, uint64_t gpa, uint64_t size, struct nub_error *err)
+/* Have nubrun see the memfd there. */
+static int take_over(struct nub_memory *memory, uint64_t gpa, uint64_t size, struct nub_error *err)
 {
 	const struct nub_memory_map *map = &memory->snapshot;
 	const uint64_t at = gpa - map->gpa;
 
-	if (copy_pages(memory, gpa, size, err) < 0)
-		return -1;
 	if (!nub_shared_map(map->host + at, size, PROT_READ | PROT_WRITE, MAP_SHARED, memory->shared.fd, at)) {
 		nub_fail_errno(err, NUB_E_NO_MEMORY, "mapping of %" PRIu64 " bytes", size);
 		return nub_hint(err, "allow more mappings (sysctl vm.max_map_count)");
@@ -218,6 +218,13 @@ static int own_run(struct nub_memory *memory, uint64_t gpa, uint64_t size, struc
 	set_bits(memory->shared.owned, at / NUB_PAGE_SIZE, size / NUB_PAGE_SIZE, true);
 	set_bits(memory->shared.copies, at / NUB_PAGE_SIZE, size / NUB_PAGE_SIZE, true);
 	memory->shared.copy_count += size / NUB_PAGE_SIZE;
+	return 0;
+}
+
+static int own_run(struct nub_memory *memory, uint64_t gpa, uint64_t size, struct nub_error *err)
+{
+	if (copy_pages(memory, gpa, size, err) < 0 || take_over(memory, gpa, size, err) < 0)
+		return -1;
 	return add_news(&memory->shared, gpa, size, err);
 }
 
@@ -233,16 +240,30 @@ int nub_memory_own(struct nub_memory *memory, uint64_t gpa, uint64_t size, struc
 	return 0;
 }
 
-/* ---- Putting back ---- */
-
 /* Give back the memory of [start, end) of the memfd: it reads as zero. */
 static int clear(const struct nub_shared *shared, uint64_t start, uint64_t end, struct nub_error *err)
 {
 	if (start == end ||
 	    fallocate(shared->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)start, (off_t)(end - start)) == 0)
 		return 0;
-	return nub_fail_errno(err, NUB_E_NO_MEMORY, "guest memory: %" PRIu64 " bytes to give back", end - start);
+	return nub_fail_errno(err, NUB_E_NO_MEMORY, "guest memory: giving back %" PRIu64 " bytes", end - start);
 }
+
+int nub_memory_give_back(struct nub_memory *memory, uint64_t gpa, uint64_t size, struct nub_error *err)
+{
+	const uint64_t end = gpa + size, offset = gpa - memory->snapshot.gpa;
+
+	if (clear(&memory->shared, offset, offset + size, err) < 0)
+		return -1;
+	for (uint64_t run = 0; gpa < end; gpa += run) {
+		run = nub_memory_same_owner(memory, gpa, end - gpa);
+		if (!nub_memory_is_owned(memory, gpa) && take_over(memory, gpa, run, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- Putting back ---- */
 
 int nub_memory_put_back(struct nub_memory *memory, nub_shared_source source, void *context, struct nub_error *err)
 {

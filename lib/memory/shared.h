@@ -22,6 +22,8 @@ struct nub_memory_piece {
 	uint64_t gpa, size;
 	int fd; /* borrowed */
 	uint64_t offset;
+	/* nubrun may store there without owning the pages first: they are shown to nobody else before they are owned. */
+	bool stores;
 };
 
 struct nub_memory_run {
@@ -65,6 +67,9 @@ typedef int (*nub_shared_source)(void *context, uint64_t gpa, void *bytes, uint6
  * files' and became the memfd's are read again, and what is left of the memfd is zero. Nobody else has it now. Errors:
  * NO_MEMORY, and the source's. */
 int nub_memory_put_back(struct nub_memory *memory, nub_shared_source source, void *context, struct nub_error *err);
+
+/* Zero [gpa, gpa + size), in the snapshot region, by giving pages back; they are the memfd's then. Errors: NO_MEMORY. */
+int nub_memory_give_back(struct nub_memory *memory, uint64_t gpa, uint64_t size, struct nub_error *err);
 
 /* ---- For memory.c ---- */
 

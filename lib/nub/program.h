@@ -37,9 +37,10 @@ struct nub_linux_grant {
 };
 
 struct nub_program_config {
-	const char *const *argv; /* NULL-terminated, as for execve */
-	const char *const *envp; /* likewise */
-	const char *path;        /* of the file, absolute, as the program is told */
+	enum nub_engine_kind engine; /* how its code is executed (nub/config.h) */
+	const char *const *argv;     /* NULL-terminated, as for execve */
+	const char *const *envp;     /* likewise */
+	const char *path;            /* of the file, absolute, as the program is told */
 	const struct nub_linux_grant *grants;
 	size_t grant_count;
 	int stdin_fd;         /* borrowed; -1: at its end */

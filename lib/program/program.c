@@ -167,7 +167,7 @@ struct nub_program *nub_program_new(const struct nub_program_config *config, str
 	if (program->stop_fd < 0)
 		nub_fail_errno(err, NUB_E_IO, "eventfd");
 	else
-		program->engine = nub_kvm_create(err);
+		program->engine = config->engine == NUB_ENGINE_PROCESS ? nub_process_create(err) : nub_kvm_create(err);
 	if (program->engine && nub_program_make_memory(program, &tables_used, err) == 0 &&
 	    attach(program, tables_used, err) == 0 && make_linux(program, err) == 0)
 		return program;

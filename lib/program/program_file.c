@@ -260,7 +260,15 @@ static int map_image(struct nub_program *program, const struct header *header, i
 		                layout->heap_size);
 	if (header->image_size == 0)
 		return 0;
-	if (mmap(nub_memory_at(&program->memory, layout->heap_gpa, header->image_size), header->image_size,
+	const struct nub_memory_piece piece = { .gpa = layout->heap_gpa,
+		                                .size = header->image_size,
+		                                .fd = fd,
+		                                .offset = header->image_offset,
+		                                .stores = true };
+	if (program->memory.shared.on && nub_memory_show_file(&program->memory, &piece, err) < 0)
+		return -1;
+	if (!program->memory.shared.on &&
+	    mmap(nub_memory_at(&program->memory, layout->heap_gpa, header->image_size), header->image_size,
 	         PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED, fd,
 	         (off_t)header->image_offset) == MAP_FAILED)
 		return nub_fail_errno(err, NUB_E_IO, "%s", name);

@@ -16,6 +16,9 @@ _Static_assert((int)NUB_LINUX_XSAVE_SIZE == (int)NUB_XSAVE_WIDE_SIZE &&
                    (int)NUB_LINUX_XSAVE_AVX_SIZE == (int)NUB_XSAVE_SIZE,
                "the same state");
 
+_Static_assert(NUB_LINUX_KEPT_GVA == NUB_ENGINE_KEPT_GVA && NUB_LINUX_KEPT_SIZE == NUB_ENGINE_KEPT_SIZE,
+               "the same place out of reach");
+
 static uint8_t *memory(void *context, uint64_t *base, uint64_t *size)
 {
 	struct nub_program *program = context;
@@ -40,6 +43,8 @@ static int discard(void *context, uint64_t gpa, uint64_t size, struct nub_error 
 	struct nub_program *program = context;
 	uint8_t *host = nub_memory_at(&program->memory, gpa, size);
 
+	if (program->memory.shared.on)
+		return nub_memory_give_back(&program->memory, gpa, size, err);
 	/* What a file is behind would be the file's again. */
 	if (gpa < program->image_end) {
 		if (mmap(host, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,

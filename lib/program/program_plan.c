@@ -47,7 +47,7 @@ static int plan(struct nub_program *program, struct nub_error *err)
 int nub_program_make_memory(struct nub_program *program, uint64_t *tables_used, struct nub_error *err)
 {
 	const struct nub_layout *layout = &program->plan.layout;
-	const struct nub_config no_files = { 0 };
+	const struct nub_config no_files = { .engine = program->config.engine };
 	struct nub_pt_builder tables = { 0 };
 	int result = -1;
 

@@ -83,6 +83,9 @@ static int run_loop(struct nub_sandbox *sandbox, struct nub_error *err)
 
 	if (debugger && debugger->hooks->begin(debugger, err) < 0)
 		return -1;
+	/* A timer may be late. A guest whose time is up does not begin. */
+	if (must_end(sandbox))
+		return 0;
 	do {
 		/* Another may come while one is served. */
 		while (sandbox->interrupt)

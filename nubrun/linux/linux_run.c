@@ -52,7 +52,6 @@ struct doing {
 /* What a Linux program has no use for. */
 static int check_options(const struct cmd_run_options *options, struct nub_error *err)
 {
-	enum nub_engine_kind engine;
 	const struct {
 		const char *name;
 		bool given;
@@ -85,13 +84,6 @@ static int check_options(const struct cmd_run_options *options, struct nub_error
 			         others[i].name);
 			return nub_hint(err, "leave it out");
 		}
-	if (cmd_engine_choose(options->engine, &engine, err) < 0)
-		return -1;
-	if (engine != NUB_ENGINE_KVM) {
-		nub_fail(err, NUB_E_USAGE, 0,
-		         "Linux programs run in virtual machines alone, not under --engine process");
-		return nub_hint(err, "leave --engine and NUBRUN_ENGINE out");
-	}
 	if (options->linux_guest.max_fds > UINT_MAX)
 		return nub_fail(err, NUB_E_USAGE, 0, "--max-fds: %" PRIu64 " is too many",
 		                options->linux_guest.max_fds);
@@ -118,6 +110,7 @@ static void configure(struct nub_program_config *config, struct doing *doing, ch
 	const struct cmd_linux_options *own = &options->linux_guest;
 
 	*config = nub_program_config_default();
+	config->engine = doing->session->guest.config.engine;
 	config->argv = (const char *const *)argv;
 	config->envp = (const char *const *)own->environment;
 	config->path = doing->path;
@@ -273,19 +266,14 @@ static int check(const struct doing *doing, struct nub_error *err)
 	return check_options(options, err);
 }
 
-/* Only a virtual machine hands a program's system calls to nubrun so far. */
-static int check_engine(const struct doing *doing, struct nub_error *err)
+static int choose_engine(struct cmd_session *session, struct nub_error *err)
 {
-	struct cmd_session *session = doing->session;
-	enum nub_engine_kind engine;
+	enum nub_engine_kind *engine = &session->guest.config.engine;
 
-	if (cmd_engine_choose(session->options.engine, &engine, err) < 0)
+	if (cmd_engine_choose(session->options.engine, engine, err) < 0)
 		return -1;
-	session->report->engine = cmd_engine_name(engine);
-	if (engine == NUB_ENGINE_KVM)
-		return 0;
-	nub_fail(err, NUB_E_ENGINE, 0, "%s: is a Linux program, and the process engine runs none", doing->file);
-	return nub_hint(err, "run it with --engine kvm");
+	session->report->engine = cmd_engine_name(*engine);
+	return 0;
 }
 
 static int do_it(struct doing *doing, char **argv, struct nub_error *err)
@@ -299,7 +287,8 @@ static int do_it(struct doing *doing, char **argv, struct nub_error *err)
 	session->report->guest = cmd_json_object();
 	cmd_json_add(session->report->guest, "path", cmd_json_cstring(argv[0]));
 	cmd_json_add(session->report->guest, "type", cmd_json_plain("linux"));
-	if (cmd_report_check_target(session->report, err) < 0 || check(doing, err) < 0 || check_engine(doing, err) < 0)
+	if (cmd_report_check_target(session->report, err) < 0 || check(doing, err) < 0 ||
+	    choose_engine(session, err) < 0)
 		return -1;
 	NUB_AUTO_CLOSE int fd = open(argv[0], O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0 || !realpath(argv[0], path))

@@ -54,8 +54,8 @@ make_cd() { # FOLDER CD-FOLDER
 
 # What it finds at descriptors: 3 the byte stream, 9 the CD. Its screen is a service of a network that nobody is in.
 bochs_options() {
-	cat <<-'RC'
-		megs: 1024
+	cat <<-RC
+		megs: $MEGABYTES
 		cpu: model=corei7_haswell_4770, count=1, ips=100000000, reset_on_triple_fault=1
 		clock: sync=none, time0=utc
 		romimage: file=/usr/share/bochs/BIOS-bochs-latest
@@ -72,14 +72,24 @@ bochs_options() {
 	RC
 }
 
+# The machine's memory holds the copies twice for a moment: packed, and as files.
+MEGABYTES=1024 MOST_COPIED=250
+
 run_bochs() { # FOLDER LIMIT COMMAND...
-	local folder=$1 limit=$2 scratch command
+	local folder=$1 limit=$2 scratch command size arg
+	local -a files=()
 	shift 2
 	command=$(type -P "$1") || fail "$1: no such command"
 	scratch=$(mktemp -d)
 	# shellcheck disable=SC2064 # this folder
 	trap "rm -rf '$scratch'" EXIT
-	copy_tree "$root" "$scratch/root" "$command" "${@:2}" "${copies[@]}" "$root/build/guests" "$root/build/test/guests"
+	for arg in "${@:2}"; do
+		[ ! -f "$arg" ] || files+=("$arg")
+	done
+	copy_tree "$root" "$scratch/root" "$command" "${files[@]}" "${copies[@]}" "$root/build/guests" "$root/build/test/guests"
+	size=$(du -sm --apparent-size "$scratch/root" | cut -f 1)
+	((size <= MOST_COPIED)) ||
+		fail "copies of $size MB are more than the $MOST_COPIED MB that the machine has room for; name less with --copy"
 	make_cd "$folder" "$scratch"
 	bochs_options >"$scratch/rc"
 	# Bochs' debugger, which Debian builds in, begins with a prompt.

@@ -4,7 +4,7 @@
 load helper
 
 @test "check: with KVM, says so, with what it measured" {
-	needs_kvm
+	only_kvm
 	nub check
 	[ "$status" -eq 0 ]
 	[ "$stderr" = "" ]
@@ -18,7 +18,7 @@ load helper
 }
 
 @test "check: names the module behind /dev/kvm, and who emulates the host's CPU" {
-	needs_kvm
+	only_kvm
 	local module emulator=
 	for module in intel amd pvm; do
 		[ ! -d /sys/module/kvm_$module ] || break

@@ -39,7 +39,7 @@ in_status() { # NAME
 
 @test "confine: a running guest's nubrun has a filter, no rights and no core" {
 	local engine
-	for engine in kvm process; do
+	for engine in $(engines); do
 		spin --engine "$engine"
 		[ "$(in_status Seccomp)" = 2 ]
 		[ "$(in_status NoNewPrivs)" = 1 ]
@@ -59,7 +59,7 @@ in_status() { # NAME
 
 @test "confine: the status lists what holds, and what was left" {
 	local engine
-	for engine in kvm process; do
+	for engine in $(engines); do
 		nub run --engine "$engine" --require-confinement "$GUESTS/hello.elf"
 		ended 0 ok
 		[ "$(field '.confinement | join(" ")')" = \
@@ -105,7 +105,7 @@ in_status() { # NAME
 
 @test "confine: cores, pictures, snapshots and the status reach their files" {
 	local engine dir=$BATS_TEST_TMPDIR
-	for engine in kvm process; do
+	for engine in $(engines); do
 		mkdir "$dir/$engine"
 		(
 			cd "$dir/$engine"
@@ -122,11 +122,7 @@ in_status() { # NAME
 	done
 }
 
-@test "confine: --cpu-limit and --output-limit end a guest as a time-out does" {
-	nub run --cpu-limit 100ms --timeout "$(slow 20)s" "$GUESTS/spin.elf"
-	ended 124 cpu-limit
-	[ "$(field .crash.kind)" = cpu-limit ]
-	[[ $(field .crash.message) == *"100 ms"* ]]
+@test "confine: --output-limit ends a guest as a time-out does" {
 	nub run --output-limit 10 "$GUESTS/hello.elf"
 	ended 124 output-limit
 	[ "$output" = 'Hello from' ]
@@ -137,17 +133,26 @@ in_status() { # NAME
 	[ "$output" = 'Hello from the guest!' ]
 	nub run --output-limit 21 "$GUESTS/hello.elf"
 	ended 124 output-limit
+}
+
+@test "confine: --cpu-limit ends a guest as a time-out does" {
+	nub run --engine process --cpu-limit 1s "$GUESTS/hello.elf"
+	refused 125 usage '--cpu-limit: *'
+	only_kvm
+	nub run --cpu-limit 100ms --timeout "$(slow 20)s" "$GUESTS/spin.elf"
+	ended 124 cpu-limit
+	[ "$(field .crash.kind)" = cpu-limit ]
+	[[ $(field .crash.message) == *"100 ms"* ]]
 	# Sleep is not CPU time.
 	nub run --cpu-limit 1s --host-fn 'greet=sleep 1.2; echo 1' "$GUESTS/callback.elf" x
 	[ "$(field .status)" != cpu-limit ]
-	nub run --engine process --cpu-limit 1s "$GUESTS/hello.elf"
-	refused 125 usage '--cpu-limit: *'
 }
 
 @test "confine: limits hold for Linux programs" {
 	nub run --rootfs / --output-limit 10 /bin/echo 0123456789abcdef
 	ended 124 output-limit
 	[ "$output" = 0123456789 ]
+	only_kvm
 	nub run --rootfs / --cpu-limit 100ms --timeout "$(slow 20)s" /bin/sh -c 'while :; do :; done'
 	ended 124 cpu-limit
 }

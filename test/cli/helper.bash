@@ -18,7 +18,11 @@ if command -v gojq >/dev/null; then
 fi
 
 # Where there is no KVM, the process engine runs the guests, unless KVM must be there.
-if [ -z "${NUBRUN_ENGINE-}" ] && [ "${NUBRUN_REQUIRE_KVM-}" != 1 ] && ! { [ -r /dev/kvm ] && [ -w /dev/kvm ]; }; then
+has_kvm() {
+	[ -r /dev/kvm ] && [ -w /dev/kvm ]
+}
+
+if [ -z "${NUBRUN_ENGINE-}" ] && [ "${NUBRUN_REQUIRE_KVM-}" != 1 ] && ! has_kvm; then
 	export NUBRUN_ENGINE=process
 fi
 
@@ -79,13 +83,19 @@ pause() { # SECONDS
 # Guests are run by KVM, or by what NUBRUN_ENGINE says. Without KVM: skip loudly; fail where it must be there.
 needs_kvm() {
 	[ "${NUBRUN_ENGINE-}" != process ] || return 0
-	if ! { [ -r /dev/kvm ] && [ -w /dev/kvm ]; }; then
+	if ! has_kvm; then
 		[ "${NUBRUN_REQUIRE_KVM-}" != 1 ] || return 1
 		skip "no access to /dev/kvm"
 	fi
 }
 
-# What only the kvm engine can do: guests at CPL 0, and memory of guests that no limit on file sizes is for.
+# The engines that this host has.
+engines() {
+	! has_kvm || echo kvm
+	echo process
+}
+
+# What only the kvm engine can do: guests at CPL 0, limits of CPU time, what is asked of KVM itself, and memory of guests that no limit on file sizes is for.
 only_kvm() {
 	export NUBRUN_ENGINE=kvm
 	needs_kvm

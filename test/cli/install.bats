@@ -110,6 +110,7 @@ build_and_run() { # ELF-TYPE COMPILER SOURCE [FLAG...]
 	cat >runner.c <<-'END'
 		#include <nub.h>
 		#include <stdio.h>
+		#include <string.h>
 
 		int main(int argc, char **argv)
 		{
@@ -118,6 +119,7 @@ build_and_run() { # ELF-TYPE COMPILER SOURCE [FLAG...]
 			struct nub_config config = nub_config_default();
 			const struct nub_value args[] = { { .type = NUB_TYPE_I64, .i64 = 2 }, { .type = NUB_TYPE_I64, .i64 = 40 } };
 			struct nub_outcome outcome;
+			config.engine = argc > 2 && strcmp(argv[2], "process") == 0 ? NUB_ENGINE_PROCESS : NUB_ENGINE_KVM;
 			FILE *file = argc > 1 ? fopen(argv[1], "rb") : NULL;
 			size_t size = file ? fread(bytes, 1, sizeof(bytes), file) : 0;
 			struct nub_image *image = nub_image_parse(bytes, size, "guest", &err);
@@ -135,7 +137,7 @@ build_and_run() { # ELF-TYPE COMPILER SOURCE [FLAG...]
 		# shellcheck disable=SC2046 # the flags are words
 		"$compiler" -std=c17 -Wall -Wextra -Werror runner.c $(PKG_CONFIG_PATH=$DEST/usr/lib/pkgconfig pkg-config \
 			--define-variable=prefix="$DEST/usr" --cflags --libs nub) -o runner
-		run ./runner "$ROOT/build/guests/calc.elf"
+		run ./runner "$ROOT/build/guests/calc.elf" "${NUBRUN_ENGINE:-kvm}"
 		echo "$output"
 		[ "$status" -eq 0 ]
 		[ "$output" = "1 42" ]

@@ -89,6 +89,17 @@ setup() {
 	[ "$status" -eq 125 ]
 }
 
+# Wait until the process runs from the snapshot.
+runs_from_it() { # PID
+	local i
+	for ((i = 0; i < $(slow 100); i++)); do
+		! grep -q "$SNAP" "/proc/$1/maps" || break
+		sleep 0.05
+	done
+	# It has looked at the file by now, if it was quick.
+	pause 0.1
+}
+
 # Thaw a program that waits for input, do something to its file, and then let it have some.
 changed_meanwhile() { # COMMAND...
 	local input=$BATS_TEST_TMPDIR/input pid
@@ -96,7 +107,7 @@ changed_meanwhile() { # COMMAND...
 	"$NUBRUN" restore --timeout "$(slow 20)s" "$SNAP" <"$input" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
 	pid=$!
 	exec 4>"$input"
-	pause 0.3
+	runs_from_it "$pid"
 	"$@"
 	echo hello >&4
 	exec 4>&-
@@ -133,7 +144,7 @@ changed_meanwhile() { # COMMAND...
 	mkfifo "$input"
 	"$NUBRUN" snapshot -o "$SNAP.2" --after "$(slow 1)s" "$SNAP" <"$input" >/dev/null 2>"$BATS_TEST_TMPDIR/err" 3>&- &
 	exec 4>"$input"
-	pause 0.3
+	runs_from_it $!
 	truncate -s 65536 "$SNAP"
 	status=0
 	wait $! || status=$?

@@ -26,6 +26,13 @@ gone() { # PID...
 	done
 }
 
+# What a test that failed has left would hold up the end of all.
+teardown() {
+	local -a left
+	mapfile -t left < <(jobs -p)
+	((${#left[@]} == 0)) || kill -KILL "${left[@]}"
+}
+
 # Wait for a file that a command in a machine makes; then $children are with-kvm's: the emulator, virtiofsd and what may be left of its preparations.
 wait_for() { # FILE PID
 	for _ in {1..600}; do
@@ -38,7 +45,7 @@ wait_for() { # FILE PID
 }
 
 @test "with-kvm: where KVM is and no kind of it is asked for, it just runs the command" {
-	needs_kvm
+	only_kvm
 	capture "$WITH_KVM" bash -c 'cat /proc/sys/kernel/random/boot_id; exit 7'
 	[ "$status" -eq 7 ]
 	[ "$output" = "$(cat /proc/sys/kernel/random/boot_id)" ]
@@ -214,6 +221,13 @@ bare_tree() {
 	rm -rf "$tree"
 	[ "$status" -eq 125 ]
 	[[ $stderr == "with-kvm: can't write to $tree/build/emulate"* ]]
+}
+
+@test "with-kvm: --vmx copies no more than its machine has room for" {
+	truncate -s 500M big
+	capture "$WITH_KVM" --vmx --copy big true
+	[ "$status" -eq 125 ]
+	[[ $stderr == *"with-kvm: copies of "*" MB are more than the 250 MB that the machine has room for"* ]]
 }
 
 @test "with-kvm: --help, and what it doesn't know" {

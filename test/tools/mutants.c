@@ -1,13 +1,12 @@
 /* Damage guests and snapshots where they have structure, run the real command on each, and look at what it leaves behind.
  *
- *     mutants NUBRUN FOLDER FIRST COUNT FILE...
+ *     mutants NUBRUN FOLDER FIRST COUNT FILE... [--linux FILE...]
  *
  * Mutant N is the same in every run with the same files; it is made in FOLDER, which is empty. Found is: an end by a signal or a
  * sanitizer, one that takes over ten seconds, a status that is none, a file or process that is left. What did it is kept as
  * FOLDER.N. Exits with 1 when something was found.
  */
 #include <dirent.h>
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -22,16 +21,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "nub/snapshot.h"
-#include "snapshot/format/snapfile.h"
+#include "mutate.h"
 
 enum { MAX_FILES = 64, MAX_ARGS = 12, PATIENCE_MS = 10000 };
-
-struct file {
-	uint8_t *bytes;
-	size_t size;
-	bool is_snapshot;
-};
 
 static void die(const char *what)
 {
@@ -39,143 +31,16 @@ static void die(const char *what)
 	exit(2);
 }
 
-/* ---- Mutation ---- */
-
-/* splitmix64 */
-static uint64_t next_random(uint64_t *state)
-{
-	uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
-
-/* limit is not 0. */
-static uint64_t below(uint64_t *random, uint64_t limit)
-{
-	return next_random(random) % limit;
-}
-
-/* Another value for a number of so many bytes. */
-static void change(uint8_t *at, size_t width, uint64_t *random)
-{
-	uint64_t value = 0;
-
-	memcpy(&value, at, width);
-	switch (below(random, 6)) {
-	case 0:
-		value = (UINT64_C(1) << below(random, 64)) + below(random, 3) - 1;
-		break;
-	case 1:
-		value = -below(random, 0x2001);
-		break;
-	case 2:
-		value = below(random, 64);
-		break;
-	case 3:
-		value += below(random, 33) - 16;
-		break;
-	case 4:
-		value += (below(random, 5) - 2) * NUB_PAGE_SIZE;
-		break;
-	default:
-		value ^= UINT64_C(1) << below(random, 8 * width);
-		break;
-	}
-	memcpy(at, &value, width);
-}
-
-/* One number of [start, start + size), on a boundary of its size. */
-static void change_in(struct file *file, uint64_t start, uint64_t size, uint64_t *random)
-{
-	const size_t width = (size_t)1 << below(random, 4);
-
-	if (start < file->size && size <= file->size - start && size >= width)
-		change(file->bytes + start + below(random, size / width) * width, width, random);
-}
-
-/* The header, an entry of one of its tables, or what a section or a segment has in the file. */
-static void mutate_elf(struct file *file, uint64_t *random)
-{
-	Elf64_Ehdr header;
-	Elf64_Shdr section;
-
-	if (file->size < sizeof(header))
-		return;
-	memcpy(&header, file->bytes, sizeof(header));
-	const uint64_t kind = below(random, 8);
-	if (kind == 0) {
-		change_in(file, EI_NIDENT, sizeof(header) - EI_NIDENT, random);
-	} else if (kind < 4) {
-		change_in(file, header.e_phoff, (uint64_t)header.e_phnum * sizeof(Elf64_Phdr), random);
-	} else if (kind == 4) {
-		change_in(file, header.e_shoff, (uint64_t)header.e_shnum * sizeof(section), random);
-	} else if (header.e_shnum > 0) {
-		const uint64_t at = header.e_shoff + below(random, header.e_shnum) * sizeof(section);
-		if (at < file->size && sizeof(section) <= file->size - at) {
-			memcpy(&section, file->bytes + at, sizeof(section));
-			change_in(file, section.sh_offset, section.sh_size, random);
-		}
-	}
-}
-
-/* The hash of the metadata covers its regions: without this, a change there would be all that is seen. */
-static void mend_hash(struct file *file, const struct nub_snapshot_header *header)
-{
-	uint8_t *metadata = file->bytes + header->metadata_offset, sealed[NUB_SNAPSHOT_HEADER_SIZE];
-	struct nub_snapshot_header resealed;
-	struct nub_snapshot_meta meta;
-	struct nub_error err = { 0 };
-
-	nub_snapshot_encode_header(metadata, header->metadata_size, header->metadata_offset, header->file_size, sealed);
-	if (nub_snapshot_decode_header(sealed, sizeof(sealed), &resealed, NULL) == 0 &&
-	    nub_snapshot_decode_meta(&resealed, metadata, header->metadata_size, &meta, &err) < 0 &&
-	    strncmp(err.message, "hash begins", 11) == 0) {
-		const struct nub_hash hash = nub_snapshot_hash(&meta);
-		memcpy(metadata + 16 + 8, hash.bytes, sizeof(hash.bytes));
-	}
-	nub_snapshot_meta_release(&meta);
-}
-
-/* Its metadata, its memory, in which the page tables come last, or what the header says; sealed again but for the latter. */
-static void mutate_snapshot(struct file *file, uint64_t *random)
-{
-	struct nub_snapshot_header header;
-	const uint64_t kind = below(random, 16);
-
-	if (nub_snapshot_decode_header(file->bytes, file->size, &header, NULL) < 0)
-		return;
-	const uint64_t end = header.metadata_offset;
-	const uint64_t tables =
-	    end - NUB_BASE_ADDRESS < 10 * NUB_PAGE_SIZE ? NUB_BASE_ADDRESS : end - 10 * NUB_PAGE_SIZE;
-	if (kind == 0) {
-		change_in(file, 0, NUB_SNAPSHOT_HEADER_SIZE, random);
-		return;
-	}
-	if (kind < 4)
-		change_in(file, NUB_BASE_ADDRESS, end - NUB_BASE_ADDRESS, random);
-	else if (kind < 8)
-		change_in(file, tables, end - tables, random);
-	else
-		change_in(file, end, header.metadata_size & ~UINT64_C(7), random);
-	if (end + header.metadata_size > file->size)
-		return;
-	mend_hash(file, &header);
-	nub_snapshot_encode_header(file->bytes + end, header.metadata_size, end, header.file_size, file->bytes);
-}
-
 static void write_mutant(const struct file *original, const char *name, uint64_t number)
 {
-	struct file file = { .bytes = malloc(original->size), .size = original->size };
+	struct file file = *original;
 	uint64_t random = number;
 
+	file.bytes = malloc(original->size);
 	if (!file.bytes)
 		die("memory");
 	memcpy(file.bytes, original->bytes, file.size);
-	for (uint64_t i = below(&random, 3) + 1; i > 0; i--)
-		original->is_snapshot ? mutate_snapshot(&file, &random) : mutate_elf(&file, &random);
-	if (below(&random, 16) == 0)
-		file.size = below(&random, file.size) + 1;
+	mutate(&file, &random);
 	FILE *out = fopen(name, "wb");
 	if (!out || fwrite(file.bytes, 1, file.size, out) != file.size || fclose(out) < 0)
 		die(name);
@@ -198,7 +63,35 @@ static const char *const snapshot_commands[][MAX_ARGS] = {
 	{ "inspect", "--verify", "mutant" },
 	{ "dump", "--core", "core", "mutant" },
 };
+/* Dynamic ones find their interpreter; `once` is when they print, which most do. */
+static const char *const program_commands[][MAX_ARGS] = {
+	{ "run", TIMEOUT, "--rootfs", "/", "mutant", "echo", "once" },
+	{ "run", TIMEOUT, "--memory", "16M", "--slice", "1ms", "mutant" },
+	{ "run", TIMEOUT, "--abi", "linux", "--strict", "--strace", "/dev/null", "mutant" },
+	{ "snapshot", TIMEOUT, "-o", "out", "--until-output", ".", "mutant", "echo", "once" },
+	{ "snapshot", TIMEOUT, "-o", "out", "--until-syscall", "write", "mutant" },
+	{ "inspect", "--json", "mutant" },
+};
+static const char *const frozen_commands[][MAX_ARGS] = {
+	{ "restore", TIMEOUT, "mutant" },
+	{ "restore", TIMEOUT, "--rootfs", "/", "--memory", "16M", "mutant" },
+	{ "snapshot", TIMEOUT, "-o", "out", "--after", "5ms", "mutant" },
+	{ "snapshot", TIMEOUT, "-o", "out", "--until-output", ".", "mutant" },
+	{ "inspect", "--verify", "mutant" },
+};
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* The one that mutant N of this file is tried with. */
+static const char *const *choose(const struct file *file, uint64_t number)
+{
+	uint64_t random = ~number;
+
+	if (file->is_linux)
+		return file->is_elf ? program_commands[below(&random, COUNT(program_commands))]
+		                    : frozen_commands[below(&random, COUNT(frozen_commands))];
+	return file->is_elf ? guest_commands[below(&random, COUNT(guest_commands))]
+	                    : snapshot_commands[below(&random, COUNT(snapshot_commands))];
+}
 
 static pid_t start(const char *command, const char *const *args)
 {
@@ -301,7 +194,7 @@ static const char *try_command(const char *command, const char *const *args)
 	return wrong;
 }
 
-static void load(struct file *file, const char *name)
+static void load(struct file *file, const char *name, bool is_linux)
 {
 	struct stat status;
 	FILE *in = fopen(name, "rb");
@@ -313,7 +206,23 @@ static void load(struct file *file, const char *name)
 	if (!file->bytes || fread(file->bytes, 1, file->size, in) != file->size)
 		die(name);
 	fclose(in);
+	file->is_linux = is_linux;
+	file->is_elf = file->size >= SELFMAG && memcmp(file->bytes, ELFMAG, SELFMAG) == 0;
 	file->is_snapshot = file->size >= 8 && memcmp(file->bytes, NUB_SNAPSHOT_MAGIC, 8) == 0;
+}
+
+/* Returns how many there are; those behind --linux are programs for Linux. */
+static unsigned load_all(struct file *files, char *names[])
+{
+	bool is_linux = false;
+	unsigned count = 0;
+
+	for (; *names; names++)
+		if (strcmp(*names, "--linux") == 0)
+			is_linux = true;
+		else if (count < MAX_FILES)
+			load(&files[count++], *names, is_linux);
+	return count;
 }
 
 int main(int argc, char *argv[])
@@ -321,22 +230,18 @@ int main(int argc, char *argv[])
 	struct file files[MAX_FILES];
 	char kept[4096];
 	uint64_t found = 0;
+	const unsigned file_count = argc > 5 ? load_all(files, argv + 5) : 0;
 
-	if (argc < 6 || argc - 5 > MAX_FILES || argv[1][0] != '/' || argv[2][0] != '/') {
-		fputs("usage: mutants /NUBRUN /FOLDER FIRST COUNT FILE...\n", stderr);
+	if (file_count == 0 || argv[1][0] != '/' || argv[2][0] != '/') {
+		fputs("usage: mutants /NUBRUN /FOLDER FIRST COUNT FILE... [--linux FILE...]\n", stderr);
 		return 2;
 	}
-	for (int i = 5; i < argc; i++)
-		load(&files[i - 5], argv[i]);
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || chdir(argv[2]) < 0)
 		die(argv[2]);
 	const uint64_t first = strtoull(argv[3], NULL, 10), count = strtoull(argv[4], NULL, 10);
 	for (uint64_t n = first; n < first + count; n++) {
-		const struct file *file = &files[n % (uint64_t)(argc - 5)];
-		uint64_t random = ~n;
-		const char *const *args = file->is_snapshot
-		                              ? snapshot_commands[below(&random, COUNT(snapshot_commands))]
-		                              : guest_commands[below(&random, COUNT(guest_commands))];
+		const struct file *file = &files[n % file_count];
+		const char *const *args = choose(file, n);
 		write_mutant(file, "mutant", n);
 		const char *wrong = try_command(argv[1], args);
 		if (!wrong)
@@ -348,8 +253,8 @@ int main(int argc, char *argv[])
 			die(kept);
 	}
 	unlink("mutant");
-	printf("%" PRIu64 " mutants of %d files, %" PRIu64 " found something\n", count, argc - 5, found);
-	for (int i = 5; i < argc; i++)
-		free(files[i - 5].bytes);
+	printf("%" PRIu64 " mutants of %u files, %" PRIu64 " found something\n", count, file_count, found);
+	for (unsigned i = 0; i < file_count; i++)
+		free(files[i].bytes);
 	return found > 0;
 }

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "base/error.h"
+#include "cpu/cpu.h"
 
 static int set_up(void **state)
 {
@@ -89,21 +90,21 @@ static void test_wide_registers(void **state)
 {
 	struct box_guest *guest = *state;
 	struct nub_error err = { 0 };
-	uint8_t xsave[NUB_BOX_XSAVE_SIZE], again[NUB_BOX_XSAVE_SIZE];
+	uint8_t xsave[NUB_XSAVE_SIZE], again[NUB_XSAVE_SIZE];
 
 	/* vpcmpeqd %ymm5,%ymm5,%ymm5; out */
 	assert_int_equal(GUEST_RUN(guest, "\xc5\xd5\x76\xed\xe6\x6c\xe6\x6c"), NUB_BOX_STOPPED);
-	assert_int_equal(nub_box_get_xsave(&guest->box, xsave, &err), 0);
+	assert_int_equal(nub_box_get_xsave(&guest->box, xsave, sizeof(xsave), &err), 0);
 	for (unsigned i = 0; i < 16; i++) {
 		assert_int_equal(xsave[160 + 5 * 16 + i], 0xff);
 		assert_int_equal(xsave[576 + 5 * 16 + i], 0xff);
 		xsave[160 + 6 * 16 + i] = (uint8_t)i;
 		xsave[576 + 6 * 16 + i] = (uint8_t)~i;
 	}
-	assert_int_equal(nub_box_set_xsave(&guest->box, xsave, &err), 0);
+	assert_int_equal(nub_box_set_xsave(&guest->box, xsave, sizeof(xsave), &err), 0);
 	guest->box.frame.rip += 2;
 	assert_int_equal(nub_box_run(&guest->box, 0, &err), NUB_BOX_STOPPED);
-	assert_int_equal(nub_box_get_xsave(&guest->box, again, &err), 0);
+	assert_int_equal(nub_box_get_xsave(&guest->box, again, sizeof(again), &err), 0);
 	assert_memory_equal(again + 160, xsave + 160, 256);
 	assert_memory_equal(again + 576, xsave + 576, 256);
 }

@@ -28,7 +28,7 @@ static void begin_again(struct box_guest *guest)
 	if (nub_box_init(&guest->box, guest->fd, &guest->stops, &guest->stack, &err) < 0 ||
 	    nub_box_map(&guest->box, CODE_GVA, 0x1000, PROT_READ | PROT_EXEC, guest->fd, 0, false, &err) < 0 ||
 	    nub_box_map(&guest->box, DATA_GVA, 0x1000, PROT_READ | PROT_WRITE, guest->fd, 0x1000, false, &err) < 0 ||
-	    nub_box_seal(&guest->box, 8 * GUEST_SIZE, &err) < 0)
+	    nub_box_seal(&guest->box, 8 * GUEST_SIZE, 0, &err) < 0)
 		fail_msg("%s", err.message);
 }
 
@@ -37,21 +37,21 @@ static void test_second_box(void **state)
 {
 	struct box_guest *guest = *state;
 	struct nub_error err = { 0 };
-	uint8_t xsave[NUB_BOX_XSAVE_SIZE], again[NUB_BOX_XSAVE_SIZE];
+	uint8_t xsave[NUB_XSAVE_SIZE], again[NUB_XSAVE_SIZE];
 
 	assert_int_equal(GUEST_RUN(guest, "\xe6\x6c"), NUB_BOX_STOPPED);
-	assert_int_equal(nub_box_get_xsave(&guest->box, xsave, &err), 0);
+	assert_int_equal(nub_box_get_xsave(&guest->box, xsave, sizeof(xsave), &err), 0);
 	for (unsigned life = 0; life < 3; life++) {
 		begin_again(guest);
 		assert_int_equal(guest->box.pid, 0);
 		memset(xsave + 160, 0x40 + (int)life, 16);
-		assert_int_equal(nub_box_set_xsave(&guest->box, xsave, &err), 0);
+		assert_int_equal(nub_box_set_xsave(&guest->box, xsave, sizeof(xsave), &err), 0);
 		guest->box.frame.rdx = life;
 		/* inc %rdx; movdqu %xmm0,%xmm1; syscall */
 		assert_int_equal(GUEST_RUN(guest, "\x48\xff\xc2\xf3\x0f\x6f\xc8\x0f\x05"), NUB_BOX_STOPPED);
 		assert_int_equal(guest->box.frame.signal, SIGSYS);
 		assert_int_equal(guest->box.frame.rdx, life + 1);
-		assert_int_equal(nub_box_get_xsave(&guest->box, again, &err), 0);
+		assert_int_equal(nub_box_get_xsave(&guest->box, again, sizeof(again), &err), 0);
 		assert_memory_equal(again + 176, xsave + 160, 16);
 		assert_int_equal(GUEST_RUN(guest, "\x0f\x0b"), NUB_BOX_STOPPED); /* ud2 */
 		expect_stop(guest, SIGILL, 6, CODE_GVA);
@@ -99,7 +99,7 @@ static void test_second_box_fails(void **state)
 	nub_box_release(&guest->box);
 	assert_int_equal(nub_box_init(&guest->box, guest->fd, &guest->stops, &guest->stack, &err), 0);
 	assert_int_equal(nub_box_map(&guest->box, CODE_GVA + 1, 0x1000, PROT_READ, guest->fd, 0, false, &err), 0);
-	assert_int_equal(nub_box_seal(&guest->box, 8 * GUEST_SIZE, &err), 0);
+	assert_int_equal(nub_box_seal(&guest->box, 8 * GUEST_SIZE, 0, &err), 0);
 	assert_int_equal(nub_box_run(&guest->box, 0, &err), NUB_BOX_ERROR);
 	assert_int_equal(err.kind, NUB_E_PROCESS);
 	assert_non_null(strstr(err.message, "mmap"));

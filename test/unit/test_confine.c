@@ -119,6 +119,7 @@ static void call_what_is_forbidden(const struct nub_confine_config *config)
 	}
 	MUST(TRAPS(NUB_CONFINE_NUMBERS));
 	MUST(TRAPS(INT32_MAX));
+	MUST(!TRAPS(-1) && errno == ENOSYS);
 }
 
 static void every_forbidden_number_is_a_trap(void **state)

@@ -256,12 +256,13 @@ static bool call(struct nub_sandbox *sandbox, const char *name, const struct nub
 static void *work(void *context)
 {
 	struct worker *worker = context;
-	const struct nub_config config = nub_config_default();
+	struct nub_config config = nub_config_default();
 	struct nub_error err = { 0 };
-	struct nub_sandbox *sandbox = nub_sandbox_restore(&config, worker->snapshot, &err);
 	static _Thread_local struct nub_outcome outcome;
 	const struct nub_value salt = u64_value(0x7000);
 
+	config.engine = engine_of_tests();
+	struct nub_sandbox *sandbox = nub_sandbox_restore(&config, worker->snapshot, &err);
 	worker->wrong = !sandbox;
 	for (unsigned round = 0; sandbox && round < 100; round++) {
 		const struct nub_value args[] = { u32_value(worker->first + round % 20), u32_value(5) };

@@ -291,9 +291,9 @@ static void *host_wait(void *argument)
 static void settle(const struct host_waiter *waiter)
 {
 	char path[64], text[128];
-	long number = -1;
 
 	while (!atomic_load(&waiter->done)) {
+		long number = -1;
 		if (atomic_load(&waiter->tid) == 0)
 			continue;
 		snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", atomic_load(&waiter->tid));
@@ -320,10 +320,11 @@ static struct outcome host_waited(const struct futex_case *c)
 	}
 	outcome.result = host_futex(c);
 	memcpy(outcome.words, host_words, sizeof(outcome.words));
-	/* A woken one is on its way out of the call. */
-	usleep(20000);
-	for (int i = 0; i < WAITERS; i++)
+	for (int i = 0; i < WAITERS; i++) {
+		/* A woken one is on its way out of the call. */
+		settle(&waiters[i]);
 		outcome.woken |= (unsigned)atomic_load(&waiters[i].done) << i;
+	}
 	outcome.moved = host_futex(&wake_moved);
 	host_futex(&wake_rest);
 	for (int i = 0; i < WAITERS; i++)

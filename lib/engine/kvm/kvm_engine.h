@@ -7,6 +7,7 @@
 #define NUB_KVM_ENGINE_H
 
 #include "engine/copies.h"
+#include "engine/edited_tables.h"
 #include "engine/engine.h"
 #include "engine/kvm/kvm.h"
 #include "engine/kvm/monitor.h"
@@ -20,8 +21,7 @@ struct nub_deferred {
 
 /* The page tables of a guest whose address space is edited (kvm_tables.c). */
 struct nub_kvm_tables {
-	uint8_t *used; /* a byte for each page of the guest's memory for tables; owned */
-	size_t page_count, cursor;
+	struct nub_edited_tables tables;
 	uint64_t *again; /* in scratch: addresses for the monitor, see monitor.S */
 	unsigned again_count;
 	bool overflow;     /* there was more to forget than `again` has room for */

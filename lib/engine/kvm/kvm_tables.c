@@ -4,9 +4,6 @@
  * takes something away it keeps the addresses; before the guest is entered, the monitor stores the same once more. Page
  * tables that are given back are forgotten in the same way, as a whole, so that their pages can be tables again.
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/error.h"
 #include "base/util.h"
 #include "engine/kvm/kvm_engine.h"
@@ -29,19 +26,13 @@ int nub_kvm_tables_init(struct nub_kvm *kvm, struct nub_error *err)
 	struct nub_kvm_tables *edited = &kvm->edited;
 
 	nub_kvm_tables_release(kvm);
-	edited->page_count = kvm->guest.tables_size / NUB_PAGE_SIZE;
-	edited->used = calloc(edited->page_count + 1, 1);
-	if (!edited->used)
-		return nub_fail_errno(err, NUB_E_NO_MEMORY, "list of %zu page tables", edited->page_count);
-	edited->cursor = kvm->guest.tables_used / NUB_PAGE_SIZE;
-	memset(edited->used, 1, edited->cursor);
 	edited->again = (uint64_t *)(void *)(kvm->guest.memory->scratch.host + NUB_PAGE_SIZE);
-	return 0;
+	return nub_edited_tables_init(&edited->tables, &kvm->guest, err);
 }
 
 void nub_kvm_tables_release(struct nub_kvm *kvm)
 {
-	free(kvm->edited.used);
+	nub_edited_tables_release(&kvm->edited.tables);
 	kvm->edited = (struct nub_kvm_tables){ 0 };
 }
 
@@ -49,33 +40,12 @@ void nub_kvm_tables_release(struct nub_kvm *kvm)
 
 static uint64_t *table_at(void *context, uint64_t gpa)
 {
-	const struct nub_kvm *kvm = context;
-
-	if (gpa < kvm->guest.tables_gpa || !nub_page_aligned(gpa) ||
-	    !nub_range_in(gpa - kvm->guest.tables_gpa, NUB_PAGE_SIZE, kvm->guest.tables_size))
-		return NULL;
-	return (uint64_t *)(void *)nub_memory_at(kvm->guest.memory, gpa, NUB_PAGE_SIZE);
+	return nub_edited_tables_at(&((const struct nub_kvm *)context)->edited.tables, gpa);
 }
 
 static uint64_t alloc_table(void *context, struct nub_error *err)
 {
-	struct nub_kvm *kvm = context;
-	struct nub_kvm_tables *edited = &kvm->edited;
-
-	for (size_t i = 0; i < edited->page_count; i++) {
-		const size_t at = (edited->cursor + i) % edited->page_count;
-		if (edited->used[at])
-			continue;
-		const uint64_t gpa = kvm->guest.tables_gpa + at * NUB_PAGE_SIZE;
-		edited->used[at] = 1;
-		edited->cursor = at + 1;
-		memset(table_at(kvm, gpa), 0, NUB_PAGE_SIZE);
-		return gpa;
-	}
-	nub_fail(err, NUB_E_PAGE_LIMIT, 0, "the guest's address space takes more than %zu page tables",
-	         edited->page_count);
-	nub_hint(err, "give it more memory: there are tables in proportion to it");
-	return 0;
+	return nub_edited_tables_take(&((struct nub_kvm *)context)->edited.tables, err);
 }
 
 /* One address for the monitor. The list has room. */
@@ -105,7 +75,7 @@ static void release_table(void *context, uint64_t gpa)
 {
 	struct nub_kvm *kvm = context;
 
-	kvm->edited.used[(gpa - kvm->guest.tables_gpa) / NUB_PAGE_SIZE] = 0;
+	nub_edited_tables_give(&kvm->edited.tables, gpa);
 	if (has_room(&kvm->edited))
 		forget_table(&kvm->edited, gpa);
 }

@@ -184,14 +184,14 @@ int nub_box_clone(struct nub_box *box, struct nub_error *err)
 	return 0;
 }
 
-int nub_box_seal(struct nub_box *box, uint64_t address_space, struct nub_error *err)
+int nub_box_seal(struct nub_box *box, uint64_t address_space, uint32_t least_offset, struct nub_error *err)
 {
 	const uint64_t fd = (uint64_t)box->memory_fd;
 	struct setup_data *data = data_of(box);
 
 	data->address_space.rlim_cur = data->address_space.rlim_max = address_space + NUB_BOX_SIZE;
 	data->program = (struct sock_fprog){
-		.len = (unsigned short)nub_filter_fill(data->filter, box->memory_fd),
+		.len = (unsigned short)nub_filter_fill(data->filter, box->memory_fd, least_offset),
 		/* Where it is in the box. */
 		.filter = (struct sock_filter *)BOX_ADDRESS(filter), // NOLINT(performance-no-int-to-ptr)
 	};

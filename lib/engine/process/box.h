@@ -2,7 +2,7 @@
  *
  *     nub_box_init(&box, memory_fd, ..., &err);        the pages of a child to be
  *     nub_box_map(&box, ...);                          as often as needed, with any descriptor
- *     nub_box_seal(&box, address_space, &err);         from then on only memory_fd can be mapped
+ *     nub_box_seal(&box, address_space, 0, &err);      from then on only memory_fd can be mapped
  *     nub_box_regs, nub_box_run, ...                   guest code
  *     nub_box_release(&box);
  *
@@ -16,9 +16,11 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "cpu/cpu.h"
 #include "engine/process/frame.h"
 #include "engine/process/stub.h"
 #include "nub/error.h"
@@ -47,24 +49,22 @@ struct nub_box_stack {
 	uint64_t offset; /* of the bytes, and of the frame, in a box's pages, to whose end they go */
 };
 
-/* The XSAVE area of the last stop, in the standard format as far as AVX (SDM vol. 1, 13.4). Its bytes from KERNEL to
- * KERNEL_END are the kernel's own, not the guest's: they read as zeros, and are not written. */
-enum { NUB_BOX_XSAVE_SIZE = 832, NUB_BOX_XSAVE_KERNEL = 464, NUB_BOX_XSAVE_KERNEL_END = 512 };
-
 struct nub_box {
 	pid_t pid; /* 0: none yet */
 	int memory_fd;
-	struct nub_box_shared *shared;     /* nubrun's view of the pages from NUB_BOX_SHARED_OFFSET on */
-	uint8_t *pages;                    /* and of all of them */
-	unsigned call_count;               /* queued */
-	bool kick_sent;                    /* a signal is on its way to the box, or pending there */
-	bool trapping;                     /* it is set up, and then makes its first frame */
-	bool settled;                      /* there is one: the next two are known */
-	struct nub_signal_frame first;     /* as the kernel wrote it: what is constant in all later ones */
-	uint64_t frame_offset;             /* of the frame in `pages` */
-	struct nub_signal_frame frame;     /* of the last stop; registers in it may be changed */
-	uint8_t xsave[NUB_BOX_XSAVE_SIZE]; /* for the frame, once there is one, */
-	bool load_xsave;                   /* when this is set */
+	struct nub_box_shared *shared;      /* nubrun's view of the pages from NUB_BOX_SHARED_OFFSET on */
+	uint8_t *pages;                     /* and of all of them */
+	unsigned call_count;                /* queued */
+	bool kick_sent;                     /* a signal is on its way to the box, or pending there */
+	bool full;                          /* the last error was of a call that the kernel had no room for */
+	bool trapping;                      /* it is set up, and then makes its first frame */
+	bool settled;                       /* there is one: the next three are known */
+	struct nub_signal_frame first;      /* as the kernel wrote it: what is constant in all later ones */
+	uint64_t frame_offset;              /* of the frame in `pages` */
+	uint32_t xsave_size;                /* of the XSAVE area behind it */
+	struct nub_signal_frame frame;      /* of the last stop; registers in it may be changed */
+	uint8_t xsave[NUB_XSAVE_WIDE_SIZE]; /* for the frame, once there is one: */
+	size_t load_xsave;                  /* so many bytes */
 	uint64_t fs_base, gs_base;
 	uint16_t segments[4]; /* ds, es, fs, gs */
 	bool load_segments;   /* they were changed here */
@@ -91,12 +91,13 @@ int nub_box_protect(struct nub_box *box, uint64_t gva, uint64_t size, int protec
 int nub_box_unmap(struct nub_box *box, uint64_t gva, uint64_t size, struct nub_error *err);
 int nub_box_flush(struct nub_box *box, struct nub_error *err);
 
-/* Close every descriptor but memory_fd, bound the address space to so many bytes beside the stub's, install the filter. It
- * does not wait until that is done. */
-int nub_box_seal(struct nub_box *box, uint64_t address_space, struct nub_error *err);
+/* Close every descriptor but memory_fd, bound the address space to so many bytes beside the stub's, install the filter. Of
+ * memory_fd nothing can be mapped then that lies below least_offset. It does not wait until that is done. */
+int nub_box_seal(struct nub_box *box, uint64_t address_space, uint32_t least_offset, struct nub_error *err);
 
 /* Let the guest go on with the registers in box->frame and the segments, until it stops. deadline_ns is CLOCK_MONOTONIC, 0
- * none. A box that does not stand still when it must is killed: GONE. */
+ * none. A box that does not stand still when it must is killed: GONE. When a call that was queued failed, those behind it were
+ * not made, and the guest has not gone on: ERROR. */
 enum nub_box_event nub_box_run(struct nub_box *box, uint64_t deadline_ns, struct nub_error *err);
 
 /* `kicked` was set: have nub_box_run look at once. For signal handlers, whether there is a box or not. */
@@ -105,7 +106,11 @@ void nub_box_wake(const struct nub_box *box);
 /* The signal that ended a box that is GONE; 0 when it is not known. */
 int nub_box_killed_by(const struct nub_box *box);
 
-int nub_box_get_xsave(struct nub_box *box, uint8_t xsave[NUB_BOX_XSAVE_SIZE], struct nub_error *err);
-int nub_box_set_xsave(struct nub_box *box, const uint8_t xsave[NUB_BOX_XSAVE_SIZE], struct nub_error *err);
+/* The XSAVE area of the last stop, in the standard format (SDM vol. 1, 13.4): its first `size` bytes, past the header, at most
+ * NUB_XSAVE_WIDE_SIZE. Those from KERNEL to KERNEL_END are the kernel's own, not the guest's: they read as zeros, and are not
+ * written. What the header says is not in use is initial, also behind `size`. */
+enum { NUB_BOX_XSAVE_KERNEL = 464, NUB_BOX_XSAVE_KERNEL_END = 512 };
+int nub_box_get_xsave(struct nub_box *box, uint8_t *xsave, size_t size, struct nub_error *err);
+int nub_box_set_xsave(struct nub_box *box, const uint8_t *xsave, size_t size, struct nub_error *err);
 
 #endif

@@ -52,40 +52,47 @@ void nub_box_put_frame(struct nub_box *box)
 	}
 }
 
-static uint8_t *xsave_area(const struct nub_box *box)
+/* NULL when the kernel's has fewer bytes: what it says of that is in the first frame, from before a guest ran. */
+static uint8_t *xsave_area(const struct nub_box *box, size_t size)
 {
 	const uint64_t offset = box->first.xsave - NUB_BOX_GVA;
 
-	return offset >= NUB_BOX_STACK_OFFSET && nub_range_in(offset, NUB_BOX_XSAVE_SIZE, NUB_BOX_SIZE)
+	return offset >= NUB_BOX_STACK_OFFSET && size <= box->xsave_size && nub_range_in(offset, size, NUB_BOX_SIZE)
 	           ? box->pages + offset
 	           : NULL;
 }
 
-static int fail_xsave(struct nub_error *err)
+static int fail_xsave(size_t size, struct nub_error *err)
 {
-	return nub_fail(err, NUB_E_PROCESS, 0, "the guest's process: its signal frame has no XSAVE area");
+	return nub_fail(err, NUB_E_PROCESS, 0, "the guest's process: its signal frame has no XSAVE area of %zu bytes",
+	                size);
 }
 
-static int write_xsave(struct nub_box *box, const uint8_t *xsave, struct nub_error *err)
+static int write_xsave(struct nub_box *box, const uint8_t *xsave, size_t size, struct nub_error *err)
 {
-	uint8_t *area = xsave_area(box);
+	uint8_t *area = xsave_area(box, size);
 
 	if (!area)
-		return fail_xsave(err);
+		return fail_xsave(size, err);
 	memcpy(area, xsave, NUB_BOX_XSAVE_KERNEL);
-	memcpy(area + NUB_BOX_XSAVE_KERNEL_END, xsave + NUB_BOX_XSAVE_KERNEL_END,
-	       NUB_BOX_XSAVE_SIZE - NUB_BOX_XSAVE_KERNEL_END);
+	memcpy(area + NUB_BOX_XSAVE_KERNEL_END, xsave + NUB_BOX_XSAVE_KERNEL_END, size - NUB_BOX_XSAVE_KERNEL_END);
 	return 0;
 }
 
 /* ---- The first one ---- */
 
+/* Of struct _fpx_sw_bytes, behind two magic words and a mask. */
+enum { SIZE_OFFSET = 16 };
+
 static int begin(struct nub_box *box, uint64_t offset, struct nub_error *err)
 {
 	box->frame_offset = offset;
 	memcpy(&box->first, box->pages + offset, sizeof(box->first));
+	const uint64_t words = box->first.xsave - NUB_BOX_GVA + NUB_BOX_XSAVE_KERNEL;
+	if (nub_range_in(words, NUB_BOX_XSAVE_KERNEL_END - NUB_BOX_XSAVE_KERNEL, NUB_BOX_SIZE))
+		memcpy(&box->xsave_size, box->pages + words + SIZE_OFFSET, sizeof(box->xsave_size));
 	box->settled = true;
-	return box->load_xsave ? write_xsave(box, box->xsave, err) : 0;
+	return box->load_xsave > 0 ? write_xsave(box, box->xsave, box->load_xsave, err) : 0;
 }
 
 int nub_box_keep_frame(struct nub_box *box, uint64_t offset, struct nub_error *err)
@@ -117,23 +124,25 @@ void nub_box_stack_release(struct nub_box_stack *stack)
 
 /* ---- Its XSAVE area ---- */
 
-int nub_box_get_xsave(struct nub_box *box, uint8_t xsave[NUB_BOX_XSAVE_SIZE], struct nub_error *err)
+int nub_box_get_xsave(struct nub_box *box, uint8_t *xsave, size_t size, struct nub_error *err)
 {
-	const uint8_t *area = nub_box_settle(box, err) < 0 ? NULL : xsave_area(box);
-
+	if (nub_box_settle(box, err) < 0)
+		return -1;
+	const uint8_t *area = xsave_area(box, size);
 	if (!area)
-		return box->settled ? fail_xsave(err) : -1;
-	memcpy(xsave, area, NUB_BOX_XSAVE_SIZE);
-	/* The kernel's own words in the legacy area (struct _fpx_sw_bytes). */
+		return fail_xsave(size, err);
+	memcpy(xsave, area, size);
 	memset(xsave + NUB_BOX_XSAVE_KERNEL, 0, NUB_BOX_XSAVE_KERNEL_END - NUB_BOX_XSAVE_KERNEL);
 	return 0;
 }
 
-int nub_box_set_xsave(struct nub_box *box, const uint8_t xsave[NUB_BOX_XSAVE_SIZE], struct nub_error *err)
+int nub_box_set_xsave(struct nub_box *box, const uint8_t *xsave, size_t size, struct nub_error *err)
 {
 	if (box->settled)
-		return write_xsave(box, xsave, err);
-	memcpy(box->xsave, xsave, sizeof(box->xsave));
-	box->load_xsave = true;
+		return write_xsave(box, xsave, size, err);
+	if (size > sizeof(box->xsave))
+		return fail_xsave(size, err);
+	memcpy(box->xsave, xsave, size);
+	box->load_xsave = size;
 	return 0;
 }

@@ -165,7 +165,8 @@ static int check_calls(struct nub_box *box, struct nub_error *err)
 	const int64_t result = (int64_t)call.result;
 	box->shared->failed = 0;
 	errno = result < 0 && result > -4096 ? (int)-result : EINVAL;
-	if (errno == ENOMEM && call.number == SYS_mmap) {
+	box->full = errno == ENOMEM;
+	if (box->full && call.number == SYS_mmap) {
 		nub_fail_errno(err, NUB_E_PROCESS, "the guest's process: mmap at 0x%" PRIx64 ", %" PRIu64 " bytes",
 		               call.args[0], call.args[1]);
 		return nub_hint(err, "the limit of mappings (vm.max_map_count) or of memory may be reached");
@@ -315,8 +316,11 @@ enum nub_box_event nub_box_run(struct nub_box *box, uint64_t deadline_ns, struct
 		}
 		if (event == NUB_BOX_GONE)
 			return event;
-		if (load(&box->shared->failed) > 0)
+		if (load(&box->shared->failed) > 0) {
+			/* The stub has not come to them. */
+			box->load_segments = true;
 			return called ? (check_calls(box, err), NUB_BOX_ERROR) : end(box);
+		}
 		/* Linux leaves each frame in the same place, unless this process has got itself more state to save since. */
 		if (box->shared->frame != NUB_BOX_GVA + box->frame_offset) {
 			nub_box_stack_release(box->stack);

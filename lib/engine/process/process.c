@@ -15,8 +15,6 @@ enum { DS, ES, FS, GS };
 
 static int check_guest(const struct nub_engine_guest *guest, struct nub_error *err)
 {
-	if (guest->syscalls)
-		return nub_fail(err, NUB_E_ENGINE, 0, "the process engine does not serve system calls");
 	if (guest->privilege_level == 3)
 		return 0;
 	nub_fail(
@@ -26,13 +24,35 @@ static int check_guest(const struct nub_engine_guest *guest, struct nub_error *e
 	return nub_hint(err, "run it with the kvm engine");
 }
 
+/* What of XSAVE's a program finds, which no CPUID can hide from it, as far as it is kept (XGETBV). */
+__attribute__((target("xsave"))) static uint64_t host_xcr0(void)
+{
+	const uint64_t xcr0 = _xgetbv(0);
+
+	return (xcr0 & NUB_XCR0_AVX512) == NUB_XCR0_AVX512 ? NUB_XCR0 | NUB_XCR0_AVX512 : NUB_XCR0;
+}
+
+/* Of the memory a guest with syscalls can have all but what lies before it: the page tables. A page is at one address. */
+static int attach_empty(struct nub_process *process, struct nub_error *err)
+{
+	const struct nub_layout *layout = &process->guest.plan->layout;
+	uint64_t offset;
+
+	if (nub_edited_tables_init(&process->tables, &process->guest, err) < 0)
+		return -1;
+	nub_memory_shared_at(process->guest.memory, layout->heap_gpa, &offset);
+	if (offset > UINT32_MAX)
+		return nub_fail(err, NUB_E_INTERNAL, 0, "page tables of %" PRIu64 " bytes", offset);
+	return nub_box_seal(&process->box, layout->heap_size, (uint32_t)offset, err);
+}
+
 static int attach(struct nub_engine *engine, const struct nub_engine_guest *guest, struct nub_error *err)
 {
 	struct nub_process *process = nub_process_of(engine);
 	uint64_t size;
 
 	process->guest = *guest;
-	engine->xcr0 = NUB_XCR0;
+	engine->xcr0 = guest->syscalls ? host_xcr0() : NUB_XCR0;
 	nub_copies_init(&process->copies, guest->memory, &guest->plan->layout);
 	process->site.size = 0;
 	memset(process->ports, 0, sizeof(process->ports));
@@ -42,11 +62,15 @@ static int attach(struct nub_engine *engine, const struct nub_engine_guest *gues
 	if (check_guest(guest, err) < 0 || nub_box_probe(err) < 0)
 		return -1;
 	process->owned_chunks = 0;
+	process->lacks_some = false;
 	process->has_box = true;
-	if (nub_box_init(&process->box, guest->memory->shared.fd, &process->stops, &process->stack, err) < 0 ||
-	    nub_process_map_all(process, &size, err) < 0)
+	if (nub_box_init(&process->box, guest->memory->shared.fd, &process->stops, &process->stack, err) < 0)
 		return -1;
-	return nub_box_seal(&process->box, size, err);
+	if (guest->syscalls)
+		return attach_empty(process, err);
+	if (nub_process_map_all(process, &size, err) < 0)
+		return -1;
+	return nub_box_seal(&process->box, size, 0, err);
 }
 
 /* A guest can change its process for good: by what its stub lets it call, it can hide code where no put back page reaches, or
@@ -135,7 +159,7 @@ static int start(struct nub_engine *engine, const struct nub_cpu *cpu, struct nu
 	load_segments(process, cpu ? &cpu->sregs : &sregs);
 	if (cpu)
 		set_regs(engine, &cpu->regs, err);
-	return nub_box_set_xsave(&process->box, cpu ? cpu->xsave : xsave, err);
+	return nub_box_set_xsave(&process->box, cpu ? cpu->xsave : xsave, NUB_XSAVE_SIZE, err);
 }
 
 static void show_segment(struct nub_segment *segment, uint16_t selector, uint64_t base)
@@ -162,16 +186,14 @@ static int get_sregs(struct nub_engine *engine, struct nub_sregs *sregs, struct 
 	return 0;
 }
 
-/* Its guests have x87, SSE and AVX: `size` is NUB_XSAVE_SIZE. */
 static int get_xsave(struct nub_engine *engine, uint8_t *xsave, size_t size, struct nub_error *err)
 {
 	uint64_t in_use;
 
-	(void)size;
-	if (nub_box_get_xsave(&nub_process_of(engine)->box, xsave, err) < 0)
+	if (nub_box_get_xsave(&nub_process_of(engine)->box, xsave, size, err) < 0)
 		return -1;
 	memcpy(&in_use, xsave + NUB_XSAVE_STATE_BV, sizeof(in_use));
-	in_use &= NUB_XCR0;
+	in_use &= size < NUB_XSAVE_WIDE_SIZE ? NUB_XCR0 : engine->xcr0;
 	memcpy(xsave + NUB_XSAVE_STATE_BV, &in_use, sizeof(in_use));
 	memset(xsave + NUB_XSAVE_COMP_BV, 0, NUB_XSAVE_END_HEADER - NUB_XSAVE_COMP_BV);
 	return 0;
@@ -179,8 +201,7 @@ static int get_xsave(struct nub_engine *engine, uint8_t *xsave, size_t size, str
 
 static int set_xsave(struct nub_engine *engine, const uint8_t *xsave, size_t size, struct nub_error *err)
 {
-	(void)size;
-	return nub_box_set_xsave(&nub_process_of(engine)->box, xsave, err);
+	return nub_box_set_xsave(&nub_process_of(engine)->box, xsave, size, err);
 }
 
 static int save(struct nub_engine *engine, struct nub_cpu *cpu, struct nub_error *err)
@@ -238,6 +259,12 @@ static void trap_soon(struct nub_engine *engine)
 	(void)engine;
 }
 
+static uint64_t read_tsc(struct nub_engine *engine)
+{
+	(void)engine;
+	return __rdtsc();
+}
+
 /* The guest's counter is the host's. The longer ago the engine was made, the better. */
 static uint64_t tsc_khz(const struct nub_engine *engine)
 {
@@ -278,6 +305,7 @@ static void release(struct nub_engine *engine)
 {
 	end_box(nub_process_of(engine));
 	nub_box_stack_release(&nub_process_of(engine)->stack);
+	nub_edited_tables_release(&nub_process_of(engine)->tables);
 	free(engine);
 }
 
@@ -297,6 +325,10 @@ static const struct nub_engine_ops ops = {
 	.set_debug = set_debug,
 	.in_guest = in_guest,
 	.trap_soon = trap_soon,
+	.map = nub_process_map,
+	.protect = nub_process_protect,
+	.unmap = nub_process_unmap,
+	.tsc = read_tsc,
 	.tsc_khz = tsc_khz,
 	.unblock_signal = unblock_signal,
 	.kick = kick,

@@ -7,8 +7,12 @@
 #define NUB_PROCESS_H
 
 #include "engine/copies.h"
+#include "engine/edited_tables.h"
 #include "engine/engine.h"
 #include "engine/process/box.h"
+
+_Static_assert(NUB_BOX_GVA == NUB_ENGINE_KEPT_GVA && NUB_BOX_SIZE <= NUB_ENGINE_KEPT_SIZE,
+               "guests keep away from the stub");
 
 /* The `out` that the guest executed last: where it is and what it was, so that a loop of calls isn't decoded each time. */
 struct nub_port_site {
@@ -29,7 +33,9 @@ struct nub_process {
 	uint64_t owned_chunks;        /* of a restored guest's memory, so far */
 	uint64_t cr2;                 /* of the guest's last page fault */
 	struct nub_port_site site;
-	struct nub_copies copies; /* cow=guest */
+	struct nub_copies copies;        /* cow=guest */
+	struct nub_edited_tables tables; /* of a guest with syscalls: */
+	bool lacks_some;                 /* not all leaves are mapped in the box */
 	bool ports[NUB_ENGINE_PORT_MAX + 1];
 };
 
@@ -54,6 +60,13 @@ enum nub_mending nub_process_write_fault(struct nub_process *process, uint64_t g
 int nub_process_map_shared(struct nub_process *process, const struct nub_mapping *part, uint64_t *done,
                            struct nub_error *err);
 
+/* Show the leaf that gva lies in, and those around it; what was a file's becomes the memfd's. *shown is false when they are no
+ * memory. */
+int nub_process_show(struct nub_process *process, uint64_t gva, bool *shown, struct nub_error *err);
+
+/* Error: ENGINE, when the stub is there. */
+int nub_process_check_place(uint64_t gva, uint64_t size, struct nub_error *err);
+
 /* The leaf that translates gva for the guest; false when there is none. */
 bool nub_process_leaf(struct nub_process *process, uint64_t gva, struct nub_mapping *leaf);
 
@@ -61,6 +74,17 @@ bool nub_process_leaf(struct nub_process *process, uint64_t gva, struct nub_mapp
 
 /* The first write to a page that is copied on write. */
 enum nub_mending nub_process_copy_fault(struct nub_process *process, uint64_t gva, struct nub_error *err);
+
+/* ---- process_space.c: the address space of guests with syscalls ---- */
+
+int nub_process_map(struct nub_engine *engine, uint64_t gva, uint64_t gpa, uint64_t size, unsigned rights,
+                    struct nub_error *err);
+int nub_process_protect(struct nub_engine *engine, uint64_t gva, uint64_t size, unsigned rights, struct nub_error *err);
+int nub_process_unmap(struct nub_engine *engine, uint64_t gva, uint64_t size, struct nub_error *err);
+
+/* A call in the box has failed, with *err. If that was for want of room, and its mappings can come again by and by: drop them,
+ * and *err. */
+int nub_process_make_room(struct nub_process *process, struct nub_error *err);
 
 /* ---- process_exits.c ---- */
 

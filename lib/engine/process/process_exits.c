@@ -17,7 +17,7 @@
 #define VSYSCALL_GVA UINT64_C(0xffffffffff600000)
 
 enum { SYSCALL_SIZE = 2, INT_SIZE = 2, INT_VECTOR = 0x80 };
-enum { ERROR_USER = 4, ERROR_IDT = 2 };
+enum { ERROR_USER = 4, ERROR_IDT = 2, ERROR_PROTECTION_KEY = 32 };
 enum { OUT_IMMEDIATE = 0xe6, OUT_DX = 0xee, IN_IMMEDIATE = 0xe4, IN_DX = 0xec };
 
 void nub_process_take_regs(struct nub_process *process)
@@ -143,6 +143,24 @@ static int take_bus_error(struct nub_process *process, struct nub_exit *exit, co
 	return nub_hint(err, "replace files that are in use by renaming new ones over them");
 }
 
+/* The box lacks what the page tables show, unless they don't let the guest do this. */
+static int take_lacking(struct nub_process *process, struct nub_exit *exit, const struct nub_mapping *leaf,
+                        struct nub_error *err)
+{
+	const uint64_t error_code = exit->fault.error_code;
+	bool shown;
+
+	if (((error_code & NUB_FAULT_WRITE) && !leaf->writable) ||
+	    ((error_code & NUB_FAULT_FETCH) && !leaf->executable) ||
+	    (process->box.frame.error_code & ERROR_PROTECTION_KEY))
+		return 0;
+	if (nub_process_show(process, exit->fault.address, &shown, err) < 0)
+		return -1;
+	exit->kind = shown ? NUB_EXIT_MENDED : NUB_EXIT_NO_MEMORY;
+	exit->no_memory.gpa = leaf->gpa + (exit->fault.address - leaf->gva);
+	return 0;
+}
+
 /* The CPU has seen Linux's page tables, not the guest's: whether a page is there is said by those. */
 static int take_page_fault(struct nub_process *process, struct nub_exit *exit, struct nub_error *err)
 {
@@ -159,6 +177,8 @@ static int take_page_fault(struct nub_process *process, struct nub_exit *exit, s
 	fault(process, exit, NUB_VECTOR_PF, error_code, gva);
 	if (!present || !leaf.user)
 		return 0;
+	if (process->guest.syscalls)
+		return take_lacking(process, exit, &leaf, err);
 	if (write) {
 		const enum nub_mending mending = leaf.writable ? nub_process_write_fault(process, gva, &leaf, err)
 		                                               : nub_process_copy_fault(process, gva, err);
@@ -177,7 +197,8 @@ static int take_page_fault(struct nub_process *process, struct nub_exit *exit, s
 
 /* ---- System calls ---- */
 
-/* Guests have none: as on a CPU where they are not enabled, `syscall` is #UD, and `int n` meets no gate. */
+/* A guest without them has what a CPU does where they are not enabled: `syscall` is #UD. For all, `int n` meets no gate, and
+ * the page of old programs is not there. */
 static int take_syscall(struct nub_process *process, struct nub_exit *exit)
 {
 	const struct nub_signal_frame *frame = &process->box.frame;
@@ -191,6 +212,10 @@ static int take_syscall(struct nub_process *process, struct nub_exit *exit)
 	if (frame->arch == AUDIT_ARCH_I386) {
 		move(process, frame->rip - INT_SIZE);
 		return fault(process, exit, NUB_VECTOR_GP, INT_VECTOR * 8 + ERROR_IDT, 0);
+	}
+	if (process->guest.syscalls) {
+		exit->kind = NUB_EXIT_SYSCALL;
+		return 0;
 	}
 	move(process, frame->rip - SYSCALL_SIZE);
 	return fault(process, exit, NUB_VECTOR_UD, 0, 0);
@@ -266,7 +291,8 @@ int nub_process_run(struct nub_engine *engine, struct nub_exit *exit, struct nub
 	case NUB_BOX_GONE:
 		return explain_end(process, exit, err);
 	case NUB_BOX_ERROR:
-		break;
+		exit->kind = NUB_EXIT_MENDED;
+		return nub_process_make_room(process, err);
 	}
 	return -1;
 }

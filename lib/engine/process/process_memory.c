@@ -138,18 +138,24 @@ static int map_part(struct nub_process *process, const struct nub_mapping *part,
 	                   part->gpa - file->gpa, true, err);
 }
 
+int nub_process_check_place(uint64_t gva, uint64_t size, struct nub_error *err)
+{
+	if (!nub_ranges_overlap(gva, size, NUB_BOX_GVA, NUB_BOX_SIZE))
+		return 0;
+	nub_fail(err, NUB_E_ENGINE, 0,
+	         "the process engine keeps 0x%" PRIx64 " to 0x%" PRIx64
+	         " for itself, and the guest has memory at 0x%" PRIx64 " to 0x%" PRIx64,
+	         (uint64_t)NUB_BOX_GVA, (uint64_t)NUB_BOX_GVA + NUB_BOX_SIZE, gva, gva + size);
+	return nub_hint(err, "choose another address for it, or the kvm engine");
+}
+
 static int map_run(struct nub_process *process, const struct nub_mapping *run, void *context, struct nub_error *err)
 {
 	struct nub_mapping part = *run;
 	uint64_t *total = context;
 
-	if (nub_ranges_overlap(run->gva, run->size, NUB_BOX_GVA, NUB_BOX_SIZE)) {
-		nub_fail(err, NUB_E_ENGINE, 0,
-		         "the process engine keeps 0x%" PRIx64 " to 0x%" PRIx64
-		         " for itself, and the guest has memory at 0x%" PRIx64 " to 0x%" PRIx64,
-		         (uint64_t)NUB_BOX_GVA, (uint64_t)NUB_BOX_GVA + NUB_BOX_SIZE, run->gva, run->gva + run->size);
-		return nub_hint(err, "choose another address for it, or the kvm engine");
-	}
+	if (nub_process_check_place(run->gva, run->size, err) < 0)
+		return -1;
 	for (uint64_t done = 0; part.size > 0; part.gva += done, part.gpa += done, part.size -= done)
 		if (map_part(process, &part, &done, err) < 0)
 			return -1;
@@ -195,6 +201,9 @@ int nub_process_map_news(struct nub_process *process, struct nub_error *err)
 	struct nub_shared *shared = &process->guest.memory->shared;
 	struct run_walk walk = { .process = process, .visit = map_news_of };
 
+	/* What a guest with syscalls is not shown yet, it is when it touches it. */
+	if (process->guest.syscalls)
+		shared->news_count = 0;
 	if (shared->news_count == 0)
 		return 0;
 	if (walk_runs(&walk, 0, NUB_USER_GVA_END - 1, err) < 0)
@@ -227,31 +236,61 @@ static int find_chunk(struct nub_process *process, const struct nub_mapping *run
 	return 0;
 }
 
+/* The run of leaves that gva lies in, as far as it lies in the `size` bytes around, a power of two. size 0: there is none. */
+static int find_run(struct nub_process *process, uint64_t gva, uint64_t size, struct nub_mapping *run,
+                    struct nub_error *err)
+{
+	struct chunk chunk = { .gva = gva };
+	struct run_walk walk = { .process = process, .visit = find_chunk, .context = &chunk };
+	const uint64_t start = gva & ~(size - 1);
+
+	if (walk_runs(&walk, start, start + size - 1, err) < 0)
+		return -1;
+	/* Leaves are reported whole: a large one may reach over the chunk. */
+	*run = chunk.run;
+	if (run->gva < start) {
+		run->gpa += start - run->gva;
+		run->size -= start - run->gva;
+		run->gva = start;
+	}
+	if (run->gva + run->size > start + size)
+		run->size = start + size - run->gva;
+	return 0;
+}
+
 enum nub_mending nub_process_write_fault(struct nub_process *process, uint64_t gva, const struct nub_mapping *leaf,
                                          struct nub_error *err)
 {
 	struct nub_memory *memory = process->guest.memory;
-	const uint64_t gpa = leaf->gpa + nub_page_down(gva - leaf->gva), size = chunk_size(process);
-	struct chunk chunk = { .gva = gva };
-	struct run_walk walk = { .process = process, .visit = find_chunk, .context = &chunk };
+	const uint64_t gpa = leaf->gpa + nub_page_down(gva - leaf->gva);
+	struct nub_mapping run;
 
 	if (gpa - memory->snapshot.gpa >= memory->snapshot.size || nub_memory_is_owned(memory, gpa))
 		return NUB_MENDING_NOT;
-	const uint64_t start = gva & ~(size - 1);
-	if (walk_runs(&walk, start, start + size - 1, err) < 0)
+	if (find_run(process, gva, chunk_size(process), &run, err) < 0)
 		return NUB_MENDING_FAILED;
-	/* Leaves are reported whole: a large one may reach over the chunk. */
-	struct nub_mapping run = chunk.run;
-	if (run.gva < start) {
-		run.gpa += start - run.gva;
-		run.size -= start - run.gva;
-		run.gva = start;
-	}
-	if (run.gva + run.size > start + size)
-		run.size = start + size - run.gva;
 	process->owned_chunks++;
 	if (nub_memory_own(memory, run.gpa, run.size, err) < 0 || map_news_of(process, &run, NULL, err) < 0)
 		return NUB_MENDING_FAILED;
 	memory->shared.news_count = 0;
 	return NUB_MENDING_DONE;
+}
+
+int nub_process_show(struct nub_process *process, uint64_t gva, bool *shown, struct nub_error *err)
+{
+	struct nub_memory *memory = process->guest.memory;
+	const uint64_t size = memory->shared.owned ? chunk_size(process) : CHUNK_MAX;
+	struct nub_mapping run;
+	uint64_t done;
+
+	if (find_run(process, gva, size, &run, err) < 0)
+		return -1;
+	*shown = run.size > 0 && nub_memory_at(memory, run.gpa, run.size);
+	if (!*shown)
+		return 0;
+	process->owned_chunks++;
+	if (nub_memory_own(memory, run.gpa, run.size, err) < 0)
+		return -1;
+	memory->shared.news_count = 0;
+	return nub_process_map_shared(process, &run, &done, err);
 }

@@ -134,7 +134,9 @@ static uint64_t place_in(uint64_t low, uint64_t high, uint64_t size, uint64_t al
 	if (high < low || high - low < size)
 		return 0;
 	const uint64_t at = (high - size) & ~(align - 1);
-	return at >= low ? at : 0;
+	if (at < low)
+		return 0;
+	return nub_linux_is_kept(at, size) ? place_in(low, NUB_LINUX_KEPT_GVA, size, align) : at;
 }
 
 uint64_t nub_linux_area_gap(const struct nub_linux_memory *memory, uint64_t top, uint64_t size, uint64_t align)

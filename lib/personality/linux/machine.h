@@ -68,6 +68,10 @@ struct nub_linux_machine_ops {
 	int (*output)(void *context, enum nub_stream stream, const void *bytes, size_t size, struct nub_error *err);
 };
 
+/* Programs have nothing in here: engines keep it for themselves. Page-aligned. */
+#define NUB_LINUX_KEPT_GVA UINT64_C(0x6ff000000000)
+#define NUB_LINUX_KEPT_SIZE UINT64_C(0x10000)
+
 struct nub_linux_machine {
 	const struct nub_linux_machine_ops *ops;
 	void *context;

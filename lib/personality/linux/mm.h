@@ -6,7 +6,8 @@
  * private. Pages of files are read through a backing, and are the guest's own copies then; shared mappings of files are
  * read-only, unless the backing can take writes back.
  *
- * Lower half only, as in Linux: [0x10000, 0x7fff_ffff_f000).
+ * Lower half only, as in Linux: [0x10000, 0x7fff_ffff_f000), but for what engines keep (machine.h): there all is as it is
+ * beyond the end.
  */
 #ifndef NUB_LINUX_MM_H
 #define NUB_LINUX_MM_H

@@ -30,9 +30,16 @@ struct nub_linux_memory {
 	uint64_t anchor_ns, anchor_tsc; /* the pair that its rate is measured from */
 };
 
+static inline bool nub_linux_is_kept(uint64_t gva, uint64_t size)
+{
+	return gva < NUB_LINUX_KEPT_GVA + NUB_LINUX_KEPT_SIZE && gva + size > NUB_LINUX_KEPT_GVA;
+}
+
+/* Can a program have [gva, gva + size)? */
 static inline bool nub_linux_in_user(uint64_t gva, uint64_t size)
 {
-	return gva >= NUB_LINUX_GVA_START && gva <= NUB_LINUX_GVA_END && size <= NUB_LINUX_GVA_END - gva;
+	return gva >= NUB_LINUX_GVA_START && gva <= NUB_LINUX_GVA_END && size <= NUB_LINUX_GVA_END - gva &&
+	       !nub_linux_is_kept(gva, size);
 }
 
 /* ---- areas.c: the list. Bounds are page-aligned and in the user half. ---- */

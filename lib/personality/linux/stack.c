@@ -135,8 +135,8 @@ static int map_stack(struct nub_linux *linux, size_t needed, struct nub_error *e
 	struct nub_linux_memory *memory = linux->memory;
 	uint64_t size = linux->config.stack_size;
 
-	if (!nub_page_up(size, &size) || size < 32 * NUB_PAGE_SIZE || size > NUB_LINUX_GVA_END / 4)
-		return nub_fail(err, NUB_E_SIZE, 0, "a stack of %" PRIu64 " bytes: 128 KiB to 32 TiB are possible",
+	if (!nub_page_up(size, &size) || size < 32 * NUB_PAGE_SIZE || size > NUB_LINUX_GVA_END / 16)
+		return nub_fail(err, NUB_E_SIZE, 0, "a stack of %" PRIu64 " bytes: 128 KiB to 8 TiB are possible",
 		                linux->config.stack_size);
 	if (needed > size / 4)
 		return nub_fail(err, NUB_E_USAGE, E2BIG,

@@ -1,0 +1,131 @@
+/* The address space of a guest with system calls, changed while it runs: in its page tables, and in the box.
+ *
+ * The page tables are what counts; nubrun alone can reach them (filter.h). The box has mappings for some of their leaves, never
+ * other ones: a touch of what it lacks is a fault that maps it. So what can't be mapped at once need not be, and where the
+ * kernel has no room for more mappings all of them are dropped, and come again as they are touched.
+ */
+#include <inttypes.h>
+#include <sys/mman.h>
+
+#include "base/error.h"
+#include "base/util.h"
+#include "engine/process/process.h"
+#include "paging/paging_edit.h"
+
+/* ---- The page tables ---- */
+
+static uint64_t *table_at(void *context, uint64_t gpa)
+{
+	return nub_edited_tables_at(&((const struct nub_process *)context)->tables, gpa);
+}
+
+static uint64_t take_table(void *context, struct nub_error *err)
+{
+	return nub_edited_tables_take(&((struct nub_process *)context)->tables, err);
+}
+
+static void give_table(void *context, uint64_t gpa)
+{
+	nub_edited_tables_give(&((struct nub_process *)context)->tables, gpa);
+}
+
+/* No CPU has walked it. */
+static void entry_taken(void *context, uint64_t entry_gpa, uint64_t gva, unsigned level)
+{
+	(void)context;
+	(void)entry_gpa;
+	(void)gva;
+	(void)level;
+}
+
+static struct nub_pt_editor editor_of(struct nub_process *process)
+{
+	return (struct nub_pt_editor){ .context = process,
+		                       .root_gpa = process->guest.root_gpa,
+		                       .table = table_at,
+		                       .alloc = take_table,
+		                       .release = give_table,
+		                       .taken = entry_taken };
+}
+
+/* ---- The box ---- */
+
+/* Drop all mappings of the guest's, after a call that was queued has failed. */
+static int forget_all(struct nub_process *process, struct nub_error *err)
+{
+	const uint64_t end = NUB_BOX_GVA + NUB_BOX_SIZE;
+
+	process->box.full = false;
+	process->lacks_some = true;
+	if (nub_box_unmap(&process->box, 0, NUB_BOX_GVA, err) < 0 ||
+	    nub_box_unmap(&process->box, end, NUB_USER_GVA_END - end, err) < 0)
+		return -1;
+	return 0;
+}
+
+int nub_process_make_room(struct nub_process *process, struct nub_error *err)
+{
+	if (!process->guest.syscalls || !process->box.full)
+		return -1;
+	if (err)
+		*err = (struct nub_error){ 0 };
+	return forget_all(process, err);
+}
+
+/* Something was queued, or it failed, with *err, because what was queued before did. */
+static int queued(struct nub_process *process, int result, struct nub_error *err)
+{
+	return result < 0 ? nub_process_make_room(process, err) : 0;
+}
+
+static int protection(unsigned rights)
+{
+	return (rights ? PROT_READ : 0) | (rights & NUB_PT_WRITE ? PROT_WRITE : 0) |
+	       (rights & NUB_PT_EXECUTE ? PROT_EXEC : 0);
+}
+
+int nub_process_map(struct nub_engine *engine, uint64_t gva, uint64_t gpa, uint64_t size, unsigned rights,
+                    struct nub_error *err)
+{
+	struct nub_process *process = nub_process_of(engine);
+	const struct nub_memory *memory = process->guest.memory;
+	const struct nub_pt_editor editor = editor_of(process);
+	uint64_t offset;
+
+	if (nub_process_check_place(gva, size, err) < 0 || nub_pt_edit_map(&editor, gva, gpa, size, rights, err) < 0)
+		return -1;
+	/* Pages that are files' become the memfd's when they are touched. */
+	if (nub_memory_shared_at(memory, gpa, &offset) < size || !nub_memory_is_owned(memory, gpa) ||
+	    nub_memory_same_owner(memory, gpa, size) < size || rights == 0) {
+		process->lacks_some = true;
+		return 0;
+	}
+	return queued(process,
+	              nub_box_map(&process->box, gva, size, protection(rights), memory->shared.fd, offset, false, err),
+	              err);
+}
+
+int nub_process_protect(struct nub_engine *engine, uint64_t gva, uint64_t size, unsigned rights, struct nub_error *err)
+{
+	struct nub_process *process = nub_process_of(engine);
+	struct nub_box *box = &process->box;
+	const struct nub_pt_editor editor = editor_of(process);
+
+	if (nub_pt_edit_protect(&editor, gva, size, rights, err) < 0)
+		return -1;
+	/* mprotect(2) ends where nothing is mapped. */
+	return queued(process,
+	              process->lacks_some ? nub_box_unmap(box, gva, size, err)
+	                                  : nub_box_protect(box, gva, size, protection(rights), err),
+	              err);
+}
+
+int nub_process_unmap(struct nub_engine *engine, uint64_t gva, uint64_t size, struct nub_error *err)
+{
+	struct nub_process *process = nub_process_of(engine);
+	const struct nub_pt_editor editor = editor_of(process);
+
+	if (nub_pt_edit_unmap(&editor, gva, size, err) < 0)
+		return -1;
+	return queued(process, nub_box_unmap(&process->box, gva, size, err), err);
+}

@@ -1,0 +1,91 @@
+# shellcheck shell=bash
+# What the tests of sample programs for Linux have in common: each does the same by itself, under nubrun, and thawed where it was
+# ready, for every input.
+load helper
+
+SAMPLES=${GUESTS%/guests}/guests/linux
+
+# A sample that could not be made here is not there.
+needs_sample() { # NAME
+	[ -x "$SAMPLES/$1" ] || skip "no $1 (see make samples)"
+}
+
+# What runs natively, under nubrun and as a copy, and what nubrun grants it.
+program() { # COMMAND...
+	command=("$@") grants=()
+}
+
+granted() { # NUBRUN-OPTION...
+	grants=("$@")
+}
+
+# It is at its place in the program's tree too where that is a folder in memory.
+granted_root() { # FOLDER
+	granted --rootfs /
+	[[ $1 != /tmp/* ]] || grants+=(--dir "$1")
+}
+
+# Save the program where it has said "ready".
+freeze() {
+	SNAP=$BATS_TEST_TMPDIR/sample.snap
+	nub snapshot -o "$SNAP" "${grants[@]}" --until-output ready "${command[@]}" </dev/null
+	ended 0 ok
+	[ "$output" = ready ]
+}
+
+# Its output, errors and exit code for an input, by itself; "ready" is no part of it.
+expect() { # INPUT
+	expected_code=0
+	"${command[@]}" <<<"$1" >"$BATS_TEST_TMPDIR/expected" 2>"$BATS_TEST_TMPDIR/expected.err" || expected_code=$?
+	[ "$(head -n 1 "$BATS_TEST_TMPDIR/expected")" = ready ]
+	sed -i 1d "$BATS_TEST_TMPDIR/expected"
+}
+
+# One run that must come to the same as the last expect. What it wrote is in files of this name.
+same() { # NAME INPUT COMMAND NUBRUN-ARGUMENT...
+	local name=$BATS_TEST_TMPDIR/$1 input=$2 verb=$3 code=0
+	shift 3
+	"$NUBRUN" "$verb" --status "$name.status" "$@" <<<"$input" >"$name.out" 2>"$name.err" || code=$?
+	sed -i '1{/^ready$/d}' "$name.out"
+	if [ "$code" -ne "$expected_code" ] || ! cmp "$BATS_TEST_TMPDIR/expected" "$name.out" ||
+		! cmp "$BATS_TEST_TMPDIR/expected.err" "$name.err"; then
+		echo "$code instead of $expected_code"
+		head -n 50 "$name.out" "$name.err" "$name.status"
+		return 1
+	fi
+}
+
+# The program by itself, under nubrun, and thawed, for each input; then thawed twice at once.
+same_everywhere() { # INPUT...
+	local input
+	freeze
+	for input; do
+		expect "$input"
+		same run "$input" run "${grants[@]}" -- "${command[@]}"
+		same thaw "$input" restore "${grants[@]}" "$SNAP"
+	done
+	same_at_once "$1" "${@: -1}"
+}
+
+# Two copies that both run before either gets its input.
+same_at_once() { # INPUT INPUT
+	local i fifo pids=()
+	for i in 1 2; do
+		fifo=$BATS_TEST_TMPDIR/input.$i
+		mkfifo "$fifo"
+		"$NUBRUN" restore "${grants[@]}" --timeout "$(slow 20)s" --status "$fifo.status" "$SNAP" <"$fifo" >"$fifo.out" 2>"$fifo.err" 3>&- &
+		pids+=($!)
+	done
+	exec 4>"$BATS_TEST_TMPDIR/input.1" 5>"$BATS_TEST_TMPDIR/input.2"
+	pause 0.2
+	echo "$1" >&4
+	echo "$2" >&5
+	exec 4>&- 5>&-
+	for i in 1 2; do
+		expect "${!i}"
+		status=0
+		wait "${pids[i - 1]}" || status=$?
+		[ "$status" -eq "$expected_code" ]
+		cmp "$BATS_TEST_TMPDIR/expected" "$BATS_TEST_TMPDIR/input.$i.out"
+	done
+}
