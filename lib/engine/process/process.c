@@ -68,9 +68,7 @@ static int attach(struct nub_engine *engine, const struct nub_engine_guest *gues
 		return -1;
 	if (guest->syscalls)
 		return attach_empty(process, err);
-	if (nub_process_map_all(process, &size, err) < 0)
-		return -1;
-	return nub_box_seal(&process->box, size, 0, err);
+	return nub_process_map_all(process, &size, err) < 0 ? -1 : nub_box_seal(&process->box, size, 0, err);
 }
 
 /* A guest can change its process for good: by what its stub lets it call, it can hide code where no put back page reaches, or
