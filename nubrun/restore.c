@@ -1,6 +1,5 @@
 /* `nubrun restore`: go on from a snapshot, or call functions of its guest. */
 #include "command.h"
-#include "linux/linux_run.h"
 #include "run/outcome.h"
 #include "run/session.h"
 
@@ -8,8 +7,6 @@ static int restore(struct cmd_session *session, int argc, char **argv, struct nu
 {
 	struct nub_outcome outcome = { 0 };
 
-	if (cmd_linux_saved(argv[0]))
-		return cmd_linux_restore(session, argv, err);
 	if (cmd_restore_options_check(&session->options, err) < 0 ||
 	    cmd_report_check_target(session->report, err) < 0 ||
 	    cmd_session_open_snapshot(session, argv[0], session->options.base, err) < 0 ||

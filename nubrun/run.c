@@ -1,6 +1,5 @@
 /* `nubrun run`: load a guest, run its main or call one of its functions, report. */
 #include "command.h"
-#include "linux/linux_run.h"
 #include "run/outcome.h"
 #include "run/session.h"
 
@@ -8,8 +7,6 @@ static int run(struct cmd_session *session, int argc, char **argv, struct nub_er
 {
 	struct nub_outcome outcome = { 0 };
 
-	if (cmd_linux_wanted(&session->options, argv[0]))
-		return cmd_linux_run(session, argv, err);
 	if (cmd_run_options_check(&session->options, err) < 0 || cmd_report_check_target(session->report, err) < 0 ||
 	    cmd_session_open_guest(session, argv[0], err) < 0 || cmd_session_prepare(session, argc, argv, err) < 0 ||
 	    cmd_session_run(session, argc, argv, &outcome, err) < 0 || cmd_outcome_note(session, &outcome, err) < 0 ||

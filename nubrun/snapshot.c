@@ -2,7 +2,6 @@
 #include "cli/fail.h"
 #include "command.h"
 #include "guest/snapshot_file.h"
-#include "linux/linux_run.h"
 #include "run/outcome.h"
 #include "run/save.h"
 #include "run/session.h"
@@ -30,9 +29,11 @@ static int flatten(struct cmd_session *session, const char *path, struct nub_err
 	return nub_hint(err, "name a snapshot that has a base");
 }
 
-static int check_arguments(const struct cmd_run_options *options, int argc, char **argv, struct nub_error *err)
+static int check_arguments(const struct cmd_session *session, int argc, char **argv, struct nub_error *err)
 {
-	if (argc == 1 || options->call || options->until_checkpoint)
+	const struct cmd_run_options *options = &session->options;
+
+	if (argc == 1 || options->call || options->until_checkpoint || cmd_session_is_program(session))
 		return 0;
 	nub_fail(err, NUB_E_USAGE, 0, "snapshot: '%.200s' is an argument, but nothing is run that takes one", argv[1]);
 	return nub_hint(err, "main gets its arguments from 'nubrun restore'; or add --until-checkpoint or --call FUNC");
@@ -43,17 +44,16 @@ static int save(struct cmd_session *session, int argc, char **argv, struct nub_e
 	const struct cmd_run_options *options = &session->options;
 	struct nub_outcome outcome = { 0 };
 
-	if (cmd_linux_saved(argv[0]) || (!cmd_is_snapshot(argv[0]) && cmd_linux_wanted(options, argv[0])))
-		return cmd_linux_snapshot(session, argv, err);
 	if (cmd_snapshot_options_check(options, err) < 0 || cmd_report_check_target(session->report, err) < 0 ||
-	    check_arguments(options, argc, argv, err) < 0 || open_source(session, argv[0], err) < 0 ||
+	    open_source(session, argv[0], err) < 0 || check_arguments(session, argc, argv, err) < 0 ||
 	    (options->base && cmd_session_open_base(session, options->base, err) < 0) ||
 	    cmd_session_prepare(session, argc, argv, err) < 0)
 		return -1;
 	if (options->flatten)
 		return flatten(session, argv[0], err);
-	int failed = options->call || options->until_checkpoint ? cmd_session_run(session, argc, argv, &outcome, err)
-	                                                        : cmd_session_initialise(session, &outcome, err);
+	const bool runs = options->call || options->until_checkpoint || cmd_session_is_program(session);
+	int failed =
+	    runs ? cmd_session_run(session, argc, argv, &outcome, err) : cmd_session_initialise(session, &outcome, err);
 	if (failed != 0 || cmd_outcome_note(session, &outcome, err) < 0 || cmd_session_draw(session, &outcome, err) < 0)
 		return -1;
 	return cmd_session_save(session, &outcome, err);

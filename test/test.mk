@@ -63,7 +63,7 @@ $(LINUX_PROGRAMS): $(B)/test/linux/%: test/linux/%.c
 	$(Q)$(CC) -std=gnu17 -O2 -g -Wall -Wextra -pthread -o $@.dynamic $<
 
 # Many run guests, which they find beside themselves.
-$(UNITS): | $(GUESTS) $(TEST_GUESTS)
+$(UNITS): | $(GUESTS) $(TEST_GUESTS) $(LINUX_PROGRAMS)
 
 tests: all $(UNITS) $(FUZZERS) $(TOOLS) $(TEST_GUESTS) $(LINUX_PROGRAMS) samples $(BENCH) $(BENCH_BASES)
 

@@ -66,6 +66,8 @@ void nub_image_free(struct nub_image *image)
 	free(image->segments);
 	free(image->functions);
 	free(image->owned);
+	if (image->info.abi == NUB_ABI_LINUX)
+		nub_close_fd(&image->program_fd);
 	free(image);
 }
 

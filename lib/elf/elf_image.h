@@ -15,6 +15,9 @@ int nub_image_check_wx(const struct nub_image *image, struct nub_error *err);
  * Errors: ELF_SIZE when size is under image_size, ELF_RELOCATION. */
 int nub_image_load(const struct nub_image *image, uint8_t *memory, uint64_t size, struct nub_error *err);
 
+/* The file of a Linux program. */
+int nub_image_program_fd(const struct nub_image *image);
+
 /* An exported function by name; NULL when there is none. */
 const struct nub_function *nub_function_find(const struct nub_image_info *guest, const char *name);
 

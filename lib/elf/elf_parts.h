@@ -19,6 +19,9 @@
 /* Real guests have about ten. The cap bounds every loop over pairs of segments. */
 #define NUB_ELF_MAX_PROGRAM_HEADERS 256
 
+/* Longer ones are not kept. */
+enum { NUB_ELF_BUILD_ID_MAX = 64 };
+
 struct nub_elf_file {
 	const uint8_t *bytes; /* borrowed, like the name */
 	size_t size;
@@ -49,6 +52,9 @@ struct nub_image {
 	struct nub_image_segment *segments;
 	struct nub_function *functions;
 	uint64_t rela_offset, rela_count; /* the relocation table, in the file */
+	/* Of a Linux program: its file, owned, and its build id. */
+	int program_fd;
+	uint8_t build_id[NUB_ELF_BUILD_ID_MAX];
 };
 
 /* ---- elf_file.c ---- */

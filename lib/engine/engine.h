@@ -119,6 +119,7 @@ struct nub_engine_ops {
 	int (*unmap)(struct nub_engine *engine, uint64_t gva, uint64_t size, struct nub_error *err);
 	uint64_t (*tsc)(struct nub_engine *engine);
 	uint64_t (*tsc_khz)(const struct nub_engine *engine);
+	uint64_t (*cpu_ns)(const struct nub_engine *engine);
 	int (*unblock_signal)(struct nub_engine *engine, int signal, struct nub_error *err);
 	void (*kick)(struct nub_engine *engine);
 	void (*unkick)(struct nub_engine *engine);
@@ -220,6 +221,12 @@ static inline uint64_t nub_engine_tsc(struct nub_engine *engine)
 static inline uint64_t nub_engine_tsc_khz(const struct nub_engine *engine)
 {
 	return engine->ops->tsc_khz(engine);
+}
+
+/* CPU time that the guest has taken which is not this process's. */
+static inline uint64_t nub_engine_cpu_ns(const struct nub_engine *engine)
+{
+	return engine->ops->cpu_ns ? engine->ops->cpu_ns(engine) : 0;
 }
 
 /* ---- Registers ---- */

@@ -164,5 +164,5 @@ int nub_address_space_map_editable(struct nub_pt_builder *builder, const struct 
 	mapping.size = tables_size;
 	if (map(builder, &mapping, "PageTables", err) < 0)
 		return -1;
-	return map_fixed_pages(builder, err);
+	return layout->engine == NUB_ENGINE_KVM ? map_fixed_pages(builder, err) : 0;
 }

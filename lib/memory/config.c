@@ -12,5 +12,12 @@ struct nub_config nub_config_default(void)
 		.output_size = NUB_DEFAULT_RING_SIZE,
 		.init_data_flags = NUB_REGION_READ,
 		.log_level = NUB_LOG_WARN,
+		.program = {
+			.stdin_fd = -1,
+			.stack_size = UINT64_C(8) << 20,
+			.tmpfs_size = UINT64_C(64) << 20,
+			.max_fds = 1024,
+			.max_threads = 256,
+		},
 	};
 }

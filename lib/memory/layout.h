@@ -90,6 +90,8 @@ struct nub_layout {
 	bool scratch_automatic; /* scratch_size was chosen here */
 	enum nub_cow cow;
 	enum nub_engine_kind engine; /* of the guest that runs; a stored one's scratch is where the kvm engine has it */
+	/* Of a Linux program that runs, all of whose memory is `heap`: in a snapshot, each page of it keeps its gpa. */
+	bool pages_stay;
 };
 
 /* Where scratch ends for the process engine: a process has no upper half. It is congruent with the other place modulo what an

@@ -46,24 +46,32 @@ static int map_file(struct nub_memory_map *map, const struct nub_region *region,
 	return 0;
 }
 
-/* Let the memory that was reserved be the memfd's from `offset` on. */
-static int share(struct nub_memory *memory, struct nub_memory_map *map, uint64_t offset, struct nub_error *err)
+/* Let the first `size` bytes of the memory that was reserved be the memfd's from `offset` on. */
+static int share(struct nub_memory *memory, struct nub_memory_map *map, uint64_t offset, uint64_t size,
+                 struct nub_error *err)
 {
+	if (size == 0)
+		return 0;
 	map->shared = &memory->shared;
 	map->shared_offset = offset;
-	if (!nub_shared_map(map->host, map->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, memory->shared.fd,
+	if (!nub_shared_map(map->host, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, memory->shared.fd,
 	                    offset))
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "guest memory: %" PRIu64 " bytes", map->size);
 	return 0;
 }
 
-static int share_all(struct nub_memory *memory, struct nub_error *err)
+/* The guest's process can map all that is in the memfd, wherever it likes. */
+static int share_all(struct nub_memory *memory, const struct nub_layout *layout, struct nub_error *err)
 {
-	struct nub_memory_map *snapshot = &memory->snapshot, *scratch = &memory->scratch;
+	struct nub_shared *shared = &memory->shared;
 
-	if (nub_shared_create(memory, snapshot->size + scratch->size, err) < 0 || share(memory, snapshot, 0, err) < 0)
+	shared->snapshot_size =
+	    layout->pages_stay ? layout->data_end_gpa - memory->snapshot.gpa : memory->snapshot.size;
+	shared->scratch_size = layout->pages_stay ? 0 : memory->scratch.size;
+	if (nub_shared_create(memory, shared->snapshot_size + shared->scratch_size, err) < 0 ||
+	    share(memory, &memory->snapshot, 0, shared->snapshot_size, err) < 0)
 		return -1;
-	return share(memory, scratch, snapshot->size, err);
+	return share(memory, &memory->scratch, shared->snapshot_size, shared->scratch_size, err);
 }
 
 int nub_memory_init(struct nub_memory *memory, const struct nub_plan *plan, const struct nub_config *config,
@@ -81,7 +89,7 @@ int nub_memory_init(struct nub_memory *memory, const struct nub_plan *plan, cons
 	 * every reset. */
 	if (memory->scratch.size >= NUB_LARGE_PAGE_SIZE)
 		madvise(memory->scratch.host, memory->scratch.size, MADV_NOHUGEPAGE);
-	if (config->engine == NUB_ENGINE_PROCESS && share_all(memory, err) < 0)
+	if (config->engine == NUB_ENGINE_PROCESS && share_all(memory, layout, err) < 0)
 		return -1;
 	for (size_t i = 0; i < plan->map_count; i++) {
 		memory->file_count = i + 1;

@@ -47,15 +47,16 @@ void nub_shared_release(struct nub_memory *memory)
 uint64_t nub_memory_shared_at(const struct nub_memory *memory, uint64_t gpa, uint64_t *offset)
 {
 	const struct nub_memory_map *snapshot = &memory->snapshot, *scratch = &memory->scratch;
+	const struct nub_shared *shared = &memory->shared;
 
-	if (gpa >= snapshot->gpa && gpa - snapshot->gpa < snapshot->size) {
+	if (gpa >= snapshot->gpa && gpa - snapshot->gpa < shared->snapshot_size) {
 		*offset = gpa - snapshot->gpa;
-		return snapshot->size - *offset;
+		return shared->snapshot_size - *offset;
 	}
-	if (gpa < scratch->gpa || gpa - scratch->gpa >= scratch->size)
+	if (gpa < scratch->gpa || gpa - scratch->gpa >= shared->scratch_size)
 		return 0;
-	*offset = snapshot->size + (gpa - scratch->gpa);
-	return scratch->size - (gpa - scratch->gpa);
+	*offset = shared->snapshot_size + (gpa - scratch->gpa);
+	return shared->scratch_size - (gpa - scratch->gpa);
 }
 
 bool nub_shared_map(uint8_t *host, uint64_t size, int protection, int flags, int fd, uint64_t offset)
@@ -269,7 +270,7 @@ int nub_memory_put_back(struct nub_memory *memory, nub_shared_source source, voi
 {
 	struct nub_shared *shared = &memory->shared;
 	const struct nub_memory_map *map = &memory->snapshot;
-	const uint64_t pages = shared->owned ? map->size / NUB_PAGE_SIZE : 0;
+	const uint64_t pages = shared->owned ? shared->snapshot_size / NUB_PAGE_SIZE : 0;
 	uint64_t cleared = 0;
 
 	for (uint64_t page = 0, count; page < pages; page += count) {
@@ -283,5 +284,5 @@ int nub_memory_put_back(struct nub_memory *memory, nub_shared_source source, voi
 		cleared = at + count * NUB_PAGE_SIZE;
 	}
 	shared->news_count = 0;
-	return clear(shared, cleared, map->size + memory->scratch.size, err);
+	return clear(shared, cleared, shared->snapshot_size + shared->scratch_size, err);
 }

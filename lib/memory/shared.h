@@ -1,6 +1,7 @@
 /* Guest memory that another process has, too: a memfd in place of nubrun's private pages. Part of struct nub_memory.
  *
- * The snapshot region is at the memfd's start, scratch behind it. A restored guest's pages are the snapshot file's until
+ * The snapshot region is at the memfd's start, scratch behind it. Of a Linux program only its pages are there: its page tables
+ * and scratch are nubrun's alone. A restored guest's pages are the snapshot file's until
  * somebody writes them: both processes map the file, private and read-only. The first write is a fault in the other process,
  * or goes through nub_memory_store here; either way nub_memory_own copies the pages into the memfd, shows them here, and
  * lists them, so that they are shown there before the guest goes on. So whatever nubrun reads is what the guest has. A child of
@@ -32,7 +33,8 @@ struct nub_memory_run {
 
 struct nub_shared {
 	bool on;
-	int fd;           /* of the memfd, when it is on */
+	int fd;                               /* of the memfd, when it is on */
+	uint64_t snapshot_size, scratch_size; /* how much of them is in it, from their starts */
 	uint64_t *owned;  /* a bit a page of the snapshot region: it is the memfd's. NULL: all are */
 	uint64_t *copies; /* the same, of those that were a file's before. NULL with `owned` */
 	uint64_t copy_count;

@@ -15,6 +15,7 @@
 
 #include "nub/error.h"
 #include "nub/image.h"
+#include "nub/program.h"
 #include "nub/region.h"
 #include "nub/value.h"
 
@@ -117,6 +118,7 @@ struct nub_config {
 	uint64_t timeout_ns;     /* of one run or call, host functions included; 0 none */
 	bool stop_at_checkpoint; /* a checkpoint ends the run, which nub_sandbox_resume goes on with */
 	struct nub_host_ops ops;
+	struct nub_program_config program; /* of Linux programs */
 };
 
 #define NUB_DEFAULT_HEAP_SIZE (UINT64_C(1) << 20)

@@ -1,4 +1,4 @@
-/* Guest images: an ELF file, checked and decoded. Pure: no file descriptor, no KVM.
+/* Guest images: an ELF file, checked and decoded. Pure, but for those of Linux programs, which keep their file open.
  *
  *     struct nub_image *image = nub_image_parse(bytes, size, "hello.elf", &err);
  *     printf("enters at %#" PRIx64 "\n", nub_image_info(image)->entry);
@@ -19,6 +19,12 @@
 
 struct nub_image;
 
+/* What a guest believes it talks to. */
+enum nub_abi {
+	NUB_ABI_NUB,   /* nubrun: nub-guest(7) */
+	NUB_ABI_LINUX, /* Linux: nub-linux(7) */
+};
+
 struct nub_image_segment {
 	uint64_t gva;   /* relocated, page-aligned */
 	uint64_t size;  /* a multiple of the page size */
@@ -27,6 +33,7 @@ struct nub_image_segment {
 
 struct nub_image_info {
 	const char *name; /* as given to nub_image_parse */
+	enum nub_abi abi;
 	bool relocatable; /* ET_DYN */
 	uint32_t abi_version;
 	unsigned privilege_level; /* 0 or 3 */
@@ -52,6 +59,13 @@ struct nub_image *nub_image_parse(const void *bytes, size_t size, const char *na
 typedef int (*nub_image_reader)(void *context, uint64_t offset, void *bytes, size_t size, struct nub_error *err);
 struct nub_image *nub_image_read(nub_image_reader read, void *context, size_t size, const char *name,
                                  struct nub_error *err);
+
+/* Is the file a Linux program's: an ELF file for x86-64 without the `nub` note? Reads a little. */
+bool nub_image_is_program(int fd);
+
+/* The image of a Linux program. It has a copy of `fd`, a regular file's, from which the program is loaded, page by page as it
+ * touches them. Of a relocatable one, addresses are those of the file. Errors: ELF_*, IO, NO_MEMORY. */
+struct nub_image *nub_image_open_program(int fd, const char *name, struct nub_error *err);
 
 /* Was a part of its file not read? Then it has no symbols, and call stacks go by frame pointers. */
 bool nub_image_is_partial(const struct nub_image *image);

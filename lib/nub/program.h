@@ -1,12 +1,15 @@
-/* Linux programs: an ordinary ELF file of x86-64 in a machine of its own, its system calls served by nubrun.
+/* Linux programs: what an ordinary ELF file of x86-64 is given, whose system calls are served. They are guests like others:
  *
- *     struct nub_program_config config = nub_program_config_default();
- *     config.argv = argv; config.path = "/bin/busybox"; config.ops = ...;
- *     struct nub_program *program = nub_program_create(&config, fd, &err);
- *     nub_program_run(program, &outcome, &err);
- *     nub_program_free(program);
+ *     struct nub_image *image = nub_image_open_program(fd, "/bin/busybox", &err);
+ *     struct nub_config config = nub_config_default();
+ *     config.program.argv = argv; config.program.path = "/bin/busybox"; config.ops = ...;
+ *     struct nub_sandbox *sandbox = nub_sandbox_create(&config, image, &err);
+ *     nub_sandbox_run_main(sandbox, 0, NULL, &outcome, &err);
  *
- * It reaches nothing of the host but what `grants` name, its standard input, and what `ops` takes of its output.
+ * A program reaches nothing of the host but what `grants` name, its standard input, and what `ops` takes of its output. Of struct
+ * nub_config, the engine, `program`, allow_wx, the seed, timeout_ns and of `ops` all but host calls, logs and trace records count.
+ * A copy of it, restored from a snapshot, gets a new life from the configuration: grants, standard input, limits, ops; what it was
+ * started with is the snapshot's.
  */
 #ifndef NUB_NUB_PROGRAM_H
 #define NUB_NUB_PROGRAM_H
@@ -15,10 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "nub/config.h"
-#include "nub/error.h"
-#include "nub/outcome.h"
-#include "nub/sandbox.h"
+struct nub_sandbox;
 
 /* What a program may touch of the host's files, and what it gets of its own. */
 enum nub_linux_grant_kind {
@@ -36,83 +36,60 @@ struct nub_linux_grant {
 	uint64_t size;
 };
 
+/* In struct nub_config. All that it points to must outlive the sandbox. */
 struct nub_program_config {
-	enum nub_engine_kind engine; /* how its code is executed (nub/config.h) */
-	const char *const *argv;     /* NULL-terminated, as for execve */
-	const char *const *envp;     /* likewise */
-	const char *path;            /* of the file, absolute, as the program is told */
+	const char *const *argv; /* NULL-terminated, as for execve */
+	const char *const *envp; /* likewise */
+	const char *path;        /* of the file, absolute, as the program is told */
 	const struct nub_linux_grant *grants;
 	size_t grant_count;
-	int stdin_fd;         /* borrowed; -1: at its end */
-	int output_fds[2];    /* borrowed: where stdout and stderr go, for isatty and fstat alone; 0: as pipes */
-	uint64_t memory_size; /* what may be resident; a multiple of 2 MiB after rounding up */
+	int stdin_fd;      /* borrowed; -1: at its end */
+	int output_fds[2]; /* borrowed: where stdout and stderr go, for isatty and fstat alone; 0: as pipes */
+	uint64_t
+	    memory_size; /* what may be resident; rounded up to 2 MiB; 0: as much as the snapshot says, or a default */
 	uint64_t stack_size;
 	uint64_t tmpfs_size; /* of /tmp and /dev/shm */
 	unsigned max_fds, max_threads;
-	bool allow_wx;
 	bool strict; /* the first call that is not served is a crash */
-	bool has_seed;
-	uint64_t seed;
-	uint64_t timeout_ns; /* 0 none */
 	/* Stop as CHECKPOINT before this call is made for the so many-th time (0: never), or after this time (0: never). */
 	unsigned stop_call;
 	uint64_t stop_call_count, stop_after_ns;
-	uint64_t slice_ns;       /* of a thread while others could run; 0: the default */
-	struct nub_host_ops ops; /* output alone is used */
+	uint64_t slice_ns; /* of a thread while others could run; 0: the default */
 	/* Each call with its result, one line without a newline, and how long serving it took; NULL: none. */
 	void (*trace)(void *context, const char *line, uint64_t ns);
 	void *trace_context;
 };
 
-struct nub_program_config nub_program_config_default(void);
+/* What a snapshot tells of the program in it: for people, nothing depends on it. */
+enum nub_program_item_kind {
+	NUB_PROGRAM_ARGUMENT,   /* number: its place; text: the argument */
+	NUB_PROGRAM_THREAD,     /* number: its tid; text: its name, and the call that it waits in */
+	NUB_PROGRAM_DESCRIPTOR, /* number: the descriptor; text: a path, or what else it is */
+	NUB_PROGRAM_GRANT,      /* text: what kind, and where in the program */
+};
 
-struct nub_program;
+struct nub_program_item {
+	enum nub_program_item_kind kind;
+	uint32_t number;
+	const char *text; /* at most NUB_PROGRAM_ITEM_MAX bytes; any but NUL may be in it */
+};
 
-/* Load the program in `fd` (kept open until it is freed; a copy is made) and make its machine. All that `config` points to must
- * outlive the program. Errors: ELF_*, USAGE, SIZE, MEMORY_*, NOT_FOUND, IO, NO_MEMORY, KVM_*. */
-struct nub_program *nub_program_create(const struct nub_program_config *config, int fd, struct nub_error *err);
-void nub_program_free(struct nub_program *program); /* NULL is fine */
+enum { NUB_PROGRAM_ITEM_MAX = 255, NUB_PROGRAM_ITEMS_MAX = 16384 };
 
-/* Run it to its end. Outcome EXITED, CRASHED (kind SIGNAL, DEADLOCK, UNSUPPORTED, MEMORY, or the machine's), TIMED_OUT or
- * INTERRUPTED. -1 for the host's errors, and the embedder's. */
-int nub_program_run(struct nub_program *program, struct nub_outcome *outcome, struct nub_error *err);
+#define NUB_DEFAULT_PROGRAM_MEMORY (UINT64_C(512) << 20)
 
-/* Stop the run as CHECKPOINT before the program's next instruction. For signal handlers, and for callbacks of `ops`. */
-void nub_program_freeze(struct nub_program *program);
+/* Stop the run of a Linux program as CHECKPOINT before its next instruction; other guests go on. For signal handlers, and for
+ * callbacks of `ops`. */
+void nub_sandbox_freeze(struct nub_sandbox *sandbox);
 
-/* Save a program that is stopped at a CHECKPOINT: `path` is replaced whole (a temporary file, fsync, rename). Errors: IO, NO_MEMORY,
- * STATE, MEMORY_TOO_SMALL (what is left of its file does not fit its memory). */
-int nub_program_save(struct nub_program *program, const char *path, struct nub_error *err);
-
-/* Is the file a saved program? Reads a little. */
-bool nub_program_is_saved(int fd);
-
-/* Make a program that goes on where the saved one stopped, as a copy of it: the file is mapped, and read as it is touched; if it is
- * written to meanwhile, running the program and saving it are errors (IO). `config` gives its new life: grants, standard input,
- * limits, ops; argv, envp and path are the saved program's. memory_size 0: as much as it had. What it had open is opened again, and
- * must be what it was. `name` must outlive the program. Errors: SNAPSHOT_*, NOT_FOUND, and those of nub_program_create. */
-struct nub_program *nub_program_restore(const struct nub_program_config *config, int fd, const char *name,
-                                        struct nub_error *err);
+/* Calls that a program made and that are not served: how often, by name; false at the end of the list. `index` counts up from 0. */
+bool nub_sandbox_unsupported(const struct nub_sandbox *sandbox, size_t index, const char **name, uint64_t *count);
 
 /* The number of a system call by its name; -1 when Linux has none. */
 int nub_program_call_number(const char *name);
 
-/* End the run as INTERRUPTED. For signal handlers. */
-void nub_program_stop(struct nub_program *program);
-
-/* Nanoseconds that are left of config.timeout_ns; UINT64_MAX without one, 0 when the run is to end. */
-uint64_t nub_program_remaining_ns(const struct nub_program *program);
-
-const struct nub_exit_counts *nub_program_exit_counts(const struct nub_program *program);
-
 /* The system calls that are served, family by family as their tables have them; false at the end of the list. `index` counts up
  * from 0. The names are static. */
 bool nub_program_served(size_t index, const char **family, const char **name);
-
-/* Calls that were made and not served: how often, by name; false at the end of the list. `index` counts up from 0. */
-bool nub_program_unsupported(const struct nub_program *program, size_t index, const char **name, uint64_t *count);
-
-/* The file is a Linux program's, not one for nubrun's own ABI: an ELF file for x86-64 without the `nub` note. Reads a little. */
-bool nub_program_accepts(int fd);
 
 #endif

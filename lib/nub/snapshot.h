@@ -85,6 +85,8 @@ struct nub_snapshot_info {
 	unsigned depth; /* layers below this file */
 	const char *base_name;
 	uint8_t base_hash[16];
+	const struct nub_program_item *items; /* of a Linux program, by kind */
+	size_t item_count;
 };
 
 /* Everything in it is the snapshot's. */

@@ -1,7 +1,12 @@
 /* What personalities and the loop do with a machine. */
 #include "personality/machine.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "personality/personality.h"
 
 int nub_machine_read(struct nub_machine *machine, uint64_t gva, void *bytes, size_t size, struct nub_error *err)
 {
@@ -10,6 +15,26 @@ int nub_machine_read(struct nub_machine *machine, uint64_t gva, void *bytes, siz
 	if (nub_engine_sregs(machine->engine, &sregs, err) < 0)
 		return -1;
 	return nub_memory_read(&machine->memory, sregs.cr3, gva, bytes, size, err);
+}
+
+void nub_machine_rouse(struct nub_machine *machine)
+{
+	const uint64_t one = 1;
+	const int kept = errno;
+
+	nub_engine_kick(machine->engine);
+	/* It can't be full. */
+	if (machine->wake_fd >= 0 && write(machine->wake_fd, &one, sizeof(one)) < 0)
+		errno = kept;
+}
+
+void nub_machine_calm(struct nub_machine *machine)
+{
+	uint64_t count;
+
+	nub_engine_unkick(machine->engine);
+	if (machine->wake_fd >= 0 && read(machine->wake_fd, &count, sizeof(count)) < 0)
+		errno = 0;
 }
 
 struct nub_crash *nub_machine_crash(struct nub_machine *machine, enum nub_crash_kind kind)
@@ -24,4 +49,12 @@ struct nub_crash *nub_machine_crash(struct nub_machine *machine, enum nub_crash_
 	if (!crash->registers_lost)
 		crash->regs = machine->engine->regs;
 	return crash;
+}
+
+void nub_program_items_release(struct nub_program_items *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		free((char *)(uintptr_t)list->items[i].text);
+	free(list->items);
+	*list = (struct nub_program_items){ 0 };
 }

@@ -5,6 +5,8 @@
 #ifndef NUB_MACHINE_H
 #define NUB_MACHINE_H
 
+#include <signal.h>
+
 #include "engine/engine.h"
 #include "nub/outcome.h"
 #include "nub/sandbox.h"
@@ -26,10 +28,14 @@ struct nub_machine {
 	struct nub_cpuid cpuid;
 	uint64_t root_gpa;   /* of the page tables with which it starts */
 	uint64_t generation; /* snapshots between the ELF file and now (R27) */
+	uint64_t image_end;  /* gpa: below, memory is mapped from a snapshot's file; 0 without one */
 	struct nub_exit_counts exits;
 	struct nub_told told;
 	struct nub_outcome *outcome; /* of the run that is under way */
 	bool callback_failed;        /* the error that ends the run is the embedder's, whatever its kind */
+	/* Set by nub_sandbox_freeze, in a signal handler: a Linux program is to stop, to be saved. */
+	volatile sig_atomic_t freeze;
+	int wake_fd; /* an eventfd that ends a wait for the host; -1 where guests never wait */
 };
 
 /* How an exit was dealt with. */
@@ -42,6 +48,11 @@ enum nub_verdict {
 
 /* Copy guest memory at gva, through the page tables in use. Errors: GVA_*, GPA_*. */
 int nub_machine_read(struct nub_machine *machine, uint64_t gva, void *bytes, size_t size, struct nub_error *err);
+
+/* End the engine's run, or the wait, that is under way, or else the next one. For signal handlers. And take that back, when it
+ * has done its work. */
+void nub_machine_rouse(struct nub_machine *machine);
+void nub_machine_calm(struct nub_machine *machine);
 
 /* The outcome is a crash, with the registers as they are; more of it is the caller's to fill. */
 struct nub_crash *nub_machine_crash(struct nub_machine *machine, enum nub_crash_kind kind);

@@ -7,4 +7,7 @@
 /* nubrun's own guest ABI (nub-guest(7)). */
 struct nub_personality *nub_native_create(struct nub_machine *machine, struct nub_error *err);
 
+/* Linux programs. */
+struct nub_personality *nub_linux_guest_create(struct nub_machine *machine, struct nub_error *err);
+
 #endif

@@ -4,10 +4,15 @@
  * beside memory and registers. It has a machine (machine.h), never a sandbox: deadlines, debuggers, crashes and states are the
  * business of the loop that calls it.
  *
- *     build, begin            a guest that is made                 load, begin     one that is restored
+ *     build, begin, boot      a guest that is made: memory, a life, then, when its engine has started, what is in it
+ *     place, begin, load      one that is restored
  *     enter                   before each run
+ *     next                    before each entry of the engine: go on, or wait for the host, or it is over
  *     serve                   each exit that is not the engine's or the debugger's own
+ *     interrupted             a signal ended the engine's run, not the guest's
+ *     leave                   the run is over, whatever came of it
  *     discard                 the run has failed, or did not come about: nothing of it may reach the next one
+ *     regions                 before somebody looks at the plan's
  *     save                    the guest stands still
  *
  * Functions that give int give 0, or -1 with *err filled.
@@ -15,6 +20,9 @@
 #ifndef NUB_PERSONALITY_H
 #define NUB_PERSONALITY_H
 
+#include <poll.h>
+
+#include "base/buffer.h"
 #include "personality/machine.h"
 
 /* What a run is to come to. */
@@ -35,32 +43,58 @@ struct nub_request {
 	const struct nub_value *args;
 };
 
+/* What all of a guest waits for, while none of it can run. */
+struct nub_idle {
+	uint64_t until_ns;          /* CLOCK_MONOTONIC; UINT64_MAX: no time ends it */
+	const struct pollfd *polls; /* the personality's, until it is called again */
+	size_t poll_count;
+};
+
+/* A list whose items and texts are owned. */
+struct nub_program_items {
+	struct nub_program_item *items;
+	size_t count;
+};
+void nub_program_items_release(struct nub_program_items *list);
+
 #define NUB_MAX_ROOTS 16u
 
 /* What a snapshot keeps of a personality. */
 struct nub_personality_state {
+	/* Of guests of nubrun's own ABI. */
 	uint64_t peb_gva, stack_top_gva, dispatch_gva;
 	/* Roots of page tables that a guest at CPL 0 has named, beside the one in use; and where it keeps them. */
 	uint64_t roots[NUB_MAX_ROOTS];
 	unsigned root_count;
 	uint64_t roots_gva;
+	/* Of a Linux program, all that is not in its memory: owned when it is saved, borrowed when it is loaded. */
+	struct nub_buffer program;
+	struct nub_program_items items; /* owned; only when it is saved */
 };
 
 struct nub_personality;
 
 struct nub_personality_ops {
 	int (*build)(struct nub_personality *personality, const struct nub_image *image, struct nub_error *err);
+	int (*place)(struct nub_personality *personality, const struct nub_layout *stored, struct nub_error *err);
 	int (*begin)(struct nub_personality *personality, struct nub_error *err);
+	int (*boot)(struct nub_personality *personality, const struct nub_image *image, struct nub_error *err);
 	int (*load)(struct nub_personality *personality, const struct nub_personality_state *state,
 	            const struct nub_registers *resumed, struct nub_error *err);
-	void (*save)(struct nub_personality *personality, struct nub_personality_state *state,
-	             struct nub_registers *stopped);
+	int (*save)(struct nub_personality *personality, struct nub_personality_state *state, struct nub_cpu *cpu,
+	            bool stopped, struct nub_error *err);
+	int (*regions)(struct nub_personality *personality, struct nub_error *err);
 	bool (*at_rest)(const struct nub_personality *personality);
 	enum nub_verdict (*enter)(struct nub_personality *personality, const struct nub_request *request,
 	                          struct nub_error *err);
+	enum nub_verdict (*next)(struct nub_personality *personality, struct nub_idle *idle, struct nub_error *err);
 	enum nub_verdict (*serve)(struct nub_personality *personality, const struct nub_exit *exit,
 	                          struct nub_error *err);
+	void (*interrupted)(struct nub_personality *personality);
+	void (*leave)(struct nub_personality *personality);
 	const char *(*exit_name)(const struct nub_personality *personality, const struct nub_exit *exit);
+	bool (*unsupported)(const struct nub_personality *personality, size_t index, const char **name,
+	                    uint64_t *count);
 	void (*discard)(struct nub_personality *personality);
 	void (*release)(struct nub_personality *personality);
 };
@@ -71,6 +105,9 @@ struct nub_personality {
 	struct nub_machine *machine; /* the sandbox's */
 	const uint8_t *ports;        /* that code at CPL 3 may use */
 	size_t port_count;
+	/* It runs a Linux program: system calls, an address space that changes, waits. */
+	bool is_program;
+	uint64_t tables_used; /* bytes of the page tables with which such a guest begins */
 };
 
 /* Plan and fill the memory of a guest that has not run, out of its ELF file. Errors: any of the layout's and the image's. */
@@ -80,26 +117,47 @@ static inline int nub_personality_build(struct nub_personality *personality, con
 	return personality->ops->build(personality, image, err);
 }
 
+/* The layout, and the regions, of a guest that is restored, from that of its image. Errors: MEMORY_TOO_SMALL, MEMORY_TOO_BIG. */
+static inline int nub_personality_place(struct nub_personality *personality, const struct nub_layout *stored,
+                                        struct nub_error *err)
+{
+	return personality->ops->place(personality, stored, err);
+}
+
 /* A new life of the guest begins, with zeroed scratch. Error: IO. */
 static inline int nub_personality_begin(struct nub_personality *personality, struct nub_error *err)
 {
 	return personality->ops->begin(personality, err);
 }
 
+/* The engine of a guest that is made has started: bring in what its memory does not hold yet. Errors: those of loading a Linux
+ * program. */
+static inline int nub_personality_boot(struct nub_personality *personality, const struct nub_image *image,
+                                       struct nub_error *err)
+{
+	return personality->ops->boot(personality, image, err);
+}
+
 /* Take over what a snapshot kept; `resumed` are the registers with which it goes on in the middle of its code, NULL unless it
- * does. The engine has started. Errors: PROTOCOL, GVA_*. */
+ * does. The engine has started. Errors: PROTOCOL, GVA_*; of a Linux program, SNAPSHOT_*, NOT_FOUND and others. */
 static inline int nub_personality_load(struct nub_personality *personality, const struct nub_personality_state *state,
                                        const struct nub_registers *resumed, struct nub_error *err)
 {
 	return personality->ops->load(personality, state, resumed, err);
 }
 
-/* What a snapshot is to keep. `stopped` are the registers of a guest that has stopped itself to be saved, which may want
- * other ones when it is restored; NULL for any other. */
-static inline void nub_personality_save(struct nub_personality *personality, struct nub_personality_state *state,
-                                        struct nub_registers *stopped)
+/* What a snapshot is to keep, into a zeroed state. `cpu` is as the engine has it; of a guest that `stopped` itself to be saved,
+ * or whose threads take turns on the CPU, it may be another one in the snapshot. Errors: NO_MEMORY, MEMORY_TOO_SMALL, IO. */
+static inline int nub_personality_save(struct nub_personality *personality, struct nub_personality_state *state,
+                                       struct nub_cpu *cpu, bool stopped, struct nub_error *err)
 {
-	personality->ops->save(personality, state, stopped);
+	return personality->ops->save(personality, state, cpu, stopped, err);
+}
+
+/* Have the plan's regions be what the guest has now. Error: NO_MEMORY. */
+static inline int nub_personality_regions(struct nub_personality *personality, struct nub_error *err)
+{
+	return personality->ops->regions(personality, err);
 }
 
 /* Is nothing under way that a snapshot would lose? */
@@ -116,6 +174,13 @@ static inline enum nub_verdict nub_personality_enter(struct nub_personality *per
 	return personality->ops->enter(personality, request, err);
 }
 
+/* GO_ON: enter the engine. PASS: nothing of the guest can run, wait as *idle says. STOP: the run is over. */
+static inline enum nub_verdict nub_personality_next(struct nub_personality *personality, struct nub_idle *idle,
+                                                    struct nub_error *err)
+{
+	return personality->ops->next(personality, idle, err);
+}
+
 /* PASS: the guest has no business with it. */
 static inline enum nub_verdict nub_personality_serve(struct nub_personality *personality, const struct nub_exit *exit,
                                                      struct nub_error *err)
@@ -123,11 +188,29 @@ static inline enum nub_verdict nub_personality_serve(struct nub_personality *per
 	return personality->ops->serve(personality, exit, err);
 }
 
+/* Nothing has happened that is the guest's; its registers may not be to be had (nub_engine_in_guest). */
+static inline void nub_personality_interrupted(struct nub_personality *personality)
+{
+	personality->ops->interrupted(personality);
+}
+
+static inline void nub_personality_leave(struct nub_personality *personality)
+{
+	personality->ops->leave(personality);
+}
+
 /* What such an exit is called, a static string; NULL when it is none that it serves. */
 static inline const char *nub_personality_exit_name(const struct nub_personality *personality,
                                                     const struct nub_exit *exit)
 {
 	return personality->ops->exit_name(personality, exit);
+}
+
+/* As nub_sandbox_unsupported. */
+static inline bool nub_personality_unsupported(const struct nub_personality *personality, size_t index,
+                                               const char **name, uint64_t *count)
+{
+	return personality->ops->unsupported(personality, index, name, count);
 }
 
 static inline void nub_personality_discard(struct nub_personality *personality)

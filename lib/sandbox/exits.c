@@ -21,6 +21,16 @@ static enum nub_verdict serve_port(struct nub_sandbox *sandbox, const struct nub
 	return NUB_VERDICT_STOP;
 }
 
+/* Only guests that the personality serves have them. */
+static enum nub_verdict serve_syscall(struct nub_sandbox *sandbox, const struct nub_exit *exit, struct nub_error *err)
+{
+	const enum nub_verdict verdict = nub_personality_serve(sandbox->personality, exit, err);
+
+	if (verdict != NUB_VERDICT_PASS)
+		return verdict;
+	return nub_fail(err, NUB_E_INTERNAL, 0, "a system call of a guest that has none");
+}
+
 static enum nub_verdict serve_no_memory(struct nub_sandbox *sandbox, const struct nub_exit *exit)
 {
 	struct nub_crash *crash = nub_machine_crash(&sandbox->machine, NUB_CRASH_NO_MEMORY);
@@ -37,6 +47,8 @@ static enum nub_verdict serve_fault(struct nub_sandbox *sandbox, const struct nu
 
 	if (sandbox->debugger)
 		verdict = sandbox->debugger->hooks->fault(sandbox->debugger, exit, err);
+	if (verdict == NUB_VERDICT_PASS)
+		verdict = nub_personality_serve(sandbox->personality, exit, err);
 	if (verdict != NUB_VERDICT_PASS)
 		return verdict;
 	nub_crash_exception(sandbox, exit);
@@ -63,6 +75,8 @@ enum nub_verdict nub_exit_serve(struct nub_sandbox *sandbox, const struct nub_ex
 	switch (exit->kind) {
 	case NUB_EXIT_PORT:
 		return serve_port(sandbox, exit, err);
+	case NUB_EXIT_SYSCALL:
+		return serve_syscall(sandbox, exit, err);
 	case NUB_EXIT_MENDED:
 		return NUB_VERDICT_GO_ON;
 	case NUB_EXIT_FAULT:
@@ -80,7 +94,6 @@ enum nub_verdict nub_exit_serve(struct nub_sandbox *sandbox, const struct nub_ex
 		return serve_stuck(sandbox);
 	case NUB_EXIT_DEBUG:
 		return serve_debug(sandbox, exit, err);
-	case NUB_EXIT_SYSCALL: /* of guests that have them */
 	case NUB_EXIT_INTERRUPTED:
 	case NUB_EXIT_FAILED:
 		break;

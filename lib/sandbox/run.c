@@ -11,7 +11,7 @@ static bool must_end(struct nub_sandbox *sandbox)
 	if (sandbox->stop) {
 		/* In this order: a handler sets them in the same one. */
 		sandbox->stop = 0;
-		nub_engine_unkick(sandbox->machine.engine);
+		nub_machine_calm(&sandbox->machine);
 		sandbox->machine.outcome->kind = NUB_OUTCOME_INTERRUPTED;
 		return true;
 	}
@@ -36,6 +36,7 @@ static void count(struct nub_sandbox *sandbox, const struct nub_exit *exit)
 		exits->exception++;
 		break;
 	case NUB_EXIT_PORT:
+	case NUB_EXIT_SYSCALL:
 		if (nub_personality_exit_name(sandbox->personality, exit))
 			break; /* counted where it is served */
 			       /* fall through */
@@ -52,7 +53,10 @@ static enum nub_verdict serve_signal(struct nub_sandbox *sandbox, struct nub_err
 
 	if (must_end(sandbox))
 		return NUB_VERDICT_STOP;
-	return debugger && debugger->hooks->interrupted(debugger, err) < 0 ? NUB_VERDICT_FAILED : NUB_VERDICT_GO_ON;
+	if (debugger && debugger->hooks->interrupted(debugger, err) < 0)
+		return NUB_VERDICT_FAILED;
+	nub_personality_interrupted(sandbox->personality);
+	return NUB_VERDICT_GO_ON;
 }
 
 /* Enter the guest, and serve the exit by which it comes back. */
@@ -76,6 +80,21 @@ static enum nub_verdict turn(struct nub_sandbox *sandbox, struct nub_error *err)
 	return verdict;
 }
 
+/* Do what is next: wait for the host, or a turn of the guest's. */
+static enum nub_verdict step(struct nub_sandbox *sandbox, struct nub_error *err)
+{
+	struct nub_idle idle;
+	const enum nub_verdict verdict = nub_personality_next(sandbox->personality, &idle, err);
+
+	if (verdict == NUB_VERDICT_GO_ON)
+		return turn(sandbox, err);
+	if (verdict != NUB_VERDICT_PASS)
+		return verdict;
+	if (nub_sandbox_wait(sandbox, &idle, err) < 0)
+		return NUB_VERDICT_FAILED;
+	return must_end(sandbox) ? NUB_VERDICT_STOP : NUB_VERDICT_GO_ON;
+}
+
 static int run_loop(struct nub_sandbox *sandbox, struct nub_error *err)
 {
 	struct nub_debugger *debugger = sandbox->debugger;
@@ -93,7 +112,7 @@ static int run_loop(struct nub_sandbox *sandbox, struct nub_error *err)
 				return -1;
 		if (sandbox->stop && must_end(sandbox))
 			return 0;
-		verdict = turn(sandbox, err);
+		verdict = step(sandbox, err);
 	} while (verdict == NUB_VERDICT_GO_ON);
 	if (verdict == NUB_VERDICT_STOP)
 		return 0;
@@ -156,6 +175,7 @@ static int go_on(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struc
 	int result = run_loop(sandbox, &reason);
 	if (sandbox->debugger)
 		sandbox->debugger->hooks->ended(sandbox->debugger, result, outcome);
+	nub_personality_leave(sandbox->personality);
 	nub_deadline_stop(&sandbox->deadline);
 	if (result == 0 && nub_sandbox_tell_stop(sandbox, outcome, &reason) < 0)
 		result = -1;

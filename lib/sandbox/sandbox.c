@@ -2,8 +2,10 @@
 #include "sandbox/sandbox.h"
 
 #include <stdlib.h>
+#include <sys/eventfd.h>
 
 #include "base/error.h"
+#include "base/util.h"
 #include "engine/engines.h"
 #include "personality/personalities.h"
 
@@ -12,7 +14,19 @@ static struct nub_engine *create_engine(enum nub_engine_kind kind, struct nub_er
 	return kind == NUB_ENGINE_PROCESS ? nub_process_create(err) : nub_kvm_create(err);
 }
 
-struct nub_sandbox *nub_sandbox_new(const struct nub_config *config, struct nub_error *err)
+static int create_personality(struct nub_sandbox *sandbox, enum nub_abi abi, struct nub_error *err)
+{
+	struct nub_machine *machine = &sandbox->machine;
+
+	sandbox->personality =
+	    abi == NUB_ABI_LINUX ? nub_linux_guest_create(machine, err) : nub_native_create(machine, err);
+	if (!sandbox->personality || !sandbox->personality->is_program)
+		return sandbox->personality ? 0 : -1;
+	machine->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return machine->wake_fd < 0 ? nub_fail_errno(err, NUB_E_IO, "eventfd") : 0;
+}
+
+struct nub_sandbox *nub_sandbox_new(const struct nub_config *config, enum nub_abi abi, struct nub_error *err)
 {
 	struct nub_sandbox *sandbox = calloc(1, sizeof(*sandbox));
 
@@ -21,11 +35,10 @@ struct nub_sandbox *nub_sandbox_new(const struct nub_config *config, struct nub_
 		return NULL;
 	}
 	sandbox->machine.config = *config;
+	sandbox->machine.wake_fd = -1;
 	nub_dirty_init(&sandbox->dirty);
 	sandbox->machine.engine = create_engine(config->engine, err);
-	if (sandbox->machine.engine)
-		sandbox->personality = nub_native_create(&sandbox->machine, err);
-	if (sandbox->personality)
+	if (sandbox->machine.engine && create_personality(sandbox, abi, err) == 0)
 		return sandbox;
 	nub_sandbox_free(sandbox);
 	return NULL;
@@ -33,6 +46,8 @@ struct nub_sandbox *nub_sandbox_new(const struct nub_config *config, struct nub_
 
 struct nub_engine_guest nub_sandbox_engine_guest(struct nub_sandbox *sandbox)
 {
+	const struct nub_layout *layout = &sandbox->machine.plan.layout;
+
 	return (struct nub_engine_guest){
 		.memory = &sandbox->machine.memory,
 		.plan = &sandbox->machine.plan,
@@ -41,6 +56,10 @@ struct nub_engine_guest nub_sandbox_engine_guest(struct nub_sandbox *sandbox)
 		.port_count = sandbox->personality->port_count,
 		.privilege_level = sandbox->machine.guest->privilege_level,
 		.root_gpa = sandbox->machine.root_gpa,
+		.syscalls = sandbox->personality->is_program,
+		.tables_gpa = layout->page_table_gpa,
+		.tables_size = layout->page_table_size,
+		.tables_used = sandbox->personality->tables_used,
 	};
 }
 
@@ -57,13 +76,14 @@ static int start_cpu(struct nub_sandbox *sandbox, struct nub_error *err)
 struct nub_sandbox *nub_sandbox_create(const struct nub_config *config, const struct nub_image *image,
                                        struct nub_error *err)
 {
-	struct nub_sandbox *sandbox = nub_sandbox_new(config, err);
+	struct nub_sandbox *sandbox = nub_sandbox_new(config, nub_image_info(image)->abi, err);
 
 	if (!sandbox)
 		return NULL;
 	sandbox->machine.guest = nub_image_info(image);
 	if (nub_personality_build(sandbox->personality, image, err) < 0 ||
-	    nub_personality_begin(sandbox->personality, err) < 0 || start_cpu(sandbox, err) < 0) {
+	    nub_personality_begin(sandbox->personality, err) < 0 || start_cpu(sandbox, err) < 0 ||
+	    nub_personality_boot(sandbox->personality, image, err) < 0) {
 		nub_sandbox_free(sandbox);
 		return NULL;
 	}
@@ -78,17 +98,24 @@ void nub_sandbox_free(struct nub_sandbox *sandbox)
 		return;
 	if (sandbox->debugger)
 		sandbox->debugger->hooks->release(sandbox->debugger);
+	nub_personality_release(sandbox->personality);
 	nub_engine_release(sandbox->machine.engine);
 	nub_memory_release(&sandbox->machine.memory);
 	nub_plan_release(&sandbox->machine.plan);
 	nub_dirty_release(&sandbox->dirty);
-	nub_personality_release(sandbox->personality);
+	nub_close_fd(&sandbox->machine.wake_fd);
+	free(sandbox->polls);
 	free(sandbox);
 }
 
 const struct nub_exit_counts *nub_sandbox_exit_counts(const struct nub_sandbox *sandbox)
 {
 	return &sandbox->machine.exits;
+}
+
+bool nub_sandbox_unsupported(const struct nub_sandbox *sandbox, size_t index, const char **name, uint64_t *count)
+{
+	return nub_personality_unsupported(sandbox->personality, index, name, count);
 }
 
 void nub_sandbox_memory_info(const struct nub_sandbox *sandbox, struct nub_memory_info *info)

@@ -42,15 +42,22 @@ struct nub_sandbox {
 	struct nub_deadline deadline;
 	struct nub_debugger *debugger; /* owned; NULL without one */
 	uint64_t entered_ns;           /* the guest, last; only while somebody watches */
+	struct pollfd *polls;          /* owned: of the last wait for the host */
+	size_t poll_capacity;
 };
 
 /* ---- sandbox.c: what making and restoring share ---- */
 
-/* One that has nothing yet but an engine and a personality. NULL: *err says why. */
-struct nub_sandbox *nub_sandbox_new(const struct nub_config *config, struct nub_error *err);
+/* One that has nothing yet but an engine and a personality, for a guest of this ABI. NULL: *err says why. */
+struct nub_sandbox *nub_sandbox_new(const struct nub_config *config, enum nub_abi abi, struct nub_error *err);
 
 /* The guest, as its engine wants to know it. */
 struct nub_engine_guest nub_sandbox_engine_guest(struct nub_sandbox *sandbox);
+
+/* ---- idle.c ---- */
+
+/* Wait as *idle says, until the deadline, or until nub_machine_rouse is called. Errors: IO, NO_MEMORY. */
+int nub_sandbox_wait(struct nub_sandbox *sandbox, const struct nub_idle *idle, struct nub_error *err);
 
 /* ---- exits.c: what an exit is about ---- */
 

@@ -6,15 +6,23 @@
 void nub_sandbox_interrupt(struct nub_sandbox *sandbox)
 {
 	sandbox->interrupt = 1;
-	nub_engine_kick(sandbox->machine.engine);
+	nub_machine_rouse(&sandbox->machine);
 }
 
 void nub_sandbox_stop(struct nub_sandbox *sandbox)
 {
 	sandbox->stop = 1;
-	nub_engine_kick(sandbox->machine.engine);
+	nub_machine_rouse(&sandbox->machine);
 	if (sandbox->debugger)
 		sandbox->debugger->hooks->wake(sandbox->debugger);
+}
+
+void nub_sandbox_freeze(struct nub_sandbox *sandbox)
+{
+	if (!sandbox->personality->is_program)
+		return;
+	sandbox->machine.freeze = 1;
+	nub_machine_rouse(&sandbox->machine);
 }
 
 enum nub_verdict nub_sandbox_serve_interrupt(struct nub_sandbox *sandbox, struct nub_error *err)
@@ -22,7 +30,7 @@ enum nub_verdict nub_sandbox_serve_interrupt(struct nub_sandbox *sandbox, struct
 	const struct nub_host_ops *ops = &sandbox->machine.config.ops;
 
 	sandbox->interrupt = 0;
-	nub_engine_unkick(sandbox->machine.engine);
+	nub_machine_calm(&sandbox->machine);
 	if (!ops->stopped)
 		return NUB_VERDICT_GO_ON;
 	/* Also puts the registers behind an `out` that is under way. */

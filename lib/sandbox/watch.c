@@ -25,6 +25,7 @@ static const char *exit_name(const struct nub_sandbox *sandbox, const struct nub
 		[NUB_EXIT_INTERRUPTED] = "interrupted",
 		[NUB_EXIT_MENDED] = "exception",
 		[NUB_EXIT_PORT] = "bad-port",
+		[NUB_EXIT_SYSCALL] = "other",
 		[NUB_EXIT_FAULT] = "exception",
 		[NUB_EXIT_SCRATCH] = "exception",
 		[NUB_EXIT_NO_MEMORY] = "no-memory",

@@ -16,7 +16,6 @@ static const int ending[] = { SIGHUP, SIGINT, SIGTERM };
 static volatile sig_atomic_t taken;
 static uint64_t taken_ns;
 static struct nub_sandbox *volatile running;
-static struct nub_program *volatile running_program;
 
 int cmd_signals_taken(void)
 {
@@ -44,8 +43,6 @@ void cmd_signals_stop_running(void)
 {
 	if (running)
 		nub_sandbox_stop(running);
-	if (running_program)
-		nub_program_stop(running_program);
 }
 
 static void on_ending(int signal)
@@ -80,13 +77,6 @@ void cmd_signals_stop(struct nub_sandbox *sandbox)
 	running = sandbox;
 	if (sandbox && taken != 0)
 		nub_sandbox_stop(sandbox);
-}
-
-void cmd_signals_stop_program(struct nub_program *program)
-{
-	running_program = program;
-	if (program && taken != 0)
-		nub_program_stop(program);
 }
 
 static void hold(int signal, sigset_t *held)

@@ -16,7 +16,6 @@ void cmd_signals_take(void);
 
 /* Stop this sandbox when one comes, or at once when one has come; NULL: no longer. */
 void cmd_signals_stop(struct nub_sandbox *sandbox);
-void cmd_signals_stop_program(struct nub_program *program);
 
 /* Stop what runs now, for another reason than a signal of these. For signal handlers, too. */
 void cmd_signals_stop_running(void);

@@ -67,7 +67,13 @@ static int read_parts(struct cmd_guest_file *guest, const char *path, int fd, co
 	return read_whole(guest, path, fd, st, err);
 }
 
-int cmd_guest_file_load(struct cmd_guest_file *guest, const char *path, struct nub_error *err)
+static int open_program(struct cmd_guest_file *guest, const char *path, int fd, struct nub_error *err)
+{
+	guest->image = nub_image_open_program(fd, path, err);
+	return guest->image ? 0 : -1;
+}
+
+int cmd_guest_file_load(struct cmd_guest_file *guest, const char *path, enum cmd_abi abi, struct nub_error *err)
 {
 	NUB_AUTO_CLOSE int fd = -1;
 	struct stat st = { 0 };
@@ -80,6 +86,8 @@ int cmd_guest_file_load(struct cmd_guest_file *guest, const char *path, struct n
 		nub_fail(err, NUB_E_ELF_MAGIC, 0, "%s: is a folder, not an ELF file", path);
 		return nub_hint(err, "name a guest that was built with guests/rt, such as hello.elf");
 	}
+	if (abi == CMD_ABI_LINUX || (abi == CMD_ABI_AUTOMATIC && S_ISREG(st.st_mode) && nub_image_is_program(fd)))
+		return open_program(guest, path, fd, err);
 	failed = (S_ISREG(st.st_mode) ? read_parts : read_whole)(guest, path, fd, &st, err);
 	if (failed != 0 && err->kind == NUB_E_ELF_MAGIC && cmd_is_snapshot(path))
 		return nub_hint(err, "it is a snapshot: nubrun restore goes on from it");

@@ -118,7 +118,7 @@ static int open_maps(struct cmd_guest *guest, const struct cmd_guest_options *op
 	return 0;
 }
 
-int cmd_guest_load(struct cmd_guest *guest, const struct cmd_guest_options *options, const char *path,
+int cmd_guest_load(struct cmd_guest *guest, const struct cmd_guest_options *options, const char *path, enum cmd_abi abi,
                    struct nub_error *err)
 {
 	*guest = (struct cmd_guest){ .config = nub_config_default() };
@@ -138,7 +138,7 @@ int cmd_guest_load(struct cmd_guest *guest, const struct cmd_guest_options *opti
 	config->executable_heap = options->executable_heap;
 	if (options->cow != 0)
 		config->cow = (enum nub_cow)(options->cow - 1);
-	if (cmd_guest_file_load(&guest->file, path, err) < 0 || load_init_data(guest, options, err) < 0)
+	if (cmd_guest_file_load(&guest->file, path, abi, err) < 0 || load_init_data(guest, options, err) < 0)
 		return -1;
 	return open_maps(guest, options, err);
 }

@@ -66,7 +66,7 @@ struct cmd_guest {
 
 /* Read and decode the guest, read its init data, open its files. `guest` need not be initialised; release it also after
  * an error. Errors: those of nub_image_parse, of files, and USAGE. */
-int cmd_guest_load(struct cmd_guest *guest, const struct cmd_guest_options *options, const char *path,
+int cmd_guest_load(struct cmd_guest *guest, const struct cmd_guest_options *options, const char *path, enum cmd_abi abi,
                    struct nub_error *err);
 void cmd_guest_release(struct cmd_guest *guest);
 

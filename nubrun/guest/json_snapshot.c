@@ -66,6 +66,32 @@ static struct cmd_json *words(const char *const *list, size_t count)
 	return array;
 }
 
+/* Of a Linux program: what its threads, open files and so on are, each kind a list. */
+static struct cmd_json *program_json(const struct nub_snapshot_info *info)
+{
+	struct cmd_json *object = cmd_json_object(), *arguments = cmd_json_array(), *threads = cmd_json_array(),
+			*files = cmd_json_array(), *grants = cmd_json_array();
+
+	for (size_t i = 0; i < info->item_count; i++) {
+		const struct nub_program_item *item = &info->items[i];
+		const bool thread = item->kind == NUB_PROGRAM_THREAD;
+		if (item->kind == NUB_PROGRAM_ARGUMENT || item->kind == NUB_PROGRAM_GRANT) {
+			cmd_json_append(item->kind == NUB_PROGRAM_GRANT ? grants : arguments,
+			                cmd_json_cstring(item->text));
+			continue;
+		}
+		struct cmd_json *entry = cmd_json_object();
+		add_count(entry, thread ? "tid" : "fd", item->number);
+		cmd_json_add(entry, thread ? "name" : "path", cmd_json_cstring(item->text));
+		cmd_json_append(thread ? threads : files, entry);
+	}
+	cmd_json_add(object, "arguments", arguments);
+	cmd_json_add(object, "threads", threads);
+	cmd_json_add(object, "files", files);
+	cmd_json_add(object, "granted", grants);
+	return object;
+}
+
 struct cmd_json *cmd_json_snapshot_answer(const char *path, const struct nub_snapshot *snapshot, const uint64_t *stored,
                                           bool verified)
 {
@@ -90,6 +116,8 @@ struct cmd_json *cmd_json_snapshot_answer(const char *path, const struct nub_sna
 	cmd_json_add(object, "host_functions", words(info->host_functions, info->host_function_count));
 	cmd_json_add(object, "cpu_features", words(features, feature_count));
 	cmd_json_add(object, "memory", regions);
+	if (info->guest->abi == NUB_ABI_LINUX)
+		cmd_json_add(object, "program", program_json(info));
 	return object;
 }
 

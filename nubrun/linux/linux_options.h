@@ -3,12 +3,10 @@
 #define CMD_LINUX_OPTIONS_H
 
 #include "cli/options.h"
+#include "guest/guest_file.h"
 #include "nub.h"
 
 enum { CMD_MAX_GRANTS = 64, CMD_MAX_ENV = 1024 };
-
-/* As --abi lists them. */
-enum { CMD_ABI_AUTOMATIC, CMD_ABI_LINUX, CMD_ABI_NUB };
 
 struct cmd_linux_options {
 	struct nub_linux_grant grants[CMD_MAX_GRANTS]; /* their strings are owned */

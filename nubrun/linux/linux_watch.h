@@ -9,7 +9,6 @@
 #include "nub.h"
 
 struct cmd_linux_watch {
-	struct nub_program *program; /* borrowed */
 	const char *strace_path;
 	FILE *strace; /* NULL: none */
 	bool has_pattern;
@@ -23,7 +22,7 @@ int cmd_linux_watch_begin(struct cmd_linux_watch *watch, const struct cmd_linux_
                           struct nub_error *err);
 int cmd_linux_watch_end(struct cmd_linux_watch *watch, struct nub_error *err);
 
-/* A call, for nub_program_config.trace; `context` is the watch. */
+/* A call, for nub_config.program.trace; `context` is the watch. */
 void cmd_linux_watch_call(void *context, const char *line, uint64_t ns);
 
 /* It printed these: true the first time that what it has printed matches --until-output. */

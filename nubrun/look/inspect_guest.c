@@ -73,9 +73,13 @@ static void print_memory(const struct nub_region *regions, size_t count)
 
 void cmd_inspect_print_identity(const struct nub_image_info *info)
 {
-	printf("type          %s\n", info->relocatable ? "static-pie guest" : "static guest");
-	printf("guest ABI     %" PRIu32 "\n", info->abi_version);
-	printf("privilege     level %u\n", info->privilege_level);
+	if (info->abi == NUB_ABI_LINUX) {
+		printf("type          Linux program\n");
+	} else {
+		printf("type          %s\n", info->relocatable ? "static-pie guest" : "static guest");
+		printf("guest ABI     %" PRIu32 "\n", info->abi_version);
+		printf("privilege     level %u\n", info->privilege_level);
+	}
 	printf("image base    0x%" PRIx64 "\n", info->image_base);
 	printf("entry         0x%" PRIx64 "\n", info->entry);
 	print_build_id(info);
@@ -98,7 +102,7 @@ static int describe(const struct cmd_inspect_options *options, struct cmd_guest 
 {
 	size_t count;
 
-	if (cmd_guest_load(guest, &options->guest, path, err) < 0)
+	if (cmd_guest_load(guest, &options->guest, path, CMD_ABI_NUB, err) < 0)
 		return -1;
 	NUB_AUTO_FREE struct nub_region *regions = nub_plan_regions(&guest->config, guest->file.image, &count, err);
 	if (!regions)

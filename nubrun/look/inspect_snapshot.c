@@ -42,7 +42,7 @@ static void print_size(const char *what, uint64_t size)
 
 static const char *next_words(const char *next)
 {
-	return strcmp(next, "resume") == 0 ? "resume: it is stopped at a checkpoint"
+	return strcmp(next, "resume") == 0 ? "resume: it is stopped in the middle of its code"
 	       : strcmp(next, "call") == 0 ? "call: it is initialised"
 	                                   : "initialise: nothing has run";
 }
@@ -73,6 +73,28 @@ static void print_regions(const struct nub_snapshot_info *info, const uint64_t *
 	}
 }
 
+/* What is known of a Linux program that is frozen. */
+static void print_items(const struct nub_snapshot_info *info)
+{
+	static const char *const headings[] = {
+		[NUB_PROGRAM_ARGUMENT] = "arguments",
+		[NUB_PROGRAM_THREAD] = "threads",
+		[NUB_PROGRAM_DESCRIPTOR] = "open files",
+		[NUB_PROGRAM_GRANT] = "granted",
+	};
+
+	for (size_t i = 0; i < info->item_count; i++) {
+		const struct nub_program_item *item = &info->items[i];
+		NUB_AUTO_FREE char *clean = cmd_text_printable(item->text, strlen(item->text));
+		if (i == 0 || item->kind != item[-1].kind)
+			printf("\n%s\n", headings[item->kind]);
+		if (item->kind == NUB_PROGRAM_GRANT)
+			printf("  %s\n", clean ? clean : "?");
+		else
+			printf("  %-6" PRIu32 " %s\n", item->number, clean ? clean : "?");
+	}
+}
+
 static void print_text(const char *path, const struct nub_snapshot *snapshot, const uint64_t *stored, bool verified)
 {
 	const struct nub_snapshot_info *info = nub_snapshot_info(snapshot);
@@ -100,8 +122,12 @@ static void print_text(const char *path, const struct nub_snapshot *snapshot, co
 	print_clean("guest", info->guest_path);
 	cmd_inspect_print_identity(info->guest);
 	print_regions(info, stored);
-	cmd_inspect_print_functions(info->guest);
-	print_words("host functions", info->host_functions, info->host_function_count);
+	if (info->guest->abi == NUB_ABI_LINUX) {
+		print_items(info);
+	} else {
+		cmd_inspect_print_functions(info->guest);
+		print_words("host functions", info->host_functions, info->host_function_count);
+	}
 	print_words("CPU features", features, feature_count);
 }
 

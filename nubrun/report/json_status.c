@@ -60,6 +60,10 @@ struct cmd_json *cmd_json_guest(const char *path, const struct nub_image_info *i
 	cmd_json_add(object, "path", cmd_json_cstring(path));
 	if (!info)
 		return object;
+	if (info->abi == NUB_ABI_LINUX) {
+		cmd_json_add(object, "type", cmd_json_plain("linux"));
+		return object;
+	}
 	cmd_json_add(object, "type", cmd_json_plain(info->relocatable ? "static-pie" : "static"));
 	add_count(object, "abi_version", info->abi_version);
 	add_count(object, "privilege_level", info->privilege_level);

@@ -200,7 +200,7 @@ int cmd_session_confine(struct cmd_session *session, struct nub_error *err)
 		.looks_back = options->reset || options->svg || options->output || options->core || options->core_dir ||
 		              options->gdb,
 		.debugger = options->gdb,
-		.program = session->io.program,
+		.program = session->info->abi == NUB_ABI_LINUX,
 		.sends_files = options->function_count > 0,
 		.paths = paths.at,
 		.path_count = paths.count,

@@ -20,8 +20,6 @@ uint64_t cmd_guest_io_remaining(void *context)
 {
 	struct cmd_guest_io *io = context;
 
-	if (io->program)
-		return nub_program_remaining_ns(io->program);
 	return io->sandbox ? nub_sandbox_remaining_ns(io->sandbox) : UINT64_MAX;
 }
 
@@ -61,7 +59,11 @@ static int output(void *context, enum nub_stream stream, const void *bytes, size
 {
 	struct cmd_guest_io *io = context;
 
-	return cmd_guest_io_print(io, stream == NUB_STDOUT ? io->stdout_fd : STDERR_FILENO, bytes, size, err);
+	if (cmd_guest_io_print(io, stream == NUB_STDOUT ? io->stdout_fd : STDERR_FILENO, bytes, size, err) < 0)
+		return -1;
+	if (io->watch && io->sandbox && cmd_linux_watch_output(io->watch, bytes, size))
+		nub_sandbox_freeze(io->sandbox);
+	return 0;
 }
 
 /* "warn: main.c:12: message" */

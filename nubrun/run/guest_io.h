@@ -4,6 +4,7 @@
 #define CMD_GUEST_IO_H
 
 #include "cli/parse.h"
+#include "linux/linux_watch.h"
 #include "nub.h"
 #include "run/evidence.h"
 #include "run/helper.h"
@@ -11,9 +12,8 @@
 #include "run/trace.h"
 
 struct cmd_guest_io {
-	const struct nub_sandbox *sandbox; /* NULL until it is made; its time-out limits writes and commands */
-	const struct nub_program *program; /* likewise, of a Linux program */
-	int stdout_fd;                     /* where the guest's stdout goes */
+	struct nub_sandbox *sandbox; /* NULL until it is made; its time-out limits writes and commands */
+	int stdout_fd;               /* where the guest's stdout goes */
 	bool json_log;
 	uint64_t start_ns;            /* what the times of log records are counted from */
 	bool show_exits;              /* a line on stderr for each */
@@ -25,6 +25,7 @@ struct cmd_guest_io {
 	bool stdout_open, stderr_open; /* the last write to that descriptor ended within a line */
 	struct nub_value reply;        /* kept until the next callback */
 	struct cmd_evidence *evidence; /* what is kept of the guest when it fails */
+	struct cmd_linux_watch *watch; /* of a Linux program, which stops where its output says so; else NULL */
 };
 
 /* The callbacks for nub_config.ops; `io` must outlive the sandbox. */

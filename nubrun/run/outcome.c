@@ -173,12 +173,14 @@ bool cmd_outcome_can_be_saved(const struct cmd_session *session, const struct nu
 	case NUB_OUTCOME_EXITED:
 		nub_fail(err, NUB_E_STATE, 0, "%s: ended with exit code %d before %s, so there is nothing to save",
 		         session->info->name, outcome->exit_code & 0xff,
-		         options->call               ? "its function returned"
-		         : options->until_checkpoint ? "it came to a checkpoint"
-		                                     : "it was ready");
+		         cmd_session_is_program(session) ? "it came to where it was to be saved"
+		         : options->call                 ? "its function returned"
+		         : options->until_checkpoint     ? "it came to a checkpoint"
+		                                         : "it was ready");
 		nub_hint(err, "no file was written; %s",
-		         options->until_checkpoint ? "the guest asks for a snapshot with nub_checkpoint()"
-		                                   : "run it to see what it does");
+		         cmd_session_is_program(session) ? "--strace shows what it calls"
+		         : options->until_checkpoint     ? "the guest asks for a snapshot with nub_checkpoint()"
+		                                         : "run it to see what it does");
 		return false;
 	case NUB_OUTCOME_FAILED:
 	case NUB_OUTCOME_CRASHED:

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "cli/fail.h"
 #include "cli/signals.h"
+#include "linux/linux_guest.h"
 #include "run/confine.h"
 #include "run/json_evidence.h"
 #include "run/outcome.h"
@@ -70,12 +71,14 @@ int cmd_session_run(struct cmd_session *session, int argc, char **argv, struct n
 	    cmd_limits_start(&session->io.limits, err) < 0)
 		return -1;
 	uint64_t start = nub_clock_ns();
-	if (session->program)
+	if (session->program && !cmd_session_is_program(session))
 		argv[0] = session->program;
 	if (session->options.call)
 		failed = cmd_call_run(&session->request, session->sandbox, outcome, session->report, err);
 	else if (cmd_session_is_stopped(session))
 		failed = nub_sandbox_resume(session->sandbox, outcome, err);
+	else if (cmd_session_is_program(session))
+		failed = nub_sandbox_run_main(session->sandbox, 0, NULL, outcome, err);
 	else
 		failed =
 		    nub_sandbox_run_main(session->sandbox, (unsigned)argc, (const char *const *)argv, outcome, err);
@@ -130,6 +133,7 @@ static void note_sandbox(struct cmd_session *session)
 		return;
 	report->exits = *nub_sandbox_exit_counts(session->sandbox);
 	nub_sandbox_memory_info(session->sandbox, &report->memory);
+	cmd_linux_note_unsupported(session);
 	report->stderr_open = session->io.stderr_open;
 }
 
@@ -156,6 +160,8 @@ int cmd_session_end(struct cmd_session *session)
 	note_sandbox(session);
 	report->cores = cmd_json_cores(&session->evidence);
 	if (cmd_trace_file_close(session->trace, &err) < 0)
+		cmd_report_error(report, &err);
+	if (cmd_linux_watch_end(&session->watch, &err) < 0)
 		cmd_report_error(report, &err);
 	const int signal = report->error.kind == NUB_E_INTERRUPTED ? cmd_signals_taken() : 0;
 	if (signal != 0)

@@ -16,6 +16,7 @@
 #include <limits.h>
 
 #include "guest/guest_options.h"
+#include "linux/linux_watch.h"
 #include "report/report.h"
 #include "run/call.h"
 #include "run/gdb.h"
@@ -29,14 +30,15 @@ struct cmd_session {
 	struct nub_snapshot *snapshot;     /* NULL for an ELF file */
 	struct nub_snapshot *base;         /* of what is saved; NULL: none */
 	const struct nub_image_info *info; /* what the guest is, wherever it comes from */
-	char *program;                     /* argv[0] of main; NULL: the file's name */
+	char *program;                     /* argv[0] of main, a Linux program's absolute path; NULL: the file's name */
 	char *guest_file;                  /* the ELF file's absolute path; NULL until it is asked for */
 	struct cmd_guest_io io;
 	struct cmd_trace_file *trace; /* NULL: none is asked for */
 	struct cmd_evidence evidence;
 	struct cmd_call_request request;
 	struct cmd_gdb_socket gdb;
-	struct cmd_helper helper; /* for the commands of host functions */
+	struct cmd_helper helper;     /* for the commands of host functions */
+	struct cmd_linux_watch watch; /* of a Linux program */
 	struct nub_sandbox *sandbox;
 };
 
@@ -59,6 +61,9 @@ int cmd_session_open_base(struct cmd_session *session, const char *path, struct 
 /* Whether all that follows can be done, as far as that shows without a virtual machine: the call and its arguments, what
  * the snapshot allows, the host functions that it needs (HOST_FUNCTION), where a snapshot shall go. */
 int cmd_session_prepare(struct cmd_session *session, int argc, char **argv, struct nub_error *err);
+
+/* Is the guest a Linux program? */
+bool cmd_session_is_program(const struct cmd_session *session);
 
 /* Does the guest stand at a checkpoint, in the middle of its main? */
 bool cmd_session_is_stopped(const struct cmd_session *session);

@@ -8,6 +8,7 @@
 #include "command.h"
 #include "guest/json_snapshot.h"
 #include "guest/snapshot_file.h"
+#include "linux/linux_guest.h"
 #include "report/json_status.h"
 #include "run/confine.h"
 #include "run/engine.h"
@@ -48,7 +49,8 @@ bool cmd_session_options(struct cmd_session *session, int *argc, char ***argv)
 
 int cmd_session_open_guest(struct cmd_session *session, const char *path, struct nub_error *err)
 {
-	int failed = cmd_guest_load(&session->guest, &session->options.guest, path, err);
+	int failed = cmd_guest_load(&session->guest, &session->options.guest, path,
+	                            (enum cmd_abi)session->options.linux_guest.abi, err);
 
 	session->info = session->guest.file.image ? nub_image_info(session->guest.file.image) : NULL;
 	session->report->guest = cmd_json_guest(path, session->info);
@@ -100,6 +102,11 @@ int cmd_session_open_base(struct cmd_session *session, const char *path, struct 
 
 /* ---- Preparing ---- */
 
+bool cmd_session_is_program(const struct cmd_session *session)
+{
+	return session->info->abi == NUB_ABI_LINUX;
+}
+
 bool cmd_session_is_stopped(const struct cmd_session *session)
 {
 	return session->snapshot && strcmp(nub_snapshot_info(session->snapshot)->next, "resume") == 0;
@@ -137,7 +144,9 @@ static int prepare_evidence(struct cmd_session *session, struct nub_error *err)
 	if (session->guest.file.image && !nub_image_is_partial(session->guest.file.image))
 		evidence->image = session->guest.file.image;
 	evidence->info = session->info;
-	evidence->guest_path = session->snapshot ? session->program : session->info->name;
+	evidence->guest_path = session->program ? session->program : session->info->name;
+	/* A Linux program's are in several files. */
+	evidence->searched = cmd_session_is_program(session);
 	return cmd_evidence_check(evidence, err);
 }
 
@@ -175,7 +184,10 @@ static int choose_engine(struct cmd_session *session, struct nub_error *err)
 	if (cmd_engine_choose(session->options.engine, engine, err) < 0)
 		return -1;
 	session->report->engine = cmd_engine_name(*engine);
-	return 0;
+	if (session->options.cpu_limit_ns == 0 || *engine != NUB_ENGINE_PROCESS)
+		return 0;
+	nub_fail(err, NUB_E_USAGE, 0, "--cpu-limit: a guest of the process engine takes its time in another process");
+	return nub_hint(err, "leave it out, and bound the run with --timeout");
 }
 
 int cmd_session_prepare(struct cmd_session *session, int argc, char **argv, struct nub_error *err)
@@ -184,16 +196,13 @@ int cmd_session_prepare(struct cmd_session *session, int argc, char **argv, stru
 
 	if (!options->flatten && choose_engine(session, err) < 0)
 		return -1;
-	if (options->cpu_limit_ns != 0 && session->guest.config.engine == NUB_ENGINE_PROCESS) {
-		nub_fail(err, NUB_E_USAGE, 0,
-		         "--cpu-limit: a guest of the process engine takes its time in another process");
-		return nub_hint(err, "leave it out, and bound the run with --timeout");
-	}
+	if (cmd_session_is_program(session) && cmd_linux_check(session, argc, argv, err) < 0)
+		return -1;
 	if (session->snapshot && !options->flatten && check_host_functions(session, argv[0], err) < 0)
 		return -1;
 	if (options->call && prepare_call(session, argc, argv, err) < 0)
 		return -1;
-	if (cmd_session_is_stopped(session) && argc > 1) {
+	if (cmd_session_is_stopped(session) && !cmd_session_is_program(session) && argc > 1) {
 		nub_fail(err, NUB_E_USAGE, 0, "%s: its main is running already and takes no arguments, '%.200s' is one",
 		         argv[0], argv[1]);
 		return nub_hint(err, "leave the arguments out");
@@ -213,6 +222,8 @@ int cmd_session_prepare(struct cmd_session *session, int argc, char **argv, stru
 	    !(session->trace = cmd_trace_file_open(options->trace, argv[0], session->report->start_ns, err)))
 		return -1;
 	configure(session);
+	if (cmd_session_is_program(session) && cmd_linux_prepare(session, argv, err) < 0)
+		return -1;
 	cmd_signals_take();
 	return 0;
 }

@@ -1,8 +1,8 @@
 # Measurements: floor.c (the bare KVM ioctls), floor_process.c (a bare process under seccomp) and a native compute.c are what nubrun and its guests are measured against.
 
 BENCH = $(B)/bench/bench
-BENCH_SRCS = test/bench/bench.c test/bench/bench_snapshot.c test/bench/measure.c
-BENCH_BASES = $(B)/bench/floor $(B)/bench/floor_process $(B)/bench/compute
+BENCH_SRCS = test/bench/bench.c test/bench/bench_linux.c test/bench/bench_snapshot.c test/bench/measure.c
+BENCH_BASES = $(B)/bench/floor $(B)/bench/floor_process $(B)/bench/compute $(B)/bench/linux_call
 RUNS ?= 40
 COUNT_RUNS ?= 3
 
@@ -21,6 +21,11 @@ $(B)/bench/floor_process: test/bench/floor_process.c test/bench/bench.mk
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) -O2 -fno-stack-protector -fcf-protection=none -fno-pie $(or $(LINK_STATIC),-no-pie) -o $@ $<
+
+$(B)/bench/linux_call: test/bench/linux_call.c test/bench/bench.mk
+	$(call say,BENCH,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) -O2 -static -o $@ $<
 
 # The same compiler and flags as the guest of this name.
 $(B)/bench/compute: guests/compute.c guests/guests.mk

@@ -50,6 +50,9 @@ struct bench_engine {
 	double compute, restore, reset; /* ratios to reach */
 };
 
+/* bench_linux.c */
+void bench_programs(const struct bench_engine *engine, size_t runs);
+
 /* bench_snapshot.c; the current folder is the build's. */
 void bench_snapshots(const struct bench_engine *engine, size_t runs);
 

@@ -116,3 +116,47 @@ end() {
 	until grep -q '^State:.*running' "/proc/$BOX/status"; do pause 0.1; done
 	end
 }
+
+@test "process: a Linux program's calls leave the stub alone, as if that were beyond the end of its addresses" {
+	local expected program=$TEST_TOOLS/linux/escape
+	expected=$(printf '%s\n' 'map over: 12' 'map across: 12' 'map beside: 12' 'a hint: elsewhere' 'move over: 22' 'protect: 12' \
+		'unmap: 0' 'below all: 0' 'its bytes: -1' 'still here')
+	nub run "$program" calls
+	ended 0 ok
+	[ "$output" = "$expected" ]
+	nub run "$program" unmap-all
+	ended 134 guest-crash
+	[[ $(field .crash.message) == 'crashed by SIGSEGV'* ]]
+}
+
+@test "process: a Linux program that calls by the stub reaches its own memory, no page table, and what the page tables say comes back" {
+	local program=$TEST_TOOLS/linux/escape
+	nub run --timeout 60s "$program" map-tables
+	ended 0 ok
+	[ "${lines[0]}" = 'page tables: out of reach' ]
+	nub run --timeout 20s "$program" map-memory
+	ended 0 ok
+	[ "${lines[0]}" = 'its own memory: mapped' ]
+	[ "${lines[2]}" = 'still here' ]
+	nub run --timeout 20s "$program" unmap-own
+	ended 0 ok
+	[ "$output" = $'what it unmapped is there: 7\nwhat it protected is there: 7\nwritten: 0\nstill here' ]
+	nub run --timeout 20s "$program" call-others
+	ended 0 ok
+	[ "$output" = $'made them all\nstill here' ]
+	for way in scribble unmap-stub; do
+		nub run --timeout 20s "$program" "$way"
+		ended 134 guest-crash
+		[ "$(field .crash.kind)" = triple-fault ]
+	done
+}
+
+@test "process: the time of a Linux program's process is the program's" {
+	# shellcheck disable=SC2016 # the program's
+	nub run "$(command -v busybox)" sh -c 'i=0; while [ $i -lt 50000 ]; do i=$((i + 1)); done; times'
+	ended 0 ok
+	# Of its user time, something is to be seen.
+	[[ ${lines[0]} =~ ^0m0\.[0-9]*[1-9][0-9]*s ]] || [[ ${lines[0]} =~ ^0m[1-9] ]]
+	nub run --cpu-limit 1s "$(command -v busybox)" true
+	refused 125 usage '--cpu-limit*process engine*'
+}

@@ -37,8 +37,6 @@ setup() {
 @test "engines: what the process engine can't do is refused by name" {
 	nub run --engine process "$GUESTS/two-spaces.elf"
 	refused 126 engine '*CPL 3 alone*CPL 0*'
-	nub run --engine process /bin/true
-	refused 125 usage '*Linux programs*--engine process*'
 	seq 1 2000 >table
 	nub run --engine process --map table@0x6ff000001000 "$GUESTS/mapfile.elf"
 	refused 126 engine '*keeps 0x6ff000000000*0x6ff000001000*'
@@ -81,6 +79,29 @@ setup() {
 			[ "$("$NUBRUN" inspect --json kvm.$on | jq -r .snapshot.hash)" = "$("$NUBRUN" inspect --json process.$on | jq -r .snapshot.hash)" ]
 		done
 	done
+}
+
+@test "engines: a Linux program frozen by either engine is thawed by the other, and frozen again" {
+	local by on program=${GUESTS%/guests}/test/linux/frozen.dynamic
+	only_kvm
+	for by in kvm process; do
+		nub snapshot --engine "$by" -o "$by.snap" --rootfs / --until-output ready "$program"
+		ended 0 ok
+		[ "$(field .engine)" = "$by" ]
+		for on in kvm process; do
+			nub snapshot --engine "$on" -o "$by.$on" --rootfs / --until-syscall exit_group "$by.snap"
+			ended 0 ok
+			nub restore --engine "$on" --rootfs / "$by.snap"
+			ended 7 guest-exit
+			[ "${lines[1]}" = 'kept, wiped' ]
+			[ "${lines[3]}" = '6 answers' ]
+		done
+	done
+	# Twice over: what one engine saved of what the other had saved.
+	nub restore --engine kvm --rootfs / kvm.process
+	ended 7 guest-exit
+	nub restore --engine process --rootfs / process.kvm
+	ended 7 guest-exit
 }
 
 @test "engines: what the unit tests say of lives, layers and written pages holds by the process engine, too (R30 R31)" {

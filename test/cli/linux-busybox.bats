@@ -5,7 +5,7 @@
 load helper
 
 setup() {
-	only_kvm
+	needs_kvm
 	busybox=$(command -v busybox)
 }
 

@@ -6,7 +6,7 @@ load helper
 PROGRAMS=${GUESTS%/guests}/test/linux
 
 setup() {
-	only_kvm
+	needs_kvm
 	SNAP=$BATS_TEST_TMPDIR/program.snap
 }
 
@@ -125,11 +125,11 @@ changed_meanwhile() { # COMMAND...
 	for size in 0 4096 8192 65536; do
 		cp "$SNAP.good" "$SNAP"
 		changed_meanwhile truncate -s "$size" "$SNAP"
-		refused 125 io '*program.snap: was written to while a program ran from it*'
+		refused 125 io '*program.snap: was written to while a guest ran from it*'
 	done
 	cp "$SNAP.good" "$SNAP"
 	changed_meanwhile dd if=/dev/urandom of="$SNAP" bs=4096 seek=1 count=40 conv=notrunc status=none
-	refused 125 io '*program.snap: was written to while a program ran from it*'
+	refused 125 io '*program.snap: was written to while a guest ran from it*'
 	# Replaced by a rename it is another file, and the run goes on.
 	cp "$SNAP.good" "$SNAP"
 	changed_meanwhile mv "$SNAP.good" "$SNAP"
@@ -150,7 +150,7 @@ changed_meanwhile() { # COMMAND...
 	wait $! || status=$?
 	exec 4>&-
 	json=$(tail -n 1 "$BATS_TEST_TMPDIR/err")
-	refused 125 io '*program.snap: was written to while a program ran from it*'
+	refused 125 io '*program.snap: was written to while a guest ran from it*'
 	[ ! -e "$SNAP.2" ]
 }
 
@@ -161,11 +161,74 @@ changed_meanwhile() { # COMMAND...
 	nub restore "$SNAP.cut"
 	[ "$(field .error.code)" = snapshot-truncated ]
 	cp "$SNAP" "$SNAP.bad"
-	printf 'x' | dd of="$SNAP.bad" bs=1 seek=4200 conv=notrunc status=none
+	printf 'x' | dd of="$SNAP.bad" bs=1 seek=$(($(stat -c %s "$SNAP") - 2000)) conv=notrunc status=none
 	nub restore "$SNAP.bad"
 	[ "$(field .error.code)" = snapshot-corrupt ]
+	# The memory is compared with its hash by those who ask for it.
+	cp "$SNAP" "$SNAP.bad"
+	printf 'x' | dd of="$SNAP.bad" bs=1 seek=20000 conv=notrunc status=none
+	nub restore --verify "$SNAP.bad"
+	refused 126 snapshot-corrupt '*does not match its hash*'
+	nub restore --verify "$SNAP"
+	ended 0 ok
 	cp "$SNAP" "$SNAP.new"
-	printf '\x09' | dd of="$SNAP.new" bs=1 seek=8 conv=notrunc status=none
+	printf '\x09' | dd of="$SNAP.new" bs=1 seek=12 conv=notrunc status=none
 	nub restore "$SNAP.new"
 	[ "$(field .error.code)" = snapshot-version ]
+}
+
+@test "linux freeze: layers hold what changed, wherever the program was frozen again" {
+	local busybox
+	busybox=$(command -v busybox)
+	nub snapshot -o "$SNAP" --until-output one "$busybox" sh -c 'for i in one two three; do echo $i; done'
+	ended 0 ok
+	nub snapshot -o "$SNAP.2" --base "$SNAP" --until-output two "$SNAP"
+	ended 0 ok
+	[ "$(field .saved.layers)" -eq 2 ]
+	[ "$(($(stat -c %b "$SNAP.2") * 4))" -lt "$(stat -c %b "$SNAP")" ]
+	nub restore "$SNAP.2"
+	ended 0 ok
+	[ "$output" = three ]
+	nub snapshot -o "$SNAP.flat" --flatten "$SNAP.2"
+	ended 0 ok
+	rm "$SNAP"
+	nub restore "$SNAP.2"
+	[ "$(field .error.code)" = snapshot-base ]
+	nub restore --verify "$SNAP.flat"
+	[ "$output" = three ]
+}
+
+@test "linux freeze: what is saved of a program is told like any snapshot" {
+	nub snapshot -o "$SNAP" --until-output one "$(command -v busybox)" sh -c 'for i in one two; do echo $i; done'
+	ended 0 ok
+	nub snapshot -o "$SNAP.2" --until-output two "$SNAP"
+	ended 0 ok
+	capture "$NUBRUN" inspect --verify --json "$SNAP"
+	holds '.kind == "snapshot" and .verified and .guest.type == "linux" and .snapshot.next == "resume"' "$output"
+	holds '[.memory[].type] | index("Code") != null and index("Stack") != null' "$output"
+	holds '.program | .arguments[2] == "-c" and (.threads | length) == 1 and .files[1].fd == 1' "$output"
+	capture "$NUBRUN" inspect "$SNAP"
+	[[ $output == *$'\nthreads\n  1000   busybox'* ]]
+	capture "$NUBRUN" inspect --diff "$SNAP" --json "$SNAP.2"
+	holds '.pages > 0 and .pages < 40' "$output"
+	capture "$NUBRUN" dump "$SNAP"
+	[ "$status" -eq 0 ]
+	[[ $output == *stack* ]]
+	capture "$NUBRUN" dump --core "$BATS_TEST_TMPDIR/core" "$SNAP"
+	[ "$status" -eq 0 ]
+	capture gdb -batch -ex 'info registers rip' -ex 'x/2i $rip' "$(command -v busybox)" "$BATS_TEST_TMPDIR/core"
+	[[ $output == *'syscall'* ]] || [[ $output == *rip* ]]
+}
+
+@test "linux freeze: a copy needs the memory that its pages take, and what it has not is refused" {
+	nub snapshot -o "$SNAP" --until-output one "$(command -v busybox)" sh -c 'for i in one two; do echo $i; done'
+	ended 0 ok
+	nub restore --memory 1M "$SNAP"
+	refused 125 memory-too-small '*take * bytes of memory, 2097152 were given*'
+	nub restore --memory 64M "$SNAP"
+	ended 0 ok
+	nub restore "$SNAP" more
+	refused 125 usage '*takes no arguments*'
+	nub run --cow guest "$(command -v busybox)"
+	refused 125 usage '*--cow*'
 }

@@ -7,7 +7,7 @@ load helper
 PROGRAMS=${GUESTS%/guests}/test/linux
 
 setup() {
-	only_kvm
+	needs_kvm
 }
 
 # A program does the same under nubrun as by itself.

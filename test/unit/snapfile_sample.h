@@ -11,6 +11,7 @@ enum sample_kind {
 	SAMPLE_LAYER,      /* CPL 3, cow=host, to be resumed, with a base */
 	SAMPLE_KERNEL,     /* CPL 0, cow=guest, to be called, two address spaces */
 	SAMPLE_INITIALISE, /* CPL 3, cow=host, never run */
+	SAMPLE_PROGRAM,    /* a Linux program, to be resumed */
 	SAMPLE_KINDS,
 };
 
@@ -31,6 +32,25 @@ static inline void *sample_copy(const void *items, size_t size)
 		abort();
 	memcpy(copy, items, size);
 	return copy;
+}
+
+/* What a Linux program has of its own, and what it has not. */
+static inline void sample_program(struct nub_snapshot_meta *meta)
+{
+	static const uint8_t state[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 };
+	static const struct nub_program_item items[] = {
+		{ .kind = NUB_PROGRAM_ARGUMENT, .text = "echo" },
+		{ .kind = NUB_PROGRAM_THREAD, .number = 1000, .text = "main, in read" },
+	};
+
+	meta->abi_version = NUB_SNAPSHOT_ABI_LINUX;
+	meta->peb_gva = meta->stack_top_gva = meta->dispatch_gva = 0;
+	meta->program = sample_copy(state, sizeof(state));
+	meta->program_size = sizeof(state);
+	meta->items = sample_copy(items, sizeof(items));
+	meta->item_count = 2;
+	for (unsigned i = 0; i < 2; i++)
+		meta->items[i].text = sample_string(items[i].text);
 }
 
 static inline void sample_guest(struct nub_snapshot_meta *meta, enum sample_kind kind)
@@ -184,22 +204,25 @@ static inline void sample_meta(struct nub_snapshot_meta *meta, enum sample_kind 
 	sample_guest(meta, kind);
 	sample_memory(meta, kind);
 	sample_cpuid(&meta->cpu.cpuid);
-	meta->next = kind == SAMPLE_LAYER    ? NUB_NEXT_RESUME
-	             : kind == SAMPLE_KERNEL ? NUB_NEXT_CALL
-	                                     : NUB_NEXT_INITIALISE;
+	meta->next = kind == SAMPLE_LAYER || kind == SAMPLE_PROGRAM ? NUB_NEXT_RESUME
+	             : kind == SAMPLE_KERNEL                        ? NUB_NEXT_CALL
+	                                                            : NUB_NEXT_INITIALISE;
 	if (kind != SAMPLE_INITIALISE) {
 		sample_cpu(meta);
 		meta->dispatch_gva = NUB_IMAGE_BASE_DYN + 0x2000;
 	}
-	if (kind == SAMPLE_LAYER) {
+	if (meta->next == NUB_NEXT_RESUME) {
 		for (unsigned i = 0; i < sizeof(meta->cpu.regs) / 8; i++)
 			regs[i] = UINT64_C(0x1111111111111111) * (i + 1 > 15 ? 15 : i + 1) + i;
 		meta->cpu.regs.rip = NUB_IMAGE_BASE_DYN + 0x1111;
 		meta->cpu.regs.rflags = 0x246;
-		sample_layer(meta);
-	} else {
-		meta->base_name = sample_string("");
 	}
+	if (kind == SAMPLE_LAYER)
+		sample_layer(meta);
+	else
+		meta->base_name = sample_string("");
+	if (kind == SAMPLE_PROGRAM)
+		sample_program(meta);
 	meta->hash = nub_snapshot_hash(meta);
 }
 

@@ -28,7 +28,7 @@ static void begin_again(struct box_guest *guest)
 	if (nub_box_init(&guest->box, guest->fd, &guest->stops, &guest->stack, &err) < 0 ||
 	    nub_box_map(&guest->box, CODE_GVA, 0x1000, PROT_READ | PROT_EXEC, guest->fd, 0, false, &err) < 0 ||
 	    nub_box_map(&guest->box, DATA_GVA, 0x1000, PROT_READ | PROT_WRITE, guest->fd, 0x1000, false, &err) < 0 ||
-	    nub_box_seal(&guest->box, 8 * GUEST_SIZE, 0, &err) < 0)
+	    nub_box_seal(&guest->box, 8 * GUEST_SIZE, &err) < 0)
 		fail_msg("%s", err.message);
 }
 
@@ -99,7 +99,7 @@ static void test_second_box_fails(void **state)
 	nub_box_release(&guest->box);
 	assert_int_equal(nub_box_init(&guest->box, guest->fd, &guest->stops, &guest->stack, &err), 0);
 	assert_int_equal(nub_box_map(&guest->box, CODE_GVA + 1, 0x1000, PROT_READ, guest->fd, 0, false, &err), 0);
-	assert_int_equal(nub_box_seal(&guest->box, 8 * GUEST_SIZE, 0, &err), 0);
+	assert_int_equal(nub_box_seal(&guest->box, 8 * GUEST_SIZE, &err), 0);
 	assert_int_equal(nub_box_run(&guest->box, 0, &err), NUB_BOX_ERROR);
 	assert_int_equal(err.kind, NUB_E_PROCESS);
 	assert_non_null(strstr(err.message, "mmap"));

@@ -3,6 +3,11 @@
  */
 #include "unit.h"
 
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
 #include "base/error.h"
 #include "sandbox/sandbox.h"
 
@@ -20,7 +25,10 @@ struct world {
 	const struct turn *turns;
 	unsigned turn_count, taken;
 	enum nub_verdict verdict; /* of the personality, for port 7 */
-	unsigned served, discarded;
+	unsigned served, discarded, interrupted, left;
+	unsigned idles;        /* so many times, nothing of the guest can run */
+	uint64_t idle_ns;      /* that long; 0: without end */
+	enum nub_verdict next; /* of the personality, when it is not idle */
 	struct nub_outcome outcome;
 	struct nub_error err;
 };
@@ -49,7 +57,26 @@ static int fake_sregs(struct nub_engine *engine, struct nub_sregs *sregs, struct
 	return 0;
 }
 
-static const struct nub_engine_ops engine_ops = { .run = fake_run, .sregs = fake_sregs };
+static void fake_kick(struct nub_engine *engine)
+{
+	(void)engine;
+}
+
+static int fake_unblock(struct nub_engine *engine, int signal, struct nub_error *err)
+{
+	(void)engine;
+	(void)signal;
+	(void)err;
+	return 0;
+}
+
+static const struct nub_engine_ops engine_ops = {
+	.run = fake_run,
+	.sregs = fake_sregs,
+	.kick = fake_kick,
+	.unkick = fake_kick,
+	.unblock_signal = fake_unblock,
+};
 
 static struct world *world_with(struct nub_personality *personality)
 {
@@ -87,6 +114,31 @@ static enum nub_verdict fake_serve(struct nub_personality *personality, const st
 	return world->verdict;
 }
 
+/* GO_ON is 0: where nobody says otherwise. */
+static enum nub_verdict fake_next(struct nub_personality *personality, struct nub_idle *idle, struct nub_error *err)
+{
+	struct world *world = world_with(personality);
+
+	(void)err;
+	if (world->next == NUB_VERDICT_STOP)
+		world->sandbox.machine.outcome->kind = NUB_OUTCOME_CHECKPOINT;
+	if (world->idles == 0)
+		return world->next;
+	world->idles--;
+	*idle = (struct nub_idle){ .until_ns = world->idle_ns != 0 ? nub_clock_ns() + world->idle_ns : UINT64_MAX };
+	return NUB_VERDICT_PASS;
+}
+
+static void fake_interrupted(struct nub_personality *personality)
+{
+	world_with(personality)->interrupted++;
+}
+
+static void fake_leave(struct nub_personality *personality)
+{
+	world_with(personality)->left++;
+}
+
 static void fake_discard(struct nub_personality *personality)
 {
 	world_with(personality)->discarded++;
@@ -94,14 +146,17 @@ static void fake_discard(struct nub_personality *personality)
 
 static const struct nub_personality_ops personality_ops = {
 	.enter = fake_enter,
+	.next = fake_next,
 	.serve = fake_serve,
+	.interrupted = fake_interrupted,
+	.leave = fake_leave,
 	.exit_name = fake_name,
 	.discard = fake_discard,
 };
 
 static const struct turn halt = { .exit = { .kind = NUB_EXIT_PORT, .port.number = 7 } };
 
-static int run(struct world *world, const struct turn *turns, unsigned count)
+static void make(struct world *world, const struct turn *turns, unsigned count)
 {
 	*world = (struct world){
 		.engine = { .ops = &engine_ops, .regs = { .rip = 0x401000, .rax = 5 } },
@@ -115,6 +170,12 @@ static int run(struct world *world, const struct turn *turns, unsigned count)
 	world->sandbox.personality = &world->personality;
 	world->sandbox.machine.engine = &world->engine;
 	world->sandbox.machine.guest = &world->guest;
+	world->sandbox.machine.wake_fd = -1;
+}
+
+static int run(struct world *world, const struct turn *turns, unsigned count)
+{
+	make(world, turns, count);
 	return nub_sandbox_run_main(&world->sandbox, 0, NULL, &world->outcome, &world->err);
 }
 
@@ -180,6 +241,62 @@ static void what_needs_nobody_goes_on(void **state)
 	assert_int_equal(world.sandbox.machine.exits.exception, 2);
 	assert_int_equal(world.sandbox.machine.exits.interrupted, 1);
 	assert_int_equal(world.sandbox.machine.exits.other, 0);
+	assert_int_equal(world.interrupted, 1);
+	assert_int_equal(world.left, 1);
+}
+
+static int run_made(struct world *world)
+{
+	return nub_sandbox_run_main(&world->sandbox, 0, NULL, &world->outcome, &world->err);
+}
+
+/* While nothing can run, the loop waits as long as it is told, and never enters the engine. */
+static void a_guest_that_waits_is_waited_for(void **state)
+{
+	struct world world;
+	const uint64_t start = nub_clock_ns();
+
+	(void)state;
+	make(&world, &halt, 1);
+	world.idles = 2;
+	world.idle_ns = 20000000;
+	assert_int_equal(run_made(&world), 0);
+	assert_int_equal(world.outcome.kind, NUB_OUTCOME_EXITED);
+	assert_true(nub_clock_ns() - start >= 40000000);
+	assert_int_equal(world.sandbox.machine.exits.total, 1);
+	free(world.sandbox.polls);
+	/* The deadline ends a wait that has no end. */
+	make(&world, &halt, 1);
+	world.idles = 1;
+	world.sandbox.machine.config.timeout_ns = 20000000;
+	assert_int_equal(run_made(&world), 0);
+	assert_int_equal(world.outcome.kind, NUB_OUTCOME_TIMED_OUT);
+	assert_int_equal(world.sandbox.machine.exits.total, 0);
+	free(world.sandbox.polls);
+	/* So does who stops the sandbox, and whatever else rouses it, before the wait begins, too. */
+	make(&world, &halt, 1);
+	world.idles = 1;
+	world.sandbox.machine.wake_fd = eventfd(0, EFD_NONBLOCK);
+	nub_machine_rouse(&world.sandbox.machine);
+	assert_int_equal(run_made(&world), 0);
+	assert_int_equal(world.outcome.kind, NUB_OUTCOME_EXITED);
+	free(world.sandbox.polls);
+	close(world.sandbox.machine.wake_fd);
+}
+
+/* A run that is over before the engine is entered is one like any other. */
+static void a_personality_can_end_the_run(void **state)
+{
+	struct world world;
+
+	(void)state;
+	make(&world, &halt, 1);
+	world.next = NUB_VERDICT_STOP;
+	assert_int_equal(run_made(&world), 0);
+	assert_int_equal(world.outcome.kind, NUB_OUTCOME_CHECKPOINT);
+	assert_int_equal(world.sandbox.state, NUB_STATE_STOPPED);
+	assert_int_equal(world.sandbox.machine.exits.total, 0);
+	assert_int_equal(world.left, 1);
 }
 
 /* Whose fault an error is, its class says: the guest's is a crash, another is the run's failure. */
@@ -202,9 +319,9 @@ static void an_error_is_the_guests_or_not(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_end_is_told_as_what_it_was),
-		cmocka_unit_test(what_needs_nobody_goes_on),
-		cmocka_unit_test(an_error_is_the_guests_or_not),
+		cmocka_unit_test(every_end_is_told_as_what_it_was), cmocka_unit_test(what_needs_nobody_goes_on),
+		cmocka_unit_test(an_error_is_the_guests_or_not),    cmocka_unit_test(a_guest_that_waits_is_waited_for),
+		cmocka_unit_test(a_personality_can_end_the_run),
 	};
 
 	return cmocka_run_group_tests_name("the loop", tests, NULL, NULL);

@@ -32,6 +32,15 @@ static void assert_same_lists(const struct nub_snapshot_meta *a, const struct nu
 	assert_int_equal(a->run_count, b->run_count);
 	if (a->run_count > 0)
 		assert_memory_equal(a->runs, b->runs, a->run_count * sizeof(*a->runs));
+	assert_int_equal(a->program_size, b->program_size);
+	if (a->program_size > 0)
+		assert_memory_equal(a->program, b->program, a->program_size);
+	assert_int_equal(a->item_count, b->item_count);
+	for (uint32_t i = 0; i < a->item_count; i++) {
+		assert_int_equal(a->items[i].kind, b->items[i].kind);
+		assert_int_equal(a->items[i].number, b->items[i].number);
+		assert_string_equal(a->items[i].text, b->items[i].text);
+	}
 }
 
 /* The structs are zeroed before they are filled, on both sides, so their padding can be compared too. */
@@ -47,6 +56,8 @@ static void assert_same(const struct nub_snapshot_meta *expected, const struct n
 	a.host_functions = b.host_functions = NULL;
 	a.regions = b.regions = NULL;
 	a.runs = b.runs = NULL;
+	a.program = b.program = NULL;
+	a.items = b.items = NULL;
 	assert_memory_equal(&a, &b, sizeof(a));
 }
 

@@ -18,6 +18,7 @@ struct mangle {
 enum { HEAD_TYPE = -16, HEAD_FLAGS = -12, HEAD_SIZE = -8 };
 enum { FUNCTION = 8, FUNCTION_2 = 8 + 72, HOST_2 = 8 + 60, REGION = 8, REGION_2 = 8 + 32, REGION_5 = 8 + 4 * 32 };
 enum { CS = 144, DS = 168, FS = 216, SS = 264, TR = 288, LDT = 312, GDT = 336, IDT = 352, CR0 = 368, CR4 = 384 };
+enum { LAYOUT_PEB_GVA = 8 + 17 * 8 };
 enum { XSAVE = 472, MSR = 1304, CPUID = 8, CPUID_2 = 8 + 32, RUN = 32, BASE_NAME = 32 + 3 * 16 };
 
 /* The arguments after the value: what the message says, and the error if it is another than SNAPSHOT_FIELD. */
@@ -47,7 +48,7 @@ static const struct mangle mangles[] = {
 	IN_HEADER("metadata elsewhere", 32, 8, 0x119000, "header.file_size"),
 	IN_HEADER("metadata size 0", 40, 8, 0, "header.metadata_size is 0x0"),
 	IN_HEADER("metadata size odd", 40, 8, 0x101, "header.metadata_size is 0x101"),
-	IN_HEADER("metadata size huge", 40, 8, 0x1000008, "header.metadata_size is 0x1000008"),
+	IN_HEADER("metadata size huge", 40, 8, 0x40000008, "header.metadata_size is 0x40000008"),
 	IN_HEADER("file size", 48, 8, 0x11a000, "header.file_size is 0x11a000"),
 	IN_HEADER("reserved end", 239, 1, 7, "header has a reserved byte of 0x7 at offset 239"),
 
@@ -69,6 +70,26 @@ static const struct mangle mangles[] = {
 
 	IN(GUEST, "relocatable", 0, 4, 2, "guest.relocatable is 0x2, it must be 0 or 1"),
 	IN(GUEST, "ABI", 4, 4, 9, "guest.abi_version is 0x9, it must be 1"),
+	IN(GUEST, "a Linux program without a state", 4, 4, 0,
+	   "section LINUX is missing, with guest.abi_version 0x0 it must be there"),
+	OF(PROGRAM, GUEST, "a state, and no Linux program", 4, 4, 1,
+	   "section LINUX is there, with guest.abi_version 0x1 it must not be"),
+	OF(PROGRAM, GUEST, "program at CPL 0", 8, 4, 0, "guest.privilege_level is 0x0, it must be 3"),
+	OF(PROGRAM, LAYOUT, "program that copies", 0, 4, 1,
+	   "layout.cow is 0x1, it must be 0 (host), of a Linux program"),
+	OF(PROGRAM, LAYOUT, "program with a PEB", LAYOUT_PEB_GVA, 8, 0x1000, "layout.peb_gva is 0x1000, it must be 0"),
+	OF(PROGRAM, LAYOUT, "program with a stack", LAYOUT_PEB_GVA + 8, 8, 16,
+	   "layout.stack_top_gva is 0x10, it must be 0"),
+	OF(PROGRAM, NEXT, "program to be called", 0, 4, 1, "next.action is 0x1, it must be 0 (initialise) or 2"),
+	OF(PROGRAM, LINUX, "state of another version", 0, 4, 2, "linux.version is 2, this libnub reads 1",
+	   NUB_E_SNAPSHOT_VERSION),
+	OF(PROGRAM, LINUX, "longer state", 8, 4, 4096,
+	   "linux.size is 0x1000, of 1 bytes each, section LINUX has 56 bytes left", NUB_E_SNAPSHOT_TRUNCATED),
+	OF(PROGRAM, LINUX, "more items", 4, 4, 3, "linux.items[].kind needs 4 bytes", NUB_E_SNAPSHOT_TRUNCATED),
+	OF(PROGRAM, LINUX, "fewer items", 4, 4, 1, "section LINUX has a size of 0x44, it must be 0x2b"),
+	OF(PROGRAM, LINUX, "reserved", 12, 4, 1, "section LINUX has a reserved byte of 0x1"),
+	OF(PROGRAM, LINUX, "kind of an item", 16 + 11, 4, 4, "linux.items[0].kind is 0x4, it must be 0 to 3"),
+	OF(PROGRAM, LINUX, "long item", 16 + 11 + 8, 4, 256, "linux.items[].size is 0x100, it must be at most 0xff"),
 	IN(GUEST, "privilege level", 8, 4, 1, "guest.privilege_level is 0x1, it must be 0 or 3"),
 	IN(GUEST, "build id size", 12, 4, 65, "guest.build_id_size is 0x41"),
 	IN(GUEST, "build id end", 40 + 20, 1, 5, "guest.build_id is 0x5, it must be 0 after its 20 bytes"),

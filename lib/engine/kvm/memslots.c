@@ -120,7 +120,9 @@ static void choose(struct nub_kvm *kvm)
 	struct nub_deferred *deferred = &kvm->deferred;
 
 	*deferred = (struct nub_deferred){ 0 };
-	for (size_t i = 0; kvm->guest.privilege_level == 3 && i < regions->count; i++)
+	/* Nor tables that are edited. */
+	const bool may_wait = kvm->guest.privilege_level == 3 && !kvm->guest.syscalls;
+	for (size_t i = 0; may_wait && i < regions->count; i++)
 		if (regions->items[i].type == NUB_REGION_HEAP && regions->items[i].size >= FIRST_PART + LEAST_PART &&
 		    regions->items[i].size <= NUB_MAX_MEMORY_SIZE)
 			find_longest(kvm, &regions->items[i], deferred);

@@ -21,7 +21,6 @@
 #include "engine/process/box_turns.h"
 #include "engine/process/filter.h"
 
-#define LOWER_HALF_END UINT64_C(0x7ffffffff000)
 #define SHARED_GVA (NUB_BOX_GVA + NUB_BOX_SHARED_OFFSET)
 #define HWCAP2_FSGSBASE_BIT 2
 
@@ -112,7 +111,7 @@ static int queue_isolation(struct nub_box *box, struct nub_error *err)
 	box->shared->calls[box->call_count - 1].result = (uint64_t)getpid();
 	if (nub_box_call(box, NUB_BOX_CHECK_OK, SYS_munmap, (uint64_t[6]){ 0, NUB_BOX_GVA }, err) < 0)
 		return -1;
-	return nub_box_call(box, NUB_BOX_CHECK_OK, SYS_munmap, (uint64_t[6]){ end, LOWER_HALF_END - end }, err);
+	return nub_box_call(box, NUB_BOX_CHECK_OK, SYS_munmap, (uint64_t[6]){ end, NUB_BOX_LAST_GVA - end }, err);
 }
 
 static int queue_signals(struct nub_box *box, struct nub_error *err)
@@ -184,14 +183,14 @@ int nub_box_clone(struct nub_box *box, struct nub_error *err)
 	return 0;
 }
 
-int nub_box_seal(struct nub_box *box, uint64_t address_space, uint32_t least_offset, struct nub_error *err)
+int nub_box_seal(struct nub_box *box, uint64_t address_space, struct nub_error *err)
 {
 	const uint64_t fd = (uint64_t)box->memory_fd;
 	struct setup_data *data = data_of(box);
 
 	data->address_space.rlim_cur = data->address_space.rlim_max = address_space + NUB_BOX_SIZE;
 	data->program = (struct sock_fprog){
-		.len = (unsigned short)nub_filter_fill(data->filter, box->memory_fd, least_offset),
+		.len = (unsigned short)nub_filter_fill(data->filter, box->memory_fd),
 		/* Where it is in the box. */
 		.filter = (struct sock_filter *)BOX_ADDRESS(filter), // NOLINT(performance-no-int-to-ptr)
 	};

@@ -2,7 +2,7 @@
  *
  *     nub_box_init(&box, memory_fd, ..., &err);        the pages of a child to be
  *     nub_box_map(&box, ...);                          as often as needed, with any descriptor
- *     nub_box_seal(&box, address_space, 0, &err);      from then on only memory_fd can be mapped
+ *     nub_box_seal(&box, address_space, &err);         from then on only memory_fd can be mapped
  *     nub_box_regs, nub_box_run, ...                   guest code
  *     nub_box_release(&box);
  *
@@ -91,9 +91,9 @@ int nub_box_protect(struct nub_box *box, uint64_t gva, uint64_t size, int protec
 int nub_box_unmap(struct nub_box *box, uint64_t gva, uint64_t size, struct nub_error *err);
 int nub_box_flush(struct nub_box *box, struct nub_error *err);
 
-/* Close every descriptor but memory_fd, bound the address space to so many bytes beside the stub's, install the filter. Of
- * memory_fd nothing can be mapped then that lies below least_offset. It does not wait until that is done. */
-int nub_box_seal(struct nub_box *box, uint64_t address_space, uint32_t least_offset, struct nub_error *err);
+/* Close every descriptor but memory_fd, bound the address space to so many bytes beside the stub's, install the filter. It
+ * does not wait until that is done. */
+int nub_box_seal(struct nub_box *box, uint64_t address_space, struct nub_error *err);
 
 /* Let the guest go on with the registers in box->frame and the segments, until it stops. deadline_ns is CLOCK_MONOTONIC, 0
  * none. A box that does not stand still when it must is killed: GONE. When a call that was queued failed, those behind it were

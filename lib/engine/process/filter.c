@@ -23,18 +23,7 @@ static void only_for(struct nub_bpf *bpf, uint32_t number, uint8_t count)
 	nub_bpf_jump(bpf, BPF_JEQ, number, 0, count);
 }
 
-/* Go on when the sixth argument, a file's offset, is `least` or more. */
-enum { REQUIRE_OFFSET_SIZE = 5 };
-static void require_offset(struct nub_bpf *bpf, uint32_t least)
-{
-	nub_bpf_load(bpf, NUB_BPF_ARGS + 8 * 5 + 4);
-	nub_bpf_jump(bpf, BPF_JGT, 0, 3, 0);
-	nub_bpf_load_arg(bpf, 5);
-	nub_bpf_jump(bpf, BPF_JGE, least, 1, 0);
-	nub_bpf_give(bpf, SECCOMP_RET_TRAP);
-}
-
-unsigned nub_filter_fill(struct sock_filter *filter, int memory_fd, uint32_t least_offset)
+unsigned nub_filter_fill(struct sock_filter *filter, int memory_fd)
 {
 	static const uint32_t free_calls[] = { SYS_rt_sigreturn, SYS_munmap, SYS_mprotect };
 	struct nub_bpf bpf = { .filter = filter, .room = NUB_FILTER_MAX };
@@ -56,12 +45,11 @@ unsigned nub_filter_fill(struct sock_filter *filter, int memory_fd, uint32_t lea
 	nub_bpf_jump(&bpf, BPF_JEQ, FUTEX_WAIT, 2, 0);
 	require(&bpf, FUTEX_WAKE);
 	nub_bpf_give(&bpf, SECCOMP_RET_ALLOW);
-	only_for(&bpf, SYS_mmap, 7 + REQUIRE_OFFSET_SIZE);
+	only_for(&bpf, SYS_mmap, 7);
 	nub_bpf_load_arg(&bpf, 3);
 	require(&bpf, MAP_SHARED | MAP_FIXED);
 	nub_bpf_load_arg(&bpf, 4);
 	require(&bpf, (uint32_t)memory_fd);
-	require_offset(&bpf, least_offset);
 	nub_bpf_give(&bpf, SECCOMP_RET_ALLOW);
 	nub_bpf_give(&bpf, SECCOMP_RET_TRAP);
 	return nub_bpf_end(&bpf);

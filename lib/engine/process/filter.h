@@ -7,11 +7,11 @@
 
 enum { NUB_FILTER_MAX = 48 };
 
-/* Fill filter[0..NUB_FILTER_MAX) for a box whose memory is the file `memory_fd` from `least_offset` on, a page's; how many
- * instructions it has is returned.
+/* Fill filter[0..NUB_FILTER_MAX) for a box whose memory is the file `memory_fd`; how many instructions it has is
+ * returned.
  *
  * Let through are, when the instruction lies in the stub's page: rt_sigreturn, munmap, mprotect, mmap of memory_fd alone,
- * from there on, shared and at a fixed address, and futex to wait and to wake. Everything else, from anywhere, is SIGSYS in the box. */
-unsigned nub_filter_fill(struct sock_filter *filter, int memory_fd, uint32_t least_offset);
+ * shared and at a fixed address, and futex to wait and to wake. Everything else, from anywhere, is SIGSYS in the box. */
+unsigned nub_filter_fill(struct sock_filter *filter, int memory_fd);
 
 #endif

@@ -4,14 +4,13 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <x86intrin.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/util.h"
 #include "engine/engines.h"
-
-enum { DS, ES, FS, GS };
 
 static int check_guest(const struct nub_engine_guest *guest, struct nub_error *err)
 {
@@ -32,18 +31,12 @@ __attribute__((target("xsave"))) static uint64_t host_xcr0(void)
 	return (xcr0 & NUB_XCR0_AVX512) == NUB_XCR0_AVX512 ? NUB_XCR0 | NUB_XCR0_AVX512 : NUB_XCR0;
 }
 
-/* Of the memory a guest with syscalls can have all but what lies before it: the page tables. A page is at one address. */
+/* A page is at one address. */
 static int attach_empty(struct nub_process *process, struct nub_error *err)
 {
-	const struct nub_layout *layout = &process->guest.plan->layout;
-	uint64_t offset;
-
 	if (nub_edited_tables_init(&process->tables, &process->guest, err) < 0)
 		return -1;
-	nub_memory_shared_at(process->guest.memory, layout->heap_gpa, &offset);
-	if (offset > UINT32_MAX)
-		return nub_fail(err, NUB_E_INTERNAL, 0, "page tables of %" PRIu64 " bytes", offset);
-	return nub_box_seal(&process->box, layout->heap_size, (uint32_t)offset, err);
+	return nub_box_seal(&process->box, process->guest.plan->layout.heap_size, err);
 }
 
 static int attach(struct nub_engine *engine, const struct nub_engine_guest *guest, struct nub_error *err)
@@ -68,7 +61,9 @@ static int attach(struct nub_engine *engine, const struct nub_engine_guest *gues
 		return -1;
 	if (guest->syscalls)
 		return attach_empty(process, err);
-	return nub_process_map_all(process, &size, err) < 0 ? -1 : nub_box_seal(&process->box, size, 0, err);
+	if (nub_process_map_all(process, &size, err) < 0)
+		return -1;
+	return nub_box_seal(&process->box, size, err);
 }
 
 /* A guest can change its process for good: by what its stub lets it call, it can hide code where no put back page reaches, or
@@ -95,138 +90,7 @@ static int detach(struct nub_engine *engine, enum nub_engine_keep keep, struct n
 	return 0;
 }
 
-/* ---- The state of its CPU ---- */
-
-static int set_regs(struct nub_engine *engine, const struct nub_registers *regs, struct nub_error *err)
-{
-	struct nub_process *process = nub_process_of(engine);
-	struct nub_signal_frame *frame = &process->box.frame;
-
-	(void)err;
-	frame->rax = regs->rax;
-	frame->rbx = regs->rbx;
-	frame->rcx = regs->rcx;
-	frame->rdx = regs->rdx;
-	frame->rsi = regs->rsi;
-	frame->rdi = regs->rdi;
-	frame->rsp = regs->rsp;
-	frame->rbp = regs->rbp;
-	frame->r8 = regs->r8;
-	frame->r9 = regs->r9;
-	frame->r10 = regs->r10;
-	frame->r11 = regs->r11;
-	frame->r12 = regs->r12;
-	frame->r13 = regs->r13;
-	frame->r14 = regs->r14;
-	frame->r15 = regs->r15;
-	frame->rip = regs->rip;
-	frame->rflags = regs->rflags;
-	nub_process_take_regs(process);
-	return 0;
-}
-
-/* Selectors that a guest can have: of no segment, or of data. Linux's are those of nub_cpu_initial_sregs. */
-static uint16_t checked_selector(const struct nub_segment *segment)
-{
-	return segment->selector <= 3 ? segment->selector : NUB_SELECTOR_USER_DATA;
-}
-
-static void load_segments(struct nub_process *process, const struct nub_sregs *sregs)
-{
-	struct nub_box *box = &process->box;
-
-	box->segments[DS] = checked_selector(&sregs->ds);
-	box->segments[ES] = checked_selector(&sregs->es);
-	box->segments[FS] = checked_selector(&sregs->fs);
-	box->segments[GS] = checked_selector(&sregs->gs);
-	box->fs_base = nub_canonical(sregs->fs.base) ? sregs->fs.base : 0;
-	box->gs_base = nub_canonical(sregs->gs.base) ? sregs->gs.base : 0;
-	box->load_segments = true;
-}
-
-static int start(struct nub_engine *engine, const struct nub_cpu *cpu, struct nub_error *err)
-{
-	struct nub_process *process = nub_process_of(engine);
-	const struct nub_cpu_tables none = { 0 };
-	uint8_t xsave[NUB_XSAVE_SIZE];
-	struct nub_sregs sregs;
-
-	nub_cpu_initial_sregs(&sregs, &none, 3);
-	nub_cpu_initial_xsave(xsave);
-	process->cr2 = cpu ? cpu->sregs.cr2 : 0;
-	load_segments(process, cpu ? &cpu->sregs : &sregs);
-	if (cpu)
-		set_regs(engine, &cpu->regs, err);
-	return nub_box_set_xsave(&process->box, cpu ? cpu->xsave : xsave, NUB_XSAVE_SIZE, err);
-}
-
-static void show_segment(struct nub_segment *segment, uint16_t selector, uint64_t base)
-{
-	segment->base = base;
-	if (selector == NUB_SELECTOR_USER_DATA)
-		return;
-	*segment = (struct nub_segment){ .base = base, .selector = selector & 3, .unusable = 1 };
-}
-
-static int get_sregs(struct nub_engine *engine, struct nub_sregs *sregs, struct nub_error *err)
-{
-	const struct nub_process *process = nub_process_of(engine);
-	const struct nub_box *box = &process->box;
-	const struct nub_cpu_tables tables = { .cr3 = process->guest.root_gpa };
-
-	(void)err;
-	nub_cpu_initial_sregs(sregs, &tables, 3);
-	sregs->cr2 = process->cr2;
-	show_segment(&sregs->ds, box->segments[DS], 0);
-	show_segment(&sregs->es, box->segments[ES], 0);
-	show_segment(&sregs->fs, box->segments[FS], box->fs_base);
-	show_segment(&sregs->gs, box->segments[GS], box->gs_base);
-	return 0;
-}
-
-static int get_xsave(struct nub_engine *engine, uint8_t *xsave, size_t size, struct nub_error *err)
-{
-	uint64_t in_use;
-
-	if (nub_box_get_xsave(&nub_process_of(engine)->box, xsave, size, err) < 0)
-		return -1;
-	memcpy(&in_use, xsave + NUB_XSAVE_STATE_BV, sizeof(in_use));
-	in_use &= size < NUB_XSAVE_WIDE_SIZE ? NUB_XCR0 : engine->xcr0;
-	memcpy(xsave + NUB_XSAVE_STATE_BV, &in_use, sizeof(in_use));
-	memset(xsave + NUB_XSAVE_COMP_BV, 0, NUB_XSAVE_END_HEADER - NUB_XSAVE_COMP_BV);
-	return 0;
-}
-
-static int set_xsave(struct nub_engine *engine, const uint8_t *xsave, size_t size, struct nub_error *err)
-{
-	return nub_box_set_xsave(&nub_process_of(engine)->box, xsave, size, err);
-}
-
-static int save(struct nub_engine *engine, struct nub_cpu *cpu, struct nub_error *err)
-{
-	memset(cpu, 0, sizeof(*cpu));
-	cpu->regs = engine->regs;
-	cpu->xcr0 = NUB_XCR0;
-	cpu->xsave_size = NUB_XSAVE_SIZE;
-	if (get_sregs(engine, &cpu->sregs, err) < 0)
-		return -1;
-	return get_xsave(engine, cpu->xsave, NUB_XSAVE_SIZE, err);
-}
-
-static int set_bases(struct nub_engine *engine, uint64_t fs, uint64_t gs, struct nub_error *err)
-{
-	struct nub_box *box = &nub_process_of(engine)->box;
-
-	if (!nub_canonical(fs) || !nub_canonical(gs))
-		return nub_fail(err, NUB_E_PROCESS, 0, "base of FS 0x%" PRIx64 ", of GS 0x%" PRIx64 ": not canonical",
-		                fs, gs);
-	box->fs_base = fs;
-	box->gs_base = gs;
-	box->load_segments = true;
-	return 0;
-}
-
-/* ---- The rest ---- */
+/* ---- Clocks, signals, debuggers ---- */
 
 /* The box stands behind an `out` as soon as it has stopped. */
 static int complete(struct nub_engine *engine, struct nub_error *err)
@@ -272,6 +136,18 @@ static uint64_t tsc_khz(const struct nub_engine *engine)
 	return ns > 0 ? (uint64_t)((unsigned __int128)ticks * 1000000 / ns) : 0;
 }
 
+/* Its process's clock. What it took to be made is in there, too. */
+static uint64_t cpu_ns(const struct nub_engine *engine)
+{
+	const struct nub_process *process = (const struct nub_process *)engine;
+	struct timespec time = { 0 };
+	clockid_t clock;
+
+	if (process->has_box && clock_getcpuclockid(process->box.pid, &clock) == 0)
+		clock_gettime(clock, &time);
+	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
 static int unblock_signal(struct nub_engine *engine, int signal, struct nub_error *err)
 {
 	struct nub_box_stops *stops = &nub_process_of(engine)->stops;
@@ -311,15 +187,15 @@ static const struct nub_engine_ops ops = {
 	.attach = attach,
 	.fits = fits,
 	.detach = detach,
-	.start = start,
-	.save = save,
+	.start = nub_process_start,
+	.save = nub_process_save,
 	.run = nub_process_run,
 	.complete = complete,
-	.set_regs = set_regs,
-	.sregs = get_sregs,
-	.set_bases = set_bases,
-	.xsave = get_xsave,
-	.set_xsave = set_xsave,
+	.set_regs = nub_process_set_regs,
+	.sregs = nub_process_sregs,
+	.set_bases = nub_process_set_bases,
+	.xsave = nub_process_xsave,
+	.set_xsave = nub_process_set_xsave,
 	.set_debug = set_debug,
 	.in_guest = in_guest,
 	.trap_soon = trap_soon,
@@ -328,6 +204,7 @@ static const struct nub_engine_ops ops = {
 	.unmap = nub_process_unmap,
 	.tsc = read_tsc,
 	.tsc_khz = tsc_khz,
+	.cpu_ns = cpu_ns,
 	.unblock_signal = unblock_signal,
 	.kick = kick,
 	.unkick = unkick,

@@ -86,6 +86,16 @@ int nub_process_unmap(struct nub_engine *engine, uint64_t gva, uint64_t size, st
  * and *err. */
 int nub_process_make_room(struct nub_process *process, struct nub_error *err);
 
+/* ---- process_cpu.c: registers and the like, ops of struct nub_engine ---- */
+
+int nub_process_set_regs(struct nub_engine *engine, const struct nub_registers *regs, struct nub_error *err);
+int nub_process_start(struct nub_engine *engine, const struct nub_cpu *cpu, struct nub_error *err);
+int nub_process_save(struct nub_engine *engine, struct nub_cpu *cpu, struct nub_error *err);
+int nub_process_sregs(struct nub_engine *engine, struct nub_sregs *sregs, struct nub_error *err);
+int nub_process_xsave(struct nub_engine *engine, uint8_t *xsave, size_t size, struct nub_error *err);
+int nub_process_set_xsave(struct nub_engine *engine, const uint8_t *xsave, size_t size, struct nub_error *err);
+int nub_process_set_bases(struct nub_engine *engine, uint64_t fs, uint64_t gs, struct nub_error *err);
+
 /* ---- process_exits.c ---- */
 
 int nub_process_run(struct nub_engine *engine, struct nub_exit *exit, struct nub_error *err);

@@ -36,7 +36,7 @@ static int probe_box(struct nub_box *box, int fd, const struct nub_box_stops *st
 {
 	if (nub_box_init(box, fd, stops, stack, err) < 0 ||
 	    nub_box_map(box, CODE_GVA, NUB_PAGE_SIZE, PROT_READ | PROT_EXEC, fd, 0, false, err) < 0 ||
-	    nub_box_seal(box, NUB_PAGE_SIZE, 0, err) < 0)
+	    nub_box_seal(box, NUB_PAGE_SIZE, err) < 0)
 		return -1;
 	return measure(box, round_trip_us, err);
 }

@@ -58,7 +58,7 @@ static int forget_all(struct nub_process *process, struct nub_error *err)
 	process->box.full = false;
 	process->lacks_some = true;
 	if (nub_box_unmap(&process->box, 0, NUB_BOX_GVA, err) < 0 ||
-	    nub_box_unmap(&process->box, end, NUB_USER_GVA_END - end, err) < 0)
+	    nub_box_unmap(&process->box, end, NUB_BOX_LAST_GVA - end, err) < 0)
 		return -1;
 	return 0;
 }

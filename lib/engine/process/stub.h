@@ -16,6 +16,8 @@
 #define NUB_BOX_STACK_SIZE 0x8000
 #define NUB_BOX_SIZE (NUB_BOX_STACK_OFFSET + NUB_BOX_STACK_SIZE)
 #define NUB_BOX_SHARED_OFFSET 0x1000
+/* Where a process's addresses end. */
+#define NUB_BOX_LAST_GVA 0x7ffffffff000
 
 /* Whose turn it is: the futex on which both wait. */
 #define NUB_BOX_TURN_BOX 0

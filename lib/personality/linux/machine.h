@@ -32,7 +32,7 @@ enum nub_linux_rights {
 };
 
 struct nub_linux_machine_ops {
-	/* The guest's memory: `size` bytes from gpa `base`, both multiples of 2 MiB, as one host mapping that stays where it is.
+	/* The guest's memory: `size` bytes, a multiple of 2 MiB, from gpa `base`, as one host mapping that stays where it is.
 	 * Untouched pages are zero and cost nothing. */
 	uint8_t *(*memory)(void *context, uint64_t *base, uint64_t *size);
 	/* Copy bytes of one page, and store there, with an error where touching them could be a signal: what a saved program's

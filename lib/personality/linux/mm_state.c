@@ -1,6 +1,6 @@
 /* Areas and pages as bytes, for snapshots, and back. What is read is hostile.
  *
- * Pages are placed in the image in the order of their addresses, runs of 2 MiB and more so that large leaves fit them again.
+ * Pages are where they were: in a snapshot, as in the machine's memory, each is at its gpa.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -17,59 +17,24 @@
 enum { FLAG_SHARED = 1, FLAG_WIPE = 2, FLAG_NO_HUGE = 4, FLAGS = 7 };
 enum { BACKING_NONE, BACKING_FILE };
 
-/* ---- Where pages are in the image ---- */
+/* ---- Runs of pages ---- */
 
-struct placed {
-	uint64_t gva, offset, size; /* of a run that one area has whole */
+struct run {
+	uint64_t gva, gpa, size; /* contiguous in both, in one area */
 };
 
-/* The next run at or after gva. False: there is none. *end is where the image ends so far. */
-static bool next_placed(const struct nub_linux_memory *memory, uint64_t gva, uint64_t *end, struct placed *placed)
+/* The next one at or after gva. False: there is none. */
+static bool next_run(const struct nub_linux_memory *memory, uint64_t gva, struct run *run)
 {
 	gva = nub_linux_page_map_next(&memory->pages, gva, NUB_LINUX_GVA_END);
 	if (gva >= NUB_LINUX_GVA_END)
 		return false;
 	const struct nub_linux_area *area = &memory->areas[nub_linux_area_index(memory, gva)];
-	uint64_t size = NUB_PAGE_SIZE;
-	while (gva + size < area->end && nub_linux_page_map_get(&memory->pages, gva + size) > 0)
-		size += NUB_PAGE_SIZE;
-	if (size >= NUB_LARGE_PAGE_SIZE)
-		*end += (gva - *end) % NUB_LARGE_PAGE_SIZE;
-	*placed = (struct placed){ .gva = gva, .offset = *end, .size = size };
-	*end += size;
+	*run = (struct run){ .gva = gva, .gpa = nub_linux_page_map_get(&memory->pages, gva), .size = NUB_PAGE_SIZE };
+	while (gva + run->size < area->end &&
+	       nub_linux_page_map_get(&memory->pages, gva + run->size) == run->gpa + run->size)
+		run->size += NUB_PAGE_SIZE;
 	return true;
-}
-
-uint64_t nub_linux_image_size(const struct nub_linux *linux)
-{
-	struct placed placed = { 0 };
-	uint64_t end = 0;
-
-	while (next_placed(linux->memory, placed.gva + placed.size, &end, &placed))
-		;
-	return end;
-}
-
-int nub_linux_image_each(struct nub_linux *linux, nub_linux_image_visitor visit, void *context, struct nub_error *err)
-{
-	const struct nub_linux_memory *memory = linux->memory;
-	struct placed placed = { 0 };
-	uint8_t buffer[NUB_PAGE_SIZE];
-	uint64_t end = 0;
-
-	while (next_placed(memory, placed.gva + placed.size, &end, &placed))
-		for (uint64_t at = 0; at < placed.size; at += NUB_PAGE_SIZE) {
-			const uint64_t gpa = nub_linux_page_map_get(&memory->pages, placed.gva + at);
-			const uint8_t *bytes = nub_linux_page_bytes(linux, gpa, buffer);
-			if (!bytes) {
-				if (err)
-					*err = linux->error;
-				return -1;
-			}
-			if (visit(context, placed.offset + at, bytes, NUB_PAGE_SIZE, err) < 0)
-				return -1;
-		}
-	return 0;
 }
 
 /* ---- Saving ---- */
@@ -113,8 +78,7 @@ static void save_area(const struct nub_linux_area *area, struct nub_writer *writ
 void nub_linux_memory_save(struct nub_linux *linux, struct nub_writer *writer)
 {
 	const struct nub_linux_memory *memory = linux->memory;
-	struct placed placed = { 0 };
-	uint64_t end = 0;
+	struct run run = { 0 };
 
 	detach_program(linux);
 	nub_writer_uint(writer, 8, memory->brk_start);
@@ -124,10 +88,10 @@ void nub_linux_memory_save(struct nub_linux *linux, struct nub_writer *writer)
 	nub_writer_uint(writer, 4, memory->area_count);
 	for (size_t i = 0; i < memory->area_count; i++)
 		save_area(&memory->areas[i], writer);
-	while (next_placed(memory, placed.gva + placed.size, &end, &placed)) {
-		nub_writer_uint(writer, 8, placed.gva);
-		nub_writer_uint(writer, 8, placed.offset);
-		nub_writer_uint(writer, 8, placed.size);
+	while (next_run(memory, run.gva + run.size, &run)) {
+		nub_writer_uint(writer, 8, run.gva);
+		nub_writer_uint(writer, 8, run.gpa);
+		nub_writer_uint(writer, 8, run.size);
 	}
 	nub_writer_uint(writer, 8, 0);
 }
@@ -182,65 +146,74 @@ static int load_area(struct nub_linux *linux, struct nub_cursor *cursor)
 	return 0;
 }
 
-/* Is it in one area, and nowhere in the image but where the last one ended, or later? */
-static int check_run(const struct nub_linux_memory *memory, const struct placed *run, uint64_t last_gva,
-                     uint64_t last_offset, struct nub_cursor *cursor)
+/* Is it in areas, and in the memory that there is? */
+static int check_run(const struct nub_linux_memory *memory, const struct run *run, uint64_t last_gva,
+                     struct nub_cursor *cursor)
 {
 	const uint64_t size = memory->pool.total * NUB_PAGE_SIZE;
 
-	if (!nub_page_aligned(run->gva | run->offset | run->size) || run->size == 0 || run->gva < last_gva ||
-	    run->offset < last_offset || !nub_range_in(run->offset, run->size, size) ||
+	if (!nub_page_aligned(run->gva | run->gpa | run->size) || run->size == 0 || run->gva < last_gva ||
+	    run->gpa < memory->pool.base || !nub_range_in(run->gpa - memory->pool.base, run->size, size) ||
 	    !nub_linux_in_user(run->gva, run->size) || !nub_linux_area_covers(memory, run->gva, run->gva + run->size))
 		return nub_cursor_fail(cursor, NUB_E_SNAPSHOT_FIELD,
-		                       "pages at 0x%" PRIx64 ", 0x%" PRIx64 " bytes, from 0x%" PRIx64
-		                       " of the image: that can't be, or is more than the %" PRIu64 " MiB of memory",
-		                       run->gva, run->size, run->offset, size >> 20);
+		                       "pages at 0x%" PRIx64 ", 0x%" PRIx64 " bytes, from gpa 0x%" PRIx64
+		                       ": that can't be, or is more than the %" PRIu64 " MiB of memory",
+		                       run->gva, run->size, run->gpa, size >> 20);
 	return 0;
 }
 
+/* Each page is in one place only. */
+static int claim(struct nub_linux_memory *memory, uint64_t gpa, struct nub_cursor *cursor)
+{
+	return nub_linux_page_pool_claim(&memory->pool, gpa)
+	           ? 0
+	           : nub_cursor_fail(cursor, NUB_E_SNAPSHOT_FIELD, "the page at gpa 0x%" PRIx64 " is at two addresses",
+	                             gpa);
+}
+
 /* The part of a run that one area has. */
-static int load_part(struct nub_linux *linux, const struct nub_linux_area *area, const struct placed *part,
+static int load_part(struct nub_linux *linux, const struct nub_linux_area *area, const struct run *part,
                      struct nub_cursor *cursor)
 {
 	struct nub_linux_memory *memory = linux->memory;
-	const uint64_t gpa = memory->pool.base + part->offset;
 	struct nub_error err = { 0 };
 
-	for (uint64_t at = 0; at < part->size; at += NUB_PAGE_SIZE)
-		if (!nub_linux_page_pool_claim(&memory->pool, gpa + at) ||
-		    !nub_linux_page_map_set(&memory->pages, part->gva + at, gpa + at))
+	for (uint64_t at = 0; at < part->size; at += NUB_PAGE_SIZE) {
+		if (claim(memory, part->gpa + at, cursor) < 0)
+			return -1;
+		if (!nub_linux_page_map_set(&memory->pages, part->gva + at, part->gpa + at))
 			return nub_cursor_fail(cursor, NUB_E_NO_MEMORY, "the list of a Linux program's pages");
-	if (linux->machine.ops->map(linux->machine.context, part->gva, gpa, part->size, nub_linux_rights_of(area->prot),
-	                            &err) < 0)
+	}
+	if (linux->machine.ops->map(linux->machine.context, part->gva, part->gpa, part->size,
+	                            nub_linux_rights_of(area->prot), &err) < 0)
 		return nub_cursor_fail(cursor, err.kind, "%s", err.message);
 	return 0;
 }
 
 /* Pages that are to be zero in a copy of the program come when they are touched. What the image has there is given back. */
-static int skip_part(struct nub_linux *linux, const struct placed *part, struct nub_cursor *cursor)
+static int skip_part(struct nub_linux *linux, const struct run *part, struct nub_cursor *cursor)
 {
-	struct nub_linux_page_pool *pool = &linux->memory->pool;
 	struct nub_error err = { 0 };
 
 	for (uint64_t at = 0; at < part->size; at += NUB_PAGE_SIZE)
-		if (!nub_linux_page_pool_claim(pool, pool->base + part->offset + at))
-			return nub_cursor_fail(cursor, NUB_E_NO_MEMORY, "the list of a Linux program's pages");
-	if (linux->machine.ops->discard(linux->machine.context, pool->base + part->offset, part->size, &err) < 0)
+		if (claim(linux->memory, part->gpa + at, cursor) < 0)
+			return -1;
+	if (linux->machine.ops->discard(linux->machine.context, part->gpa, part->size, &err) < 0)
 		return nub_cursor_fail(cursor, err.kind, "%s", err.message);
-	nub_linux_page_pool_give(pool, pool->base + part->offset, part->size / NUB_PAGE_SIZE, true);
+	nub_linux_page_pool_give(&linux->memory->pool, part->gpa, part->size / NUB_PAGE_SIZE, true);
 	return 0;
 }
 
-static int load_run(struct nub_linux *linux, const struct placed *run, struct nub_cursor *cursor)
+static int load_run(struct nub_linux *linux, const struct run *run, struct nub_cursor *cursor)
 {
 	uint64_t done = 0;
 
 	while (done < run->size) {
 		const struct nub_linux_area *area = nub_linux_area_at(linux, run->gva + done);
 		const uint64_t left = area->end - (run->gva + done);
-		const struct placed part = { .gva = run->gva + done,
-			                     .offset = run->offset + done,
-			                     .size = run->size - done < left ? run->size - done : left };
+		const struct run part = { .gva = run->gva + done,
+			                  .gpa = run->gpa + done,
+			                  .size = run->size - done < left ? run->size - done : left };
 		if ((area->wipe ? skip_part(linux, &part, cursor) : load_part(linux, area, &part, cursor)) < 0)
 			return -1;
 		done += part.size;
@@ -251,8 +224,8 @@ static int load_run(struct nub_linux *linux, const struct placed *run, struct nu
 int nub_linux_memory_load(struct nub_linux *linux, struct nub_cursor *cursor)
 {
 	struct nub_linux_memory *memory = linux->memory;
-	struct placed run = { 0 };
-	uint64_t gva = 0, offset = 0;
+	struct run run = { 0 };
+	uint64_t gva = 0;
 
 	memory->brk_start = nub_cursor_u64(cursor, "the start of the heap");
 	memory->brk = nub_cursor_u64(cursor, "the end of the heap");
@@ -274,12 +247,10 @@ int nub_linux_memory_load(struct nub_linux *linux, struct nub_cursor *cursor)
 		run.gva = nub_cursor_u64(cursor, "the address of pages");
 		if (cursor->failed || run.gva == 0)
 			return cursor->failed ? -1 : 0;
-		run.offset = nub_cursor_u64(cursor, "where in the image pages are");
+		run.gpa = nub_cursor_u64(cursor, "where in memory pages are");
 		run.size = nub_cursor_u64(cursor, "the size of pages");
-		if (cursor->failed || check_run(memory, &run, gva, offset, cursor) < 0 ||
-		    load_run(linux, &run, cursor) < 0)
+		if (cursor->failed || check_run(memory, &run, gva, cursor) < 0 || load_run(linux, &run, cursor) < 0)
 			return -1;
 		gva = run.gva + run.size;
-		offset = run.offset + run.size;
 	}
 }

@@ -8,25 +8,6 @@
 
 enum { LARGE = 512, WORD = 64 };
 
-bool nub_linux_page_pool_init(struct nub_linux_page_pool *pool, uint8_t *host, uint64_t base, uint64_t size)
-{
-	const uint64_t total = size / NUB_PAGE_SIZE, words = total / WORD + 1;
-
-	*pool = (struct nub_linux_page_pool){ .host = host, .base = base, .total = total, .free = total };
-	pool->taken = calloc(words, sizeof(*pool->taken));
-	pool->dirty = calloc(words, sizeof(*pool->dirty));
-	pool->loaded = calloc(words, sizeof(*pool->loaded));
-	return pool->taken && pool->dirty && pool->loaded;
-}
-
-void nub_linux_page_pool_release(struct nub_linux_page_pool *pool)
-{
-	free(pool->taken);
-	free(pool->dirty);
-	free(pool->loaded);
-	*pool = (struct nub_linux_page_pool){ 0 };
-}
-
 static bool get_bit(const uint64_t *bits, uint64_t index)
 {
 	return bits[index / WORD] >> index % WORD & 1;
@@ -37,6 +18,32 @@ static void set_bit(uint64_t *bits, uint64_t index, bool value)
 	const uint64_t bit = UINT64_C(1) << index % WORD;
 
 	bits[index / WORD] = value ? bits[index / WORD] | bit : bits[index / WORD] & ~bit;
+}
+
+bool nub_linux_page_pool_init(struct nub_linux_page_pool *pool, uint8_t *host, uint64_t base, uint64_t size)
+{
+	const uint64_t total = size / NUB_PAGE_SIZE, skipped = base / NUB_PAGE_SIZE % LARGE;
+	const uint64_t words = (skipped + total) / WORD + 1;
+
+	*pool = (struct nub_linux_page_pool){
+		.host = host, .base = base, .total = total, .free = total, .skipped = skipped, .cursor = skipped
+	};
+	pool->taken = calloc(words, sizeof(*pool->taken));
+	pool->dirty = calloc(words, sizeof(*pool->dirty));
+	pool->loaded = calloc(words, sizeof(*pool->loaded));
+	if (!pool->taken || !pool->dirty || !pool->loaded)
+		return false;
+	for (uint64_t i = 0; i < skipped; i++)
+		set_bit(pool->taken, i, true);
+	return true;
+}
+
+void nub_linux_page_pool_release(struct nub_linux_page_pool *pool)
+{
+	free(pool->taken);
+	free(pool->dirty);
+	free(pool->loaded);
+	*pool = (struct nub_linux_page_pool){ 0 };
 }
 
 uint8_t *nub_linux_page_pool_at(const struct nub_linux_page_pool *pool, uint64_t gpa)
@@ -58,16 +65,27 @@ static uint64_t find_free(const struct nub_linux_page_pool *pool, uint64_t from,
 	return end;
 }
 
+/* The bit of a page, and where the bits end. */
+static uint64_t bit_of(const struct nub_linux_page_pool *pool, uint64_t gpa)
+{
+	return pool->skipped + (gpa - pool->base) / NUB_PAGE_SIZE;
+}
+
+static uint64_t end_of(const struct nub_linux_page_pool *pool)
+{
+	return pool->skipped + pool->total;
+}
+
 static uint64_t hand_out(struct nub_linux_page_pool *pool, uint64_t first, uint64_t count)
 {
 	for (uint64_t i = first; i < first + count; i++) {
 		set_bit(pool->taken, i, true);
 		if (get_bit(pool->dirty, i))
-			memset(pool->host + i * NUB_PAGE_SIZE, 0, NUB_PAGE_SIZE);
+			memset(pool->host + (i - pool->skipped) * NUB_PAGE_SIZE, 0, NUB_PAGE_SIZE);
 		set_bit(pool->dirty, i, true);
 	}
 	pool->free -= count;
-	return pool->base + first * NUB_PAGE_SIZE;
+	return pool->base + (first - pool->skipped) * NUB_PAGE_SIZE;
 }
 
 uint64_t nub_linux_page_pool_take(struct nub_linux_page_pool *pool, uint64_t count, uint64_t *got)
@@ -76,10 +94,10 @@ uint64_t nub_linux_page_pool_take(struct nub_linux_page_pool *pool, uint64_t cou
 
 	if (pool->free == 0 || count == 0)
 		return 0;
-	first = find_free(pool, pool->cursor, pool->total);
-	if (first == pool->total)
-		first = find_free(pool, 0, pool->total);
-	while (length < count && first + length < pool->total && !get_bit(pool->taken, first + length))
+	first = find_free(pool, pool->cursor, end_of(pool));
+	if (first == end_of(pool))
+		first = find_free(pool, 0, end_of(pool));
+	while (length < count && first + length < end_of(pool) && !get_bit(pool->taken, first + length))
 		length++;
 	pool->cursor = first + length;
 	*got = length;
@@ -89,7 +107,7 @@ uint64_t nub_linux_page_pool_take(struct nub_linux_page_pool *pool, uint64_t cou
 uint64_t nub_linux_page_pool_take_large(struct nub_linux_page_pool *pool)
 {
 	/* From the end, so that single pages, which come from the start, leave them whole. */
-	for (uint64_t end = pool->total / LARGE * LARGE; end >= LARGE; end -= LARGE) {
+	for (uint64_t end = end_of(pool) / LARGE * LARGE; end >= LARGE; end -= LARGE) {
 		uint64_t words = 0;
 		for (uint64_t i = 0; i < LARGE / WORD; i++)
 			words |= pool->taken[(end - LARGE) / WORD + i];
@@ -101,9 +119,9 @@ uint64_t nub_linux_page_pool_take_large(struct nub_linux_page_pool *pool)
 
 bool nub_linux_page_pool_claim(struct nub_linux_page_pool *pool, uint64_t gpa)
 {
-	const uint64_t index = (gpa - pool->base) / NUB_PAGE_SIZE;
+	const uint64_t index = bit_of(pool, gpa);
 
-	if (gpa < pool->base || index >= pool->total || gpa % NUB_PAGE_SIZE != 0 || get_bit(pool->taken, index))
+	if (gpa < pool->base || index >= end_of(pool) || gpa % NUB_PAGE_SIZE != 0 || get_bit(pool->taken, index))
 		return false;
 	set_bit(pool->taken, index, true);
 	set_bit(pool->dirty, index, true);
@@ -114,7 +132,7 @@ bool nub_linux_page_pool_claim(struct nub_linux_page_pool *pool, uint64_t gpa)
 
 bool nub_linux_page_pool_loaded(const struct nub_linux_page_pool *pool, uint64_t gpa, uint64_t count)
 {
-	const uint64_t first = (gpa - pool->base) / NUB_PAGE_SIZE;
+	const uint64_t first = bit_of(pool, gpa);
 
 	for (uint64_t i = first; i < first + count; i++)
 		if (get_bit(pool->loaded, i))
@@ -124,7 +142,7 @@ bool nub_linux_page_pool_loaded(const struct nub_linux_page_pool *pool, uint64_t
 
 void nub_linux_page_pool_give(struct nub_linux_page_pool *pool, uint64_t gpa, uint64_t count, bool zero)
 {
-	const uint64_t first = (gpa - pool->base) / NUB_PAGE_SIZE;
+	const uint64_t first = bit_of(pool, gpa);
 
 	for (uint64_t i = first; i < first + count; i++) {
 		set_bit(pool->taken, i, false);

@@ -14,13 +14,14 @@ struct nub_linux_page_pool {
 	uint8_t *host; /* of gpa `base`; borrowed */
 	uint64_t base;
 	uint64_t total, free; /* pages */
+	uint64_t skipped;     /* pages from the 2 MiB boundary below the base to it: they have bits, and are taken */
 	uint64_t *taken;      /* a bit for each page */
 	uint64_t *dirty;      /* its bytes may not be zero */
 	uint64_t *loaded;     /* claimed, and its memory was not given back since */
 	uint64_t cursor;      /* where the next search begins */
 };
 
-/* [base, base + size), all free and zero. False: no memory. Valid for release whatever happens. */
+/* [base, base + size), all free and zero. Both are page-aligned. False: no memory. Valid for release whatever happens. */
 bool nub_linux_page_pool_init(struct nub_linux_page_pool *pool, uint8_t *host, uint64_t base, uint64_t size);
 void nub_linux_page_pool_release(struct nub_linux_page_pool *pool);
 

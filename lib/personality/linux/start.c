@@ -131,6 +131,7 @@ static void note_program(struct nub_linux *linux, const struct nub_linux_loaded 
 	struct nub_linux_program *program = linux->program;
 	const struct nub_elf_program *elf = &loaded->elf;
 
+	program->bias = loaded->bias;
 	program->code_start = UINT64_MAX;
 	for (size_t i = 0; i < elf->segment_count; i++) {
 		const struct nub_elf_program_segment *segment = &elf->segments[i];

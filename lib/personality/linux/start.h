@@ -20,6 +20,7 @@ struct nub_linux_program {
 	size_t environment_size;
 	uint8_t *auxv; /* pairs of u64, AT_NULL included */
 	size_t auxv_size;
+	uint64_t bias;                     /* from the file's addresses to the program's; 0 in a thaw */
 	uint64_t code_start, code_end;     /* gva: of the program's own executable segments */
 	uint64_t arguments_gva;            /* where the strings are, one after another, environment included */
 	uint64_t random_gva;               /* the 16 bytes of AT_RANDOM */

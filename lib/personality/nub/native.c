@@ -123,12 +123,67 @@ static int load(struct nub_personality *personality, const struct nub_personalit
 }
 
 /* In a restored run, the checkpoint returns 1. */
-static void save(struct nub_personality *personality, struct nub_personality_state *state,
-                 struct nub_registers *stopped)
+static int save(struct nub_personality *personality, struct nub_personality_state *state, struct nub_cpu *cpu,
+                bool stopped, struct nub_error *err)
 {
+	(void)err;
 	*state = nub_native_of(personality)->state;
 	if (stopped)
-		stopped->rax = 1;
+		cpu->regs.rax = 1;
+	return 0;
+}
+
+/* The layout is the image's, and the guest's memory is as it was planned. */
+static int place(struct nub_personality *personality, const struct nub_layout *stored, struct nub_error *err)
+{
+	struct nub_machine *machine = personality->machine;
+
+	(void)err;
+	machine->plan.layout = *stored;
+	machine->plan.layout.engine = machine->config.engine;
+	return 0;
+}
+
+static int regions(struct nub_personality *personality, struct nub_error *err)
+{
+	(void)personality;
+	(void)err;
+	return 0;
+}
+
+/* ---- Runs ---- */
+
+/* All of the image is in memory by then. */
+static int boot(struct nub_personality *personality, const struct nub_image *image, struct nub_error *err)
+{
+	(void)personality;
+	(void)image;
+	(void)err;
+	return 0;
+}
+
+/* It has one thread, and waits inside callbacks alone. */
+static enum nub_verdict next(struct nub_personality *personality, struct nub_idle *idle, struct nub_error *err)
+{
+	(void)personality;
+	(void)idle;
+	(void)err;
+	return NUB_VERDICT_GO_ON;
+}
+
+/* What it asks for is told as the run goes. */
+static bool unsupported(const struct nub_personality *personality, size_t index, const char **name, uint64_t *count)
+{
+	(void)personality;
+	(void)index;
+	(void)name;
+	(void)count;
+	return false;
+}
+
+static void no_concern(struct nub_personality *personality)
+{
+	(void)personality;
 }
 
 static void release(struct nub_personality *personality)
@@ -142,13 +197,20 @@ static void release(struct nub_personality *personality)
 
 static const struct nub_personality_ops ops = {
 	.build = build,
+	.place = place,
 	.begin = begin,
+	.boot = boot,
 	.load = load,
 	.save = save,
+	.regions = regions,
 	.at_rest = at_rest,
 	.enter = nub_native_enter,
+	.next = next,
 	.serve = nub_native_serve,
+	.interrupted = no_concern,
+	.leave = no_concern,
 	.exit_name = nub_native_exit_name,
+	.unsupported = unsupported,
 	.discard = discard,
 	.release = release,
 };

@@ -186,6 +186,7 @@ static void fill_guest(struct nub_snapshot *snapshot)
 
 	snapshot->guest = (struct nub_image_info){
 		.name = snapshot->name,
+		.abi = nub_snapshot_is_program(meta) ? NUB_ABI_LINUX : NUB_ABI_NUB,
 		.relocatable = meta->relocatable,
 		.abi_version = meta->abi_version,
 		.privilege_level = meta->privilege_level,
@@ -221,6 +222,8 @@ static void fill_info(struct nub_snapshot *snapshot)
 		.host_function_count = meta->host_function_count,
 		.depth = meta->depth,
 		.base_name = meta->base_name ? meta->base_name : "",
+		.items = meta->items,
+		.item_count = meta->item_count,
 	};
 	memcpy(snapshot->info.hash, meta->hash.bytes, sizeof(snapshot->info.hash));
 	memcpy(snapshot->info.base_hash, meta->base_hash.bytes, sizeof(snapshot->info.base_hash));

@@ -22,6 +22,7 @@
 #include "cpu/cpu.h"
 #include "memory/layout.h"
 #include "nub/error.h"
+#include "nub/program.h"
 #include "nub/region.h"
 #include "nub/value.h"
 
@@ -31,7 +32,7 @@
 /* Caps: a file that says more is refused before anything is allocated. With cow=guest, the image's tail comes on top of a
  * snapshot region of the full size. */
 #define NUB_SNAPSHOT_MAX_IMAGE_END (NUB_BASE_ADDRESS + 2 * NUB_MAX_MEMORY_SIZE)
-#define NUB_SNAPSHOT_MAX_METADATA (16u << 20)
+#define NUB_SNAPSHOT_MAX_METADATA (1u << 30)
 #define NUB_SNAPSHOT_MAX_REGIONS 4096u
 #define NUB_SNAPSHOT_MAX_FUNCTIONS 65536u
 #define NUB_SNAPSHOT_MAX_ROOTS 16u
@@ -50,6 +51,10 @@ enum nub_next_action {
 	NUB_NEXT_CALL = 1,       /* enter at dispatch_gva, with a request */
 	NUB_NEXT_RESUME = 2,     /* go on with cpu.regs, in the middle of the guest's code */
 };
+
+/* guest.abi_version of a Linux program, which has a section LINUX, and neither PEB nor stack nor functions of nubrun's. */
+#define NUB_SNAPSHOT_ABI_LINUX 0u
+#define NUB_SNAPSHOT_LINUX_VERSION 1u
 
 /* A run of pages that this file stores, when it is a layer. */
 struct nub_page_run {
@@ -87,6 +92,12 @@ struct nub_snapshot_meta {
 	enum nub_next_action next;
 	uint64_t dispatch_gva; /* 0 as long as the guest has not given one: with RESUME it may have */
 
+	/* Of a Linux program: all that is not in its memory, as personality/linux/state.h has it. Owned. */
+	uint8_t *program;
+	uint32_t program_size;
+	struct nub_program_item *items; /* owned, with their texts */
+	uint32_t item_count;
+
 	/* Layers. A base is named by its hash and, as a hint, by its file name without a folder. */
 	bool has_base;
 	struct nub_hash base_hash;
@@ -102,6 +113,11 @@ struct nub_snapshot_meta {
 };
 
 void nub_snapshot_meta_release(struct nub_snapshot_meta *meta);
+
+static inline bool nub_snapshot_is_program(const struct nub_snapshot_meta *meta)
+{
+	return meta->abi_version == NUB_SNAPSHOT_ABI_LINUX;
+}
 
 /* The fixed header in page 0: where the metadata is, and what seals it. */
 struct nub_snapshot_header {

@@ -25,9 +25,10 @@ static int check_guest(const struct nub_snapshot_meta *meta, struct nub_error *e
 	const size_t path_size = meta->guest_path ? strlen(meta->guest_path) : 0;
 	uint64_t end;
 
-	if (meta->abi_version != NUB_ABI_VERSION)
+	if (meta->abi_version != NUB_ABI_VERSION && !nub_snapshot_is_program(meta))
 		return nub_field_fail(err, "guest.abi_version", meta->abi_version,
-		                      "%u, the guest ABI that this libnub speaks", NUB_ABI_VERSION);
+		                      "%u, the guest ABI that this libnub speaks, or %u for a Linux program",
+		                      NUB_ABI_VERSION, NUB_SNAPSHOT_ABI_LINUX);
 	if (meta->privilege_level != 0 && meta->privilege_level != 3)
 		return nub_field_fail(err, "guest.privilege_level", meta->privilege_level, "0 or 3");
 	if (path_size > NUB_SNAPSHOT_MAX_PATH)
@@ -44,6 +45,24 @@ static int check_guest(const struct nub_snapshot_meta *meta, struct nub_error *e
 		return nub_field_fail(err, "guest.entry", meta->entry, "in the image, 0x%" PRIx64 " to 0x%" PRIx64,
 		                      meta->image_base, end - 1);
 	return check_build_id(meta, err);
+}
+
+/* What no Linux program has. */
+static int check_program(const struct nub_snapshot_meta *meta, struct nub_error *err)
+{
+	if (!nub_snapshot_is_program(meta))
+		return 0;
+	if (meta->privilege_level != 3)
+		return nub_field_fail(err, "guest.privilege_level", meta->privilege_level, "3, of a Linux program");
+	if (meta->layout.cow != NUB_COW_HOST)
+		return nub_field_fail(err, "layout.cow", meta->layout.cow, "0 (host), of a Linux program");
+	if (meta->next == NUB_NEXT_CALL)
+		return nub_field_fail(err, "next.action", meta->next,
+		                      "0 (initialise) or 2 (resume), of a Linux program");
+	for (uint32_t i = 0; i < meta->item_count; i++)
+		if ((unsigned)meta->items[i].kind > NUB_PROGRAM_GRANT)
+			return nub_item_fail(err, "linux.items", i, "kind", meta->items[i].kind, "0 to 3");
+	return 0;
 }
 
 /* ---- Functions ---- */
@@ -189,8 +208,9 @@ static int check_hash(const struct nub_snapshot_meta *meta, struct nub_error *er
 
 int nub_snapshot_check(const struct nub_snapshot_meta *meta, struct nub_error *err)
 {
-	if (check_guest(meta, err) < 0 || check_functions(meta, err) < 0 || nub_snapshot_check_memory(meta, err) < 0 ||
-	    check_next(meta, err) < 0 || nub_cpu_check_cpuid(&meta->cpu.cpuid, err) < 0 || check_layer(meta, err) < 0)
+	if (check_guest(meta, err) < 0 || check_program(meta, err) < 0 || check_functions(meta, err) < 0 ||
+	    nub_snapshot_check_memory(meta, err) < 0 || check_next(meta, err) < 0 ||
+	    nub_cpu_check_cpuid(&meta->cpu.cpuid, err) < 0 || check_layer(meta, err) < 0)
 		return -1;
 	if (meta->next != NUB_NEXT_INITIALISE &&
 	    nub_cpu_check(&meta->cpu, meta->privilege_level, meta->next == NUB_NEXT_RESUME, err) < 0)

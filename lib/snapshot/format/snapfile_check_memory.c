@@ -101,6 +101,25 @@ static int check_derived(const struct nub_snapshot_meta *meta, struct nub_error 
 	return 0;
 }
 
+/* Where a guest finds its PEB and begins its stack. */
+static int check_places(const struct nub_snapshot_meta *meta, struct nub_error *err)
+{
+	if (nub_snapshot_is_program(meta)) {
+		if (meta->peb_gva != 0 || meta->stack_top_gva != 0)
+			return nub_field_fail(err, meta->peb_gva != 0 ? "layout.peb_gva" : "layout.stack_top_gva",
+			                      meta->peb_gva != 0 ? meta->peb_gva : meta->stack_top_gva,
+			                      "0, of a Linux program");
+		return 0;
+	}
+	if (!nub_page_aligned(meta->peb_gva) || meta->peb_gva == 0 || meta->peb_gva >= NUB_USER_GVA_END)
+		return nub_field_fail(err, "layout.peb_gva", meta->peb_gva,
+		                      "a multiple of 0x1000, from 0x1000 to 0x%" PRIx64, (uint64_t)NUB_USER_GVA_END);
+	if (meta->stack_top_gva % 16 != 0 || meta->stack_top_gva == 0 || meta->stack_top_gva > NUB_USER_GVA_END)
+		return nub_field_fail(err, "layout.stack_top_gva", meta->stack_top_gva,
+		                      "a multiple of 16, from 0x10 to 0x%" PRIx64, (uint64_t)NUB_USER_GVA_END);
+	return 0;
+}
+
 static int check_layout(const struct nub_snapshot_meta *meta, struct nub_error *err)
 {
 	const struct nub_layout *layout = &meta->layout;
@@ -121,13 +140,7 @@ static int check_layout(const struct nub_snapshot_meta *meta, struct nub_error *
 	    layout->init_data_size - layout->init_data_bytes >= NUB_PAGE_SIZE)
 		return nub_field_fail(err, "layout.init_data_bytes", layout->init_data_bytes,
 		                      "0x%" PRIx64 " or less, by under a page", layout->init_data_size);
-	if (!nub_page_aligned(meta->peb_gva) || meta->peb_gva == 0 || meta->peb_gva >= NUB_USER_GVA_END)
-		return nub_field_fail(err, "layout.peb_gva", meta->peb_gva,
-		                      "a multiple of 0x1000, from 0x1000 to 0x%" PRIx64, (uint64_t)NUB_USER_GVA_END);
-	if (meta->stack_top_gva % 16 != 0 || meta->stack_top_gva == 0 || meta->stack_top_gva > NUB_USER_GVA_END)
-		return nub_field_fail(err, "layout.stack_top_gva", meta->stack_top_gva,
-		                      "a multiple of 16, from 0x10 to 0x%" PRIx64, (uint64_t)NUB_USER_GVA_END);
-	return check_derived(meta, err);
+	return check_places(meta, err) < 0 ? -1 : check_derived(meta, err);
 }
 
 /* In memory that is there after a restore: the image, or scratch. */

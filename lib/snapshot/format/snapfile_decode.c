@@ -98,9 +98,10 @@ static int check_sections(const struct nub_snapshot_meta *meta, const bool prese
 	for (enum nub_section_type type = NUB_SECTION_IDENTITY; type <= NUB_SECTION_LAST; type++) {
 		const bool needed = nub_section_present(type, meta);
 		if (present[type] != needed)
-			return nub_fail(err, NUB_E_SNAPSHOT_FIELD, 0,
-			                "section %s is %s, with next.action 0x%x it must %s", nub_section_name(type),
-			                present[type] ? "there" : "missing", (unsigned)meta->next,
+			return nub_fail(err, NUB_E_SNAPSHOT_FIELD, 0, "section %s is %s, with %s 0x%x it must %s",
+			                nub_section_name(type), present[type] ? "there" : "missing",
+			                type == NUB_SECTION_LINUX ? "guest.abi_version" : "next.action",
+			                type == NUB_SECTION_LINUX ? meta->abi_version : (unsigned)meta->next,
 			                needed ? "be there" : "not be");
 	}
 	return 0;
@@ -167,6 +168,10 @@ void nub_snapshot_meta_release(struct nub_snapshot_meta *meta)
 	free(meta->host_functions);
 	free(meta->regions);
 	free(meta->base_name);
+	free(meta->program);
+	for (uint32_t i = 0; meta->items && i < meta->item_count; i++)
+		free((char *)(uintptr_t)meta->items[i].text);
+	free(meta->items);
 	free(meta->runs);
 	memset(meta, 0, sizeof(*meta));
 }

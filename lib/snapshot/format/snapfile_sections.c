@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "snapshot/format/snapfile_parts.h"
 
 /* Sizes of the items of lists, in a file. */
@@ -11,6 +12,7 @@ enum {
 	REGION_SIZE = 32,
 	ROOT_SIZE = 8,
 	RUN_SIZE = 16,
+	ITEM_SIZE = 12, /* at least */
 };
 
 static void code_hash(const struct nub_codec *codec, const char *what, struct nub_hash *hash)
@@ -173,6 +175,38 @@ static void code_layer(const struct nub_codec *codec, struct nub_snapshot_meta *
 	nub_code_string(codec, "layer.base_name", &meta->base_name, name_size);
 }
 
+static void code_item(const struct nub_codec *codec, struct nub_program_item *item)
+{
+	uint32_t size = string_size(item->text);
+	char *text = (char *)(uintptr_t)item->text;
+
+	NUB_CODE(codec, "linux.items[].kind", item->kind);
+	NUB_CODE(codec, "linux.items[].number", item->number);
+	nub_code_count(codec, "linux.items[].size", &size, NUB_PROGRAM_ITEM_MAX, 1);
+	nub_code_string(codec, "linux.items[].text", &text, size);
+	item->text = text;
+}
+
+static void code_linux(const struct nub_codec *codec, struct nub_snapshot_meta *meta)
+{
+	uint32_t version = NUB_SNAPSHOT_LINUX_VERSION;
+
+	NUB_CODE(codec, "linux.version", version);
+	if (codec->in && !codec->in->failed && version != NUB_SNAPSHOT_LINUX_VERSION) {
+		nub_cursor_fail(codec->in, NUB_E_SNAPSHOT_VERSION, "linux.version is %u, this libnub reads %u", version,
+		                NUB_SNAPSHOT_LINUX_VERSION);
+		nub_hint(codec->in->err, "restore it with the version that took it");
+	}
+	nub_code_count(codec, "linux.item_count", &meta->item_count, NUB_PROGRAM_ITEMS_MAX, ITEM_SIZE);
+	nub_code_count(codec, "linux.size", &meta->program_size, NUB_SNAPSHOT_MAX_METADATA, 1);
+	nub_code_reserved(codec, "section LINUX", 4);
+	meta->program = nub_code_allocate(codec, meta->program, &meta->program_size, 1);
+	nub_code_bytes(codec, "linux.state", meta->program, meta->program_size);
+	meta->items = nub_code_allocate(codec, meta->items, &meta->item_count, sizeof(*meta->items));
+	for (uint32_t i = 0; i < meta->item_count && !nub_codec_failed(codec); i++)
+		code_item(codec, &meta->items[i]);
+}
+
 static const struct {
 	const char *name;
 	void (*code)(const struct nub_codec *codec, struct nub_snapshot_meta *meta);
@@ -188,6 +222,7 @@ static const struct {
 	[NUB_SECTION_CPU] = { "CPU", nub_code_cpu },
 	[NUB_SECTION_CPUID] = { "CPUID", nub_code_cpuid },
 	[NUB_SECTION_LAYER] = { "LAYER", code_layer },
+	[NUB_SECTION_LINUX] = { "LINUX", code_linux },
 };
 
 const char *nub_section_name(enum nub_section_type type)
@@ -202,5 +237,7 @@ void nub_section_code(enum nub_section_type type, const struct nub_codec *codec,
 
 bool nub_section_present(enum nub_section_type type, const struct nub_snapshot_meta *meta)
 {
+	if (type == NUB_SECTION_LINUX)
+		return nub_snapshot_is_program(meta);
 	return type != NUB_SECTION_CPU || meta->next != NUB_NEXT_INITIALISE;
 }

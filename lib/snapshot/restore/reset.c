@@ -92,17 +92,27 @@ static int put_back(struct nub_sandbox *sandbox, const struct nub_snapshot *snap
 	return put_back_pages(sandbox, snapshot, err);
 }
 
+/* What a guest talks to does not change. */
+static int check_abi(const struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err)
+{
+	if (sandbox->machine.guest->abi == snapshot->guest.abi)
+		return 0;
+	return nub_fail(err, NUB_E_STATE, 0, "%s: is %s Linux program's, and the sandbox has %s", snapshot->name,
+	                snapshot->guest.abi == NUB_ABI_LINUX ? "a" : "no",
+	                snapshot->guest.abi == NUB_ABI_LINUX ? "another guest" : "one");
+}
+
 int nub_sandbox_reset(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err)
 {
 	const bool same = sandbox->snapshot == snapshot, anew = must_begin_anew(sandbox, snapshot);
 	int result;
 
 	/* Pages that a shorter file lost, private ones included, must not be touched. */
-	if (nub_snapshot_unchanged(snapshot, err) < 0)
+	if (nub_snapshot_unchanged(snapshot, err) < 0 || check_abi(sandbox, snapshot, err) < 0)
 		return -1;
 	/* Until it is all done, the sandbox is neither what it was nor what it shall be. */
 	sandbox->state = NUB_STATE_POISONED;
-	if (same && sandbox->machine.memory.shared.copy_count <= MAX_COPIES)
+	if (same && !sandbox->personality->is_program && sandbox->machine.memory.shared.copy_count <= MAX_COPIES)
 		result = put_back(sandbox, snapshot, anew, err);
 	else
 		result = change_memory(sandbox, snapshot, anew, err);

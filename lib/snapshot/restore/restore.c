@@ -20,8 +20,11 @@ static int take_plan(struct nub_sandbox *sandbox, const struct nub_snapshot *sna
 
 	nub_plan_release(plan);
 	memset(plan, 0, sizeof(*plan));
-	plan->layout = meta->layout;
-	plan->layout.engine = sandbox->machine.config.engine;
+	if (nub_personality_place(sandbox->personality, &meta->layout, err) < 0)
+		return nub_error_context(err, "%s", snapshot->name);
+	/* A program's regions are told by its areas. */
+	if (nub_snapshot_is_program(meta))
+		return 0;
 	plan->regions.items = calloc(meta->region_count + 1, sizeof(*plan->regions.items));
 	if (!plan->regions.items)
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "list of %" PRIu32 " regions", meta->region_count);
@@ -47,9 +50,13 @@ static void take_identity(struct nub_sandbox *sandbox, const struct nub_snapshot
 /* The offset in the file is the gpa (nub-snapshot(5)). */
 static int show_part(void *context, const struct nub_snapshot *file, uint64_t gpa, uint64_t size, struct nub_error *err)
 {
-	const struct nub_memory_piece piece = { .gpa = gpa, .size = size, .fd = file->fd, .offset = gpa };
+	struct nub_sandbox *sandbox = context;
+	/* A program's calls store where its pages are. */
+	const struct nub_memory_piece piece = {
+		.gpa = gpa, .size = size, .fd = file->fd, .offset = gpa, .stores = sandbox->personality->is_program
+	};
 
-	if (nub_memory_show_file(context, &piece, err) < 0)
+	if (nub_memory_show_file(&sandbox->machine.memory, &piece, err) < 0)
 		return nub_error_context(err, "%s", file->name);
 	return 0;
 }
@@ -62,10 +69,14 @@ static int map_memory(struct nub_sandbox *sandbox, const struct nub_snapshot *sn
 	if (nub_memory_init(memory, &sandbox->machine.plan, &sandbox->machine.config, err) < 0)
 		return -1;
 	memory->snapshot.from_file = true;
+	/* Of a program, without the tables: they are made anew, elsewhere, and there is more memory. */
+	const uint64_t size = nub_snapshot_is_program(&snapshot->meta)
+	                          ? snapshot->meta.layout.data_end_gpa - NUB_BASE_ADDRESS
+	                          : layout->snapshot_size;
+	sandbox->machine.image_end = NUB_BASE_ADDRESS + size;
 	if (memory->shared.on)
-		return nub_snapshot_parts(snapshot, NUB_BASE_ADDRESS, layout->snapshot_size, show_part, memory, err);
-	return nub_snapshot_map(snapshot, NUB_BASE_ADDRESS, layout->snapshot_size, memory->snapshot.host,
-	                        PROT_READ | PROT_WRITE, err);
+		return nub_snapshot_parts(snapshot, NUB_BASE_ADDRESS, size, show_part, sandbox, err);
+	return nub_snapshot_map(snapshot, NUB_BASE_ADDRESS, size, memory->snapshot.host, PROT_READ | PROT_WRITE, err);
 }
 
 /* Pages one after the other that the guest will write to. */
@@ -148,8 +159,10 @@ int nub_restore_take_memory(struct nub_sandbox *sandbox, const struct nub_snapsh
 {
 	take_identity(sandbox, snapshot);
 	if (take_plan(sandbox, snapshot, err) < 0 || map_memory(sandbox, snapshot, err) < 0 ||
-	    nub_restore_copy_tables(sandbox, err) < 0 || nub_place_scratch(sandbox, err) < 0 ||
-	    prepare_writes(sandbox, err) < 0)
+	    nub_restore_copy_tables(sandbox, err) < 0)
+		return -1;
+	if (!nub_snapshot_is_program(&snapshot->meta) &&
+	    (nub_place_scratch(sandbox, err) < 0 || prepare_writes(sandbox, err) < 0))
 		return -1;
 	return nub_personality_begin(sandbox->personality, err);
 }
@@ -179,12 +192,20 @@ static int load_personality(struct nub_sandbox *sandbox, struct nub_error *err)
 		.peb_gva = meta->peb_gva,
 		.stack_top_gva = meta->stack_top_gva,
 		.dispatch_gva = meta->dispatch_gva,
+		.program = { .bytes = meta->program, .size = meta->program_size },
 	};
 	struct nub_error reason = { 0 };
 
 	if (nub_personality_load(sandbox->personality, &state, meta->next == NUB_NEXT_RESUME ? &meta->cpu.regs : NULL,
 	                         &reason) == 0)
 		return 0;
+	/* Of a program, it may be what it is not granted any more. */
+	if (nub_snapshot_is_program(meta)) {
+		nub_error_context(&reason, "%s", snapshot->name);
+		if (err)
+			*err = reason;
+		return -1;
+	}
 	nub_fail(err, NUB_E_SNAPSHOT_FIELD, 0, "%s: %s", snapshot->name, reason.message);
 	return nub_hint(err, "the file is damaged: make it again, or copy it again");
 }
@@ -194,7 +215,9 @@ int nub_restore_start(struct nub_sandbox *sandbox, struct nub_error *err)
 {
 	const struct nub_snapshot_meta *meta = &sandbox->snapshot->meta;
 	const struct nub_engine_guest guest = nub_sandbox_engine_guest(sandbox);
-	const struct nub_cpu *cpu = meta->next == NUB_NEXT_INITIALISE ? NULL : &meta->cpu;
+	/* A program's threads have their own. */
+	const bool has_cpu = meta->next != NUB_NEXT_INITIALISE && !nub_snapshot_is_program(meta);
+	const struct nub_cpu *cpu = has_cpu ? &meta->cpu : NULL;
 
 	if (nub_engine_attach(sandbox->machine.engine, &guest, err) < 0 ||
 	    nub_engine_start(sandbox->machine.engine, cpu, err) < 0 || load_personality(sandbox, err) < 0)
@@ -231,7 +254,7 @@ static int check_whole(const struct nub_snapshot *snapshot, struct nub_error *er
 struct nub_sandbox *nub_sandbox_restore(const struct nub_config *config, const struct nub_snapshot *snapshot,
                                         struct nub_error *err)
 {
-	struct nub_sandbox *sandbox = nub_sandbox_new(config, err);
+	struct nub_sandbox *sandbox = nub_sandbox_new(config, snapshot->guest.abi, err);
 
 	if (!sandbox)
 		return NULL;

@@ -215,6 +215,23 @@ static int place_pages(struct walk *walk, uint64_t size, uint64_t *gpa, size_t *
 	return 0;
 }
 
+/* Let each page stay at its gpa: the image is the pages of both sizes, in the order of these. */
+static void keep_places(struct nub_capture *capture, uint64_t *end)
+{
+	const struct nub_captured_page *large = capture->pages + capture->small_count;
+	size_t small_next = 0, large_next = 0;
+
+	for (size_t i = 0; i < capture->small_count + capture->large_count; i++)
+		capture->pages[i].new_gpa = capture->pages[i].old_gpa;
+	for (size_t i = 0; i < capture->small_count + capture->large_count; i++) {
+		const bool small = large_next == capture->large_count ||
+		                   (small_next < capture->small_count &&
+		                    capture->pages[small_next].old_gpa < large[large_next].old_gpa);
+		capture->image[i] = small ? capture->pages[small_next++] : large[large_next++];
+		*end = capture->image[i].new_gpa + capture->image[i].size;
+	}
+}
+
 static int place_all(struct walk *walk, uint64_t *end, struct nub_error *err)
 {
 	struct nub_capture *capture = walk->capture;
@@ -225,6 +242,10 @@ static int place_all(struct walk *walk, uint64_t *end, struct nub_error *err)
 	if (!capture->image)
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "snapshot: list of %zu pages",
 		                      capture->small_count + capture->large_count);
+	if (capture->layout.pages_stay) {
+		keep_places(capture, end);
+		return 0;
+	}
 	if (place_pages(walk, NUB_PAGE_SIZE, end, &placed, err) < 0)
 		return -1;
 	return place_pages(walk, NUB_LARGE_PAGE_SIZE, end, &placed, err);
@@ -235,6 +256,7 @@ static void set_layout(struct nub_layout *layout, uint64_t data_end)
 {
 	layout->code_gpa = layout->peb_gpa = layout->heap_gpa = layout->init_data_gpa = 0;
 	layout->guard_gpa = layout->stack_gpa = 0;
+	layout->pages_stay = false;
 	layout->data_end_gpa = data_end;
 	layout->page_table_size = 0;
 	layout->snapshot_size = data_end - NUB_BASE_ADDRESS;

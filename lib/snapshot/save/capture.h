@@ -4,7 +4,7 @@
  * All roots are walked together. Each guest-physical page is taken once, however often it is mapped; 4 KiB pages come
  * first, densely from NUB_BASE_ADDRESS, then 2 MiB pages, each whole and aligned; then, as the tail, the new tables. Both
  * are in the order of the first gva that maps them: so a page keeps its place from one snapshot to the next, whoever
- * copied it meanwhile, and layers stay small. Scratch is left out, unless the guest mapped a page of it elsewhere, and
+ * copied it meanwhile, and layers stay small. Where pages stay (layout->pages_stay), they do, for the same reason. Scratch is left out, unless the guest mapped a page of it elsewhere, and
  * mapped anew.
  */
 #ifndef NUB_CAPTURE_H

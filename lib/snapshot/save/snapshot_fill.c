@@ -81,6 +81,24 @@ static void fill_guest(struct nub_snapshot_writer *writer)
 	meta->dispatch_gva = writer->state.dispatch_gva;
 }
 
+/* The state becomes the metadata's. */
+static int fill_program(struct nub_snapshot_writer *writer, struct nub_error *err)
+{
+	struct nub_buffer *program = &writer->state.program;
+
+	if (program->size > NUB_SNAPSHOT_MAX_METADATA)
+		return nub_fail(err, NUB_E_MEMORY_TOO_BIG, 0,
+		                "snapshot: what the program has beside its memory takes %zu bytes, the limit is %u",
+		                program->size, NUB_SNAPSHOT_MAX_METADATA);
+	writer->meta.program = program->bytes;
+	writer->meta.program_size = (uint32_t)program->size;
+	*program = (struct nub_buffer){ 0 };
+	writer->meta.items = writer->state.items.items;
+	writer->meta.item_count = (uint32_t)writer->state.items.count;
+	writer->state.items = (struct nub_program_items){ 0 };
+	return 0;
+}
+
 static int fill_base(struct nub_snapshot_writer *writer, struct nub_error *err)
 {
 	const struct nub_snapshot *base = writer->options->base;
@@ -123,9 +141,11 @@ int nub_snapshot_fill_meta(struct nub_snapshot_writer *writer, struct nub_error 
 		                sandbox->machine.guest->name);
 	}
 	fill_guest(writer);
-	if (fill_names(writer, err) < 0 || fill_regions(writer, err) < 0 || fill_base(writer, err) < 0)
+	if (fill_program(writer, err) < 0 || fill_names(writer, err) < 0 || fill_regions(writer, err) < 0 ||
+	    fill_base(writer, err) < 0)
 		return -1;
 	meta->layout = writer->capture.layout;
+	meta->layout.image_base = meta->image_base;
 	meta->image_end_gpa = meta->layout.data_end_gpa + writer->capture.tables.size;
 	memcpy(meta->roots, writer->capture.roots, sizeof(meta->roots));
 	meta->root_count = writer->capture.root_count;

@@ -82,8 +82,11 @@ static int take_gap(struct nub_snapshot_writer *writer, struct nub_memory_hasher
                     struct nub_error *err)
 {
 	static const uint8_t zeros[NUB_PAGE_SIZE];
+	const struct nub_snapshot *base = writer->options->base;
 
-	for (uint64_t gpa = from; writer->options->base && gpa < to; gpa += NUB_PAGE_SIZE)
+	if (!base || from == to || nub_snapshot_stored_bytes(base, from, to - from) == 0)
+		return 0;
+	for (uint64_t gpa = from; gpa < to; gpa += NUB_PAGE_SIZE)
 		if (take_page(writer, hasher, gpa, (struct view){ zeros, zeros }, err) < 0)
 			return -1;
 	return 0;

@@ -92,9 +92,8 @@ static int save_state(struct nub_snapshot_writer *writer, struct nub_error *err)
 	if (nub_engine_save(sandbox->machine.engine, cpu, err) < 0)
 		return -1;
 	cpu->cpuid = sandbox->machine.cpuid;
-	nub_personality_save(sandbox->personality, &writer->state,
-	                     sandbox->state == NUB_STATE_STOPPED ? &cpu->regs : NULL);
-	return 0;
+	return nub_personality_save(sandbox->personality, &writer->state, cpu, sandbox->state == NUB_STATE_STOPPED,
+	                            err);
 }
 
 static int write_snapshot(struct nub_snapshot_writer *writer, int fd, struct nub_error *err)
@@ -137,6 +136,8 @@ int nub_snapshot_write(struct nub_sandbox *sandbox, const struct nub_snapshot_op
 	nub_capture_release(&writer.capture);
 	nub_snapshot_meta_release(&writer.meta);
 	nub_buffer_release(&writer.metadata);
+	nub_buffer_release(&writer.state.program);
+	nub_program_items_release(&writer.state.items);
 	free(writer.extents);
 	free(writer.window.bytes);
 	return result;

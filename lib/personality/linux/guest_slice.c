@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "program/program_parts.h"
+#include "personality/linux/guest.h"
 
 #define SLICE_SIGNAL (SIGRTMIN + 8)
 
@@ -22,7 +22,7 @@ static sigset_t slice_signal(void)
 	return signals;
 }
 
-static int make_timer(struct nub_program *program, struct nub_error *err)
+static int make_timer(struct nub_linux_guest *guest, struct nub_error *err)
 {
 	const sigset_t signals = slice_signal();
 	struct sigevent event = {
@@ -31,42 +31,42 @@ static int make_timer(struct nub_program *program, struct nub_error *err)
 		._sigev_un = { ._tid = gettid() },
 	};
 
-	pthread_sigmask(SIG_BLOCK, &signals, &program->slice.saved_mask);
-	if (nub_engine_unblock_signal(program->engine, SLICE_SIGNAL, err) < 0)
+	pthread_sigmask(SIG_BLOCK, &signals, &guest->slice.saved_mask);
+	if (nub_engine_unblock_signal(guest->personality.machine->engine, SLICE_SIGNAL, err) < 0)
 		return -1;
-	if (timer_create(CLOCK_MONOTONIC, &event, &program->slice.timer) < 0)
+	if (timer_create(CLOCK_MONOTONIC, &event, &guest->slice.timer) < 0)
 		return nub_fail_errno(err, NUB_E_IO, "timer_create");
-	program->slice.armed = true;
+	guest->slice.armed = true;
 	return 0;
 }
 
-static void set_timer(const struct nub_program *program, uint64_t at_ns)
+static void set_timer(const struct nub_linux_guest *guest, uint64_t at_ns)
 {
 	const struct itimerspec at = { .it_value = { .tv_sec = (time_t)(at_ns / 1000000000),
 		                                     .tv_nsec = (long)(at_ns % 1000000000) } };
 
 	/* An absolute time, or 0: never. It can't fail. */
-	timer_settime(program->slice.timer, TIMER_ABSTIME, &at, NULL);
+	timer_settime(guest->slice.timer, TIMER_ABSTIME, &at, NULL);
 }
 
 /* When the run is to end: the slice, or what else is due. CLOCK_MONOTONIC, 0 never. */
-static uint64_t next_end(const struct nub_program *program)
+static uint64_t next_end(const struct nub_linux_guest *guest)
 {
-	const uint64_t end = nub_linux_slice_end(program->linux);
+	const uint64_t end = nub_linux_slice_end(guest->linux);
 
-	return program->stop_at_ns != 0 && (end == 0 || program->stop_at_ns < end) ? program->stop_at_ns : end;
+	return guest->stop_at_ns != 0 && (end == 0 || guest->stop_at_ns < end) ? guest->stop_at_ns : end;
 }
 
-int nub_program_arm_slice(struct nub_program *program, struct nub_error *err)
+int nub_linux_guest_arm_slice(struct nub_linux_guest *guest, struct nub_error *err)
 {
-	const uint64_t end = next_end(program);
+	const uint64_t end = next_end(guest);
 
-	if (end == program->slice.at_ns)
+	if (end == guest->slice.at_ns)
 		return 0;
-	if (!program->slice.armed && make_timer(program, err) < 0)
+	if (!guest->slice.armed && make_timer(guest, err) < 0)
 		return -1;
-	set_timer(program, end);
-	program->slice.at_ns = end;
+	set_timer(guest, end);
+	guest->slice.at_ns = end;
 	return 0;
 }
 
@@ -82,28 +82,28 @@ static bool drain(void)
 	return was_there;
 }
 
-bool nub_program_slice_over(struct nub_program *program)
+bool nub_linux_guest_slice_over(struct nub_linux_guest *guest)
 {
 	/* It may be of a slice that was over before the last exit; then to look once more does no harm. */
-	if (!program->slice.armed || !drain())
+	if (!guest->slice.armed || !drain())
 		return false;
-	program->slice.at_ns = 0;
+	guest->slice.at_ns = 0;
 	return true;
 }
 
-void nub_program_slice_soon(struct nub_program *program)
+void nub_linux_guest_slice_soon(struct nub_linux_guest *guest)
 {
-	set_timer(program, nub_clock_ns() + SOON_NS);
+	set_timer(guest, nub_clock_ns() + SOON_NS);
 	/* Which is not to be set to what it is late for. */
-	program->slice.at_ns = next_end(program);
+	guest->slice.at_ns = next_end(guest);
 }
 
-void nub_program_disarm_slice(struct nub_program *program)
+void nub_linux_guest_disarm_slice(struct nub_linux_guest *guest)
 {
-	if (!program->slice.armed)
+	if (!guest->slice.armed)
 		return;
-	timer_delete(program->slice.timer);
+	timer_delete(guest->slice.timer);
 	drain();
-	pthread_sigmask(SIG_SETMASK, &program->slice.saved_mask, NULL);
-	program->slice = (struct nub_deadline){ 0 };
+	pthread_sigmask(SIG_SETMASK, &guest->slice.saved_mask, NULL);
+	guest->slice = (struct nub_linux_slice){ 0 };
 }

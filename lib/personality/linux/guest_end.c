@@ -1,23 +1,9 @@
 /* How a Linux program ended, as an outcome. */
-#include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "cpu/vectors.h"
-#include "personality/linux/mm.h"
-#include "program/program_parts.h"
-
-void nub_program_tell_crash(const struct nub_program *program, enum nub_crash_kind kind, struct nub_outcome *outcome)
-{
-	memset(&outcome->crash, 0, sizeof(outcome->crash));
-	outcome->kind = NUB_OUTCOME_CRASHED;
-	outcome->crash.kind = kind;
-	outcome->crash.privilege_level = 3;
-	outcome->crash.registers_lost = program->engine->registers_lost;
-	if (!program->engine->registers_lost)
-		outcome->crash.regs = program->engine->regs;
-}
+#include "personality/linux/guest.h"
 
 /* What an instruction did to be ended by a signal. */
 static void tell_fault(const struct nub_linux_end *end, struct nub_crash *crash)
@@ -35,15 +21,15 @@ static void tell_fault(const struct nub_linux_end *end, struct nub_crash *crash)
 	                                                    : NUB_REGION_READ;
 }
 
-static void tell(const struct nub_program *program, enum nub_crash_kind kind, struct nub_outcome *outcome)
+static enum nub_verdict tell(struct nub_linux_guest *guest, enum nub_crash_kind kind)
 {
-	const struct nub_linux_end *end = &program->linux->end;
-	struct nub_crash *crash = &outcome->crash;
+	const struct nub_linux *linux = guest->linux;
+	const struct nub_linux_end *end = &linux->end;
+	struct nub_crash *crash = nub_machine_crash(guest->personality.machine, kind);
 
-	nub_program_tell_crash(program, kind, outcome);
 	/* The thread that it is about need not be on the vCPU. */
-	if (program->linux->current)
-		crash->regs = program->linux->current->vcpu.regs;
+	if (linux->current)
+		crash->regs = linux->current->vcpu.regs;
 	crash->abort_code = (unsigned)end->signal;
 	snprintf(crash->abort_message, sizeof(crash->abort_message), "%s", end->message);
 	if (kind == NUB_CRASH_SIGNAL && end->has_fault)
@@ -52,34 +38,31 @@ static void tell(const struct nub_program *program, enum nub_crash_kind kind, st
 		crash->has_address = true;
 		crash->address = end->address;
 	}
+	return NUB_VERDICT_STOP;
 }
 
-int nub_program_tell_end(const struct nub_program *program, struct nub_outcome *outcome, struct nub_error *err)
+enum nub_verdict nub_linux_guest_tell_end(struct nub_linux_guest *guest, struct nub_error *err)
 {
-	const struct nub_linux *linux = program->linux;
+	const struct nub_linux *linux = guest->linux;
+	struct nub_outcome *outcome = guest->personality.machine->outcome;
 
 	switch (linux->end.kind) {
 	case NUB_LINUX_EXITED:
 		outcome->kind = NUB_OUTCOME_EXITED;
 		outcome->exit_code = linux->end.exit_code;
-		return 0;
+		return NUB_VERDICT_STOP;
 	case NUB_LINUX_KILLED:
-		tell(program, NUB_CRASH_SIGNAL, outcome);
-		return 0;
+		return tell(guest, NUB_CRASH_SIGNAL);
 	case NUB_LINUX_DEADLOCK:
-		tell(program, NUB_CRASH_DEADLOCK, outcome);
-		return 0;
+		return tell(guest, NUB_CRASH_DEADLOCK);
 	case NUB_LINUX_STRICT:
-		tell(program, NUB_CRASH_UNSUPPORTED, outcome);
-		return 0;
+		return tell(guest, NUB_CRASH_UNSUPPORTED);
 	case NUB_LINUX_MEMORY:
-		tell(program, NUB_CRASH_MEMORY, outcome);
-		return 0;
+		return tell(guest, NUB_CRASH_MEMORY);
 	case NUB_LINUX_GOES_ON:
 	case NUB_LINUX_FAILED:
 		break;
 	}
-	if (err)
-		*err = linux->error;
-	return -1;
+	*err = linux->error;
+	return NUB_VERDICT_FAILED;
 }

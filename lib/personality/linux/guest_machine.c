@@ -1,13 +1,12 @@
-/* What the Linux personality stands on: the program's memory, its engine, the host's clocks, the embedder's output. */
+/* What the Linux personality stands on: the guest's memory, its engine, the host's clocks, the embedder's output. */
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 
 #include "base/error.h"
-#include "base/random.h"
 #include "paging/paging_edit.h"
-#include "program/program_parts.h"
+#include "personality/linux/guest.h"
 
 _Static_assert((int)NUB_LINUX_READ == NUB_PT_READ && (int)NUB_LINUX_WRITE == NUB_PT_WRITE &&
                    (int)NUB_LINUX_EXECUTE == NUB_PT_EXECUTE,
@@ -19,34 +18,39 @@ _Static_assert((int)NUB_LINUX_XSAVE_SIZE == (int)NUB_XSAVE_WIDE_SIZE &&
 _Static_assert(NUB_LINUX_KEPT_GVA == NUB_ENGINE_KEPT_GVA && NUB_LINUX_KEPT_SIZE == NUB_ENGINE_KEPT_SIZE,
                "the same place out of reach");
 
+static struct nub_machine *machine_of(void *context)
+{
+	return ((struct nub_linux_guest *)context)->personality.machine;
+}
+
 static uint8_t *memory(void *context, uint64_t *base, uint64_t *size)
 {
-	struct nub_program *program = context;
+	const struct nub_machine *machine = machine_of(context);
 
-	*base = program->plan.layout.heap_gpa;
-	*size = program->plan.layout.heap_size;
-	return nub_memory_at(&program->memory, *base, *size);
+	*base = machine->plan.layout.heap_gpa;
+	*size = machine->plan.layout.heap_size;
+	return nub_memory_at(&machine->memory, *base, *size);
 }
 
 static int copy(void *context, uint64_t gpa, void *bytes, size_t size, struct nub_error *err)
 {
-	return nub_memory_copy(&((struct nub_program *)context)->memory, gpa, bytes, size, err);
+	return nub_memory_copy(&machine_of(context)->memory, gpa, bytes, size, err);
 }
 
 static int store(void *context, uint64_t gpa, const void *bytes, size_t size, struct nub_error *err)
 {
-	return nub_memory_store(&((struct nub_program *)context)->memory, gpa, bytes, size, err);
+	return nub_memory_store(&machine_of(context)->memory, gpa, bytes, size, err);
 }
 
 static int discard(void *context, uint64_t gpa, uint64_t size, struct nub_error *err)
 {
-	struct nub_program *program = context;
-	uint8_t *host = nub_memory_at(&program->memory, gpa, size);
+	struct nub_machine *machine = machine_of(context);
+	uint8_t *host = nub_memory_at(&machine->memory, gpa, size);
 
-	if (program->memory.shared.on)
-		return nub_memory_give_back(&program->memory, gpa, size, err);
+	if (machine->memory.shared.on)
+		return nub_memory_give_back(&machine->memory, gpa, size, err);
 	/* What a file is behind would be the file's again. */
-	if (gpa < program->image_end) {
+	if (gpa < machine->image_end) {
 		if (mmap(host, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
 		         -1, 0) == MAP_FAILED)
 			return nub_fail_errno(err, NUB_E_NO_MEMORY, "mmap of %llu bytes", (unsigned long long)size);
@@ -59,55 +63,53 @@ static int discard(void *context, uint64_t gpa, uint64_t size, struct nub_error 
 
 static int map(void *context, uint64_t gva, uint64_t gpa, uint64_t size, unsigned rights, struct nub_error *err)
 {
-	return nub_engine_map(((struct nub_program *)context)->engine, gva, gpa, size, rights, err);
+	return nub_engine_map(machine_of(context)->engine, gva, gpa, size, rights, err);
 }
 
 static int protect(void *context, uint64_t gva, uint64_t size, unsigned rights, struct nub_error *err)
 {
-	return nub_engine_protect(((struct nub_program *)context)->engine, gva, size, rights, err);
+	return nub_engine_protect(machine_of(context)->engine, gva, size, rights, err);
 }
 
 static int unmap(void *context, uint64_t gva, uint64_t size, struct nub_error *err)
 {
-	return nub_engine_unmap(((struct nub_program *)context)->engine, gva, size, err);
+	return nub_engine_unmap(machine_of(context)->engine, gva, size, err);
 }
 
 static void get_regs(void *context, struct nub_registers *regs)
 {
-	*regs = ((struct nub_program *)context)->engine->regs;
+	*regs = machine_of(context)->engine->regs;
 }
 
 /* Registers that are as they were need not be set: then a fault ends in the monitor's own return. */
-static int set_changed_regs(struct nub_program *program, const struct nub_registers *regs, struct nub_error *err)
+static int set_changed_regs(struct nub_engine *engine, const struct nub_registers *regs, struct nub_error *err)
 {
-	if (memcmp(regs, &program->engine->regs, sizeof(*regs)) == 0)
-		return 0;
-	return nub_engine_set_regs(program->engine, regs, err);
+	return memcmp(regs, &engine->regs, sizeof(*regs)) == 0 ? 0 : nub_engine_set_regs(engine, regs, err);
 }
 
 static void set_regs(void *context, const struct nub_registers *regs)
 {
-	struct nub_program *program = context;
+	struct nub_linux_guest *guest = context;
 	struct nub_error err = { 0 };
 
-	if (set_changed_regs(program, regs, &err) < 0)
-		nub_linux_fail(program->linux, &err);
+	if (set_changed_regs(guest->personality.machine->engine, regs, &err) < 0)
+		nub_linux_fail(guest->linux, &err);
 }
 
 static int get_vcpu(void *context, struct nub_linux_vcpu *vcpu, struct nub_error *err)
 {
-	struct nub_program *program = context;
+	struct nub_engine *engine = machine_of(context)->engine;
 	struct nub_sregs sregs;
 	uint64_t in_use;
 
-	if (nub_engine_complete(program->engine, err) < 0 || nub_engine_sregs(program->engine, &sregs, err) < 0 ||
-	    nub_engine_whole_xsave(program->engine, vcpu->xsave, err) < 0)
+	if (nub_engine_complete(engine, err) < 0 || nub_engine_sregs(engine, &sregs, err) < 0 ||
+	    nub_engine_whole_xsave(engine, vcpu->xsave, err) < 0)
 		return -1;
 	/* Some hosts tell of state that guests don't have. */
 	memcpy(&in_use, vcpu->xsave + NUB_XSAVE_STATE_BV, sizeof(in_use));
-	in_use &= program->engine->xcr0;
+	in_use &= engine->xcr0;
 	memcpy(vcpu->xsave + NUB_XSAVE_STATE_BV, &in_use, sizeof(in_use));
-	vcpu->regs = program->engine->regs;
+	vcpu->regs = engine->regs;
 	vcpu->fs_base = sregs.fs.base;
 	vcpu->gs_base = sregs.gs.base;
 	return 0;
@@ -115,48 +117,51 @@ static int get_vcpu(void *context, struct nub_linux_vcpu *vcpu, struct nub_error
 
 static int set_vcpu(void *context, const struct nub_linux_vcpu *vcpu, struct nub_error *err)
 {
-	struct nub_program *program = context;
+	struct nub_engine *engine = machine_of(context)->engine;
 
-	if (set_changed_regs(program, &vcpu->regs, err) < 0 ||
-	    nub_engine_set_bases(program->engine, vcpu->fs_base, vcpu->gs_base, err) < 0)
+	if (set_changed_regs(engine, &vcpu->regs, err) < 0 ||
+	    nub_engine_set_bases(engine, vcpu->fs_base, vcpu->gs_base, err) < 0)
 		return -1;
-	return nub_engine_set_whole_xsave(program->engine, vcpu->xsave, err);
+	return nub_engine_set_whole_xsave(engine, vcpu->xsave, err);
 }
 
 static uint64_t now_ns(void *context, int clock)
 {
 	struct timespec time;
 
-	(void)context;
 	clock_gettime((clockid_t)clock, &time);
-	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+	const uint64_t ns = (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+	return clock == CLOCK_PROCESS_CPUTIME_ID ? ns + nub_engine_cpu_ns(machine_of(context)->engine) : ns;
 }
 
 static uint64_t tsc(void *context)
 {
-	return nub_engine_tsc(((struct nub_program *)context)->engine);
+	return nub_engine_tsc(machine_of(context)->engine);
 }
 
 static uint64_t tsc_khz(void *context)
 {
-	return nub_engine_tsc_khz(((struct nub_program *)context)->engine);
+	return nub_engine_tsc_khz(machine_of(context)->engine);
 }
 
 static int random_bytes(void *context, void *bytes, size_t size, struct nub_error *err)
 {
-	struct nub_program *program = context;
+	struct nub_linux_guest *guest = context;
 
-	return nub_random_bytes(&program->random, bytes, size, err);
+	return nub_random_bytes(&guest->random, bytes, size, err);
 }
 
 static int output(void *context, enum nub_stream stream, const void *bytes, size_t size, struct nub_error *err)
 {
-	const struct nub_host_ops *ops = &((struct nub_program *)context)->config.ops;
+	struct nub_machine *machine = machine_of(context);
+	const struct nub_host_ops *ops = &machine->config.ops;
+	const int result = ops->output ? ops->output(ops->context, stream, bytes, size, err) : 0;
 
-	return ops->output ? ops->output(ops->context, stream, bytes, size, err) : 0;
+	machine->callback_failed = machine->callback_failed || result < 0;
+	return result;
 }
 
-const struct nub_linux_machine_ops nub_program_machine_ops = {
+const struct nub_linux_machine_ops nub_linux_guest_machine_ops = {
 	.memory = memory,
 	.copy = copy,
 	.store = store,
