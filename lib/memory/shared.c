@@ -272,7 +272,7 @@ int nub_memory_put_back(struct nub_memory *memory, nub_shared_source source, voi
 {
 	struct nub_shared *shared = &memory->shared;
 	const struct nub_memory_map *map = &memory->snapshot;
-	const uint64_t pages = shared->owned ? map->size / NUB_PAGE_SIZE : 0;
+	const uint64_t pages = shared->owned ? shared->snapshot_size / NUB_PAGE_SIZE : 0;
 	uint64_t cleared = 0;
 
 	for (uint64_t page = 0, count; page < pages; page += count) {
@@ -286,5 +286,5 @@ int nub_memory_put_back(struct nub_memory *memory, nub_shared_source source, voi
 		cleared = at + count * NUB_PAGE_SIZE;
 	}
 	shared->news_count = 0;
-	return clear(shared, cleared, map->size + memory->scratch.size, err);
+	return clear(shared, cleared, shared->snapshot_size + shared->scratch_size, err);
 }
