@@ -1,5 +1,6 @@
 # Tests: test/unit/test_*.c (cmocka; test_sandbox*.c with KVM), test/cli/*.bats (what a user types), test/guests/*.c (guests
-# that misbehave), test/attacks/ (what tries to get out), test/tools/*.c (what command tests need), test/fuzz/*.c (hostile bytes), test/bench/ (measurements).
+# that misbehave), test/attacks/ (what tries to get out), test/tools/*.c (what command tests need), test/fuzz/*.c (hostile
+# bytes), test/bench/ (measurements), test/linux/*.c (programs for Linux), test/suites/ (tests of others).
 
 UNIT_NAMES = $(patsubst test/unit/%.c,%,$(wildcard test/unit/test_*.c))
 UNITS = $(addprefix $(B)/test/,$(UNIT_NAMES))

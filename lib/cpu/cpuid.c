@@ -8,28 +8,44 @@
 #endif
 
 #include "base/error.h"
+#include "cpu/cpu_features.h"
 
 /* Registers of one CPUID leaf. */
 enum { EAX, EBX, ECX, EDX };
 
 /* Features that code at CPL 3 may use and that ask nothing of a kernel beyond XSAVE of the AVX state. A bit that is not
  * in here is hidden. SDM vol. 2A, CPUID; APM vol. 3, appendix D and E. */
-static const uint32_t leaf_1_ecx = 1u << 0 /* SSE3 */ | 1u << 1 /* PCLMULQDQ */ | 1u << 9 /* SSSE3 */ |
-                                   1u << 12 /* FMA */ | 1u << 13 /* CMPXCHG16B */ | 1u << 19 /* SSE4.1 */ |
-                                   1u << 20 /* SSE4.2 */ | 1u << 22 /* MOVBE */ | 1u << 23 /* POPCNT */ |
-                                   1u << 25 /* AES */ | 1u << 26 /* XSAVE */ | 1u << 28 /* AVX */ |
-                                   1u << 29 /* F16C */ | 1u << 30 /* RDRAND */;
-static const uint32_t leaf_1_edx = 1u << 0 /* FPU */ | 1u << 3 /* PSE */ | 1u << 4 /* TSC */ | 1u << 5 /* MSR */ |
-                                   1u << 6 /* PAE */ | 1u << 8 /* CX8 */ | 1u << 13 /* PGE */ | 1u << 15 /* CMOV */ |
-                                   1u << 16 /* PAT */ | 1u << 19 /* CLFLUSH */ | 1u << 23 /* MMX */ |
-                                   1u << 24 /* FXSR */ | 1u << 25 /* SSE */ | 1u << 26 /* SSE2 */;
-static const uint32_t leaf_7_ebx =
-    1u << 0 /* FSGSBASE */ | 1u << 3 /* BMI1 */ | 1u << 5 /* AVX2 */ | 1u << 8 /* BMI2 */ | 1u << 9 /* ERMS */ |
-    1u << 18 /* RDSEED */ | 1u << 19 /* ADX */ | 1u << 23 /* CLFLUSHOPT */ | 1u << 24 /* CLWB */ | 1u << 29 /* SHA */;
-static const uint32_t leaf_7_ecx = 1u << 8 /* GFNI */ | 1u << 9 /* VAES */ | 1u << 10 /* VPCLMULQDQ */;
-static const uint32_t leaf_7_edx = 1u << 4 /* FSRM */;
-static const uint32_t leaf_80000001_ecx = 1u << 0 /* LAHF64 */ | 1u << 5 /* LZCNT */ | 1u << 8 /* PREFETCHW */;
-static const uint32_t leaf_80000001_edx = 1u << 20 /* NX */ | 1u << 26 /* 1 GiB pages */ | 1u << 29 /* long mode */;
+struct features {
+	uint32_t leaf_1_ecx, leaf_1_edx, leaf_7_ebx, leaf_7_ecx, leaf_7_edx, leaf_80000001_ecx, leaf_80000001_edx;
+};
+static const struct features shown = {
+	.leaf_1_ecx = 1u << 0 /* SSE3 */ | 1u << 1 /* PCLMULQDQ */ | 1u << 9 /* SSSE3 */ | 1u << 12 /* FMA */ |
+	              1u << 13 /* CMPXCHG16B */ | 1u << 19 /* SSE4.1 */ | 1u << 20 /* SSE4.2 */ | 1u << 22 /* MOVBE */ |
+	              1u << 23 /* POPCNT */ | 1u << 25 /* AES */ | 1u << 26 /* XSAVE */ | 1u << 28 /* AVX */ |
+	              1u << 29 /* F16C */ | 1u << 30 /* RDRAND */,
+	.leaf_1_edx = 1u << 0 /* FPU */ | 1u << 3 /* PSE */ | 1u << 4 /* TSC */ | 1u << 5 /* MSR */ |
+	              1u << 6 /* PAE */ | 1u << 8 /* CX8 */ | 1u << 13 /* PGE */ | 1u << 15 /* CMOV */ |
+	              1u << 16 /* PAT */ | 1u << 19 /* CLFLUSH */ | 1u << 23 /* MMX */ | 1u << 24 /* FXSR */ |
+	              1u << 25 /* SSE */ | 1u << 26 /* SSE2 */,
+	.leaf_7_ebx = 1u << 0 /* FSGSBASE */ | 1u << 3 /* BMI1 */ | 1u << 5 /* AVX2 */ | 1u << 8 /* BMI2 */ |
+	              1u << 9 /* ERMS */ | 1u << 18 /* RDSEED */ | 1u << 19 /* ADX */ | 1u << 23 /* CLFLUSHOPT */ |
+	              1u << 24 /* CLWB */ | 1u << 29 /* SHA */,
+	.leaf_7_ecx = 1u << 8 /* GFNI */ | 1u << 9 /* VAES */ | 1u << 10 /* VPCLMULQDQ */,
+	.leaf_7_edx = 1u << 4 /* FSRM */,
+	.leaf_80000001_ecx = 1u << 0 /* LAHF64 */ | 1u << 5 /* LZCNT */ | 1u << 8 /* PREFETCHW */,
+	.leaf_80000001_edx = 1u << 20 /* NX */ | 1u << 26 /* 1 GiB pages */ | 1u << 29 /* long mode */,
+};
+
+/* What is there beside them for code that nobody hides it from. */
+static const struct features native = {
+	.leaf_7_ebx = 1u << 11 /* RTM */ | 1u << 16 /* AVX512F */ | 1u << 17 /* AVX512DQ */ |
+	              1u << 21 /* AVX512IFMA */ | 1u << 28 /* AVX512CD */ | 1u << 30 /* AVX512BW */ |
+	              1u << 31 /* AVX512VL */,
+	.leaf_7_ecx = 1u << 1 /* AVX512VBMI */ | 1u << 5 /* WAITPKG */ | 1u << 6 /* AVX512VBMI2 */ |
+	              1u << 11 /* AVX512VNNI */ | 1u << 12 /* AVX512BITALG */ | 1u << 14 /* AVX512VPOPCNTDQ */ |
+	              1u << 22 /* RDPID */ | 1u << 27 /* MOVDIRI */ | 1u << 28 /* MOVDIR64B */,
+	.leaf_7_edx = 1u << 8 /* AVX512VP2INTERSECT */ | 1u << 14 /* SERIALIZE */ | 1u << 23 /* AVX512FP16 */,
+};
 
 static struct nub_cpuid_leaf *add_leaf(struct nub_cpuid *cpuid, uint32_t function, uint32_t index, bool indexed)
 {
@@ -78,35 +94,48 @@ static bool known_leaf(struct nub_cpuid_leaf *entry)
 #endif
 }
 
+static void ask_host(struct nub_cpuid_leaf *entry)
+{
+	if (!known_leaf(entry))
+		__cpuid_count(entry->function, 0, entry->eax, entry->ebx, entry->ecx, entry->edx);
+}
+
+struct nub_cpuid_leaf nub_cpu_host_leaf(uint32_t function)
+{
+	struct nub_cpuid_leaf entry = { .function = function };
+
+	ask_host(&entry);
+	return entry;
+}
+
 static struct nub_cpuid_leaf *add_host_leaf(struct nub_cpuid *cpuid, uint32_t function, bool indexed)
 {
 	struct nub_cpuid_leaf *entry = add_leaf(cpuid, function, 0, indexed);
 
-	if (!known_leaf(entry))
-		__cpuid_count(function, 0, entry->eax, entry->ebx, entry->ecx, entry->edx);
+	ask_host(entry);
 	return entry;
 }
 
 /* KVM's own list of supported features is not asked for: it takes longer than the rest of a VM's start, and some KVMs leave out
  * features that guests at CPL 3 do have. */
-void nub_cpu_fill_cpuid(struct nub_cpuid *cpuid)
+void nub_cpu_fill_features(struct nub_cpuid *cpuid)
 {
 	/* XSAVE area: 512 bytes legacy, 64 header, then AVX's 256 at 576 (SDM vol. 1, 13.4). */
 	enum { XSAVE_AVX_SIZE = 256, XSAVE_AVX_OFFSET = 576, XSAVE_SIZE = XSAVE_AVX_OFFSET + XSAVE_AVX_SIZE };
 	struct nub_cpuid_leaf *leaf;
 
 	memset(cpuid, 0, sizeof(*cpuid));
-	leaf = add_host_leaf(cpuid, 0, false); /* vendor */
+	leaf = add_leaf(cpuid, 0, 0, false);
 	leaf->eax = 0xd;
 	leaf = add_host_leaf(cpuid, 1, false);
 	leaf->ebx = leaf->ebx & 0xff00; /* CLFLUSH line size; one CPU, APIC 0 */
-	leaf->ecx = (leaf->ecx & leaf_1_ecx) | 1u << 31 /* hypervisor */;
-	leaf->edx &= leaf_1_edx;
+	leaf->ecx = (leaf->ecx & shown.leaf_1_ecx) | 1u << 31 /* hypervisor */;
+	leaf->edx &= shown.leaf_1_edx;
 	leaf = add_host_leaf(cpuid, 7, true);
 	leaf->eax = 0;
-	leaf->ebx &= leaf_7_ebx;
-	leaf->ecx &= leaf_7_ecx;
-	leaf->edx &= leaf_7_edx;
+	leaf->ebx &= shown.leaf_7_ebx;
+	leaf->ecx &= shown.leaf_7_ecx;
+	leaf->edx &= shown.leaf_7_edx;
 	leaf = add_leaf(cpuid, 0xd, 0, true);
 	leaf->eax = NUB_XCR0;
 	leaf->ebx = leaf->ecx = XSAVE_SIZE;
@@ -117,11 +146,60 @@ void nub_cpu_fill_cpuid(struct nub_cpuid *cpuid)
 	leaf->eax = 0x80000008;
 	leaf = add_host_leaf(cpuid, 0x80000001, false);
 	leaf->ebx = 0;
-	leaf->ecx &= leaf_80000001_ecx;
-	leaf->edx &= leaf_80000001_edx;
+	leaf->ecx &= shown.leaf_80000001_ecx;
+	leaf->edx &= shown.leaf_80000001_edx;
 	leaf = add_host_leaf(cpuid, 0x80000008, false); /* address widths */
 	leaf->eax &= 0xffff;
 	leaf->ebx = leaf->ecx = leaf->edx = 0;
+}
+
+static struct nub_cpuid_leaf *find_leaf(struct nub_cpuid *cpuid, uint32_t function, uint32_t index)
+{
+	for (uint32_t i = 0; i < cpuid->count && i < NUB_CPUID_ENTRIES; i++)
+		if (cpuid->entries[i].function == function && cpuid->entries[i].index == index)
+			return &cpuid->entries[i];
+	return NULL;
+}
+
+void nub_cpu_fill_native_cpuid(struct nub_cpuid *cpuid)
+{
+	struct nub_cpuid_leaf host = { .function = 7 };
+	uint32_t state, unused;
+
+	nub_cpu_fill_cpuid(cpuid);
+	if (!known_leaf(&host))
+		__cpuid_count(7, 0, host.eax, host.ebx, host.ecx, host.edx);
+	__cpuid_count(0xd, 0, state, unused, unused, unused);
+	struct nub_cpuid_leaf *leaf = find_leaf(cpuid, 7, 0), *xsave = find_leaf(cpuid, 0xd, 0);
+	leaf->ebx |= host.ebx & native.leaf_7_ebx;
+	leaf->ecx |= host.ecx & native.leaf_7_ecx;
+	leaf->edx |= host.edx & native.leaf_7_edx;
+	if ((state & NUB_XCR0_AVX512) == NUB_XCR0_AVX512)
+		xsave->eax |= NUB_XCR0_AVX512;
+}
+
+void nub_cpuid_add(struct nub_cpuid *cpuid, const struct nub_cpuid *more)
+{
+	for (uint32_t i = 0; i < more->count && i < NUB_CPUID_ENTRIES; i++) {
+		const struct nub_cpuid_leaf *from = &more->entries[i];
+		struct nub_cpuid_leaf *leaf = find_leaf(cpuid, from->function, from->index);
+		if (!leaf)
+			continue;
+		uint32_t *const registers[] = { &leaf->eax, &leaf->ebx, &leaf->ecx, &leaf->edx };
+		const uint32_t values[] = { from->eax, from->ebx, from->ecx, from->edx };
+		for (enum nub_cpuid_register reg = NUB_CPUID_EAX; reg < NUB_CPUID_REGISTERS; reg++)
+			if (nub_cpu_has_features(from->function, from->index, reg))
+				*registers[reg] |= values[reg];
+	}
+}
+
+void nub_cpu_fill_cpuid(struct nub_cpuid *cpuid)
+{
+	nub_cpu_fill_features(cpuid);
+	const struct nub_cpuid_leaf vendor = nub_cpu_host_leaf(0);
+	cpuid->entries[0].ebx = vendor.ebx;
+	cpuid->entries[0].ecx = vendor.ecx;
+	cpuid->entries[0].edx = vendor.edx;
 }
 
 static uint32_t leaf_register(const struct nub_cpuid *cpuid, uint32_t function, unsigned reg)

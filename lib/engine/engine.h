@@ -134,6 +134,9 @@ struct nub_engine {
 	uint64_t xcr0;       /* the guest's, once it is attached */
 	bool registers_lost; /* by the last exit, a SHUTDOWN */
 	bool timed;          /* whoever runs it wants to know left_ns */
+	/* CLOCK_MONOTONIC, 0: never. Runs may end then as INTERRUPTED. For engines that are slow to notice a signal; whoever
+	 * sets it has a signal to come at the same time. */
+	uint64_t until_ns;
 };
 
 /* ---- Life ---- */

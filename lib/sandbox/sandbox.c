@@ -63,9 +63,16 @@ struct nub_engine_guest nub_sandbox_engine_guest(struct nub_sandbox *sandbox)
 	};
 }
 
+bool nub_sandbox_finds_native_cpuid(const struct nub_sandbox *sandbox)
+{
+	return sandbox->machine.config.engine == NUB_ENGINE_PROCESS && sandbox->personality->is_program;
+}
+
 static int start_cpu(struct nub_sandbox *sandbox, struct nub_error *err)
 {
 	nub_cpu_fill_cpuid(&sandbox->machine.cpuid);
+	if (nub_sandbox_finds_native_cpuid(sandbox))
+		nub_cpu_fill_native_cpuid(&sandbox->machine.cpuid);
 	const struct nub_engine_guest guest = nub_sandbox_engine_guest(sandbox);
 	if (nub_cpu_check_host(&sandbox->machine.cpuid, err) < 0 ||
 	    nub_engine_attach(sandbox->machine.engine, &guest, err) < 0)
@@ -111,6 +118,16 @@ void nub_sandbox_free(struct nub_sandbox *sandbox)
 const struct nub_exit_counts *nub_sandbox_exit_counts(const struct nub_sandbox *sandbox)
 {
 	return &sandbox->machine.exits;
+}
+
+struct nub_image *nub_sandbox_modules(struct nub_sandbox *sandbox)
+{
+	struct nub_image *image =
+	    sandbox->personality->is_program ? nub_image_of_modules(sandbox->machine.guest->name, NULL) : NULL;
+
+	if (image)
+		nub_personality_modules(sandbox->personality, image);
+	return image;
 }
 
 bool nub_sandbox_unsupported(const struct nub_sandbox *sandbox, size_t index, const char **name, uint64_t *count)

@@ -51,6 +51,9 @@ struct nub_sandbox {
 /* One that has nothing yet but an engine and a personality, for a guest of this ABI. NULL: *err says why. */
 struct nub_sandbox *nub_sandbox_new(const struct nub_config *config, enum nub_abi abi, struct nub_error *err);
 
+/* Does it find the CPU's own CPUID, whatever it is to be shown? */
+bool nub_sandbox_finds_native_cpuid(const struct nub_sandbox *sandbox);
+
 /* The guest, as its engine wants to know it. */
 struct nub_engine_guest nub_sandbox_engine_guest(struct nub_sandbox *sandbox);
 

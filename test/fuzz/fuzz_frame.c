@@ -18,6 +18,7 @@
 enum { CODE_SIZE = 32, HEADER = 1 + CODE_SIZE, RECORD = 10, MAX_STOPS = 16 };
 enum { WORD_STOP = 0xff, VALUE_ADDRESS = 1, VALUE_SMALL = 2 };
 enum { PORT_ALLOWED = 0x65 };
+enum { POLICY_COPIES = 1, POLICY_SYSCALLS = 2 };
 
 #define IMAGE_BASE UINT64_C(0x400000)
 #define FILE_SIZE (UINT64_C(64) * NUB_PAGE_SIZE)
@@ -98,7 +99,7 @@ static void open_box(struct world *world)
 	FUZZ_CHECK(box->pages);
 	box->shared = (struct nub_box_shared *)(void *)(box->pages + NUB_BOX_SHARED_OFFSET);
 	box->frame_offset = NUB_BOX_SIZE - 4096;
-	box->sealed = true;
+	box->settled = true;
 	box->first =
 	    (struct nub_signal_frame){ .restorer = 1, .flags = 7, .stack_base = 2, .stack_size = 3, .signal_mask = 4 };
 	box->first.xsave = NUB_BOX_GVA + NUB_BOX_SIZE - 2048;
@@ -166,11 +167,14 @@ static void check_mapping(struct world *world, const struct nub_box_call *call)
 	}
 }
 
-static void check_exit(const struct nub_exit *exit)
+static void check_exit(const struct world *world, const struct nub_exit *exit)
 {
 	switch (exit->kind) {
 	case NUB_EXIT_PORT:
 		FUZZ_CHECK(exit->port.number == PORT_ALLOWED);
+		break;
+	case NUB_EXIT_SYSCALL:
+		FUZZ_CHECK(world->process.guest.syscalls);
 		break;
 	case NUB_EXIT_NO_MEMORY:
 		FUZZ_CHECK(exit->no_memory.gpa - NOWHERE_GPA < 2 * NUB_PAGE_SIZE);
@@ -213,7 +217,7 @@ static void stop(struct world *world, const struct nub_signal_frame *forged)
 	nub_box_take_frame(box);
 	nub_process_take_regs(&world->process);
 	if (explain(&world->process, &exit, &err) == 0)
-		check_exit(&exit);
+		check_exit(world, &exit);
 	else
 		FUZZ_CHECK(err.kind == NUB_E_IO && err.message[0] != '\0' && err.hint[0] != '\0');
 	/* With more than it takes at a time, a process would have been made. */
@@ -266,7 +270,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	world = calloc(1, sizeof(*world));
 	FUZZ_CHECK(world);
 	world->file = file;
-	open_world(world, data[0] & 1, data + 1);
+	open_world(world, data[0] & POLICY_COPIES, data + 1);
+	world->process.guest.syscalls = data[0] & POLICY_SYSCALLS;
 	for (size_t at = HEADER; size - at >= RECORD && stops < MAX_STOPS; at += RECORD) {
 		uint64_t value;
 		memcpy(&value, data + at + 2, sizeof(value));
@@ -319,6 +324,12 @@ static const struct seed {
 	    { WORD_STOP, 0, 0 },
 	    { WORD(cr2), 1, ADDRESS(3, 0x200000) },
 	    { WORD_STOP, 0, 0 } } },
+	/* by a guest with system calls: what its process lacks, pages of a file, and calls */
+	{ 2, { 0 }, { { WORD(error_code), 0, 4 }, { WORD(cr2), 1, ADDRESS(3, 0x8123) }, { WORD_STOP, 0, 0 } } },
+	{ 2, { 0 }, { { WORD(error_code), 0, 6 }, { WORD(cr2), 1, ADDRESS(7, 0x123) }, { WORD_STOP, 0, 0 } } },
+	{ 2, { 0 }, { { WORD(error_code), 0, 4 }, { WORD(cr2), 1, ADDRESS(4, 0) }, { WORD_STOP, 0, 0 } } },
+	{ 2, { 0 }, { { WORD(error_code), 0, 20 }, { WORD(cr2), 1, ADDRESS(0, 0) }, { WORD_STOP, 0, 0 } } },
+	{ 2, { 0 }, { { WORD(signal), 0, SIGSYS }, { WORD_STOP, 0, 0 } } },
 	/* no memory; a bus error; a system call, an old one, and one of the vsyscall page */
 	{ 0, { 0 }, { { WORD(error_code), 0, 4 }, { WORD(cr2), 1, ADDRESS(8, 0) }, { WORD_STOP, 0, 0 } } },
 	{ 0, { 0 }, { { WORD(signal), 0, SIGBUS }, { WORD(cr2), 1, ADDRESS(4, 0) }, { WORD_STOP, 0, 0 } } },

@@ -185,6 +185,34 @@ static void cpuid_limits(void **state)
 		assert_ptr_equal(leaf(&cpuid, cpuid.entries[i].function, cpuid.entries[i].index), &cpuid.entries[i]);
 }
 
+/* What code finds that nobody hides anything from: all that guests are shown, AVX-512 where it is, nothing that is not. */
+static void native_cpuid(void **state)
+{
+	struct nub_cpuid shown, native, sum;
+	struct nub_error err = { 0 };
+	uint32_t host[4];
+
+	(void)state;
+	nub_cpu_fill_cpuid(&shown);
+	nub_cpu_fill_native_cpuid(&native);
+	assert_int_equal(nub_cpu_check_features(&shown, NUB_XCR0, &native, &err), 0);
+	host_leaf(7, host);
+	assert_int_equal(leaf(&native, 7, 0)->ebx & ~host[1], 0);
+	assert_int_equal(leaf(&native, 7, 0)->ecx & ~host[2], 0);
+	assert_int_equal(leaf(&native, 7, 0)->edx & ~host[3], 0);
+	assert_int_equal(leaf(&native, 7, 0)->ebx & 1u << 16, host[1] & 1u << 16);
+	sum = shown;
+	nub_cpuid_add(&sum, &native);
+	assert_int_equal(nub_cpu_check_features(&native, NUB_XCR0, &sum, &err), 0);
+	assert_int_equal(nub_cpu_check_features(&sum, NUB_XCR0, &native, &err), 0);
+	/* A CPU that has it not. */
+	sum.entries[leaf(&sum, 7, 0) - sum.entries].ebx |= 1u << 16;
+	native.entries[leaf(&native, 7, 0) - native.entries].ebx &= ~(1u << 16);
+	assert_int_equal(nub_cpu_check_features(&sum, NUB_XCR0, &native, &err), -1);
+	assert_int_equal(err.kind, NUB_E_SNAPSHOT_CPU);
+	assert_non_null(strstr(err.message, "AVX512F"));
+}
+
 /* Each promise that the host does not keep is named. */
 static void missing_features_are_named(void **state)
 {
@@ -235,6 +263,7 @@ int main(void)
 		cmocka_unit_test(cpuid_is_a_subset_of_the_hosts),
 		cmocka_unit_test(cpuid_hides_what_guests_may_not_use),
 		cmocka_unit_test(cpuid_limits),
+		cmocka_unit_test(native_cpuid),
 		cmocka_unit_test(missing_features_are_named),
 	};
 

@@ -225,6 +225,21 @@ static void test_rights(void **state)
 	assert_int_equal(guest->engine->regs.rax & 0xff, 99);
 }
 
+/* Other engines have a page of theirs at the top, which the page tables show the guest. */
+static void test_upper_half(void **state)
+{
+	struct guest *guest = *state;
+	const uint64_t top = nub_layout_scratch_gva(&guest->plan.layout);
+	struct nub_exit exit = RUN(guest, READ, top);
+
+	expect_fault(&exit, top, 5);
+	exit = RUN(guest, JUMP, top);
+	assert_int_equal(exit.kind, NUB_EXIT_FAULT);
+	assert_int_equal(exit.fault.vector, NUB_VECTOR_PF);
+	exit = RUN(guest, READ, UINT64_C(0x7ffffffff000));
+	expect_fault(&exit, UINT64_C(0x7ffffffff000), 4);
+}
+
 /* Pages that were given back are zero, here and there. */
 static void test_given_back(void **state)
 {
@@ -335,9 +350,10 @@ int main(void)
 {
 #define WITH_GUEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		WITH_GUEST(test_call),       WITH_GUEST(test_no_other_call), WITH_GUEST(test_nothing_there),
-		WITH_GUEST(test_rights),     WITH_GUEST(test_given_back),    WITH_GUEST(test_many_mappings),
-		WITH_GUEST(test_stub_place), WITH_GUEST(test_wide_state),    WITH_GUEST(test_kick),
+		WITH_GUEST(test_call),          WITH_GUEST(test_no_other_call), WITH_GUEST(test_nothing_there),
+		WITH_GUEST(test_rights),        WITH_GUEST(test_upper_half),    WITH_GUEST(test_given_back),
+		WITH_GUEST(test_many_mappings), WITH_GUEST(test_stub_place),    WITH_GUEST(test_wide_state),
+		WITH_GUEST(test_kick),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -143,14 +143,16 @@ static int take_bus_error(struct nub_process *process, struct nub_exit *exit, co
 	return nub_hint(err, "replace files that are in use by renaming new ones over them");
 }
 
-/* The box lacks what the page tables show, unless they don't let the guest do this. */
+/* The box lacks what the page tables show, unless they don't let the guest do this. What they show in the upper half, which
+ * other engines need, no process can have.
+ */
 static int take_lacking(struct nub_process *process, struct nub_exit *exit, const struct nub_mapping *leaf,
                         struct nub_error *err)
 {
 	const uint64_t error_code = exit->fault.error_code;
 	bool shown;
 
-	if (((error_code & NUB_FAULT_WRITE) && !leaf->writable) ||
+	if (exit->fault.address >= NUB_BOX_LAST_GVA || ((error_code & NUB_FAULT_WRITE) && !leaf->writable) ||
 	    ((error_code & NUB_FAULT_FETCH) && !leaf->executable) ||
 	    (process->box.frame.error_code & ERROR_PROTECTION_KEY))
 		return 0;
@@ -273,7 +275,7 @@ int nub_process_run(struct nub_engine *engine, struct nub_exit *exit, struct nub
 	exit->kind = NUB_EXIT_FAILED;
 	if (nub_process_map_news(process, err) < 0)
 		return -1;
-	const enum nub_box_event event = nub_box_run(&process->box, 0, err);
+	const enum nub_box_event event = nub_box_run(&process->box, engine->until_ns, err);
 	if (engine->timed)
 		exit->left_ns = nub_clock_ns();
 	switch (event) {

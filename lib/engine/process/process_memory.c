@@ -289,7 +289,8 @@ int nub_process_show(struct nub_process *process, uint64_t gva, bool *shown, str
 	if (!*shown)
 		return 0;
 	process->owned_chunks++;
-	if (nub_memory_own(memory, run.gpa, run.size, err) < 0)
+	if (run.gpa - memory->snapshot.gpa < memory->snapshot.size &&
+	    nub_memory_own(memory, run.gpa, run.size, err) < 0)
 		return -1;
 	memory->shared.news_count = 0;
 	return nub_process_map_shared(process, &run, &done, err);

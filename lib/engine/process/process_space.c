@@ -84,6 +84,15 @@ static int protection(unsigned rights)
 	       (rights & NUB_PT_EXECUTE ? PROT_EXEC : 0);
 }
 
+/* Is all of it the memfd's? Pages that are a file's become that when they are touched. */
+static bool is_shared(const struct nub_memory *memory, uint64_t gpa, uint64_t size, uint64_t *offset)
+{
+	if (nub_memory_shared_at(memory, gpa, offset) < size)
+		return false;
+	return gpa - memory->snapshot.gpa >= memory->snapshot.size ||
+	       (nub_memory_is_owned(memory, gpa) && nub_memory_same_owner(memory, gpa, size) == size);
+}
+
 int nub_process_map(struct nub_engine *engine, uint64_t gva, uint64_t gpa, uint64_t size, unsigned rights,
                     struct nub_error *err)
 {
@@ -94,9 +103,7 @@ int nub_process_map(struct nub_engine *engine, uint64_t gva, uint64_t gpa, uint6
 
 	if (nub_process_check_place(gva, size, err) < 0 || nub_pt_edit_map(&editor, gva, gpa, size, rights, err) < 0)
 		return -1;
-	/* Pages that are files' become the memfd's when they are touched. */
-	if (nub_memory_shared_at(memory, gpa, &offset) < size || !nub_memory_is_owned(memory, gpa) ||
-	    nub_memory_same_owner(memory, gpa, size) < size || rights == 0) {
+	if (rights == 0 || !is_shared(memory, gpa, size, &offset)) {
 		process->lacks_some = true;
 		return 0;
 	}

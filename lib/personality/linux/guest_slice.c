@@ -61,6 +61,7 @@ int nub_linux_guest_arm_slice(struct nub_linux_guest *guest, struct nub_error *e
 {
 	const uint64_t end = next_end(guest);
 
+	guest->personality.machine->engine->until_ns = end;
 	if (end == guest->slice.at_ns)
 		return 0;
 	if (!guest->slice.armed && make_timer(guest, err) < 0)
@@ -102,6 +103,7 @@ void nub_linux_guest_disarm_slice(struct nub_linux_guest *guest)
 {
 	if (!guest->slice.armed)
 		return;
+	guest->personality.machine->engine->until_ns = 0;
 	timer_delete(guest->slice.timer);
 	drain();
 	pthread_sigmask(SIG_SETMASK, &guest->slice.saved_mask, NULL);
