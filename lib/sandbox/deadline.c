@@ -48,7 +48,9 @@ int nub_deadline_start(struct nub_deadline *deadline, struct nub_engine *engine,
 		deadline->at_ns = INT64_MAX;
 	sigemptyset(&signals);
 	sigaddset(&signals, NUB_DEADLINE_SIGNAL);
-	pthread_sigmask(SIG_BLOCK, &signals, &deadline->saved_mask);
+	errno = pthread_sigmask(SIG_BLOCK, &signals, &deadline->saved_mask);
+	if (errno != 0)
+		return nub_fail_errno(err, NUB_E_IO, "the mask of signals");
 	if (nub_engine_unblock_signal(engine, NUB_DEADLINE_SIGNAL, err) == 0 && arm(deadline, err) == 0)
 		return 0;
 	nub_deadline_stop(deadline);

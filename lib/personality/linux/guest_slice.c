@@ -31,7 +31,9 @@ static int make_timer(struct nub_linux_guest *guest, struct nub_error *err)
 		._sigev_un = { ._tid = gettid() },
 	};
 
-	pthread_sigmask(SIG_BLOCK, &signals, &guest->slice.saved_mask);
+	errno = pthread_sigmask(SIG_BLOCK, &signals, &guest->slice.saved_mask);
+	if (errno != 0)
+		return nub_fail_errno(err, NUB_E_IO, "the mask of signals");
 	if (nub_engine_unblock_signal(guest->personality.machine->engine, SLICE_SIGNAL, err) < 0)
 		return -1;
 	if (timer_create(CLOCK_MONOTONIC, &event, &guest->slice.timer) < 0)

@@ -119,5 +119,9 @@ int nub_sandbox_reset(struct nub_sandbox *sandbox, const struct nub_snapshot *sn
 	if (result == 0)
 		return nub_restore_start(sandbox, err);
 	sandbox->snapshot = NULL;
+	/* Whatever was not there then, this is why. */
+	struct nub_error reason = { 0 };
+	if (nub_snapshot_unchanged(snapshot, &reason) < 0 && err)
+		*err = reason;
 	return -1;
 }
