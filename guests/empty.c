@@ -24,6 +24,20 @@ static void write4(void)
 }
 NUB_EXPORT(write4, VOID)
 
+/* Write to so many fresh heap pages. */
+static void touch(uint64_t count)
+{
+	volatile uint8_t *pages = (volatile uint8_t *)aligned_alloc(NUB_PAGE_SIZE, count * NUB_PAGE_SIZE);
+
+	if (!pages) {
+		nub_fail(1, "no heap for %llu pages", (unsigned long long)count);
+		return;
+	}
+	for (uint64_t i = 0; i < count; i++)
+		pages[i * NUB_PAGE_SIZE]++;
+}
+NUB_EXPORT(touch, VOID, U64)
+
 /* Write to so many bytes of fresh heap, and keep them: a guest that has been at work. */
 static void warm(uint64_t bytes)
 {

@@ -42,6 +42,9 @@ bochs  vgabios          file     /usr/share/vgabios/vgabios.bin
 bochs  isolinux         file     /usr/lib/ISOLINUX/isolinux.bin
 bochs  syslinux-common  file     /usr/lib/syslinux/modules/bios/ldlinux.c32
 bochs  xorriso          command  xorriso
+suites  golang-go                command  go
+suites  rustc                    command  rustc
+suites  libpython3.11-testsuite  file     /usr/lib/python3.11/test/libregrtest
 lint   clang-format   command  clang-format
 lint   clang-tidy     command  clang-tidy
 lint   cppcheck       command  cppcheck

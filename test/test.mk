@@ -1,5 +1,6 @@
 # Tests: test/unit/test_*.c (cmocka; test_sandbox*.c with KVM), test/cli/*.bats (what a user types), test/guests/*.c (guests
-# that misbehave), test/tools/*.c (what command tests need), test/fuzz/*.c (hostile bytes), test/bench/ (measurements).
+# that misbehave), test/attacks/ (what tries to get out), test/tools/*.c (what command tests need), test/fuzz/*.c (hostile
+# bytes), test/bench/ (measurements), test/linux/*.c (programs for Linux), test/suites/ (tests of others).
 
 UNIT_NAMES = $(patsubst test/unit/%.c,%,$(wildcard test/unit/test_*.c))
 UNITS = $(addprefix $(B)/test/,$(UNIT_NAMES))
@@ -62,10 +63,39 @@ $(LINUX_PROGRAMS): $(B)/test/linux/%: test/linux/%.c
 	$(Q)$(CC) -std=gnu17 -O2 -g -Wall -Wextra -pthread -static -o $@ $<
 	$(Q)$(CC) -std=gnu17 -O2 -g -Wall -Wextra -pthread -o $@.dynamic $<
 
+# Guests, kernels at CPL 0 and Linux programs that attack: test/attacks/README.md.
+attack_names = $(patsubst test/attacks/$(1)/%.c,$(B)/test/attacks/%$(2),$(wildcard test/attacks/$(1)/*.c))
+ATTACK_GUESTS = $(call attack_names,guest,.elf)
+ATTACK_KERNELS = $(call attack_names,kernel,.elf)
+ATTACK_PROGRAMS = $(call attack_names,linux,)
+ATTACKS = $(ATTACK_GUESTS) $(ATTACK_KERNELS) $(ATTACK_PROGRAMS)
+$(ATTACK_GUESTS): $(B)/test/attacks/%.elf: test/attacks/guest/%.c $(B)/libnubguest.a guests/rt/nub.ld
+	$(call say,GUEST,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(GUEST_CC) $(GUEST_FLAGS) -fno-pie -static -MMD -MP -MF $@.d -MT $@ $(GUEST_LINK) -o $@ $< $(B)/libnubguest.a
+
+$(ATTACK_KERNELS): $(B)/test/attacks/%.elf: test/attacks/kernel/%.c guests/rt/nub.ld
+	$(call say,GUEST,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(GUEST_CC) $(GUEST_FLAGS) -mgeneral-regs-only -fno-pie -static -MMD -MP -MF $@.d -MT $@ $(GUEST_LINK) -o $@ $<
+
+$(ATTACK_PROGRAMS): $(B)/test/attacks/%: test/attacks/linux/%.c
+	$(call say,TEST,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu17 -O2 -g -Wall -Wextra -pthread -static -MMD -MP -MF $@.d -o $@ $<
+
+# The command with allocations that fail and reads and writes that are short, for scripts/faults.
+FAULTY = $(B)/test/nubrun-faulty
+WRAPPED = main malloc calloc realloc read write pread pwrite
+$(FAULTY): test/faults/wrap.c $(CMD_OBJS) $(B)/libnub.a
+	$(call say,TEST,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LINK_HARDENED) $(addprefix -Wl$(comma)--wrap=,$(WRAPPED)) -o $@ $^ $(DEP_LIBS)
+
 # Many run guests, which they find beside themselves.
 $(UNITS): | $(GUESTS) $(TEST_GUESTS) $(LINUX_PROGRAMS)
 
-tests: all $(UNITS) $(FUZZERS) $(TOOLS) $(TEST_GUESTS) $(LINUX_PROGRAMS) samples $(BENCH) $(BENCH_BASES)
+tests: all $(UNITS) $(FUZZERS) $(TOOLS) $(TEST_GUESTS) $(LINUX_PROGRAMS) $(ATTACKS) $(FAULTY) samples $(BENCH) $(BENCH_BASES)
 
 ## unit: build and run the unit tests (those of sandboxes are skipped without KVM)
 unit: $(UNITS)
@@ -87,5 +117,9 @@ fuzz:
 mutants: $(B)/nubrun $(GUESTS) $(LINUX_PROGRAMS) $(B)/test/mutants
 	@BUILD=$(B) scripts/mutants $(or $(N),1000)
 
-.PHONY: tests unit check check-sanitize fuzz mutants
--include $(addsuffix .d,$(patsubst %,$(B)/libfuzzer/%,$(FUZZ_NAMES)) $(UNITS) $(FUZZERS) $(TOOLS) $(TEST_GUESTS))
+## soak: S=3600 restores, calls, resets and crashes guests for so many seconds, and looks whether anything grows
+soak: $(B)/nubrun $(GUESTS) $(B)/test/soak
+	@BUILD=$(B) scripts/soak $(or $(S),3600)
+
+.PHONY: tests unit check check-sanitize fuzz mutants soak
+-include $(addsuffix .d,$(patsubst %,$(B)/libfuzzer/%,$(FUZZ_NAMES)) $(UNITS) $(FUZZERS) $(TOOLS) $(TEST_GUESTS) $(ATTACKS))

@@ -1,4 +1,4 @@
-/* Files that are replaced whole: a nameless temporary, then link, rename, sync. */
+/* Files that are replaced whole: a nameless temporary, sync, then link and, where there is an old one, rename, sync. */
 #include "base/replace_file.h"
 
 #include <errno.h>
@@ -122,17 +122,22 @@ int nub_replace_begin(struct nub_replacement *file, const char *path, struct nub
 	return nub_hint(err, "name a file in a folder that exists and can be written");
 }
 
-/* Give the file a name that is free. */
-static int link_file(struct nub_replacement *file)
+static int link_as(const struct nub_replacement *file, const char *name)
 {
 	char self[64];
 
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", file->fd);
+	return linkat(AT_FDCWD, self, AT_FDCWD, name, AT_SYMLINK_FOLLOW);
+}
+
+/* Give the file a name that is free, for the rename; a kill between the two leaves it there. */
+static int link_file(struct nub_replacement *file)
+{
 	for (unsigned attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
 		char *name = temporary_name(file, attempt);
 		if (!name)
 			return -1;
-		if (linkat(AT_FDCWD, self, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0) {
+		if (link_as(file, name) == 0) {
 			file->name = name;
 			return 0;
 		}
@@ -156,10 +161,17 @@ static void sync_folder(const char *target)
 		fsync(fd);
 }
 
+/* What replaces nothing needs no name but its own, unless somebody else has taken that meanwhile. */
+static int name_file(struct nub_replacement *file)
+{
+	if (!file->name && !file->replaces && link_as(file, file->target) == 0)
+		return 0;
+	return (file->name || link_file(file) == 0) && rename(file->name, file->target) == 0 ? 0 : -1;
+}
+
 int nub_replace_commit(struct nub_replacement *file, struct nub_error *err)
 {
-	if ((!file->replaces || fchmod(file->fd, file->mode) == 0) && fsync(file->fd) == 0 &&
-	    (file->name || link_file(file) == 0) && rename(file->name, file->target) == 0) {
+	if ((!file->replaces || fchmod(file->fd, file->mode) == 0) && fsync(file->fd) == 0 && name_file(file) == 0) {
 		if (!file->name_may_wait)
 			sync_folder(file->target);
 		free(file->name);

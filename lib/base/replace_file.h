@@ -5,7 +5,8 @@
  *     nub_replace_commit(&file, err)      or      nub_replace_abandon(&file)
  *
  * Until commit returns 0 the old file is as it was, whatever ends the process. Symbolic links are followed and stay. After
- * a power cut, too, there is the old file or the new one, whole.
+ * a power cut, too, there is the old file or the new one, whole. What has no name is gone with the process; only where there is
+ * an old one has the new one another name for an instant, between two system calls, and keeps it if that is when it all ends.
  */
 #ifndef NUB_REPLACE_FILE_H
 #define NUB_REPLACE_FILE_H

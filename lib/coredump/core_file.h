@@ -20,6 +20,7 @@
 #include "nub/error.h"
 #include "nub/outcome.h"
 #include "nub/region.h"
+#include "personality/personality.h"
 #include "snapshot/format/snapfile.h"
 
 /* Our note: name "nub", this type, which is nobody else's. A reader knows the versions up to its own. */
@@ -68,6 +69,9 @@ struct nub_core {
 	uint32_t mapping_count;
 	struct nub_sregs sregs;
 	uint8_t xsave[NUB_XSAVE_SIZE];
+	uint32_t tid;                           /* of the thread that these are of; 1 where there is one */
+	const struct nub_guest_thread *threads; /* borrowed: the others */
+	size_t thread_count;
 };
 
 /* Where a region's memory is in the file. */

@@ -91,9 +91,9 @@ static int signal_of(const struct nub_core *core)
 }
 
 /* After an exception the vCPU is in the monitor: code and stack segment are those of the code that faulted. */
-static struct user_regs_struct registers_of(const struct nub_core *core)
+static struct user_regs_struct registers_of(const struct nub_core *core, const struct nub_registers *regs,
+                                            uint64_t fs_base, uint64_t gs_base)
 {
-	const struct nub_registers *regs = &core->crash.regs;
 	const struct nub_sregs *sregs = &core->sregs;
 	const bool user = core->has_crash && core->crash.privilege_level == 3;
 
@@ -119,8 +119,8 @@ static struct user_regs_struct registers_of(const struct nub_core *core)
 		.eflags = regs->rflags,
 		.rsp = regs->rsp,
 		.ss = user ? NUB_SELECTOR_USER_DATA : sregs->ss.selector,
-		.fs_base = sregs->fs.base,
-		.gs_base = sregs->gs.base,
+		.fs_base = fs_base,
+		.gs_base = gs_base,
 		.ds = sregs->ds.selector,
 		.es = sregs->es.selector,
 		.fs = sregs->fs.selector,
@@ -128,31 +128,50 @@ static struct user_regs_struct registers_of(const struct nub_core *core)
 	};
 }
 
-static void put_registers(struct nub_writer *writer, const struct nub_core *core, int signal)
+static void put_thread(struct nub_writer *writer, uint32_t tid, const struct user_regs_struct *regs,
+                       const uint8_t state[NUB_XSAVE_SIZE], int signal)
 {
-	const struct user_regs_struct regs = registers_of(core);
 	struct elf_prstatus status = {
 		.pr_info.si_signo = signal,
 		.pr_cursig = (short)signal,
-		.pr_pid = 1,
+		.pr_pid = (pid_t)tid,
 		.pr_fpvalid = 1,
 	};
 	uint8_t xsave[NUB_XSAVE_SIZE];
 	const uint64_t xcr0 = NUB_XCR0;
 
-	_Static_assert(sizeof(status.pr_reg) == sizeof(regs), "elf_gregset_t is struct user_regs_struct");
-	memcpy(&status.pr_reg, &regs, sizeof(regs));
+	_Static_assert(sizeof(status.pr_reg) == sizeof(*regs), "elf_gregset_t is struct user_regs_struct");
+	memcpy(&status.pr_reg, regs, sizeof(*regs));
 	put_note(writer, "CORE", NT_PRSTATUS, &status, sizeof(status));
-	memcpy(xsave, core->xsave, sizeof(xsave));
+	memcpy(xsave, state, sizeof(xsave));
 	memcpy(xsave + XSAVE_XCR0, &xcr0, sizeof(xcr0));
 	put_note(writer, "CORE", NT_FPREGSET, xsave, FXSAVE_SIZE);
 	put_note(writer, "LINUX", NT_X86_XSTATE, xsave, sizeof(xsave));
 }
 
+/* The first one is where a debugger begins. */
+static void put_registers(struct nub_writer *writer, const struct nub_core *core, int signal)
+{
+	const struct user_regs_struct regs =
+	    registers_of(core, &core->crash.regs, core->sregs.fs.base, core->sregs.gs.base);
+
+	put_thread(writer, core->tid != 0 ? core->tid : 1, &regs, core->xsave, signal);
+}
+
+static void put_other_threads(struct nub_writer *writer, const struct nub_core *core)
+{
+	for (size_t i = 0; i < core->thread_count; i++) {
+		const struct nub_guest_thread *thread = &core->threads[i];
+		const struct user_regs_struct regs =
+		    registers_of(core, &thread->regs, thread->fs_base, thread->gs_base);
+		put_thread(writer, thread->tid, &regs, thread->xsave, 0);
+	}
+}
+
 static void put_process(struct nub_writer *writer, const struct nub_core *core)
 {
 	const char *slash = strrchr(core->guest_path, '/'), *name = slash ? slash + 1 : core->guest_path;
-	struct elf_prpsinfo info = { .pr_sname = 'R', .pr_pid = 1 };
+	struct elf_prpsinfo info = { .pr_sname = 'R', .pr_pid = core->tid != 0 ? (pid_t)core->tid : 1 };
 
 	/* Cut to fit, with a NUL left behind them. */
 	memcpy(info.pr_fname, name, strnlen(name, sizeof(info.pr_fname) - 1));
@@ -287,6 +306,7 @@ int nub_core_encode_notes(const struct nub_core *core, const struct nub_core_seg
 	put_process(&writer, core);
 	put_signal(&writer, core, signal);
 	put_auxv(&writer, core);
+	put_other_threads(&writer, core);
 	if (put_files(&writer, core, err) < 0)
 		return -1;
 	return put_own(&writer, core, segments, count, err);

@@ -9,24 +9,19 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/read_at.h"
 #include "base/util.h"
 
 static int read_at(int fd, uint64_t offset, void *bytes, uint64_t size, struct nub_error *err)
 {
-	uint8_t *out = bytes;
+	const ssize_t got = nub_read_at(fd, bytes, size, offset);
 
-	for (uint64_t done = 0; done < size;) {
-		const ssize_t got = pread(fd, out + done, size - done, (off_t)(offset + done));
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return nub_fail_errno(err, NUB_E_IO, "core");
-		if (got == 0)
-			return nub_fail(err, NUB_E_CORE_TRUNCATED, 0,
-			                "ends at byte %" PRIu64 ", before byte %" PRIu64 " of its contents",
-			                offset + done, offset + size);
-		done += (uint64_t)got;
-	}
+	if (got < 0)
+		return nub_fail_errno(err, NUB_E_IO, "core");
+	if ((uint64_t)got < size)
+		return nub_fail(err, NUB_E_CORE_TRUNCATED, 0,
+		                "ends at byte %" PRIu64 ", before byte %" PRIu64 " of its contents",
+		                offset + (uint64_t)got, offset + size);
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "base/error.h"
+#include "base/read_at.h"
 #include "base/util.h"
 #include "coredump/core_write.h"
 #include "coredump/crash_regions.h"
@@ -152,7 +153,7 @@ static bool begins_as_core(int fd)
 {
 	char magic[4] = "";
 
-	return pread(fd, magic, sizeof(magic), 0) == (ssize_t)sizeof(magic) && memcmp(magic, "\177ELF", 4) == 0;
+	return nub_read_at(fd, magic, sizeof(magic), 0) == (ssize_t)sizeof(magic) && memcmp(magic, "\177ELF", 4) == 0;
 }
 
 struct nub_dump *nub_dump_open(int fd, const char *name, const char *base_path, struct nub_error *err)

@@ -100,6 +100,12 @@ void nub_cpu_fill_cpuid(struct nub_cpuid *cpuid);
 void nub_cpu_fill_native_cpuid(struct nub_cpuid *cpuid);
 /* Have `cpuid` promise what `more` does, too: the same leaves. */
 void nub_cpuid_add(struct nub_cpuid *cpuid, const struct nub_cpuid *more);
+
+/* The same without the vendor's name, which is no feature, and which the C library doesn't know (see below). */
+void nub_cpu_fill_features(struct nub_cpuid *cpuid);
+
+/* What CPUID says on the host, index 0. Where the C library knows it, it is not asked again. */
+struct nub_cpuid_leaf nub_cpu_host_leaf(uint32_t function);
 bool nub_cpuid_equal(const struct nub_cpuid *a, const struct nub_cpuid *b);
 
 /* Does the host's CPU have what guests are promised (XSAVE, AVX, NX)? Error: KVM, naming what is missing. */

@@ -94,25 +94,38 @@ static bool known_leaf(struct nub_cpuid_leaf *entry)
 #endif
 }
 
+static void ask_host(struct nub_cpuid_leaf *entry)
+{
+	if (!known_leaf(entry))
+		__cpuid_count(entry->function, 0, entry->eax, entry->ebx, entry->ecx, entry->edx);
+}
+
+struct nub_cpuid_leaf nub_cpu_host_leaf(uint32_t function)
+{
+	struct nub_cpuid_leaf entry = { .function = function };
+
+	ask_host(&entry);
+	return entry;
+}
+
 static struct nub_cpuid_leaf *add_host_leaf(struct nub_cpuid *cpuid, uint32_t function, bool indexed)
 {
 	struct nub_cpuid_leaf *entry = add_leaf(cpuid, function, 0, indexed);
 
-	if (!known_leaf(entry))
-		__cpuid_count(function, 0, entry->eax, entry->ebx, entry->ecx, entry->edx);
+	ask_host(entry);
 	return entry;
 }
 
 /* KVM's own list of supported features is not asked for: it takes longer than the rest of a VM's start, and some KVMs leave out
  * features that guests at CPL 3 do have. */
-void nub_cpu_fill_cpuid(struct nub_cpuid *cpuid)
+void nub_cpu_fill_features(struct nub_cpuid *cpuid)
 {
 	/* XSAVE area: 512 bytes legacy, 64 header, then AVX's 256 at 576 (SDM vol. 1, 13.4). */
 	enum { XSAVE_AVX_SIZE = 256, XSAVE_AVX_OFFSET = 576, XSAVE_SIZE = XSAVE_AVX_OFFSET + XSAVE_AVX_SIZE };
 	struct nub_cpuid_leaf *leaf;
 
 	memset(cpuid, 0, sizeof(*cpuid));
-	leaf = add_host_leaf(cpuid, 0, false); /* vendor */
+	leaf = add_leaf(cpuid, 0, 0, false);
 	leaf->eax = 0xd;
 	leaf = add_host_leaf(cpuid, 1, false);
 	leaf->ebx = leaf->ebx & 0xff00; /* CLFLUSH line size; one CPU, APIC 0 */
@@ -178,6 +191,15 @@ void nub_cpuid_add(struct nub_cpuid *cpuid, const struct nub_cpuid *more)
 			if (nub_cpu_has_features(from->function, from->index, reg))
 				*registers[reg] |= values[reg];
 	}
+}
+
+void nub_cpu_fill_cpuid(struct nub_cpuid *cpuid)
+{
+	nub_cpu_fill_features(cpuid);
+	const struct nub_cpuid_leaf vendor = nub_cpu_host_leaf(0);
+	cpuid->entries[0].ebx = vendor.ebx;
+	cpuid->entries[0].ecx = vendor.ecx;
+	cpuid->entries[0].edx = vendor.edx;
 }
 
 static uint32_t leaf_register(const struct nub_cpuid *cpuid, uint32_t function, unsigned reg)

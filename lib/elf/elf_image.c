@@ -66,6 +66,9 @@ void nub_image_free(struct nub_image *image)
 	free(image->segments);
 	free(image->functions);
 	free(image->owned);
+	for (size_t i = 0; i < image->module_count; i++)
+		nub_image_free(image->modules[i]);
+	free(image->modules);
 	if (image->info.abi == NUB_ABI_LINUX)
 		nub_close_fd(&image->program_fd);
 	free(image);

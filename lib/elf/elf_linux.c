@@ -8,6 +8,7 @@
 
 #include "abi/nub_abi.h"
 #include "base/error.h"
+#include "base/read_at.h"
 #include "base/util.h"
 #include "elf/elf_image.h"
 #include "elf/elf_parts.h"
@@ -25,14 +26,14 @@ static bool read_headers(int fd, struct headers *headers)
 {
 	Elf64_Ehdr *header = &headers->header;
 
-	if (pread(fd, header, sizeof(*header), 0) != (ssize_t)sizeof(*header) ||
+	if (nub_read_at(fd, header, sizeof(*header), 0) != (ssize_t)sizeof(*header) ||
 	    memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_ident[EI_CLASS] != ELFCLASS64 ||
 	    header->e_machine != EM_X86_64 || header->e_phentsize != sizeof(*headers->segments) ||
 	    header->e_phnum > MAX_SEGMENTS || (header->e_type != ET_EXEC && header->e_type != ET_DYN) ||
 	    header->e_phoff > INT64_MAX)
 		return false;
 	const size_t size = header->e_phnum * sizeof(*headers->segments);
-	return pread(fd, headers->segments, size, (off_t)header->e_phoff) == (ssize_t)size;
+	return nub_read_at(fd, headers->segments, size, header->e_phoff) == (ssize_t)size;
 }
 
 /* Copy the contents of the first note of this owner and type in any segment: their size, or -1. */
@@ -46,7 +47,7 @@ static ssize_t find_note(int fd, const struct headers *headers, const char *owne
 		const Elf64_Phdr *segment = &headers->segments[i];
 		const size_t size = segment->p_filesz < sizeof(bytes) ? segment->p_filesz : sizeof(bytes);
 		if (segment->p_type != PT_NOTE || segment->p_offset > INT64_MAX ||
-		    pread(fd, bytes, size, (off_t)segment->p_offset) != (ssize_t)size)
+		    nub_read_at(fd, bytes, size, segment->p_offset) != (ssize_t)size)
 			continue;
 		for (size_t at = 0; at + sizeof(Elf64_Nhdr) + owner_size <= size;) {
 			Elf64_Nhdr note;
@@ -85,19 +86,9 @@ bool nub_image_is_program(int fd)
 static int64_t read_at(void *context, uint64_t offset, void *bytes, size_t size)
 {
 	const int *fd = context;
-	size_t done = 0;
+	const ssize_t got = offset <= (uint64_t)INT64_MAX - size ? nub_read_at(*fd, bytes, size, offset) : 0;
 
-	while (done < size && offset <= (uint64_t)INT64_MAX - size) {
-		const ssize_t got = pread(*fd, (uint8_t *)bytes + done, size - done, (off_t)(offset + done));
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -errno;
-		if (got == 0)
-			break;
-		done += (size_t)got;
-	}
-	return (int64_t)done;
+	return got < 0 ? -errno : got;
 }
 
 static int describe(struct nub_image *image, struct nub_error *err)

@@ -55,7 +55,13 @@ struct nub_image {
 	/* Of a Linux program: its file, owned, and its build id. */
 	int program_fd;
 	uint8_t build_id[NUB_ELF_BUILD_ID_MAX];
+	/* Of one that is several files: owned. */
+	struct nub_image **modules;
+	size_t module_count;
 };
+
+/* The file that has gva: the image itself, unless it is several. */
+const struct nub_image *nub_image_part(const struct nub_image *image, uint64_t gva);
 
 /* ---- elf_file.c ---- */
 

@@ -83,6 +83,7 @@ const char *nub_image_symbol(const struct nub_image *image, uint64_t gva, uint64
 	struct symbol_table table;
 	const char *name = NULL;
 	uint64_t distance = 0;
+	image = nub_image_part(image, gva);
 	/* Of a table that was read for its neighbours' sake, a part may be missing. */
 	if (image->partial)
 		return NULL;

@@ -11,6 +11,11 @@
 #include "base/error.h"
 #include "base/util.h"
 
+/* Younger than some headers: Linux 5.14. */
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
 /* Reserve address space for `size` bytes at an address congruent with gpa modulo 2 MiB. Small maps hold no large leaf
  * and need no such place. */
 static int reserve(struct nub_memory_map *map, uint64_t gpa, uint64_t size, int protection, struct nub_error *err)
@@ -49,8 +54,8 @@ static int share(struct nub_memory *memory, struct nub_memory_map *map, uint64_t
 		return 0;
 	map->shared = &memory->shared;
 	map->shared_offset = offset;
-	if (mmap(map->host, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, memory->shared.fd,
-	         (off_t)offset) == MAP_FAILED)
+	if (!nub_shared_map(map->host, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, memory->shared.fd,
+	                    offset))
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "guest memory: %" PRIu64 " bytes", map->size);
 	return 0;
 }
@@ -227,6 +232,23 @@ int nub_memory_claim(struct nub_memory *memory, uint64_t gpa, uint64_t size, str
 	if (!memory->shared.on || find_map(memory, gpa, size) != &memory->snapshot)
 		return 0;
 	return nub_memory_own(memory, start, nub_page_down(gpa + size + NUB_PAGE_SIZE - 1) - start, err);
+}
+
+void nub_memory_populate(struct nub_memory *memory, uint64_t gpa, uint64_t size)
+{
+	const struct nub_memory_map *map = find_map(memory, gpa, size);
+
+	/* Where the kernel doesn't, or a file is shorter by now, the touch has the same end. */
+	if (map == &memory->snapshot)
+		madvise(map->host + (gpa - map->gpa), size, MADV_POPULATE_WRITE);
+}
+
+int nub_memory_expect_writes(struct nub_memory *memory, uint64_t gpa, uint64_t size, struct nub_error *err)
+{
+	if (memory->shared.on)
+		return nub_memory_claim(memory, gpa, size, err);
+	nub_memory_populate(memory, gpa, size);
+	return 0;
 }
 
 int nub_memory_store(struct nub_memory *memory, uint64_t gpa, const void *bytes, uint64_t size, struct nub_error *err)

@@ -62,6 +62,14 @@ int nub_memory_store(struct nub_memory *memory, uint64_t gpa, const void *bytes,
  * process has it, too (memory/shared.h). Errors: NO_MEMORY, IO. */
 int nub_memory_claim(struct nub_memory *memory, uint64_t gpa, uint64_t size, struct nub_error *err);
 
+/* All of [gpa, gpa + size), of the snapshot region, will be written: have the kernel make its pages at once, which takes half as
+ * long as faults. Advice; can't fail. */
+void nub_memory_populate(struct nub_memory *memory, uint64_t gpa, uint64_t size);
+
+/* The guest will write to the pages of [gpa, gpa + size): have those that are a file's be its own before it faults. What is not
+ * in the snapshot region stays as it is. Errors: NO_MEMORY, IO. */
+int nub_memory_expect_writes(struct nub_memory *memory, uint64_t gpa, uint64_t size, struct nub_error *err);
+
 /* Is the page at gpa from a file? */
 bool nub_memory_from_file(const struct nub_memory *memory, uint64_t gpa);
 

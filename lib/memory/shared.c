@@ -39,6 +39,7 @@ void nub_shared_release(struct nub_memory *memory)
 		return;
 	close(shared->fd);
 	free(shared->owned);
+	free(shared->copies);
 	free(shared->pieces);
 	free(shared->news);
 }
@@ -58,24 +59,33 @@ uint64_t nub_memory_shared_at(const struct nub_memory *memory, uint64_t gpa, uin
 	return shared->scratch_size - (gpa - scratch->gpa);
 }
 
+bool nub_shared_map(uint8_t *host, uint64_t size, int protection, int flags, int fd, uint64_t offset)
+{
+	if (mmap(host, size, protection, flags | MAP_FIXED, fd, (off_t)offset) == MAP_FAILED)
+		return false;
+	/* A box begins as a copy of this process, and would begin by giving these up. */
+	madvise(host, size, MADV_DONTFORK);
+	return true;
+}
+
 /* ---- Which is which ---- */
 
-static bool bit(const struct nub_shared *shared, uint64_t page)
+static bool bit(const uint64_t *words, uint64_t page)
 {
-	return !shared->owned || shared->owned[page / BITS] >> page % BITS & 1;
+	return words[page / BITS] >> page % BITS & 1;
 }
 
 /* As many bits as lie in one word at a time. */
-static void set_bits(struct nub_shared *shared, uint64_t page, uint64_t count, bool owned)
+static void set_bits(uint64_t *words, uint64_t page, uint64_t count, bool value)
 {
 	while (count > 0) {
 		const unsigned first = page % BITS;
 		const uint64_t here = count < BITS - first ? count : BITS - first;
 		const uint64_t mask = (here == BITS ? UINT64_MAX : (UINT64_C(1) << here) - 1) << first;
-		if (owned)
-			shared->owned[page / BITS] |= mask;
+		if (value)
+			words[page / BITS] |= mask;
 		else
-			shared->owned[page / BITS] &= ~mask;
+			words[page / BITS] &= ~mask;
 		page += here;
 		count -= here;
 	}
@@ -83,7 +93,7 @@ static void set_bits(struct nub_shared *shared, uint64_t page, uint64_t count, b
 
 bool nub_shared_is_owned(const struct nub_shared *shared, uint64_t offset)
 {
-	return bit(shared, offset / NUB_PAGE_SIZE);
+	return !shared->owned || bit(shared->owned, offset / NUB_PAGE_SIZE);
 }
 
 bool nub_memory_is_owned(const struct nub_memory *memory, uint64_t gpa)
@@ -96,23 +106,28 @@ uint64_t nub_memory_same_owner(const struct nub_memory *memory, uint64_t gpa, ui
 	return nub_shared_same_owner(&memory->shared, gpa - memory->snapshot.gpa, size);
 }
 
-uint64_t nub_shared_same_owner(const struct nub_shared *shared, uint64_t offset, uint64_t size)
+/* How many bits from `first` on are as it is. */
+static uint64_t count_alike(const uint64_t *words, uint64_t first, uint64_t end)
 {
-	const uint64_t first = offset / NUB_PAGE_SIZE, end = first + size / NUB_PAGE_SIZE;
-	const uint64_t flip = bit(shared, first) ? UINT64_MAX : 0;
+	const uint64_t flip = bit(words, first) ? UINT64_MAX : 0;
 	uint64_t page = first;
 
-	if (!shared->owned)
-		return size;
 	while (page < end) {
-		const uint64_t others = (shared->owned[page / BITS] ^ flip) >> page % BITS;
+		const uint64_t others = (words[page / BITS] ^ flip) >> page % BITS;
 		if (others != 0) {
 			page += (unsigned)__builtin_ctzll(others);
 			break;
 		}
 		page += BITS - page % BITS;
 	}
-	return ((page < end ? page : end) - first) * NUB_PAGE_SIZE;
+	return (page < end ? page : end) - first;
+}
+
+uint64_t nub_shared_same_owner(const struct nub_shared *shared, uint64_t offset, uint64_t size)
+{
+	const uint64_t first = offset / NUB_PAGE_SIZE;
+
+	return shared->owned ? count_alike(shared->owned, first, first + size / NUB_PAGE_SIZE) * NUB_PAGE_SIZE : size;
 }
 
 int nub_memory_show_file(struct nub_memory *memory, const struct nub_memory_piece *piece, struct nub_error *err)
@@ -123,8 +138,9 @@ int nub_memory_show_file(struct nub_memory *memory, const struct nub_memory_piec
 
 	if (!shared->owned) {
 		const size_t words = (pages + BITS - 1) / BITS;
+		shared->copies = calloc(words, sizeof(*shared->copies));
 		shared->owned = malloc(words * sizeof(*shared->owned));
-		if (!shared->owned)
+		if (!shared->copies || !shared->owned)
 			return nub_fail_errno(err, NUB_E_NO_MEMORY, "guest memory: list of %" PRIu64 " pages", pages);
 		memset(shared->owned, 0xff, words * sizeof(*shared->owned));
 	}
@@ -136,10 +152,10 @@ int nub_memory_show_file(struct nub_memory *memory, const struct nub_memory_piec
 	pieces[shared->piece_count++] = *piece;
 	/* Else read-only here, too: a store that bypasses nub_memory_own must not go unnoticed. */
 	const int protection = PROT_READ | (piece->stores ? PROT_WRITE : 0);
-	if (mmap(map->host + (piece->gpa - map->gpa), piece->size, protection, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
-	         piece->fd, (off_t)piece->offset) == MAP_FAILED)
+	if (!nub_shared_map(map->host + (piece->gpa - map->gpa), piece->size, protection, MAP_PRIVATE | MAP_NORESERVE,
+	                    piece->fd, piece->offset))
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "mapping of %" PRIu64 " bytes", piece->size);
-	set_bits(shared, (piece->gpa - map->gpa) / NUB_PAGE_SIZE, piece->size / NUB_PAGE_SIZE, false);
+	set_bits(shared->owned, (piece->gpa - map->gpa) / NUB_PAGE_SIZE, piece->size / NUB_PAGE_SIZE, false);
 	return 0;
 }
 
@@ -176,6 +192,8 @@ static int copy_pages(struct nub_memory *memory, uint64_t gpa, uint64_t size, st
 	for (uint64_t done = 0; done < size;) {
 		const ssize_t written =
 		    pwrite(memory->shared.fd, map->host + at + done, size - done, (off_t)(at + done));
+		if (written < 0 && errno == EINTR)
+			continue;
 		if (written < 0 && errno == EFAULT) {
 			nub_fail(err, NUB_E_IO, 0,
 			         "gpa 0x%" PRIx64 ", %" PRIu64
@@ -196,12 +214,13 @@ static int take_over(struct nub_memory *memory, uint64_t gpa, uint64_t size, str
 	const struct nub_memory_map *map = &memory->snapshot;
 	const uint64_t at = gpa - map->gpa;
 
-	if (mmap(map->host + at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memory->shared.fd, (off_t)at) ==
-	    MAP_FAILED) {
+	if (!nub_shared_map(map->host + at, size, PROT_READ | PROT_WRITE, MAP_SHARED, memory->shared.fd, at)) {
 		nub_fail_errno(err, NUB_E_NO_MEMORY, "mapping of %" PRIu64 " bytes", size);
 		return nub_hint(err, "allow more mappings (sysctl vm.max_map_count)");
 	}
-	set_bits(&memory->shared, at / NUB_PAGE_SIZE, size / NUB_PAGE_SIZE, true);
+	set_bits(memory->shared.owned, at / NUB_PAGE_SIZE, size / NUB_PAGE_SIZE, true);
+	set_bits(memory->shared.copies, at / NUB_PAGE_SIZE, size / NUB_PAGE_SIZE, true);
+	memory->shared.copy_count += size / NUB_PAGE_SIZE;
 	return 0;
 }
 
@@ -224,16 +243,48 @@ int nub_memory_own(struct nub_memory *memory, uint64_t gpa, uint64_t size, struc
 	return 0;
 }
 
+/* Give back the memory of [start, end) of the memfd: it reads as zero. */
+static int clear(const struct nub_shared *shared, uint64_t start, uint64_t end, struct nub_error *err)
+{
+	if (start == end ||
+	    fallocate(shared->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)start, (off_t)(end - start)) == 0)
+		return 0;
+	return nub_fail_errno(err, NUB_E_NO_MEMORY, "guest memory: giving back %" PRIu64 " bytes", end - start);
+}
+
 int nub_memory_give_back(struct nub_memory *memory, uint64_t gpa, uint64_t size, struct nub_error *err)
 {
 	const uint64_t end = gpa + size, offset = gpa - memory->snapshot.gpa;
 
-	if (fallocate(memory->shared.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size) < 0)
-		return nub_fail_errno(err, NUB_E_NO_MEMORY, "guest memory: giving back %" PRIu64 " bytes", size);
+	if (clear(&memory->shared, offset, offset + size, err) < 0)
+		return -1;
 	for (uint64_t run = 0; gpa < end; gpa += run) {
 		run = nub_memory_same_owner(memory, gpa, end - gpa);
 		if (!nub_memory_is_owned(memory, gpa) && take_over(memory, gpa, run, err) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+/* ---- Putting back ---- */
+
+int nub_memory_put_back(struct nub_memory *memory, nub_shared_source source, void *context, struct nub_error *err)
+{
+	struct nub_shared *shared = &memory->shared;
+	const struct nub_memory_map *map = &memory->snapshot;
+	const uint64_t pages = shared->owned ? shared->snapshot_size / NUB_PAGE_SIZE : 0;
+	uint64_t cleared = 0;
+
+	for (uint64_t page = 0, count; page < pages; page += count) {
+		const uint64_t at = page * NUB_PAGE_SIZE;
+		count = count_alike(shared->copies, page, pages);
+		if (!bit(shared->copies, page))
+			continue;
+		if (clear(shared, cleared, at, err) < 0 ||
+		    source(context, map->gpa + at, map->host + at, count * NUB_PAGE_SIZE, err) < 0)
+			return -1;
+		cleared = at + count * NUB_PAGE_SIZE;
+	}
+	shared->news_count = 0;
+	return clear(shared, cleared, shared->snapshot_size + shared->scratch_size, err);
 }

@@ -4,7 +4,8 @@
  * and scratch are nubrun's alone. A restored guest's pages are the snapshot file's until
  * somebody writes them: both processes map the file, private and read-only. The first write is a fault in the other process,
  * or goes through nub_memory_store here; either way nub_memory_own copies the pages into the memfd, shows them here, and
- * lists them, so that they are shown there before the guest goes on. So whatever nubrun reads is what the guest has.
+ * lists them, so that they are shown there before the guest goes on. So whatever nubrun reads is what the guest has. A child of
+ * fork(2) has none of it.
  */
 #ifndef NUB_SHARED_H
 #define NUB_SHARED_H
@@ -34,7 +35,9 @@ struct nub_shared {
 	bool on;
 	int fd;                               /* of the memfd, when it is on */
 	uint64_t snapshot_size, scratch_size; /* how much of them is in it, from their starts */
-	uint64_t *owned; /* a bit a page of the snapshot region: it is the memfd's. NULL: all are */
+	uint64_t *owned;  /* a bit a page of the snapshot region: it is the memfd's. NULL: all are */
+	uint64_t *copies; /* the same, of those that were a file's before. NULL with `owned` */
+	uint64_t copy_count;
 	struct nub_memory_piece *pieces;
 	size_t piece_count;
 	struct nub_memory_run *news; /* owned since they were last shown */
@@ -59,6 +62,14 @@ uint64_t nub_shared_same_owner(const struct nub_shared *shared, uint64_t offset,
  * than it was. */
 int nub_memory_own(struct nub_memory *memory, uint64_t gpa, uint64_t size, struct nub_error *err);
 
+/* Reads [gpa, gpa + size) of the files that were shown. */
+typedef int (*nub_shared_source)(void *context, uint64_t gpa, void *bytes, uint64_t size, struct nub_error *err);
+
+/* Let it all be as it was when the files had been shown, pages that others wrote behind nubrun's back included: those that were
+ * files' and became the memfd's are read again, and what is left of the memfd is zero. Nobody else has it now. Errors:
+ * NO_MEMORY, and the source's. */
+int nub_memory_put_back(struct nub_memory *memory, nub_shared_source source, void *context, struct nub_error *err);
+
 /* Zero [gpa, gpa + size), in the snapshot region, by giving pages back; they are the memfd's then. Errors: NO_MEMORY. */
 int nub_memory_give_back(struct nub_memory *memory, uint64_t gpa, uint64_t size, struct nub_error *err);
 
@@ -66,5 +77,8 @@ int nub_memory_give_back(struct nub_memory *memory, uint64_t gpa, uint64_t size,
 
 int nub_shared_create(struct nub_memory *memory, uint64_t size, struct nub_error *err);
 void nub_shared_release(struct nub_memory *memory);
+
+/* mmap(2) over memory that was reserved, for this process alone. False, with errno, on failure. */
+bool nub_shared_map(uint8_t *host, uint64_t size, int protection, int flags, int fd, uint64_t offset);
 
 #endif

@@ -67,6 +67,15 @@ bool nub_image_is_program(int fd);
  * touches them. Of a relocatable one, addresses are those of the file. Errors: ELF_*, IO, NO_MEMORY. */
 struct nub_image *nub_image_open_program(int fd, const char *name, struct nub_error *err);
 
+/* What a running program has of code: several files, for symbols and call stacks alone. Nothing is in it at first. Error:
+ * NO_MEMORY. */
+struct nub_image *nub_image_of_modules(const char *name, struct nub_error *err);
+
+/* Add a file that lies in the program's memory, so many bytes after the addresses in it. Takes over `bytes` (malloc's), whatever
+ * comes of it. Errors: ELF_*, NO_MEMORY. */
+int nub_image_add_module(struct nub_image *image, uint8_t *bytes, size_t size, const char *name, uint64_t bias,
+                         struct nub_error *err);
+
 /* Was a part of its file not read? Then it has no symbols, and call stacks go by frame pointers. */
 bool nub_image_is_partial(const struct nub_image *image);
 

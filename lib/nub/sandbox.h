@@ -82,6 +82,10 @@ struct nub_page_use *nub_sandbox_pages(struct nub_sandbox *sandbox, size_t *coun
 /* Copy guest memory at gva, through the page tables (R33). Errors: GVA_*, GPA_*. */
 int nub_sandbox_read(struct nub_sandbox *sandbox, uint64_t gva, void *bytes, size_t size, struct nub_error *err);
 
+/* The files that a Linux program has in memory now, for symbols and call stacks; of what is not to be had, none. The caller frees
+ * it. NULL for other guests, and when there is no memory for it. */
+struct nub_image *nub_sandbox_modules(struct nub_sandbox *sandbox);
+
 /* The general registers: those of the fault after a crash, else the vCPU's. */
 void nub_sandbox_registers(const struct nub_sandbox *sandbox, const struct nub_outcome *outcome,
                            struct nub_registers *regs);

@@ -72,6 +72,15 @@ struct nub_personality_state {
 	struct nub_program_items items; /* owned; only when it is saved */
 };
 
+/* A thread of a guest that has several. */
+struct nub_guest_thread {
+	uint32_t tid;
+	bool current; /* the one that runs, or with which it stopped */
+	struct nub_registers regs;
+	uint64_t fs_base, gs_base;
+	uint8_t xsave[NUB_XSAVE_SIZE];
+};
+
 struct nub_personality;
 
 struct nub_personality_ops {
@@ -84,6 +93,8 @@ struct nub_personality_ops {
 	int (*save)(struct nub_personality *personality, struct nub_personality_state *state, struct nub_cpu *cpu,
 	            bool stopped, struct nub_error *err);
 	int (*regions)(struct nub_personality *personality, struct nub_error *err);
+	bool (*thread)(struct nub_personality *personality, size_t index, struct nub_guest_thread *thread);
+	void (*modules)(struct nub_personality *personality, struct nub_image *image);
 	bool (*at_rest)(const struct nub_personality *personality);
 	enum nub_verdict (*enter)(struct nub_personality *personality, const struct nub_request *request,
 	                          struct nub_error *err);
@@ -158,6 +169,19 @@ static inline int nub_personality_save(struct nub_personality *personality, stru
 static inline int nub_personality_regions(struct nub_personality *personality, struct nub_error *err)
 {
 	return personality->ops->regions(personality, err);
+}
+
+/* Add the files that it has in memory to the image, as far as they can be read. */
+static inline void nub_personality_modules(struct nub_personality *personality, struct nub_image *image)
+{
+	personality->ops->modules(personality, image);
+}
+
+/* One of its threads; false at the end of the list, and for guests that are one thread, which the engine has. */
+static inline bool nub_personality_thread(struct nub_personality *personality, size_t index,
+                                          struct nub_guest_thread *thread)
+{
+	return personality->ops->thread(personality, index, thread);
 }
 
 /* Is nothing under way that a snapshot would lose? */

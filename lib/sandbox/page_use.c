@@ -1,11 +1,13 @@
 /* Which pages of a guest's memory are in use: asked of the host's kernel, and found in the guest's page tables. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/util.h"
 #include "memory/pagemap.h"
 #include "paging/paging.h"
 #include "sandbox/sandbox.h"
+#include "snapshot/file/snapshot.h"
 
 struct page_list {
 	struct nub_page_use *pages;
@@ -26,9 +28,18 @@ static int add(struct page_list *list, uint64_t gpa, bool changed, struct nub_er
 	return 0;
 }
 
-/* `restored`: what is not the file's any more has been written. */
-static int add_map(struct page_list *list, int pagemap_fd, const struct nub_memory_map *map, bool restored,
-                   struct nub_error *err)
+/* A page that is the guest's own may still be as the snapshot has it: some are given to it before it writes. */
+static bool has_changed(const struct nub_snapshot *snapshot, uint64_t gpa, const uint8_t *page)
+{
+	uint8_t stored[NUB_PAGE_SIZE];
+
+	return nub_snapshot_read(snapshot, gpa, stored, sizeof(stored), NULL) < 0 ||
+	       memcmp(stored, page, sizeof(stored)) != 0;
+}
+
+/* `snapshot`: where a restored guest's come from. */
+static int add_map(struct page_list *list, int pagemap_fd, const struct nub_memory_map *map,
+                   const struct nub_snapshot *snapshot, struct nub_error *err)
 {
 	uint64_t entries[512];
 
@@ -39,7 +50,10 @@ static int add_map(struct page_list *list, int pagemap_fd, const struct nub_memo
 			return nub_fail_errno(err, NUB_E_IO, "/proc/self/pagemap");
 		for (size_t i = 0; i < count; i++, offset += NUB_PAGE_SIZE)
 			if (nub_pagemap_there(entries[i]) &&
-			    add(list, map->gpa + offset, restored && nub_pagemap_own(entries[i]), err) < 0)
+			    add(list, map->gpa + offset,
+			        snapshot && nub_pagemap_own(entries[i]) &&
+			            has_changed(snapshot, map->gpa + offset, map->host + offset),
+			        err) < 0)
 				return -1;
 	}
 	return 0;
@@ -105,9 +119,9 @@ struct nub_page_use *nub_sandbox_pages(struct nub_sandbox *sandbox, size_t *coun
 	if (result == 0)
 		result = add_map(&list, fd, &memory->snapshot, sandbox->snapshot, err);
 	for (size_t i = 0; result == 0 && i < memory->file_count; i++)
-		result = add_map(&list, fd, &memory->files[i], false, err);
+		result = add_map(&list, fd, &memory->files[i], NULL, err);
 	if (result == 0)
-		result = add_map(&list, fd, &memory->scratch, false, err);
+		result = add_map(&list, fd, &memory->scratch, NULL, err);
 	if (result == 0)
 		result = find_gvas(sandbox, &list, err);
 	if (result < 0) {

@@ -120,6 +120,16 @@ const struct nub_exit_counts *nub_sandbox_exit_counts(const struct nub_sandbox *
 	return &sandbox->machine.exits;
 }
 
+struct nub_image *nub_sandbox_modules(struct nub_sandbox *sandbox)
+{
+	struct nub_image *image =
+	    sandbox->personality->is_program ? nub_image_of_modules(sandbox->machine.guest->name, NULL) : NULL;
+
+	if (image)
+		nub_personality_modules(sandbox->personality, image);
+	return image;
+}
+
 bool nub_sandbox_unsupported(const struct nub_sandbox *sandbox, size_t index, const char **name, uint64_t *count)
 {
 	return nub_personality_unsupported(sandbox->personality, index, name, count);

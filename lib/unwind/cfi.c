@@ -181,8 +181,9 @@ static bool find_section(const struct nub_elf_file *file, const char *name, stru
 	return false;
 }
 
-bool nub_cfi_find(const struct nub_image *image, uint64_t gva, struct nub_cfi_row *row)
+bool nub_cfi_find(const struct nub_image *whole, uint64_t gva, struct nub_cfi_row *row)
 {
+	const struct nub_image *image = nub_image_part(whole, gva);
 	const uint64_t vaddr = gva - image->bias;
 	struct nub_elf_file file;
 	struct nub_cfi_section section;

@@ -76,6 +76,6 @@ void cmd_hold_standard_fds(void)
 	for (int fd = 0; fd <= 2; fd++)
 		/* The lowest free number is the closed one. Reading a write-only descriptor, or writing a read-only one,
 		 * fails with EBADF. */
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
 			_exit(125);
 }

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/read_at.h"
 #include "base/util.h"
 #include "cli/fail.h"
 #include "cli/file.h"
@@ -24,21 +25,16 @@ static int read_at(void *context, uint64_t offset, void *bytes, size_t size, str
 {
 	const struct source *source = context;
 
-	for (size_t done = 0; done < size;) {
-		const ssize_t got = pread(source->fd, (char *)bytes + done, size - done, (off_t)(offset + done));
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return cmd_fail_errno(err, "%s", source->path);
-		if (got == 0) {
-			nub_fail(err, NUB_E_ELF_TRUNCATED, 0,
-			         "%s: ends at %" PRIu64 " bytes now, before %" PRIu64 ", where it ended at first",
-			         source->path, offset + done, offset + size);
-			return nub_hint(err, "wait until it is written");
-		}
-		done += (size_t)got;
-	}
-	return 0;
+	const ssize_t got = nub_read_at(source->fd, bytes, size, offset);
+
+	if (got < 0)
+		return cmd_fail_errno(err, "%s", source->path);
+	if ((size_t)got == size)
+		return 0;
+	nub_fail(err, NUB_E_ELF_TRUNCATED, 0,
+	         "%s: ends at %" PRIu64 " bytes now, before %" PRIu64 ", where it ended at first", source->path,
+	         offset + (uint64_t)got, offset + size);
+	return nub_hint(err, "wait until it is written");
 }
 
 static int read_whole(struct cmd_guest_file *guest, const char *path, int fd, const struct stat *st,

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/read_at.h"
 #include "base/util.h"
 #include "cli/fail.h"
 #include "cli/progress.h"
@@ -22,7 +23,7 @@ bool cmd_is_snapshot(const char *path)
 	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
 		return false;
 	NUB_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd >= 0 && pread(fd, magic, sizeof(magic), 0) == (ssize_t)sizeof(magic) &&
+	return fd >= 0 && nub_read_at(fd, magic, sizeof(magic), 0) == (ssize_t)sizeof(magic) &&
 	       memcmp(magic, NUB_SNAPSHOT_MAGIC, sizeof(magic)) == 0;
 }
 

@@ -16,19 +16,26 @@ static struct cmd_json *outside(cJSON *item)
 	return (struct cmd_json *)item;
 }
 
+static cJSON *made(cJSON *item)
+{
+	if (!item)
+		cmd_json_no_memory();
+	return item;
+}
+
 struct cmd_json *cmd_json_object(void)
 {
-	return outside(cJSON_CreateObject());
+	return outside(made(cJSON_CreateObject()));
 }
 
 struct cmd_json *cmd_json_array(void)
 {
-	return outside(cJSON_CreateArray());
+	return outside(made(cJSON_CreateArray()));
 }
 
 struct cmd_json *cmd_json_bool(bool value)
 {
-	return outside(cJSON_CreateBool(value));
+	return outside(made(cJSON_CreateBool(value)));
 }
 
 struct cmd_json *cmd_json_int(int64_t number)
@@ -49,33 +56,33 @@ struct cmd_json *cmd_json_uint(uint64_t number)
 
 struct cmd_json *cmd_json_number(const char *text)
 {
-	return outside(cJSON_CreateRaw(text));
+	return outside(made(cJSON_CreateRaw(text)));
 }
 
 struct cmd_json *cmd_json_plain(const char *text)
 {
-	return outside(cJSON_CreateString(text));
+	return outside(made(cJSON_CreateString(text)));
 }
 
 void cmd_json_add(struct cmd_json *object, const char *name, struct cmd_json *value)
 {
-	cJSON *item = value ? inside(value) : cJSON_CreateNull();
+	cJSON *item = value ? inside(value) : made(cJSON_CreateNull());
 
 	if (!cJSON_AddItemToObjectCS(inside(object), name, item))
-		cJSON_Delete(item);
+		cmd_json_no_memory();
 }
 
 void cmd_json_append(struct cmd_json *array, struct cmd_json *value)
 {
-	cJSON *item = value ? inside(value) : cJSON_CreateNull();
+	cJSON *item = value ? inside(value) : made(cJSON_CreateNull());
 
 	if (!cJSON_AddItemToArray(inside(array), item))
-		cJSON_Delete(item);
+		cmd_json_no_memory();
 }
 
 struct cmd_json *cmd_json_share(struct cmd_json *json)
 {
-	return outside(cJSON_Duplicate(inside(json), true));
+	return json ? outside(made(cJSON_Duplicate(inside(json), true))) : NULL;
 }
 
 void cmd_json_free(struct cmd_json *json)

@@ -5,7 +5,8 @@
  *     char *text = cmd_json_text(object, false, &size);
  *     cmd_json_free(object);
  *
- * NULL is null; what could not be made for want of memory is null, too. What is added to an object or array belongs to it.
+ * NULL is null. What is added to an object or array belongs to it. Where there is no memory to make or to write a value, what is told
+ * would not be what was to be told: the process ends, with 125.
  */
 #ifndef CMD_JSON_H
 #define CMD_JSON_H
@@ -47,8 +48,8 @@ void cmd_json_free(struct cmd_json *json); /* NULL is fine */
 
 /* ---- Writing ---- */
 
-/* The text of `json` on one line, or indented, with a line feed; malloc'd, NULL without memory. No control character is
- * in it, DEL and U+0080 to U+009F included. */
+/* The text of `json` on one line, or indented, with a line feed; malloc'd. No control character is in it, DEL and U+0080 to
+ * U+009F included. */
 char *cmd_json_text(const struct cmd_json *json, bool indented, size_t *size);
 
 /* ---- Reading ---- */
@@ -76,7 +77,11 @@ const struct cmd_json *cmd_json_get_only(const struct cmd_json *json, const char
 
 /* ---- What a library does: json_c.c, cjson.c ---- */
 
-/* One line without a line feed; malloc'd. */
+/* One line without a line feed; malloc'd. NULL without memory. */
 char *cmd_json_print(const struct cmd_json *json);
+
+/* ---- For them, without memory ---- */
+
+_Noreturn void cmd_json_no_memory(void);
 
 #endif

@@ -3,17 +3,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cursor.h"
 #include "base/util.h"
 #include "cli/text.h"
 #include "json/json.h"
 
+void cmd_json_no_memory(void)
+{
+	static const char text[] = "nubrun: there is no memory left to tell what happened\n";
+
+	/* Whether it was told or not. */
+	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+		_exit(125);
+	_exit(125);
+}
+
 struct cmd_json *cmd_json_string(const void *text, size_t size)
 {
 	NUB_AUTO_FREE char *clean = cmd_utf8_repair(text, size, NULL);
 
-	return clean ? cmd_json_plain(clean) : NULL;
+	if (!clean)
+		cmd_json_no_memory();
+	return cmd_json_plain(clean);
 }
 
 struct cmd_json *cmd_json_cstring(const char *text)
@@ -123,11 +136,13 @@ static char *indent(const char *text, size_t *size)
 char *cmd_json_text(const struct cmd_json *json, bool indented, size_t *size)
 {
 	NUB_AUTO_FREE char *printed = cmd_json_print(json);
-	char *line = printed ? escape_controls(printed, size) : NULL;
+	char *line = printed ? escape_controls(printed, size) : NULL, *text = line;
 
-	if (!line || !indented)
-		return line;
-	char *text = indent(line, size);
-	free(line);
+	if (line && indented) {
+		text = indent(line, size);
+		free(line);
+	}
+	if (!text)
+		cmd_json_no_memory();
 	return text;
 }

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "cli/fail.h"
-#include "run/engine.h"
 #include "json/json.h"
 
 /* What a Linux program has no use for. */

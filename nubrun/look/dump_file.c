@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/read_at.h"
 #include "base/util.h"
 #include "cli/fail.h"
 #include "look/dump.h"
@@ -19,7 +20,8 @@ bool cmd_is_core(const char *path)
 	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
 		return false;
 	NUB_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || pread(fd, head, sizeof(head), 0) != (ssize_t)sizeof(head) || memcmp(head, ELFMAG, SELFMAG) != 0)
+	if (fd < 0 || nub_read_at(fd, head, sizeof(head), 0) != (ssize_t)sizeof(head) ||
+	    memcmp(head, ELFMAG, SELFMAG) != 0)
 		return false;
 	memcpy(&type, head + EI_NIDENT, sizeof(type));
 	return type == ET_CORE;

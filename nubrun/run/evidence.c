@@ -2,6 +2,7 @@
 #include "run/evidence.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,9 +13,13 @@
 #include "base/replace_file.h"
 #include "base/util.h"
 #include "cli/fail.h"
+#include "cli/file.h"
 #include "cli/text.h"
 #include "report/json_status.h"
 #include "json/json.h"
+
+/* Symbols of larger files are not read. */
+#define PROGRAM_LIMIT (UINT64_C(128) << 20)
 
 /* For the signal's handler, which gets no context. */
 static struct nub_sandbox *volatile listener;
@@ -160,11 +165,41 @@ static char *take_request(struct cmd_evidence *evidence, struct nub_sandbox *san
 	return line;
 }
 
+/* A thawed program has its own file in memory, but does not know it: it is looked for where it was. */
+static void add_program(struct cmd_evidence *evidence)
+{
+	const struct nub_image_info *info = evidence->info;
+	const char *path = evidence->guest_path;
+	uint8_t *bytes = NULL;
+	size_t size = 0;
+
+	NUB_AUTO_CLOSE int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) : -1;
+	struct nub_image *file = fd >= 0 ? nub_image_open_program(fd, path, NULL) : NULL;
+	const struct nub_image_info *found = file ? nub_image_info(file) : NULL;
+	if (found && found->build_id_size > 0 && found->build_id_size == info->build_id_size &&
+	    memcmp(found->build_id, info->build_id, info->build_id_size) == 0 &&
+	    cmd_file_read(path, PROGRAM_LIMIT, NUB_E_ELF_SIZE, &bytes, &size, NULL) == 0)
+		nub_image_add_module(evidence->modules, bytes, size, path, info->image_base - found->image_base, NULL);
+	nub_image_free(file);
+}
+
+/* The files with its code. */
+static void take_modules(struct cmd_evidence *evidence, struct nub_sandbox *sandbox)
+{
+	evidence->modules = nub_sandbox_modules(sandbox);
+	if (!evidence->modules)
+		return;
+	if (evidence->restored)
+		add_program(evidence);
+	evidence->image = evidence->modules;
+}
+
 char *cmd_evidence_take(struct cmd_evidence *evidence, struct nub_sandbox *sandbox, const struct nub_outcome *outcome)
 {
 	if (!outcome)
 		return take_request(evidence, sandbox);
 	evidence->stopped = true;
+	take_modules(evidence, sandbox);
 	nub_sandbox_registers(sandbox, outcome, &evidence->regs);
 	if (outcome->kind != NUB_OUTCOME_CRASHED || !outcome->crash.registers_lost)
 		evidence->frame_count = nub_backtrace(cmd_evidence_image(evidence), &evidence->regs, read_guest,
@@ -188,5 +223,6 @@ void cmd_evidence_release(struct cmd_evidence *evidence)
 		cmd_json_free(evidence->records[i]);
 	cmd_json_free(evidence->requested);
 	cmd_symbols_release(&evidence->symbols);
+	nub_image_free(evidence->modules);
 	free(evidence->core);
 }

@@ -22,7 +22,9 @@ struct cmd_evidence {
 	const struct nub_image_info *info; /* what the guest is */
 	const char *guest_path;            /* may be NULL */
 	const char *snapshot_path;         /* of a restored guest's; NULL where that has none */
+	bool restored;
 
+	struct nub_image *modules; /* owned: of a Linux program that failed; NULL: it is none, or has not */
 	struct cmd_symbols symbols;
 	bool searched; /* for the symbols */
 	bool stopped;  /* the guest failed: the rest is about that */

@@ -145,6 +145,7 @@ static int prepare_evidence(struct cmd_session *session, struct nub_error *err)
 		evidence->image = session->guest.file.image;
 	evidence->info = session->info;
 	evidence->guest_path = session->program ? session->program : session->info->name;
+	evidence->restored = session->snapshot;
 	/* A Linux program's are in several files. */
 	evidence->searched = cmd_session_is_program(session);
 	return cmd_evidence_check(evidence, err);

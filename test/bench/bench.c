@@ -11,7 +11,7 @@
  * call      a bare round trip to the guest and back against a call of an exported empty function
  * compute   a CPU-bound loop natively against in a guest
  *
- * and what bench_linux.c and bench_snapshot.c measure.
+ * and what bench_snapshot.c and, of Linux programs, bench_linux.c measure.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -108,8 +108,8 @@ static void bench_engine(const struct bench_engine *engine, size_t runs)
 	bench_confine(runs);
 	bench_call(engine, runs);
 	bench_compute(engine, runs);
-	bench_programs(engine, runs);
 	bench_snapshots(engine, runs);
+	bench_linux(engine, runs);
 }
 
 int main(int argc, char **argv)

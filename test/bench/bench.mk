@@ -1,8 +1,8 @@
 # Measurements: floor.c (the bare KVM ioctls), floor_process.c (a bare process under seccomp) and a native compute.c are what nubrun and its guests are measured against.
 
 BENCH = $(B)/bench/bench
-BENCH_SRCS = test/bench/bench.c test/bench/bench_linux.c test/bench/bench_snapshot.c test/bench/measure.c
-BENCH_BASES = $(B)/bench/floor $(B)/bench/floor_process $(B)/bench/compute $(B)/bench/linux_call
+BENCH_SRCS = test/bench/bench.c test/bench/bench_snapshot.c test/bench/bench_linux.c test/bench/measure.c
+BENCH_BASES = $(B)/bench/floor $(B)/bench/floor_process $(B)/bench/compute $(B)/bench/linux_calls
 RUNS ?= 40
 COUNT_RUNS ?= 3
 
@@ -22,23 +22,24 @@ $(B)/bench/floor_process: test/bench/floor_process.c test/bench/bench.mk
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) -O2 -fno-stack-protector -fcf-protection=none -fno-pie $(or $(LINK_STATIC),-no-pie) -o $@ $<
 
-$(B)/bench/linux_call: test/bench/linux_call.c test/bench/bench.mk
-	$(call say,BENCH,$@)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) -O2 -static -o $@ $<
-
 # The same compiler and flags as the guest of this name.
 $(B)/bench/compute: guests/compute.c guests/guests.mk
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(GUEST_CC) $(GUEST_CODE) -DNATIVE -fno-pie $(or $(LINK_STATIC),-no-pie) -o $@ $<
 
+# A program for Linux that runs natively and in a guest.
+$(B)/bench/linux_calls: test/bench/linux_calls.c test/bench/bench.mk
+	$(call say,BENCH,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) -O2 -static -o $@ $<
+
 ## bench: nubrun against bare system calls and native code, by each engine that this host has, medians of RUNS=40 runs in turn
-bench: all $(BENCH) $(BENCH_BASES)
+bench: all samples $(BENCH) $(BENCH_BASES)
 	$(Q)$(BENCH) $(B) $(RUNS)
 
 ## bench-counts: the same rows on emulated SVM in instructions, medians of COUNT_RUNS=3 runs, twice; $(B)/bench/counts.json
-bench-counts: all $(BENCH) $(BENCH_BASES)
+bench-counts: all samples $(BENCH) $(BENCH_BASES)
 	$(Q)test/bench/counts $(B) $(COUNT_RUNS)
 
 .PHONY: bench bench-counts

@@ -1,42 +1,175 @@
-/* What Linux programs cost.
+/* What programs for Linux cost.
  *
- * program   floor (bare system calls) against a static program that does nothing, the whole process
- * syscall   a bare round trip to the guest and back against a system call of a program
+ * syscall   a bare round trip to the guest and back against a system call that does nothing (getppid)
+ * clock     clock_gettime natively against in the guest
+ * busybox   floor (bare system calls) against `nubrun run busybox true`, the whole process
+ * python    CPython natively, from its start to its first byte behind some imports, against a thaw behind them
+ * lua       restoring a guest of nubrun's own that writes as many pages against thawing Lua for a script, the whole process
+ *
+ * What is not installed is not measured, and that is said.
  */
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "measure.h"
 
-enum { CALLS = 2000 };
+#define QUIET "--status", "/dev/null"
+#define PYTHON "/usr/bin/python3"
+#define LUA "guests/linux/lua"
 
-static void bench_program(const struct bench_engine *engine, size_t runs)
+static const char python_snap[] = "bench/python.snap", lua_snap[] = "bench/lua.snap", small_snap[] = "bench/small.snap",
+		  script[] = "bench/script.lua";
+
+static bool is_there(const char *row, const char *program)
 {
-	const char *const floor[] = { engine->floor, NULL };
-	const char *const ours[] = { "./nubrun", "run", "--status", "/dev/null", "bench/linux_call", NULL };
-	struct contender contenders[] = { { .argv = floor }, { .argv = ours } };
+	const bool there = access(program, X_OK) == 0;
 
-	run_in_turn(contenders, 2, runs);
-	report("program", "floor", &contenders[0].series, "static Linux program", &contenders[1].series, 2.0);
+	if (!there)
+		printf("%-8s  not measured: no %s\n", row, program);
+	return there;
 }
 
 static void bench_syscall(const struct bench_engine *engine, size_t runs)
 {
-	char count[16];
-	const char *const floor[] = { engine->floor, "--loop", count, NULL };
-	const char *const ours[] = { "./nubrun", "run", "--status", "/dev/null", "bench/linux_call", count, NULL };
+	const char *const floor[] = { engine->floor, "--loop", "2000", NULL };
+	const char *const ours[] = { "./nubrun", "run", QUIET, "bench/linux_calls", "getppid", "2000", NULL };
 	struct series base = { 0 }, series = { 0 };
 
-	snprintf(count, sizeof(count), "%d", CALLS);
 	for (size_t i = 0; i < runs; i++) {
 		add(&base, strtod(capture(floor), NULL) / 1000);
 		add(&series, strtod(capture(ours), NULL) / 1000);
 	}
-	report("syscall", engine->round_trip, &base, "getppid of a program", &series, 1.3);
+	report("syscall", engine->round_trip, &base, "getppid", &series, 1.3);
 }
 
-void bench_programs(const struct bench_engine *engine, size_t runs)
+static void bench_clock(size_t runs)
 {
-	bench_program(engine, runs);
+	const char *const native[] = { "bench/linux_calls", "clock", "2000", NULL };
+	const char *const ours[] = { "./nubrun", "run", QUIET, "bench/linux_calls", "clock", "2000", NULL };
+	struct series base = { 0 }, series = { 0 };
+
+	for (size_t i = 0; i < runs; i++) {
+		add(&base, strtod(capture(native), NULL));
+		add(&series, strtod(capture(ours), NULL));
+	}
+	report("clock", "1000 clock_gettime", &base, "in the guest", &series, 1.3);
+}
+
+static void bench_busybox(const struct bench_engine *engine, size_t runs)
+{
+	const char *const floor[] = { engine->floor, NULL };
+	const char *const ours[] = { "./nubrun", "run", QUIET, "/bin/busybox", "true", NULL };
+	struct contender contenders[] = { { .argv = floor }, { .argv = ours } };
+
+	if (!is_there("busybox", "/bin/busybox"))
+		return;
+	run_in_turn(contenders, 2, runs);
+	report("busybox", "floor", &contenders[0].series, "busybox true", &contenders[1].series, 2.0);
+}
+
+static void bench_python(size_t runs)
+{
+	static const char imports[] = "import json, re, decimal, sqlite3\n", ready[] = "print('ready', flush=True)\n",
+			  work[] = "print(json.dumps(str(decimal.Decimal(1) / 7)), flush=True)\n";
+	char native_code[256], frozen_code[256];
+	const char *const native[] = { PYTHON, "-c", native_code, NULL };
+	const char *const save[] = { "./nubrun",       "snapshot", QUIET,  "-o", python_snap, "--rootfs", "/",
+		                     "--until-output", "ready",    PYTHON, "-c", frozen_code, NULL };
+	const char *const ours[] = { "./nubrun", "restore", QUIET, "--rootfs", "/", python_snap, NULL };
+	struct series base = { 0 }, series = { 0 };
+
+	if (!is_there("python", PYTHON))
+		return;
+	snprintf(native_code, sizeof(native_code), "%s%s", imports, work);
+	snprintf(frozen_code, sizeof(frozen_code), "%s%s%s", imports, ready, work);
+	run(save, -1);
+	first_byte(native, NULL);
+	first_byte(ours, NULL);
+	for (size_t i = 0; i < runs; i++) {
+		add(&base, first_byte(native, NULL));
+		add(&series, first_byte(ours, NULL));
+	}
+	report("python", "natively", &base, "thawed, to first byte", &series, 0.05);
+	unlink(python_snap);
+}
+
+/* How many pages of a snapshot a process has written to, of what it has mapped of it. */
+static unsigned long pages_written(pid_t pid, const char *name)
+{
+	char path[64], line[512];
+	unsigned long kib = 0, more;
+	bool inside = false;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps", (int)pid);
+	FILE *file = fopen(path, "r");
+	if (!file)
+		fail(path);
+	while (fgets(line, sizeof(line), file)) {
+		if (strchr(line, '-') && strchr(line, '-') < strchr(line, ' '))
+			inside = strstr(line, name);
+		else if (inside && sscanf(line, "Private_Dirty: %lu", &more) == 1)
+			kib += more;
+	}
+	fclose(file);
+	return kib / 4;
+}
+
+static void write_script(const char *text)
+{
+	FILE *file = fopen(script, "w");
+
+	if (!file || fputs(text, file) < 0 || fclose(file) < 0)
+		fail(script);
+}
+
+/* How many pages a copy of Lua has written to when its script has printed something. */
+static unsigned long pages_of_lua(const char *const restore[])
+{
+	write_script("print(#primes) io.stdout:flush() while true do end");
+
+	const struct running running = run_to_first_byte(restore, script);
+	const unsigned long pages = pages_written(running.pid, lua_snap);
+	close(running.out_fd);
+	kill(running.pid, SIGTERM);
+	waitpid(running.pid, NULL, 0);
+	return pages;
+}
+
+static void bench_lua(size_t runs)
+{
+	char pages[24];
+	const char *const save[] = {
+		"./nubrun", "snapshot", QUIET, "-o", lua_snap, "--until-output", "ready", LUA, NULL
+	};
+	const char *const save_small[] = { "./nubrun", "snapshot", QUIET, "-o", small_snap, "guests/empty.elf", NULL };
+	const char *const floor[] = { "./nubrun", "restore", QUIET, "--call", "touch", small_snap, pages, NULL };
+	const char *const ours[] = { "./nubrun", "restore", QUIET, lua_snap, NULL };
+	struct contender contenders[] = { { .argv = floor }, { .argv = ours, .input = script } };
+
+	if (!is_there("lua", LUA))
+		return;
+	run(save, -1);
+	run(save_small, -1);
+	snprintf(pages, sizeof(pages), "%lu", pages_of_lua(ours));
+	write_script("print(#primes)");
+	run_in_turn(contenders, 2, runs);
+	report("lua", "restore, as many pages", &contenders[0].series, "thaw for a script", &contenders[1].series, 1.5);
+	unlink(lua_snap);
+	unlink(small_snap);
+	unlink(script);
+}
+
+void bench_linux(const struct bench_engine *engine, size_t runs)
+{
 	bench_syscall(engine, runs);
+	bench_clock(runs);
+	bench_busybox(engine, runs);
+	bench_python(runs);
+	bench_lua(runs);
 }

@@ -26,32 +26,82 @@ double now_us(void)
 	return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
 }
 
-/* Run a command to its end, its stdout in out_fd (or nowhere when -1); microseconds from spawn to reaped. */
-double run(const char *const argv[], int out_fd)
+/* Start a command with its stdin from a file (or as it is here when NULL), its stdout in out_fd (or nowhere when -1). */
+static pid_t start(const char *const argv[], const char *input, int out_fd)
 {
 	extern char **environ;
 	posix_spawn_file_actions_t actions;
-	int status;
 	pid_t pid;
 
 	posix_spawn_file_actions_init(&actions);
+	if (input)
+		posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, input, O_RDONLY, 0);
 	if (out_fd >= 0)
 		posix_spawn_file_actions_adddup2(&actions, out_fd, STDOUT_FILENO);
 	else
 		posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-	const double start = now_us();
 	errno = posix_spawn(&pid, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv, environ);
 	if (errno != 0)
 		fail(argv[0]);
+	posix_spawn_file_actions_destroy(&actions);
+	return pid;
+}
+
+static void finish(const char *const argv[], pid_t pid)
+{
+	int status;
+
 	if (waitpid(pid, &status, 0) < 0)
 		fail("waitpid");
-	const double end = now_us();
-	posix_spawn_file_actions_destroy(&actions);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) > 0) {
 		fprintf(stderr, "bench: %s %s ended with status 0x%x\n", argv[0], argv[1] ? argv[1] : "", status);
 		exit(1);
 	}
-	return end - start;
+}
+
+static double run_input(const char *const argv[], const char *input, int out_fd)
+{
+	const double begin = now_us();
+
+	finish(argv, start(argv, input, out_fd));
+	return now_us() - begin;
+}
+
+double run(const char *const argv[], int out_fd)
+{
+	return run_input(argv, NULL, out_fd);
+}
+
+struct running run_to_first_byte(const char *const argv[], const char *input)
+{
+	struct running running;
+	int ends[2];
+	char byte;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		fail("pipe");
+	const double begin = now_us();
+	running.pid = start(argv, input, ends[1]);
+	close(ends[1]);
+	if (read(ends[0], &byte, 1) != 1) {
+		fprintf(stderr, "bench: %s %s printed nothing\n", argv[0], argv[1] ? argv[1] : "");
+		exit(1);
+	}
+	running.first_us = now_us() - begin;
+	running.out_fd = ends[0];
+	return running;
+}
+
+double first_byte(const char *const argv[], const char *input)
+{
+	const struct running running = run_to_first_byte(argv, input);
+	char rest[256];
+
+	while (read(running.out_fd, rest, sizeof(rest)) > 0)
+		continue;
+	close(running.out_fd);
+	finish(argv, running.pid);
+	return running.first_us;
 }
 
 /* Run a command and give what it printed. */
@@ -114,11 +164,11 @@ double median(struct series *series)
 void run_in_turn(struct contender *contenders, size_t count, size_t runs)
 {
 	for (size_t i = 0; i < count; i++)
-		run(contenders[i].argv, -1);
+		run_input(contenders[i].argv, contenders[i].input, -1);
 	for (size_t turn = 0; turn < runs; turn++)
 		for (size_t i = 0; i < count; i++) {
 			struct contender *next = &contenders[(turn + i) % count];
-			add(&next->series, run(next->argv, -1));
+			add(&next->series, run_input(next->argv, next->input, -1));
 		}
 }
 

@@ -3,6 +3,7 @@
 #define MEASURE_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 enum { MAX_RUNS = 1000 };
 
@@ -17,6 +18,19 @@ double now_us(void);
 /* Run a command to its end, its stdout in out_fd (or nowhere when -1); microseconds from spawn to reaped. */
 double run(const char *const argv[], int out_fd);
 
+/* A command that has printed something, after so many microseconds; the caller closes out_fd and reaps pid. */
+struct running {
+	pid_t pid;
+	int out_fd;
+	double first_us;
+};
+
+/* Start a command with its stdin from a file (or as it is here when NULL), and wait for its first byte of stdout. */
+struct running run_to_first_byte(const char *const argv[], const char *input);
+
+/* Run a command to its end; microseconds from spawn to its first byte of stdout. */
+double first_byte(const char *const argv[], const char *input);
+
 /* Run a command and give what it printed, until the next time. */
 const char *capture(const char *const argv[]);
 
@@ -29,6 +43,7 @@ double median(struct series *series);
 /* One of several commands whose whole processes are compared. */
 struct contender {
 	const char *const *argv;
+	const char *input; /* a file for its stdin; NULL: as it is here */
 	struct series series;
 };
 
@@ -50,10 +65,10 @@ struct bench_engine {
 	double compute, restore, reset; /* ratios to reach */
 };
 
-/* bench_linux.c */
-void bench_programs(const struct bench_engine *engine, size_t runs);
-
 /* bench_snapshot.c; the current folder is the build's. */
 void bench_snapshots(const struct bench_engine *engine, size_t runs);
+
+/* bench_linux.c; likewise. */
+void bench_linux(const struct bench_engine *engine, size_t runs);
 
 #endif

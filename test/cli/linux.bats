@@ -63,6 +63,11 @@ same() { # PROGRAM [NUB-OPTION...]
 	same "$PROGRAMS/faults" --memory 24M
 }
 
+@test "linux: mappings of one file show each other what is written, as long as there are any" {
+	same "$PROGRAMS/shared"
+	same "$PROGRAMS/shared.dynamic" --rootfs /
+}
+
 @test "linux: clocks go on, never back, and are read without leaving the program" {
 	same "$PROGRAMS/clock"
 	[ "$(field .exits.call)" -lt 60 ]
@@ -193,4 +198,49 @@ same() { # PROGRAM [NUB-OPTION...]
 	[ "${lines[0]}" = '{"total": "7.35"}' ]
 	[[ ${lines[1]} =~ ^[0-9a-f]{32}$ ]]
 	[ "${lines[1]}" != "$random" ]
+}
+
+@test "linux: a crash leaves a core with every thread, and says which memory it was about" {
+	local core=$BATS_TEST_TMPDIR/core
+	nub run --core "$core" "$PROGRAMS/deadlock"
+	ended 134 guest-crash
+	[ "$(field .crash.core)" = "$core" ]
+	capture gdb -batch -ex 'info threads' -ex 'thread apply all backtrace' "$PROGRAMS/deadlock" "$core"
+	[[ $output == *'LWP 1000'*'LWP 1001'* ]]
+	[[ $output == *take_the_other_way* ]]
+	[[ $output == *' main '* ]]
+	nub run --memory 4M --core "$core" "$PROGRAMS/hog"
+	ended 134 guest-crash
+	[ "$(field .crash.region.type)" = Heap ]
+	capture "$NUBRUN" dump "$core"
+	[ "$status" -eq 0 ]
+	[[ $output == *heap* ]]
+}
+
+@test "linux: a crash names the functions of the program and of its libraries, thawed or not" {
+	local snap=$BATS_TEST_TMPDIR/crash.snap program=$BATS_TEST_TMPDIR/crash
+	cat >"$program.c" <<-'END'
+		#include <stdio.h>
+		#include <stdlib.h>
+		__attribute__((noinline)) static int compare(const void *a, const void *b) { return *(const int *)a - *(const int *)(b ? 8L : 0L); }
+		int main(void)
+		{
+			int numbers[] = { 3, 1, 2 };
+			puts("ready");
+			fflush(stdout);
+			qsort(numbers, 3, sizeof(*numbers), compare);
+			return numbers[0];
+		}
+	END
+	gcc -O1 -Wl,--build-id -o "$program" "$program.c"
+	nub run --rootfs / "$program"
+	ended 134 guest-crash
+	holds '.crash.backtrace | map(.symbol // "") | .[0] == "compare" and any(startswith("qsort")) and index("main") != null' "$json"
+	[[ $(field .crash.message) == *'SIGSEGV, at compare+0x'* ]]
+	[ "$(field .crash.address)" = 0x8 ]
+	nub snapshot -o "$snap" --rootfs / --until-output ready "$program"
+	ended 0 ok
+	nub restore --rootfs / "$snap"
+	ended 134 guest-crash
+	holds '.crash.backtrace | map(.symbol // "") | .[0] == "compare" and any(startswith("qsort")) and index("main") != null' "$json"
 }

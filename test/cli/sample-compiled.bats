@@ -4,7 +4,7 @@
 load sample_helper
 
 setup() {
-	only_kvm
+	needs_kvm
 }
 
 @test "sample workers (C++): threads take lines, count or throw, as without nubrun" {

@@ -4,7 +4,7 @@
 load sample_helper
 
 setup() {
-	only_kvm
+	needs_kvm
 	/usr/bin/python3 -c 'import decimal, json, re, sqlite3, ssl' || skip "no /usr/bin/python3 with its modules"
 	program /usr/bin/python3 "$ROOT/guests/linux/request.py"
 	granted_root "$ROOT/guests/linux"

@@ -4,7 +4,7 @@
 load sample_helper
 
 setup() {
-	only_kvm
+	needs_kvm
 	needs_sample sqlite
 	program "$SAMPLES/sqlite"
 }

@@ -55,14 +55,16 @@ same() { # NAME INPUT COMMAND NUBRUN-ARGUMENT...
 	fi
 }
 
-# The program by itself, under nubrun, and thawed, for each input; then thawed twice at once.
+# The program by itself, under nubrun, and thawed by each engine, for each input; then thawed twice at once.
 same_everywhere() { # INPUT...
-	local input
+	local input engine
 	freeze
 	for input; do
 		expect "$input"
 		same run "$input" run "${grants[@]}" -- "${command[@]}"
-		same thaw "$input" restore "${grants[@]}" "$SNAP"
+		for engine in $(engines); do
+			same "$engine" "$input" restore --engine "$engine" "${grants[@]}" "$SNAP"
+		done
 	done
 	same_at_once "$1" "${@: -1}"
 }

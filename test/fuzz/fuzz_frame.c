@@ -99,7 +99,7 @@ static void open_box(struct world *world)
 	FUZZ_CHECK(box->pages);
 	box->shared = (struct nub_box_shared *)(void *)(box->pages + NUB_BOX_SHARED_OFFSET);
 	box->frame_offset = NUB_BOX_SIZE - 4096;
-	box->sealed = true;
+	box->settled = true;
 	box->first =
 	    (struct nub_signal_frame){ .restorer = 1, .flags = 7, .stack_base = 2, .stack_size = 3, .signal_mask = 4 };
 	box->first.xsave = NUB_BOX_GVA + NUB_BOX_SIZE - 2048;

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "engine/process/box.h"
+#include "engine/process/box_turns.h"
 
 #define CODE_GVA UINT64_C(0x400000)
 #define DATA_GVA UINT64_C(0x500000)
@@ -20,6 +20,7 @@ struct box_guest {
 	uint8_t *code, *data; /* the host's view of the two pages */
 	struct nub_box box;
 	struct nub_box_stops stops;
+	struct nub_box_stack stack;
 };
 
 static inline uint64_t clock_now(void)
@@ -41,16 +42,17 @@ static inline void guest_open(struct box_guest *guest)
 	guest->code = mmap(NULL, GUEST_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, guest->fd, 0);
 	assert_true(guest->code != MAP_FAILED);
 	guest->data = guest->code + 0x1000;
-	if (nub_box_init(&guest->box, guest->fd, &guest->stops, &err) < 0 ||
+	if (nub_box_init(&guest->box, guest->fd, &guest->stops, &guest->stack, &err) < 0 ||
 	    nub_box_map(&guest->box, CODE_GVA, 0x1000, PROT_READ | PROT_EXEC, guest->fd, 0, false, &err) < 0 ||
 	    nub_box_map(&guest->box, DATA_GVA, 0x1000, PROT_READ | PROT_WRITE, guest->fd, 0x1000, false, &err) < 0 ||
-	    nub_box_seal(&guest->box, 8 * GUEST_SIZE, &err) < 0)
+	    nub_box_seal(&guest->box, 8 * GUEST_SIZE, &err) < 0 || nub_box_settle(&guest->box, &err) < 0)
 		fail_msg("%s", err.message);
 }
 
 static inline void guest_close(struct box_guest *guest)
 {
 	nub_box_release(&guest->box);
+	nub_box_stack_release(&guest->stack);
 	munmap(guest->code, GUEST_SIZE);
 	close(guest->fd);
 }
@@ -69,6 +71,13 @@ static inline enum nub_box_event guest_run(struct box_guest *guest, const void *
 	if (event == NUB_BOX_ERROR)
 		fail_msg("%s", err.message);
 	return event;
+}
+
+static inline void expect_stop(const struct box_guest *guest, int signal, uint64_t vector, uint64_t rip)
+{
+	assert_int_equal(guest->box.frame.signal, signal);
+	assert_int_equal(guest->box.frame.vector, vector);
+	assert_int_equal(guest->box.frame.rip, rip);
 }
 
 #define GUEST_RUN(guest, code) guest_run(guest, code, sizeof(code) - 1, clock_now() + UINT64_C(10000000000))

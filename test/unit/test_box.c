@@ -23,13 +23,6 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void expect_stop(const struct box_guest *guest, int signal, uint64_t vector, uint64_t rip)
-{
-	assert_int_equal(guest->box.frame.signal, signal);
-	assert_int_equal(guest->box.frame.vector, vector);
-	assert_int_equal(guest->box.frame.rip, rip);
-}
-
 static void test_out(void **state)
 {
 	struct box_guest *guest = *state;

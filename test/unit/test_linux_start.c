@@ -395,6 +395,14 @@ static void system_and_identity_are_told(void **state)
 	assert_int_equal(fake_call(alone.linux, __NR_getrandom, 16, 1, 0, 0, 0, 0), -EFAULT);
 	assert_int_equal(fake_call(alone.linux, __NR_sched_getaffinity, 0, 4, rsp, 0, 0, 0), -EINVAL);
 	assert_int_equal(fake_call(alone.linux, __NR_sched_getaffinity, 0, 128, rsp, 0, 0, 0), 8);
+	assert_int_equal(fake_call(alone.linux, __NR_sched_getaffinity, NUB_LINUX_PID, 128, rsp, 0, 0, 0), 8);
+	assert_int_equal(fake_call(alone.linux, __NR_sched_getaffinity, UINT32_MAX, 128, rsp, 0, 0, 0), -ESRCH);
+	assert_int_equal(fake_call(alone.linux, __NR_sched_setaffinity, 77, 8, rsp, 0, 0, 0), -ESRCH);
+	assert_int_equal(fake_call(alone.linux, __NR_sched_getscheduler, 0, 0, 0, 0, 0, 0), 0);
+	assert_int_equal(fake_call(alone.linux, __NR_sched_getscheduler, UINT32_MAX, 0, 0, 0, 0, 0), -EINVAL);
+	assert_int_equal(fake_call(alone.linux, __NR_sched_getscheduler, 77, 0, 0, 0, 0, 0), -ESRCH);
+	assert_int_equal(fake_call(alone.linux, __NR_sched_rr_get_interval, 0, rsp, 0, 0, 0, 0), 0);
+	assert_int_equal(fake_call(alone.linux, __NR_sched_rr_get_interval, 0, 8, 0, 0, 0, 0), -EFAULT);
 }
 
 static void segment_bases_and_names_belong_to_the_thread(void **state)

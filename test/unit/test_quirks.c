@@ -34,10 +34,14 @@ static void tr_is_available_for_tcg_alone(void **state)
 
 	(void)state;
 	assert_int_equal(nub_vcpu_set_sregs(&vm, &loaded, &err), 0);
-	assert_int_equal(told.tr.type, TSS_BUSY);
+	assert_int_equal(told.tr.type, 0);
+	assert_int_equal(run.kvm_dirty_regs, KVM_SYNC_X86_SREGS);
+	assert_int_equal(run.s.regs.sregs.tr.type, TSS_BUSY);
+	run.kvm_dirty_regs = 0;
 	vm.over_tcg = true;
 	assert_int_equal(nub_vcpu_set_sregs(&vm, &loaded, &err), 0);
 	assert_int_equal(told.tr.type, TSS_AVAILABLE);
+	assert_int_equal(run.kvm_dirty_regs, 0);
 	assert_int_equal(nub_vcpu_get_sregs(&vm, &seen, &err), 0);
 	assert_true(nub_sregs_equal(&seen, &loaded));
 	assert_int_equal(told.tr.present, 1);

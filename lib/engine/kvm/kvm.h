@@ -58,9 +58,12 @@ int nub_vcpu_set_cpuid(struct nub_vm *vm, const struct nub_cpuid *cpuid, struct 
 int nub_vcpu_set_xcr0(struct nub_vm *vm, uint64_t xcr0, struct nub_error *err);
 
 /* Segment and control registers. The rest of KVM's special registers (APIC base, pending interrupts) stays as it is. Reading
- * them costs an ioctl once; from then on kvm_run has them, too. */
+ * them costs an ioctl once; from then on kvm_run has them, too. What KVM has against those that are set, the next entry says. */
 int nub_vcpu_get_sregs(struct nub_vm *vm, struct nub_sregs *sregs, struct nub_error *err);
 int nub_vcpu_set_sregs(struct nub_vm *vm, const struct nub_sregs *sregs, struct nub_error *err);
+
+/* Are these known to be the vCPU's? */
+bool nub_vcpu_has_sregs(const struct nub_vm *vm, const struct nub_sregs *sregs);
 
 /* NUB_XSAVE_SIZE or NUB_XSAVE_WIDE_SIZE bytes; the state of what is behind them is as after reset when it is set. */
 int nub_vcpu_get_xsave(struct nub_vm *vm, uint8_t *xsave, size_t size, struct nub_error *err);

@@ -104,17 +104,15 @@ static int detach(struct nub_engine *engine, enum nub_engine_keep keep, struct n
 static int load_sregs(struct nub_kvm *kvm, const struct nub_cpu *cpu, struct nub_error *err)
 {
 	const unsigned level = kvm->guest.privilege_level;
-	struct nub_sregs current, sregs;
+	struct nub_sregs sregs;
 
-	if (nub_vcpu_get_sregs(&kvm->vm, &current, err) < 0)
-		return -1;
 	if (cpu)
 		nub_cpu_resumed_sregs(&sregs, &cpu->sregs, &kvm->tables, level);
 	else
 		nub_cpu_initial_sregs(&sregs, &kvm->tables, level);
 	if (kvm->guest.syscalls)
 		sregs.efer |= EFER_SCE;
-	return nub_sregs_equal(&current, &sregs) ? 0 : nub_vcpu_set_sregs(&kvm->vm, &sregs, err);
+	return nub_vcpu_has_sregs(&kvm->vm, &sregs) ? 0 : nub_vcpu_set_sregs(&kvm->vm, &sregs, err);
 }
 
 /* Code at CPL 3 can't let interrupts through, but a file may say that it did. With them on, and a local APIC, KVM may have a

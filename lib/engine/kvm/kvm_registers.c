@@ -6,6 +6,9 @@
 #include "engine/kvm/kvm.h"
 #include "engine/kvm/quirks.h"
 
+/* Of the first CPU: NUB_LOCAL_APIC_GPA, switched on (SDM vol. 3A, 11.4.4). */
+#define RESET_APIC_BASE (NUB_LOCAL_APIC_GPA | 0x900)
+
 int nub_vcpu_set_cpuid(struct nub_vm *vm, const struct nub_cpuid *cpuid, struct nub_error *err)
 {
 	union {
@@ -98,19 +101,38 @@ int nub_vcpu_get_sregs(struct nub_vm *vm, struct nub_sregs *sregs, struct nub_er
 	return 0;
 }
 
+bool nub_vcpu_has_sregs(const struct nub_vm *vm, const struct nub_sregs *sregs)
+{
+	struct nub_sregs current = { 0 };
+
+	if (!vm->sregs_known)
+		return false;
+	COPY_SREGS(&current, &vm->run->s.regs.sregs);
+	return nub_sregs_equal(&current, sregs);
+}
+
+/* What nub_vcpu_set_sregs leaves as it is, in a vCPU that is new. */
+static void know_new_sregs(struct nub_vm *vm)
+{
+	vm->run->s.regs.sregs = (struct kvm_sregs){ .apic_base = RESET_APIC_BASE };
+	vm->sregs_known = true;
+}
+
+/* The next entry takes them from kvm_run, which is an ioctl less. */
 int nub_vcpu_set_sregs(struct nub_vm *vm, const struct nub_sregs *sregs, struct nub_error *err)
 {
+	if (!vm->sregs_known && !vm->has_run && vm->local_apic)
+		know_new_sregs(vm);
 	if (know_sregs(vm, err) < 0)
 		return -1;
-	struct kvm_sregs changed = vm->run->s.regs.sregs;
-	COPY_SREGS(&changed, sregs);
-	struct kvm_sregs accepted = changed;
-	if (vm->over_tcg)
-		nub_quirk_tcg_sregs(&accepted);
-	if (ioctl(vm->vcpu_fd, KVM_SET_SREGS, &accepted) < 0)
-		return nub_kvm_fail_ioctl(err, "KVM_SET_SREGS");
-	vm->run->s.regs.sregs = changed;
-	return 0;
+	COPY_SREGS(&vm->run->s.regs.sregs, sregs);
+	if (!vm->over_tcg) {
+		vm->run->kvm_dirty_regs |= KVM_SYNC_X86_SREGS;
+		return 0;
+	}
+	struct kvm_sregs accepted = vm->run->s.regs.sregs;
+	nub_quirk_tcg_sregs(&accepted);
+	return ioctl(vm->vcpu_fd, KVM_SET_SREGS, &accepted) < 0 ? nub_kvm_fail_ioctl(err, "KVM_SET_SREGS") : 0;
 }
 
 /* ---- XSAVE, debug registers ---- */

@@ -1,26 +1,32 @@
 /* What is special about some hosts. */
 #include "engine/kvm/quirks.h"
 
-#include <cpuid.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "cpu/cpu.h"
 
 /* Types of a TSS's segment (SDM vol. 3A, table 3-2). */
 enum { TYPE_TSS_AVAILABLE = 9, TYPE_TSS_BUSY = 11 };
 
 /* The leaf that has a hypervisor's name. A CPU without one answers with some other leaf, which is not this name. */
-enum { CPUID_HYPERVISOR = 0x40000000 };
+#define CPUID_HYPERVISOR 0x40000000U
+/* The leaf that tells of SVM (APM vol. 3, E.4.2). */
+#define CPUID_EXTENDED 0x80000001U
+#define ECX_SVM (1U << 2)
 
 /* Where a CPU starts after INIT, and a bit that it has cleared (SDM vol. 3A, table 10-1). */
 #define INIT_RIP 0xfff0
 #define INIT_CS_BASE 0xffff0000
 #define CR0_PE (UINT64_C(1) << 0)
 
+/* Of virtualisations, it has SVM alone. Elsewhere its name isn't asked for, which takes microseconds in a virtual machine. */
 bool nub_quirk_tcg(void)
 {
-	unsigned eax, name[3];
-
-	__cpuid(CPUID_HYPERVISOR, eax, name[0], name[1], name[2]);
+	if (!(nub_cpu_host_leaf(CPUID_EXTENDED).ecx & ECX_SVM))
+		return false;
+	const struct nub_cpuid_leaf leaf = nub_cpu_host_leaf(CPUID_HYPERVISOR);
+	const uint32_t name[3] = { leaf.ebx, leaf.ecx, leaf.edx };
 	return memcmp(name, "TCGTCGTCGTCG", sizeof(name)) == 0;
 }
 

@@ -142,13 +142,16 @@ static int queue_signals(struct nub_box *box, struct nub_error *err)
 	}
 	if (nub_box_call(box, NUB_BOX_CHECK_OK, SYS_sigaltstack, (uint64_t[6]){ BOX_ADDRESS(stack) }, err) < 0)
 		return -1;
-	return nub_box_call(box, NUB_BOX_CHECK_OK, SYS_rt_sigprocmask,
-	                    (uint64_t[6]){ SIG_SETMASK, BOX_ADDRESS(signal_mask), 0, 8 }, err);
+	/* Where there is a frame to return through, that lets signals in, and none comes before the filter is there. */
+	return box->stack->bytes ? 0
+	                         : nub_box_call(box, NUB_BOX_CHECK_OK, SYS_rt_sigprocmask,
+	                                        (uint64_t[6]){ SIG_SETMASK, BOX_ADDRESS(signal_mask), 0, 8 }, err);
 }
 
-int nub_box_init(struct nub_box *box, int memory_fd, const struct nub_box_stops *stops, struct nub_error *err)
+int nub_box_init(struct nub_box *box, int memory_fd, const struct nub_box_stops *stops, struct nub_box_stack *stack,
+                 struct nub_error *err)
 {
-	*box = (struct nub_box){ .memory_fd = memory_fd, .stops = stops };
+	*box = (struct nub_box){ .memory_fd = memory_fd, .stops = stops, .stack = stack };
 	box->pages =
 	    mmap(NULL, NUB_BOX_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (box->pages == MAP_FAILED) {
@@ -162,13 +165,18 @@ int nub_box_init(struct nub_box *box, int memory_fd, const struct nub_box_stops 
 	return 0;
 }
 
-/* No signal tells that it ended, and no wait(2) of the embedder's sees it (clone(2): __WALL). */
+/* No signal tells that it ended, and no wait(2) of the embedder's sees it (clone(2): __WALL). A signal that is for both must find
+ * no handler of nubrun's in the child. */
 int nub_box_clone(struct nub_box *box, struct nub_error *err)
 {
-	const pid_t pid = (pid_t)syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
+	sigset_t all, before;
 
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	const pid_t pid = (pid_t)syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
 	if (pid == 0)
 		enter_stub(box->pages);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (pid < 0)
 		return nub_fail_errno(err, NUB_E_PROCESS, "a process for the guest: clone");
 	box->pid = pid;
@@ -202,8 +210,7 @@ int nub_box_seal(struct nub_box *box, uint64_t address_space, struct nub_error *
 	for (unsigned i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
 		if (nub_box_call(box, NUB_BOX_CHECK_OK, calls[i].number, calls[i].args, err) < 0)
 			return -1;
-	box->shared->next = NUB_BOX_NEXT_TRAP;
-	return nub_box_first_frame(box, err);
+	return box->stack->bytes ? nub_box_lay_frame(box, err) : nub_box_trap(box, err);
 }
 
 int nub_box_killed_by(const struct nub_box *box)

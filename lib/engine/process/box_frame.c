@@ -1,4 +1,6 @@
 /* The frame of the box's last stop: copied in, and written anew for the next entry. */
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -66,10 +68,67 @@ static int fail_xsave(size_t size, struct nub_error *err)
 	                size);
 }
 
-int nub_box_get_xsave(const struct nub_box *box, uint8_t *xsave, size_t size, struct nub_error *err)
+static int write_xsave(struct nub_box *box, const uint8_t *xsave, size_t size, struct nub_error *err)
 {
-	const uint8_t *area = xsave_area(box, size);
+	uint8_t *area = xsave_area(box, size);
 
+	if (!area)
+		return fail_xsave(size, err);
+	memcpy(area, xsave, NUB_BOX_XSAVE_KERNEL);
+	memcpy(area + NUB_BOX_XSAVE_KERNEL_END, xsave + NUB_BOX_XSAVE_KERNEL_END, size - NUB_BOX_XSAVE_KERNEL_END);
+	return 0;
+}
+
+/* ---- The first one ---- */
+
+/* Of struct _fpx_sw_bytes, behind two magic words and a mask. */
+enum { SIZE_OFFSET = 16 };
+
+static int begin(struct nub_box *box, uint64_t offset, struct nub_error *err)
+{
+	box->frame_offset = offset;
+	memcpy(&box->first, box->pages + offset, sizeof(box->first));
+	const uint64_t words = box->first.xsave - NUB_BOX_GVA + NUB_BOX_XSAVE_KERNEL;
+	if (nub_range_in(words, NUB_BOX_XSAVE_KERNEL_END - NUB_BOX_XSAVE_KERNEL, NUB_BOX_SIZE))
+		memcpy(&box->xsave_size, box->pages + words + SIZE_OFFSET, sizeof(box->xsave_size));
+	box->settled = true;
+	return box->load_xsave > 0 ? write_xsave(box, box->xsave, box->load_xsave, err) : 0;
+}
+
+int nub_box_keep_frame(struct nub_box *box, uint64_t offset, struct nub_error *err)
+{
+	struct nub_box_stack *stack = box->stack;
+
+	stack->bytes = malloc(NUB_BOX_SIZE - offset);
+	if (!stack->bytes)
+		return nub_fail_errno(err, NUB_E_NO_MEMORY, "the box's stack: %" PRIu64 " bytes",
+		                      NUB_BOX_SIZE - offset);
+	stack->offset = offset;
+	memcpy(stack->bytes, box->pages + offset, NUB_BOX_SIZE - offset);
+	return begin(box, offset, err);
+}
+
+int nub_box_lay_frame(struct nub_box *box, struct nub_error *err)
+{
+	const struct nub_box_stack *stack = box->stack;
+
+	memcpy(box->pages + stack->offset, stack->bytes, NUB_BOX_SIZE - stack->offset);
+	return begin(box, stack->offset, err);
+}
+
+void nub_box_stack_release(struct nub_box_stack *stack)
+{
+	free(stack->bytes);
+	*stack = (struct nub_box_stack){ 0 };
+}
+
+/* ---- Its XSAVE area ---- */
+
+int nub_box_get_xsave(struct nub_box *box, uint8_t *xsave, size_t size, struct nub_error *err)
+{
+	if (nub_box_settle(box, err) < 0)
+		return -1;
+	const uint8_t *area = xsave_area(box, size);
 	if (!area)
 		return fail_xsave(size, err);
 	memcpy(xsave, area, size);
@@ -79,11 +138,11 @@ int nub_box_get_xsave(const struct nub_box *box, uint8_t *xsave, size_t size, st
 
 int nub_box_set_xsave(struct nub_box *box, const uint8_t *xsave, size_t size, struct nub_error *err)
 {
-	uint8_t *area = xsave_area(box, size);
-
-	if (!area)
+	if (box->settled)
+		return write_xsave(box, xsave, size, err);
+	if (size > sizeof(box->xsave))
 		return fail_xsave(size, err);
-	memcpy(area, xsave, NUB_BOX_XSAVE_KERNEL);
-	memcpy(area + NUB_BOX_XSAVE_KERNEL_END, xsave + NUB_BOX_XSAVE_KERNEL_END, size - NUB_BOX_XSAVE_KERNEL_END);
+	memcpy(box->xsave, xsave, size);
+	box->load_xsave = size;
 	return 0;
 }

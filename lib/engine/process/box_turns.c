@@ -1,7 +1,8 @@
 /* Taking turns with the box: it computes, nubrun waits; it stands still, nubrun serves it and has it make system calls.
  *
- * Neither looks for its turn for a while before it sleeps: Linux runs two processes that wake each other in turn on one CPU,
- * which takes 3 us there and back, and looking would take that CPU from the other one.
+ * Linux mostly runs two processes that wake each other in turn on one CPU, which takes 3 us there and back, and there whoever
+ * waits sleeps at once. Where the other one runs on another CPU, waking it takes 50 us: so each looks for its turn for a while
+ * before it sleeps.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -50,10 +51,29 @@ static void futex_wake(uint32_t *word)
 	syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
+/* 0 where Linux doesn't tell. */
+static uint32_t this_cpu(void)
+{
+	uint32_t cpu = 0;
+
+	__asm__ volatile("lsl %1, %0" : "+r"(cpu) : "r"(NUB_BOX_CPU_SEGMENT) : "cc");
+	return cpu;
+}
+
+/* What the box says of its CPU costs nubrun this while, whatever it is. */
+static void look_for_turn(const struct nub_box *box)
+{
+	if (load(&box->shared->box_cpu) == this_cpu())
+		return;
+	for (unsigned i = 0; i < NUB_BOX_LOOKS && !is_host_turn(box); i++)
+		__builtin_ia32_pause();
+}
+
 static void give_turn(struct nub_box *box)
 {
 	struct nub_box_shared *shared = box->shared;
 
+	shared->host_cpu = this_cpu();
 	__atomic_exchange_n(&shared->turn, NUB_BOX_TURN_BOX, __ATOMIC_SEQ_CST);
 	if (load(&shared->box_sleeps))
 		futex_wake(&shared->turn);
@@ -96,6 +116,7 @@ static void sleep_turn(struct nub_box *box, uint64_t ns)
 /* Wait for the host's turn: STOPPED when it has come, GONE, or INTERRUPTED when there is a reason to wait no longer. */
 static enum nub_box_event wait_turn(struct nub_box *box, uint64_t deadline_ns, bool heed_stops)
 {
+	look_for_turn(box);
 	for (bool slept = false;; slept = true) {
 		uint64_t ns = LOOK_NS;
 
@@ -103,6 +124,9 @@ static enum nub_box_event wait_turn(struct nub_box *box, uint64_t deadline_ns, b
 			return NUB_BOX_STOPPED;
 		if (slept && is_gone(box))
 			return NUB_BOX_GONE;
+		/* A wake-up that was lost would be waited for in vain. */
+		if (slept && load(&box->shared->box_sleeps))
+			futex_wake(&box->shared->turn);
 		if (heed_stops && is_to_stop(box))
 			return NUB_BOX_INTERRUPTED;
 		if (deadline_ns != 0) {
@@ -158,16 +182,23 @@ static int fail_gone(struct nub_error *err)
 	return nub_fail(err, NUB_E_PROCESS, 0, "the guest's process ended while it was set up");
 }
 
-/* Have the calls made; the box then does `next`, which gives the turn back. */
-static int make_calls(struct nub_box *box, uint32_t next, struct nub_error *err)
+/* Let the box make the calls and then do `next`, which gives the turn back. */
+static int start_calls(struct nub_box *box, uint32_t next, struct nub_error *err)
 {
 	box->shared->call_count = box->call_count;
 	box->shared->next = next;
 	box->call_count = 0;
-	if (box->pid != 0)
-		give_turn(box);
-	else if (nub_box_clone(box, err) < 0)
-		return -1;
+	if (box->pid == 0) {
+		/* Its set-up takes longer than it is worth looking. */
+		box->shared->box_cpu = box->shared->host_cpu = this_cpu();
+		return nub_box_clone(box, err);
+	}
+	give_turn(box);
+	return 0;
+}
+
+static int await_calls(struct nub_box *box, struct nub_error *err)
+{
 	if (wait_turn(box, now_ns() + PATIENCE_NS * 5, false) != NUB_BOX_STOPPED)
 		return fail_gone(err);
 	return check_calls(box, err);
@@ -175,11 +206,16 @@ static int make_calls(struct nub_box *box, uint32_t next, struct nub_error *err)
 
 int nub_box_flush(struct nub_box *box, struct nub_error *err)
 {
-	return box->call_count > 0 ? make_calls(box, NUB_BOX_NEXT_REPORT, err) : 0;
+	if (box->call_count == 0)
+		return 0;
+	return start_calls(box, NUB_BOX_NEXT_REPORT, err) < 0 ? -1 : await_calls(box, err);
 }
 
 int nub_box_call(struct nub_box *box, uint32_t check, uint64_t number, const uint64_t args[6], struct nub_error *err)
 {
+	/* It is not to find others among those that it makes. */
+	if (nub_box_settle(box, err) < 0)
+		return -1;
 	if (box->call_count == NUB_BOX_MAX_CALLS && nub_box_flush(box, err) < 0)
 		return -1;
 	struct nub_box_call *call = &box->shared->calls[box->call_count++];
@@ -211,11 +247,18 @@ int nub_box_unmap(struct nub_box *box, uint64_t gva, uint64_t size, struct nub_e
 	return nub_box_call(box, NUB_BOX_CHECK_OK, SYS_munmap, (uint64_t[6]){ gva, size }, err);
 }
 
-enum { SIZE_OFFSET = 16 };
-
-int nub_box_first_frame(struct nub_box *box, struct nub_error *err)
+int nub_box_trap(struct nub_box *box, struct nub_error *err)
 {
-	if (make_calls(box, NUB_BOX_NEXT_TRAP, err) < 0)
+	box->trapping = start_calls(box, NUB_BOX_NEXT_TRAP, err) == 0;
+	return box->trapping ? 0 : -1;
+}
+
+int nub_box_settle(struct nub_box *box, struct nub_error *err)
+{
+	if (!box->trapping)
+		return 0;
+	box->trapping = false;
+	if (await_calls(box, err) < 0)
 		return -1;
 	const uint64_t offset = box->shared->frame - NUB_BOX_GVA;
 	/* No guest has run yet; the bounds are those of later reads. */
@@ -223,15 +266,7 @@ int nub_box_first_frame(struct nub_box *box, struct nub_error *err)
 		return nub_fail(err, NUB_E_PROCESS, 0,
 		                "the guest's process: a signal frame at 0x%" PRIx64 ", outside its stack",
 		                offset + NUB_BOX_GVA);
-	box->frame_offset = offset;
-	nub_box_take_frame(box);
-	box->first = box->frame;
-	box->sealed = true;
-	/* struct _fpx_sw_bytes: two magic words and a mask lie before it. */
-	const uint64_t words = box->first.xsave - NUB_BOX_GVA + NUB_BOX_XSAVE_KERNEL;
-	if (nub_range_in(words, NUB_BOX_XSAVE_KERNEL_END - NUB_BOX_XSAVE_KERNEL, NUB_BOX_SIZE))
-		memcpy(&box->xsave_size, box->pages + words + SIZE_OFFSET, sizeof(box->xsave_size));
-	return 0;
+	return nub_box_keep_frame(box, offset, err);
 }
 
 /* ---- The guest runs ---- */
@@ -266,6 +301,8 @@ static enum nub_box_event halt(struct nub_box *box)
 
 enum nub_box_event nub_box_run(struct nub_box *box, uint64_t deadline_ns, struct nub_error *err)
 {
+	if (nub_box_settle(box, err) < 0 || (!box->settled && fail_gone(err) < 0))
+		return NUB_BOX_ERROR;
 	for (;;) {
 		const bool called = box->call_count > 0;
 		bool interrupted = false;
@@ -273,10 +310,8 @@ enum nub_box_event nub_box_run(struct nub_box *box, uint64_t deadline_ns, struct
 		if (is_to_stop(box) || (deadline_ns != 0 && now_ns() >= deadline_ns))
 			return NUB_BOX_INTERRUPTED;
 		nub_box_put_frame(box);
-		box->shared->call_count = box->call_count;
-		box->shared->next = NUB_BOX_NEXT_RESUME;
-		box->call_count = 0;
-		give_turn(box);
+		if (start_calls(box, NUB_BOX_NEXT_RESUME, err) < 0)
+			return NUB_BOX_ERROR;
 		enum nub_box_event event = wait_turn(box, deadline_ns, true);
 		if (event == NUB_BOX_INTERRUPTED) {
 			interrupted = true;
@@ -288,6 +323,11 @@ enum nub_box_event nub_box_run(struct nub_box *box, uint64_t deadline_ns, struct
 			/* The stub has not come to them. */
 			box->load_segments = true;
 			return called ? (check_calls(box, err), NUB_BOX_ERROR) : end(box);
+		}
+		/* Linux leaves each frame in the same place, unless this process has got itself more state to save since. */
+		if (box->shared->frame != NUB_BOX_GVA + box->frame_offset) {
+			nub_box_stack_release(box->stack);
+			return end(box);
 		}
 		nub_box_take_frame(box);
 		if (box->frame.signal != NUB_BOX_KICK_SIGNAL)

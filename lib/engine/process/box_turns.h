@@ -10,7 +10,7 @@
 /* Queue one system call, `check` is one of NUB_BOX_CHECK_. When the queue is full, those in it are made first. */
 int nub_box_call(struct nub_box *box, uint32_t check, uint64_t number, const uint64_t args[6], struct nub_error *err);
 
-/* Make the child, which starts with what is queued. */
+/* Make the child, which starts with what is queued. All signals are blocked in it. */
 int nub_box_clone(struct nub_box *box, struct nub_error *err);
 
 /* ---- box_frame.c ---- */
@@ -21,9 +21,16 @@ void nub_box_take_frame(struct nub_box *box);
 /* Write the frame anew: registers are the guest's, all else is as the kernel made it. */
 void nub_box_put_frame(struct nub_box *box);
 
+/* The box has the frame of its first signal, at this offset, and has run no guest: keep what it shows. Or lay into a new box what
+ * was kept. */
+int nub_box_keep_frame(struct nub_box *box, uint64_t offset, struct nub_error *err);
+int nub_box_lay_frame(struct nub_box *box, struct nub_error *err);
+
 /* ---- box_turns.c ---- */
 
-/* Make what is queued, the last of it the filter, and have the kernel leave a frame: box->first. */
-int nub_box_first_frame(struct nub_box *box, struct nub_error *err);
+/* Have what is queued made, the last of it the filter, and the kernel leave a frame. nub_box_settle waits for it, if there is
+ * none yet. */
+int nub_box_trap(struct nub_box *box, struct nub_error *err);
+int nub_box_settle(struct nub_box *box, struct nub_error *err);
 
 #endif

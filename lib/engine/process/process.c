@@ -57,13 +57,11 @@ static int attach(struct nub_engine *engine, const struct nub_engine_guest *gues
 	process->owned_chunks = 0;
 	process->lacks_some = false;
 	process->has_box = true;
-	if (nub_box_init(&process->box, guest->memory->shared.fd, &process->stops, err) < 0)
+	if (nub_box_init(&process->box, guest->memory->shared.fd, &process->stops, &process->stack, err) < 0)
 		return -1;
 	if (guest->syscalls)
 		return attach_empty(process, err);
-	if (nub_process_map_all(process, &size, err) < 0)
-		return -1;
-	return nub_box_seal(&process->box, size, err);
+	return nub_process_map_all(process, &size, err) < 0 ? -1 : nub_box_seal(&process->box, size, err);
 }
 
 /* A guest can change its process for good: by what its stub lets it call, it can hide code where no put back page reaches, or
@@ -178,6 +176,7 @@ static void unkick(struct nub_engine *engine)
 static void release(struct nub_engine *engine)
 {
 	end_box(nub_process_of(engine));
+	nub_box_stack_release(&nub_process_of(engine)->stack);
 	nub_edited_tables_release(&nub_process_of(engine)->tables);
 	free(engine);
 }

@@ -31,10 +31,10 @@ static int measure(struct nub_box *box, double *round_trip_us, struct nub_error 
 	return 0;
 }
 
-static int probe_box(struct nub_box *box, int fd, const struct nub_box_stops *stops, double *round_trip_us,
-                     struct nub_error *err)
+static int probe_box(struct nub_box *box, int fd, const struct nub_box_stops *stops, struct nub_box_stack *stack,
+                     double *round_trip_us, struct nub_error *err)
 {
-	if (nub_box_init(box, fd, stops, err) < 0 ||
+	if (nub_box_init(box, fd, stops, stack, err) < 0 ||
 	    nub_box_map(box, CODE_GVA, NUB_PAGE_SIZE, PROT_READ | PROT_EXEC, fd, 0, false, err) < 0 ||
 	    nub_box_seal(box, NUB_PAGE_SIZE, err) < 0)
 		return -1;
@@ -46,6 +46,7 @@ int nub_process_probe(double *round_trip_us, struct nub_error *err)
 	/* out %al,$108 */
 	static const uint8_t code[NUB_PAGE_SIZE] = { 0xe6, 108 };
 	const struct nub_box_stops stops = { 0 };
+	struct nub_box_stack stack = { 0 };
 	struct nub_box box;
 
 	if (nub_box_probe(err) < 0)
@@ -53,7 +54,8 @@ int nub_process_probe(double *round_trip_us, struct nub_error *err)
 	NUB_AUTO_CLOSE int fd = memfd_create("nub-probe", MFD_CLOEXEC);
 	if (fd < 0 || write(fd, code, sizeof(code)) != (ssize_t)sizeof(code))
 		return nub_fail_errno(err, NUB_E_PROCESS, "memfd_create");
-	const int result = probe_box(&box, fd, &stops, round_trip_us, err);
+	const int result = probe_box(&box, fd, &stops, &stack, round_trip_us, err);
 	nub_box_release(&box);
+	nub_box_stack_release(&stack);
 	return result;
 }

@@ -23,6 +23,11 @@
 #define NUB_BOX_TURN_BOX 0
 #define NUB_BOX_TURN_HOST 1
 
+/* The segment whose limit tells the number of the CPU (Linux, arch/x86/include/asm/segment.h: GDT_ENTRY_CPUNODE), and how often
+ * one side looks for its turn before it sleeps, if the other runs on another CPU: some 20 us. */
+#define NUB_BOX_CPU_SEGMENT 0x7b
+#define NUB_BOX_LOOKS 400
+
 /* What the stub does when it has made the calls that are asked of it. */
 #define NUB_BOX_NEXT_RESUME 0 /* return into the guest */
 #define NUB_BOX_NEXT_REPORT 1 /* give the turn back: there are more */
@@ -41,11 +46,13 @@
 #define NUB_BOX_CALL_COUNT 0x10
 #define NUB_BOX_FAILED 0x14
 #define NUB_BOX_LOAD_SEGMENTS 0x18
+#define NUB_BOX_HOST_CPU 0x1c
 #define NUB_BOX_FRAME 0x20
 #define NUB_BOX_FS_BASE 0x28
 #define NUB_BOX_GS_BASE 0x30
 #define NUB_BOX_SEGMENTS 0x38
-#define NUB_BOX_CALLS 0x40
+#define NUB_BOX_BOX_CPU 0x40
+#define NUB_BOX_CALLS 0x48
 
 /* Offsets in struct nub_box_call. */
 #define NUB_BOX_CALL_NUMBER 0x00
@@ -72,9 +79,12 @@ struct nub_box_shared {
 	uint32_t call_count;
 	uint32_t failed; /* 0, or 1 + the index of the call whose check failed */
 	uint32_t load_segments;
-	uint64_t frame; /* rsp in the handler */
+	uint32_t host_cpu; /* where nubrun gave the turn away */
+	uint64_t frame;    /* rsp in the handler */
 	uint64_t fs_base, gs_base;
 	uint16_t segments[4]; /* ds, es, fs, gs */
+	uint32_t box_cpu;     /* where the box gave it back */
+	uint32_t reserved;
 	struct nub_box_call calls[NUB_BOX_MAX_CALLS];
 	uint8_t data[1024]; /* what calls of the set-up point at */
 };
@@ -87,6 +97,8 @@ NUB_BOX_ASSERT(offsetof(struct nub_box_shared, next) == NUB_BOX_NEXT);
 NUB_BOX_ASSERT(offsetof(struct nub_box_shared, call_count) == NUB_BOX_CALL_COUNT);
 NUB_BOX_ASSERT(offsetof(struct nub_box_shared, failed) == NUB_BOX_FAILED);
 NUB_BOX_ASSERT(offsetof(struct nub_box_shared, load_segments) == NUB_BOX_LOAD_SEGMENTS);
+NUB_BOX_ASSERT(offsetof(struct nub_box_shared, host_cpu) == NUB_BOX_HOST_CPU);
+NUB_BOX_ASSERT(offsetof(struct nub_box_shared, box_cpu) == NUB_BOX_BOX_CPU);
 NUB_BOX_ASSERT(offsetof(struct nub_box_shared, frame) == NUB_BOX_FRAME);
 NUB_BOX_ASSERT(offsetof(struct nub_box_shared, fs_base) == NUB_BOX_FS_BASE);
 NUB_BOX_ASSERT(offsetof(struct nub_box_shared, gs_base) == NUB_BOX_GS_BASE);

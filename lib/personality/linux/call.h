@@ -97,7 +97,7 @@ struct nub_linux_family {
 
 /* Each defined by its own files, which table.c alone refers to. */
 extern const struct nub_linux_family nub_linux_memory_family, nub_linux_identity_family, nub_linux_system_family,
-    nub_linux_prctl_family;
+    nub_linux_sched_family, nub_linux_prctl_family;
 
 extern const struct nub_linux_family *const nub_linux_families[]; /* ends with NULL */
 

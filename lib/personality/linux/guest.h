@@ -54,6 +54,10 @@ int nub_linux_guest_begin(struct nub_personality *personality, struct nub_error 
 
 int nub_linux_guest_regions(struct nub_personality *personality, struct nub_error *err);
 
+/* ---- guest_modules.c ---- */
+
+void nub_linux_guest_modules(struct nub_personality *personality, struct nub_image *image);
+
 /* ---- guest_machine.c ---- */
 
 extern const struct nub_linux_machine_ops nub_linux_guest_machine_ops; /* context: struct nub_linux_guest */

@@ -21,6 +21,20 @@ static void tell_fault(const struct nub_linux_end *end, struct nub_crash *crash)
 	                                                    : NUB_REGION_READ;
 }
 
+/* Which area the address is in, or next to. That it can't be told is no reason not to tell the rest. */
+static void locate(struct nub_linux_guest *guest, struct nub_crash *crash)
+{
+	const struct nub_region_list *regions = &guest->personality.machine->plan.regions;
+	const struct nub_region *near;
+
+	if (nub_linux_guest_regions(&guest->personality, NULL) < 0)
+		return;
+	near = nub_region_nearest(regions->items, regions->count, crash->address, &crash->region_distance);
+	crash->has_region = near;
+	if (near)
+		crash->region = *near;
+}
+
 static enum nub_verdict tell(struct nub_linux_guest *guest, enum nub_crash_kind kind)
 {
 	const struct nub_linux *linux = guest->linux;
@@ -38,6 +52,8 @@ static enum nub_verdict tell(struct nub_linux_guest *guest, enum nub_crash_kind 
 		crash->has_address = true;
 		crash->address = end->address;
 	}
+	if (crash->has_address)
+		locate(guest, crash);
 	return NUB_VERDICT_STOP;
 }
 

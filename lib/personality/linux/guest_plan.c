@@ -14,10 +14,12 @@ static int plan(struct nub_machine *machine, uint64_t asked, struct nub_error *e
 {
 	if (asked == 0)
 		return nub_fail(err, NUB_E_SIZE, 0, "a program needs memory, 0 bytes were given");
-	if (asked > NUB_MAX_MEMORY_SIZE / 2)
-		return nub_fail(err, NUB_E_MEMORY_TOO_BIG, 0,
-		                "memory request too big: %" PRIu64 " bytes, the limit is %" PRIu64, asked,
-		                (uint64_t)NUB_MAX_MEMORY_SIZE / 2);
+	if (asked > NUB_MAX_MEMORY_SIZE / 2) {
+		nub_fail(err, NUB_E_MEMORY_TOO_BIG, 0,
+		         "memory request too big: %" PRIu64 " bytes, the limit is %" PRIu64, asked,
+		         (uint64_t)NUB_MAX_MEMORY_SIZE / 2);
+		return nub_parameter(err, "memory_size", 0);
+	}
 	const uint64_t size = nub_large_page_down(asked + NUB_LARGE_PAGE_SIZE - 1);
 	const uint64_t tables = nub_page_down(LEAST_TABLES + size / MEMORY_PER_TABLE);
 	const uint64_t end = NUB_BASE_ADDRESS + size;
@@ -83,9 +85,10 @@ int nub_linux_guest_place(struct nub_personality *personality, const struct nub_
 		return -1;
 	if (machine->plan.layout.heap_size >= needed)
 		return 0;
-	return nub_fail(err, NUB_E_MEMORY_TOO_SMALL, 0,
-	                "the snapshot's pages take %" PRIu64 " bytes of memory, %" PRIu64 " were given", needed,
-	                machine->plan.layout.heap_size);
+	nub_fail(err, NUB_E_MEMORY_TOO_SMALL, 0,
+	         "the snapshot's pages take %" PRIu64 " bytes of memory, %" PRIu64 " were given", needed,
+	         machine->plan.layout.heap_size);
+	return nub_parameter(err, "memory_size", needed);
 }
 
 int nub_linux_guest_begin(struct nub_personality *personality, struct nub_error *err)

@@ -9,6 +9,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "base/read_at.h"
 #include "personality/linux/files.h"
 #include "personality/linux/linux.h"
 
@@ -113,10 +114,8 @@ static int64_t read_file(struct nub_linux *linux, struct nub_linux_file *file, s
 
 	while (to->left > 0 && !to->fault) {
 		const size_t size = to->left < NUB_LINUX_BOUNCE_SIZE ? (size_t)to->left : NUB_LINUX_BOUNCE_SIZE;
-		const ssize_t got = pread(file->fd, linux->files->bounce, size, (off_t)(*position + done));
+		const ssize_t got = nub_read_at(file->fd, linux->files->bounce, size, *position + done);
 
-		if (got < 0 && errno == EINTR)
-			continue;
 		if (got < 0)
 			return done ? (int64_t)done : -errno;
 		done += nub_linux_user_put(to, linux->files->bounce, (size_t)got);

@@ -228,7 +228,6 @@ static const struct nub_linux_call calls[] = {
 	{ __NR_getrlimit, "getrlimit", serve_getrlimit, { INT, POINTER }, false },
 	{ __NR_setrlimit, "setrlimit", serve_setrlimit, { INT, POINTER }, false },
 	{ __NR_getrusage, "getrusage", serve_getrusage, { INT, POINTER }, false },
-	{ __NR_sched_getscheduler, "sched_getscheduler", serve_zero, { INT }, false },
 };
 
 static int make(struct nub_linux *linux, struct nub_error *err)

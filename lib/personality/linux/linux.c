@@ -66,7 +66,8 @@ int64_t nub_linux_fail(struct nub_linux *linux, const struct nub_error *err)
 {
 	if (!nub_linux_ended(linux)) {
 		linux->error = *err;
-		nub_linux_end(linux, NUB_LINUX_FAILED, "%s", err->message);
+		nub_linux_end(linux, err->kind == NUB_E_PAGE_LIMIT ? NUB_LINUX_MEMORY : NUB_LINUX_FAILED, "%s",
+		              err->message);
 	}
 	return -ENOMEM;
 }

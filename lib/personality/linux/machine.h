@@ -2,8 +2,9 @@
  * An engine and a sandbox stand behind it when a program runs, and a few arrays in tests.
  *
  * All calls are made between two of the guest's instructions, from one thread. Functions that can fail return 0, or -1 and
- * fill *err: the host is at fault then and the run ends (nub_linux_fail). gva and gpa are page-aligned, sizes are multiples of
- * pages, and everything has been checked by the caller.
+ * fill *err and the run ends (nub_linux_fail): the host is at fault, but for PAGE_LIMIT, where the program has spread its memory
+ * over more page tables than it has. gva and gpa are page-aligned, sizes are multiples of pages, and everything has been checked by
+ * the caller.
  */
 #ifndef NUB_LINUX_MACHINE_H
 #define NUB_LINUX_MACHINE_H

@@ -2,9 +2,9 @@
  *
  * Two limits: the machine's memory bounds what is resident, while address space is free: an area costs nothing until it is
  * touched. (Only a private writable mapping that is larger than all memory is refused, as Linux's default does.) Pages come when they are first touched, several at a time and as 2 MiB where that fits, from a list of free pages of
- * the machine's memory. A page belongs to one guest address: there is one process, so what is shared and anonymous is as
- * private. Pages of files are read through a backing, and are the guest's own copies then; shared mappings of files are
- * read-only, unless the backing can take writes back.
+ * the machine's memory. There is one process, so what is shared and anonymous is as private. Pages of files are
+ * read through a backing, and are the guest's own copies then, of which all shared mappings of a file have one together; they
+ * are read-only, unless the backing can take writes back.
  *
  * Lower half only, as in Linux: [0x10000, 0x7fff_ffff_f000), but for what engines keep (machine.h): there all is as it is
  * beyond the end.

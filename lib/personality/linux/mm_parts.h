@@ -100,6 +100,16 @@ void nub_linux_pages_move(struct nub_linux *linux, uint64_t from, uint64_t to, u
 int64_t nub_linux_pages_write_back(struct nub_linux *linux, const struct nub_linux_area *area, uint64_t start,
                                    uint64_t end);
 
+/* ---- mm_shared.c: pages that several mappings have ---- */
+
+static inline bool nub_linux_area_is_shared(const struct nub_linux_area *area)
+{
+	return area->shared && area->backing;
+}
+
+/* The page that another shared mapping of its file has for what is at gva in a shared area; 0 when none has. */
+uint64_t nub_linux_shared_page(const struct nub_linux_memory *memory, const struct nub_linux_area *area, uint64_t gva);
+
 /* ---- calls that have files of their own: mm_remap.c, mm_advice.c ---- */
 
 nub_linux_handler nub_linux_serve_mremap, nub_linux_serve_madvise, nub_linux_serve_mincore, nub_linux_serve_msync,

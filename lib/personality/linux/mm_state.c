@@ -171,6 +171,21 @@ static int claim(struct nub_linux_memory *memory, uint64_t gpa, struct nub_curso
 	                             gpa);
 }
 
+/* But for mappings of one file, which have the same ones. */
+static int claim_for(struct nub_linux_memory *memory, const struct nub_linux_area *area, uint64_t gva, uint64_t gpa,
+                     struct nub_cursor *cursor)
+{
+	const uint64_t other = nub_linux_area_is_shared(area) ? nub_linux_shared_page(memory, area, gva) : 0;
+
+	if (other == 0)
+		return claim(memory, gpa, cursor);
+	return other == gpa ? 0
+	                    : nub_cursor_fail(cursor, NUB_E_SNAPSHOT_FIELD,
+	                                      "the page at 0x%" PRIx64 " is at gpa 0x%" PRIx64
+	                                      ", and another mapping of its file has it at gpa 0x%" PRIx64,
+	                                      gva, gpa, other);
+}
+
 /* The part of a run that one area has. */
 static int load_part(struct nub_linux *linux, const struct nub_linux_area *area, const struct run *part,
                      struct nub_cursor *cursor)
@@ -179,9 +194,10 @@ static int load_part(struct nub_linux *linux, const struct nub_linux_area *area,
 	struct nub_error err = { 0 };
 
 	for (uint64_t at = 0; at < part->size; at += NUB_PAGE_SIZE) {
-		if (claim(memory, part->gpa + at, cursor) < 0)
+		const uint64_t gva = part->gva + at, gpa = part->gpa + at;
+		if (claim_for(memory, area, gva, gpa, cursor) < 0)
 			return -1;
-		if (!nub_linux_page_map_set(&memory->pages, part->gva + at, part->gpa + at))
+		if (!nub_linux_page_map_set(&memory->pages, gva, gpa))
 			return nub_cursor_fail(cursor, NUB_E_NO_MEMORY, "the list of a Linux program's pages");
 	}
 	if (linux->machine.ops->map(linux->machine.context, part->gva, part->gpa, part->size,

@@ -8,6 +8,9 @@
 
 enum { LARGE = 512, WORD = 64 };
 
+/* Blocks of 2 MiB. */
+enum { AHEAD = 4 };
+
 static bool get_bit(const uint64_t *bits, uint64_t index)
 {
 	return bits[index / WORD] >> index % WORD & 1;
@@ -104,16 +107,28 @@ uint64_t nub_linux_page_pool_take(struct nub_linux_page_pool *pool, uint64_t cou
 	return hand_out(pool, first, length);
 }
 
+/* Are all pages of the block free that begins at this bit? */
+static bool block_free(const struct nub_linux_page_pool *pool, uint64_t first)
+{
+	uint64_t words = 0;
+
+	for (uint64_t i = 0; i < LARGE / WORD; i++)
+		words |= pool->taken[first / WORD + i];
+	return words == 0;
+}
+
+/* Some way ahead of where single pages come from, so that these leave blocks whole, but no further: what a snapshot is to map
+ * ends where the last page is. */
 uint64_t nub_linux_page_pool_take_large(struct nub_linux_page_pool *pool)
 {
-	/* From the end, so that single pages, which come from the start, leave them whole. */
-	for (uint64_t end = end_of(pool) / LARGE * LARGE; end >= LARGE; end -= LARGE) {
-		uint64_t words = 0;
-		for (uint64_t i = 0; i < LARGE / WORD; i++)
-			words |= pool->taken[(end - LARGE) / WORD + i];
-		if (words == 0)
-			return hand_out(pool, end - LARGE, LARGE);
-	}
+	const uint64_t blocks = end_of(pool) / LARGE, start = pool->cursor / LARGE + AHEAD;
+
+	for (uint64_t block = start; block < blocks; block++)
+		if (block_free(pool, block * LARGE))
+			return hand_out(pool, block * LARGE, LARGE);
+	for (uint64_t block = start < blocks ? start : blocks; block-- > 0;)
+		if (block_free(pool, block * LARGE))
+			return hand_out(pool, block * LARGE, LARGE);
 	return 0;
 }
 

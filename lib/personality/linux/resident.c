@@ -37,13 +37,15 @@ unsigned nub_linux_rights_of(unsigned prot)
 	return rights;
 }
 
-static void drop_run(struct nub_linux *linux, const struct run *run)
+/* `kept`: another mapping has the page, too. */
+static void drop_run(struct nub_linux *linux, const struct run *run, bool kept)
 {
 	const struct nub_linux_machine *machine = &linux->machine;
 	struct nub_linux_memory *memory = linux->memory;
 	const uint64_t count = run->size / NUB_PAGE_SIZE;
 	/* Of a file that is behind pages, none are handed out again. */
-	const bool discard = count >= DISCARD_PAGES || nub_linux_page_pool_loaded(&memory->pool, run->gpa, count);
+	const bool discard =
+	    !kept && (count >= DISCARD_PAGES || nub_linux_page_pool_loaded(&memory->pool, run->gpa, count));
 	struct nub_error err = { 0 };
 
 	if (machine->ops->unmap(machine->context, run->gva, run->size, &err) < 0 ||
@@ -51,7 +53,8 @@ static void drop_run(struct nub_linux *linux, const struct run *run)
 		nub_linux_fail(linux, &err);
 	for (uint64_t at = 0; at < run->size; at += NUB_PAGE_SIZE)
 		nub_linux_page_map_take(&memory->pages, run->gva + at);
-	nub_linux_page_pool_give(&memory->pool, run->gpa, count, discard);
+	if (!kept)
+		nub_linux_page_pool_give(&memory->pool, run->gpa, count, discard);
 }
 
 void nub_linux_pages_drop(struct nub_linux *linux, uint64_t start, uint64_t end)
@@ -59,7 +62,15 @@ void nub_linux_pages_drop(struct nub_linux *linux, uint64_t start, uint64_t end)
 	struct run run;
 
 	while (next_run(linux->memory, start, end, &run)) {
-		drop_run(linux, &run);
+		const struct nub_linux_area *area = nub_linux_area_at(linux, run.gva);
+		bool kept = false;
+		if (area && run.size > area->end - run.gva)
+			run.size = area->end - run.gva;
+		if (area && nub_linux_area_is_shared(area)) {
+			run.size = NUB_PAGE_SIZE;
+			kept = nub_linux_shared_page(linux->memory, area, run.gva) == run.gpa;
+		}
+		drop_run(linux, &run, kept);
 		start = run.gva + run.size;
 	}
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/read_at.h"
 #include "base/util.h"
 #include "personality/linux/mm_parts.h"
 #include "personality/linux/start_parts.h"
@@ -31,19 +32,9 @@ struct host_backing {
 static int64_t host_read(struct nub_linux_backing *backing, uint64_t offset, void *bytes, size_t size)
 {
 	const int fd = ((struct host_backing *)backing)->fd;
-	size_t done = 0;
+	const ssize_t got = offset <= (uint64_t)INT64_MAX - size ? nub_read_at(fd, bytes, size, offset) : 0;
 
-	while (done < size && offset <= (uint64_t)INT64_MAX - size) {
-		const ssize_t got = pread(fd, (uint8_t *)bytes + done, size - done, (off_t)(offset + done));
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -errno;
-		if (got == 0)
-			break;
-		done += (size_t)got;
-	}
-	return (int64_t)done;
+	return got < 0 ? -errno : got;
 }
 
 static void host_release(struct nub_linux_backing *backing)

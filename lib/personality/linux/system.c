@@ -1,10 +1,8 @@
 /* The system that a program finds itself on: its name, memory, the one CPU, random bytes. */
 #include <asm/unistd_64.h>
 #include <errno.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 
@@ -54,98 +52,6 @@ static int64_t serve_getcpu(struct nub_linux *linux, struct nub_linux_thread *th
 	return 0;
 }
 
-static int64_t serve_sched_getaffinity(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
-{
-	const uint64_t mask = 1;
-
-	(void)thread;
-	if (args[1] < sizeof(mask) || args[1] % sizeof(mask) != 0)
-		return -EINVAL;
-	return nub_linux_write(linux, args[2], &mask, sizeof(mask)) < 0 ? -EFAULT : (int64_t)sizeof(mask);
-}
-
-static int64_t serve_sched_setaffinity(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
-{
-	uint64_t mask = 0;
-
-	(void)thread;
-	if (nub_linux_read(linux, args[2], &mask, args[1] < sizeof(mask) ? args[1] : sizeof(mask)) < 0)
-		return -EFAULT;
-	return mask & 1 ? 0 : -EINVAL;
-}
-
-static int64_t serve_sched_getparam(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
-{
-	const int32_t priority = 0;
-
-	(void)thread;
-	if (args[1] == 0 || (int32_t)args[0] < 0)
-		return -EINVAL;
-	return nub_linux_write(linux, args[1], &priority, sizeof(priority));
-}
-
-/* SCHED_OTHER, and those that mean the same to one CPU that is shared in turn. */
-static int64_t serve_sched_setscheduler(struct nub_linux *linux, struct nub_linux_thread *thread,
-                                        const uint64_t args[6])
-{
-	int32_t priority;
-
-	(void)thread;
-	if (args[2] == 0 || (int32_t)args[0] < 0)
-		return -EINVAL;
-	if (nub_linux_read(linux, args[2], &priority, sizeof(priority)) < 0)
-		return -EFAULT;
-	switch ((int32_t)args[1]) {
-	case SCHED_OTHER:
-	case SCHED_BATCH:
-	case SCHED_IDLE:
-		return priority == 0 ? 0 : -EINVAL;
-	case SCHED_FIFO:
-	case SCHED_RR:
-		return priority < 1 || priority > 99 ? -EINVAL : -EPERM;
-	default:
-		return -EINVAL;
-	}
-}
-
-static int64_t serve_sched_setparam(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
-{
-	const uint64_t same[6] = { args[0], SCHED_OTHER, args[1] };
-
-	return serve_sched_setscheduler(linux, thread, same);
-}
-
-static int64_t serve_sched_priority(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
-{
-	(void)linux;
-	switch ((int32_t)args[0]) {
-	case SCHED_OTHER:
-	case SCHED_BATCH:
-	case SCHED_IDLE:
-		return 0;
-	case SCHED_FIFO:
-	case SCHED_RR:
-		return thread->call == __NR_sched_get_priority_max ? 99 : 1;
-	default:
-		return -EINVAL;
-	}
-}
-
-/* getpriority(2): the system call gives 20 less the nice value. */
-static int64_t serve_getpriority(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
-{
-	(void)linux;
-	(void)thread;
-	return args[0] > PRIO_USER ? -EINVAL : 20;
-}
-
-static int64_t serve_setpriority(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
-{
-	(void)linux;
-	(void)thread;
-	return args[0] > PRIO_USER ? -EINVAL : (int32_t)args[2] < 0 ? -EACCES : 0;
-}
-
 static int64_t serve_personality(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
 {
 	(void)linux;
@@ -182,15 +88,6 @@ static const struct nub_linux_call calls[] = {
 	{ __NR_sysinfo, "sysinfo", serve_sysinfo, { POINTER }, false },
 	{ __NR_uname, "uname", serve_uname, { POINTER }, false },
 	{ __NR_getcpu, "getcpu", serve_getcpu, { POINTER, POINTER, POINTER }, false },
-	{ __NR_sched_getaffinity, "sched_getaffinity", serve_sched_getaffinity, { INT, SIZE, POINTER }, false },
-	{ __NR_sched_setaffinity, "sched_setaffinity", serve_sched_setaffinity, { INT, SIZE, POINTER }, false },
-	{ __NR_sched_getparam, "sched_getparam", serve_sched_getparam, { INT, POINTER }, false },
-	{ __NR_sched_setparam, "sched_setparam", serve_sched_setparam, { INT, POINTER }, false },
-	{ __NR_sched_setscheduler, "sched_setscheduler", serve_sched_setscheduler, { INT, INT, POINTER }, false },
-	{ __NR_sched_get_priority_max, "sched_get_priority_max", serve_sched_priority, { INT }, false },
-	{ __NR_sched_get_priority_min, "sched_get_priority_min", serve_sched_priority, { INT }, false },
-	{ __NR_getpriority, "getpriority", serve_getpriority, { INT, INT }, false },
-	{ __NR_setpriority, "setpriority", serve_setpriority, { INT, INT, INT }, false },
 	{ __NR_personality, "personality", serve_personality, { HEX }, false },
 	{ __NR_getrandom, "getrandom", serve_getrandom, { OUT_RESULT, SIZE, HEX }, false },
 };

@@ -61,8 +61,9 @@ static void read_file(struct nub_linux *linux, const struct nub_linux_area *area
 	*size = inside;
 }
 
-/* Fill [gva, end), where nothing is; OK when the first page has come. */
-static enum nub_linux_touch fill(struct nub_linux *linux, const struct nub_linux_area *area, uint64_t gva, uint64_t end)
+/* Fill [gva, end), where nothing is and no other mapping has anything for it; OK when the first page has come. */
+static enum nub_linux_touch fill_own(struct nub_linux *linux, const struct nub_linux_area *area, uint64_t gva,
+                                     uint64_t end)
 {
 	const uint64_t first = gva;
 
@@ -83,6 +84,22 @@ static enum nub_linux_touch fill(struct nub_linux *linux, const struct nub_linux
 			return gva > first ? NUB_LINUX_TOUCH_OK : NUB_LINUX_TOUCH_NO_FILE;
 	}
 	return NUB_LINUX_TOUCH_OK;
+}
+
+/* The same, where another mapping may have pages for it. */
+static enum nub_linux_touch fill(struct nub_linux *linux, const struct nub_linux_area *area, uint64_t gva, uint64_t end)
+{
+	const uint64_t first = gva;
+	enum nub_linux_touch result = NUB_LINUX_TOUCH_OK;
+
+	if (!nub_linux_area_is_shared(area))
+		return fill_own(linux, area, gva, end);
+	for (; gva < end && result == NUB_LINUX_TOUCH_OK; gva += NUB_PAGE_SIZE) {
+		const uint64_t gpa = nub_linux_shared_page(linux->memory, area, gva);
+		result = gpa > 0 ? enter(linux, area, gva, gpa, NUB_PAGE_SIZE)
+		                 : fill_own(linux, area, gva, gva + NUB_PAGE_SIZE);
+	}
+	return result == NUB_LINUX_TOUCH_FAILED || gva == first + NUB_PAGE_SIZE ? result : NUB_LINUX_TOUCH_OK;
 }
 
 static enum nub_linux_touch bring(struct nub_linux *linux, const struct nub_linux_area *area, uint64_t gva)

@@ -25,13 +25,20 @@ static int write_file_mappings(struct nub_machine *machine, struct nub_error *er
 	return 0;
 }
 
-/* Code, PEB, init data and page tables into the snapshot region. */
+/* At the end of large code there are often variables that nobody writes. */
+enum { MAX_POPULATED = 64 * NUB_PAGE_SIZE };
+
+/* Code, PEB, init data and page tables into the snapshot region. The stack ends where the tables begin, and the guest's first write
+ * is to its last page. */
 static int fill_snapshot(struct nub_machine *machine, const struct nub_image *image,
                          const struct nub_pt_builder *tables, struct nub_error *err)
 {
 	const struct nub_layout *layout = &machine->plan.layout;
 	const struct nub_memory_map *snapshot = &machine->memory.snapshot;
 
+	nub_memory_populate(&machine->memory, NUB_BASE_ADDRESS,
+	                    layout->code_size < MAX_POPULATED ? layout->code_size : MAX_POPULATED);
+	nub_memory_populate(&machine->memory, layout->page_table_gpa - NUB_PAGE_SIZE, tables->size + NUB_PAGE_SIZE);
 	if (nub_image_load(image, snapshot->host, layout->code_size, err) < 0 ||
 	    nub_peb_write(layout, snapshot->host, snapshot->size, err) < 0 || write_file_mappings(machine, err) < 0)
 		return -1;
@@ -144,6 +151,21 @@ static int regions(struct nub_personality *personality, struct nub_error *err)
 	return 0;
 }
 
+static bool thread(struct nub_personality *personality, size_t index, struct nub_guest_thread *thread)
+{
+	(void)personality;
+	(void)index;
+	(void)thread;
+	return false;
+}
+
+/* Its file is its image. */
+static void modules(struct nub_personality *personality, struct nub_image *image)
+{
+	(void)personality;
+	(void)image;
+}
+
 /* ---- Runs ---- */
 
 /* All of the image is in memory by then. */
@@ -196,6 +218,8 @@ static const struct nub_personality_ops ops = {
 	.load = load,
 	.save = save,
 	.regions = regions,
+	.thread = thread,
+	.modules = modules,
 	.at_rest = at_rest,
 	.enter = nub_native_enter,
 	.next = next,

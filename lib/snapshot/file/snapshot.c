@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "base/error.h"
+#include "base/read_at.h"
 #include "base/util.h"
 #include "cpu/cpu_features.h"
 #include "memory/plan.h"
@@ -20,20 +21,14 @@
 int nub_snapshot_read_file(const struct nub_snapshot *snapshot, uint64_t offset, void *bytes, uint64_t size,
                            struct nub_error *err)
 {
-	uint8_t *out = bytes;
+	const ssize_t got = nub_read_at(snapshot->fd, bytes, size, offset);
 
-	for (uint64_t done = 0; done < size;) {
-		const ssize_t got = pread(snapshot->fd, out + done, size - done, (off_t)(offset + done));
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return nub_fail_errno(err, NUB_E_IO, "%s", snapshot->name);
-		if (got == 0)
-			return nub_fail(err, NUB_E_SNAPSHOT_TRUNCATED, 0,
-			                "%s: ends at byte %" PRIu64 ", before byte %" PRIu64 " of its contents",
-			                snapshot->name, offset + done, offset + size);
-		done += (uint64_t)got;
-	}
+	if (got < 0)
+		return nub_fail_errno(err, NUB_E_IO, "%s", snapshot->name);
+	if ((uint64_t)got < size)
+		return nub_fail(err, NUB_E_SNAPSHOT_TRUNCATED, 0,
+		                "%s: ends at byte %" PRIu64 ", before byte %" PRIu64 " of its contents", snapshot->name,
+		                offset + (uint64_t)got, offset + size);
 	return 0;
 }
 

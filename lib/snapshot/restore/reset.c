@@ -7,6 +7,9 @@
 #include "snapshot/restore/restore.h"
 #include "snapshot/save/place.h"
 
+/* With more pages than this that became a process's own, new memory is cheaper than reading each again. */
+enum { MAX_COPIES = 2048 };
+
 /* Could what ran here reach no more than code at CPL 3 can? The tables of an ELF file's guest are the library's own. */
 static bool confined(struct nub_sandbox *sandbox)
 {
@@ -46,7 +49,18 @@ static int change_memory(struct nub_sandbox *sandbox, const struct nub_snapshot 
 	return nub_restore_take_memory(sandbox, snapshot, err);
 }
 
-static int put_back_pages(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err)
+static int read_snapshot(void *context, uint64_t gpa, void *bytes, uint64_t size, struct nub_error *err)
+{
+	return nub_snapshot_read(context, gpa, bytes, size, err);
+}
+
+/* Memory that another process had, too, which is gone: it may have written to any of it. */
+static int put_back_shared(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err)
+{
+	return nub_memory_put_back(&sandbox->machine.memory, read_snapshot, (void *)(uintptr_t)snapshot, err);
+}
+
+static int put_back_private(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err)
 {
 	const struct nub_layout *layout = &sandbox->machine.plan.layout;
 	/* What only the monitor can write is written anew below; code at CPL 0 can write it all. */
@@ -56,7 +70,14 @@ static int put_back_pages(struct nub_sandbox *sandbox, const struct nub_snapshot
 	/* Such a guest may have let interrupts through (snapshot/file/dirty.h). */
 	if (!confined(sandbox))
 		nub_dirty_forget(&sandbox->dirty);
-	if (nub_dirty_put_back(&sandbox->dirty, &sandbox->machine.memory, snapshot, fixed, err) < 0 ||
+	return nub_dirty_put_back(&sandbox->dirty, &sandbox->machine.memory, snapshot, fixed, err);
+}
+
+static int put_back_pages(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err)
+{
+	const bool shared = sandbox->machine.memory.shared.on;
+
+	if ((shared ? put_back_shared : put_back_private)(sandbox, snapshot, err) < 0 ||
 	    nub_restore_copy_tables(sandbox, err) < 0 || nub_place_scratch(sandbox, err) < 0)
 		return -1;
 	return nub_personality_begin(sandbox->personality, err);
@@ -91,8 +112,7 @@ int nub_sandbox_reset(struct nub_sandbox *sandbox, const struct nub_snapshot *sn
 		return -1;
 	/* Until it is all done, the sandbox is neither what it was nor what it shall be. */
 	sandbox->state = NUB_STATE_POISONED;
-	/* What another process has had, too, may be hidden anywhere in it. */
-	if (same && !sandbox->machine.memory.shared.on && !sandbox->personality->is_program)
+	if (same && !sandbox->personality->is_program && sandbox->machine.memory.shared.copy_count <= MAX_COPIES)
 		result = put_back(sandbox, snapshot, anew, err);
 	else
 		result = change_memory(sandbox, snapshot, anew, err);

@@ -10,6 +10,8 @@
 #include "snapshot/restore/restore.h"
 #include "snapshot/save/place.h"
 
+enum { MAX_VARIABLES = 16 * NUB_PAGE_SIZE };
+
 /* The layout and the regions are the snapshot's. */
 static int take_plan(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err)
 {
@@ -77,6 +79,68 @@ static int map_memory(struct nub_sandbox *sandbox, const struct nub_snapshot *sn
 	return nub_snapshot_map(snapshot, NUB_BASE_ADDRESS, size, memory->snapshot.host, PROT_READ | PROT_WRITE, err);
 }
 
+/* Pages one after the other that the guest will write to. */
+struct writes {
+	struct nub_memory *memory;
+	uint64_t gpa, size;
+};
+
+static int end_writes(struct writes *writes, struct nub_error *err)
+{
+	const uint64_t size = writes->size;
+
+	writes->size = 0;
+	return size > 0 ? nub_memory_expect_writes(writes->memory, writes->gpa, size, err) : 0;
+}
+
+static int add_writes(void *context, const struct nub_pt_item *item, struct nub_error *err)
+{
+	struct writes *writes = context;
+	const struct nub_mapping *leaf = &item->leaf;
+
+	if (!leaf->writable || leaf->size != NUB_PAGE_SIZE)
+		return 0;
+	if (writes->size > 0 && writes->gpa + writes->size != leaf->gpa && end_writes(writes, err) < 0)
+		return -1;
+	if (writes->size == 0)
+		writes->gpa = leaf->gpa;
+	writes->size += leaf->size;
+	return 0;
+}
+
+/* Of a region, what the guest is sure to write to as soon as it goes on: variables, if they are few, and the top of the stack. */
+static uint64_t written_soon(const struct nub_region *region, const struct nub_snapshot_meta *meta, uint64_t *start)
+{
+	const uint64_t rsp = meta->next == NUB_NEXT_RESUME ? meta->cpu.regs.rsp : meta->stack_top_gva;
+
+	*start = region->gva;
+	if (region->type == NUB_REGION_CODE && region->flags & NUB_REGION_WRITE)
+		return region->size <= MAX_VARIABLES ? region->size : 0;
+	if (region->type != NUB_REGION_STACK || rsp <= region->gva || rsp - region->gva > region->size)
+		return 0;
+	*start = nub_page_down(rsp - 1);
+	return NUB_PAGE_SIZE;
+}
+
+/* A page that the guest writes to first of all would be a fault, or two, which take ten times as long. */
+static int prepare_writes(struct nub_sandbox *sandbox, struct nub_error *err)
+{
+	const struct nub_region_list *regions = &sandbox->machine.plan.regions;
+	struct writes writes = { .memory = &sandbox->machine.memory };
+	const struct nub_pt_reader reader = nub_memory_reader(writes.memory);
+	uint64_t start;
+
+	if (sandbox->machine.plan.layout.cow == NUB_COW_GUEST)
+		return 0;
+	for (size_t i = 0; i < regions->count; i++) {
+		const uint64_t size = written_soon(&regions->items[i], &sandbox->snapshot->meta, &start);
+		if (size > 0 && nub_pt_walk(&reader, sandbox->machine.root_gpa, start, start + size - 1,
+		                            MAX_VARIABLES / NUB_PAGE_SIZE, add_writes, &writes, err) < 0)
+			return -1;
+	}
+	return end_writes(&writes, err);
+}
+
 /* Where the guest copies pages, its tables are in scratch: the stored ones are copied there (R26). */
 int nub_restore_copy_tables(struct nub_sandbox *sandbox, struct nub_error *err)
 {
@@ -97,7 +161,8 @@ int nub_restore_take_memory(struct nub_sandbox *sandbox, const struct nub_snapsh
 	if (take_plan(sandbox, snapshot, err) < 0 || map_memory(sandbox, snapshot, err) < 0 ||
 	    nub_restore_copy_tables(sandbox, err) < 0)
 		return -1;
-	if (!nub_snapshot_is_program(&snapshot->meta) && nub_place_scratch(sandbox, err) < 0)
+	if (!nub_snapshot_is_program(&snapshot->meta) &&
+	    (nub_place_scratch(sandbox, err) < 0 || prepare_writes(sandbox, err) < 0))
 		return -1;
 	return nub_personality_begin(sandbox->personality, err);
 }
@@ -169,7 +234,7 @@ int nub_restore_check_cpu(struct nub_sandbox *sandbox, const struct nub_snapshot
 	if (sandbox->personality->is_program)
 		nub_cpu_fill_native_cpuid(&host);
 	else
-		nub_cpu_fill_cpuid(&host);
+		nub_cpu_fill_features(&host);
 	if (nub_cpu_check_features(&snapshot->meta.cpu.cpuid, snapshot->meta.cpu.xcr0, &host, err) < 0)
 		return nub_error_context(err, "%s", snapshot->name);
 	sandbox->machine.cpuid = snapshot->meta.cpu.cpuid;

@@ -1,0 +1,20 @@
+/* Reading a file at an offset until all is there that is asked for. */
+#include "base/read_at.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+ssize_t nub_read_at(int fd, void *bytes, size_t size, uint64_t offset)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		const ssize_t got = pread(fd, (uint8_t *)bytes + done, size - done, (off_t)(offset + done));
+		if (got < 0 && errno != EINTR)
+			return -1;
+		if (got == 0)
+			break;
+		done += got > 0 ? (size_t)got : 0;
+	}
+	return (ssize_t)done;
+}

@@ -1,0 +1,160 @@
+/* Boxes that are made one after the other: the first shows what Linux leaves on a stack, the others are given it; and boxes on
+ * another CPU than nubrun. */
+#include "box_guest.h"
+
+#include <sched.h>
+#include <signal.h>
+
+static int set_up(void **state)
+{
+	static struct box_guest guest;
+
+	guest_open(&guest);
+	*state = &guest;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	guest_close(*state);
+	return 0;
+}
+
+static void begin_again(struct box_guest *guest)
+{
+	struct nub_error err = { 0 };
+
+	nub_box_release(&guest->box);
+	if (nub_box_init(&guest->box, guest->fd, &guest->stops, &guest->stack, &err) < 0 ||
+	    nub_box_map(&guest->box, CODE_GVA, 0x1000, PROT_READ | PROT_EXEC, guest->fd, 0, false, &err) < 0 ||
+	    nub_box_map(&guest->box, DATA_GVA, 0x1000, PROT_READ | PROT_WRITE, guest->fd, 0x1000, false, &err) < 0 ||
+	    nub_box_seal(&guest->box, 8 * GUEST_SIZE, &err) < 0)
+		fail_msg("%s", err.message);
+}
+
+/* It has no process before its first run, and there what the first one had: registers, XSAVE, its filter. */
+static void test_second_box(void **state)
+{
+	struct box_guest *guest = *state;
+	struct nub_error err = { 0 };
+	uint8_t xsave[NUB_XSAVE_SIZE], again[NUB_XSAVE_SIZE];
+
+	assert_int_equal(GUEST_RUN(guest, "\xe6\x6c"), NUB_BOX_STOPPED);
+	assert_int_equal(nub_box_get_xsave(&guest->box, xsave, sizeof(xsave), &err), 0);
+	for (unsigned life = 0; life < 3; life++) {
+		begin_again(guest);
+		assert_int_equal(guest->box.pid, 0);
+		memset(xsave + 160, 0x40 + (int)life, 16);
+		assert_int_equal(nub_box_set_xsave(&guest->box, xsave, sizeof(xsave), &err), 0);
+		guest->box.frame.rdx = life;
+		/* inc %rdx; movdqu %xmm0,%xmm1; syscall */
+		assert_int_equal(GUEST_RUN(guest, "\x48\xff\xc2\xf3\x0f\x6f\xc8\x0f\x05"), NUB_BOX_STOPPED);
+		assert_int_equal(guest->box.frame.signal, SIGSYS);
+		assert_int_equal(guest->box.frame.rdx, life + 1);
+		assert_int_equal(nub_box_get_xsave(&guest->box, again, sizeof(again), &err), 0);
+		assert_memory_equal(again + 176, xsave + 160, 16);
+		assert_int_equal(GUEST_RUN(guest, "\x0f\x0b"), NUB_BOX_STOPPED); /* ud2 */
+		expect_stop(guest, SIGILL, 6, CODE_GVA);
+	}
+}
+
+/* A kick and a deadline find it at any moment of its set-up, or in an endless loop. */
+static void test_second_box_is_kicked(void **state)
+{
+	struct box_guest *guest = *state;
+	struct nub_error err = { 0 };
+
+	for (unsigned us = 0; us < 600; us += 7) {
+		begin_again(guest);
+		assert_int_equal(guest_run(guest, "\xeb\xfe", 2, clock_now() + us * UINT64_C(1000)),
+		                 NUB_BOX_INTERRUPTED);
+		assert_int_equal(guest->box.frame.rip, CODE_GVA);
+		guest->box.frame.rip = CODE_GVA + 2;
+		memcpy(guest->code + 2, "\xe6\x6c", 2);
+		assert_int_equal(nub_box_run(&guest->box, 0, &err), NUB_BOX_STOPPED);
+		expect_stop(guest, SIGSEGV, 13, CODE_GVA + 2);
+	}
+}
+
+/* As when this process has got itself more state to save, and Linux larger frames: one life is lost. */
+static void test_frame_elsewhere(void **state)
+{
+	struct box_guest *guest = *state;
+
+	assert_int_equal(GUEST_RUN(guest, "\xe6\x6c"), NUB_BOX_STOPPED);
+	begin_again(guest);
+	guest->box.frame_offset -= 64;
+	assert_int_equal(GUEST_RUN(guest, "\xe6\x6c"), NUB_BOX_GONE);
+	begin_again(guest);
+	assert_int_equal(GUEST_RUN(guest, "\xe6\x6c"), NUB_BOX_STOPPED);
+	expect_stop(guest, SIGSEGV, 13, CODE_GVA);
+}
+
+/* What fails in the set-up is said at the first run. */
+static void test_second_box_fails(void **state)
+{
+	struct box_guest *guest = *state;
+	struct nub_error err = { 0 };
+
+	nub_box_release(&guest->box);
+	assert_int_equal(nub_box_init(&guest->box, guest->fd, &guest->stops, &guest->stack, &err), 0);
+	assert_int_equal(nub_box_map(&guest->box, CODE_GVA + 1, 0x1000, PROT_READ, guest->fd, 0, false, &err), 0);
+	assert_int_equal(nub_box_seal(&guest->box, 8 * GUEST_SIZE, &err), 0);
+	assert_int_equal(nub_box_run(&guest->box, 0, &err), NUB_BOX_ERROR);
+	assert_int_equal(err.kind, NUB_E_PROCESS);
+	assert_non_null(strstr(err.message, "mmap"));
+}
+
+/* ---- Two CPUs ---- */
+
+static void pin(pid_t pid, int cpu)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(cpu, &cpus);
+	assert_int_equal(sched_setaffinity(pid, sizeof(cpus), &cpus), 0);
+}
+
+/* nubrun on one, the box on another, where who waits looks before it sleeps: for short turns, and long ones, of either. */
+static void test_two_cpus(void **state)
+{
+	struct box_guest *guest = *state;
+	struct nub_error err = { 0 };
+	cpu_set_t cpus;
+	int found[2], count = 0;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(cpus), &cpus), 0);
+	for (int cpu = 0; cpu < CPU_SETSIZE && count < 2; cpu++)
+		if (CPU_ISSET(cpu, &cpus))
+			found[count++] = cpu;
+	if (count < 2)
+		skip();
+	pin(0, found[0]);
+	pin(guest->box.pid, found[1]);
+	/* Count rcx down, then out. */
+	guest->box.frame.rcx = 1;
+	assert_int_equal(GUEST_RUN(guest, "\x48\xff\xc9\x75\xfb\xe6\x6c"), NUB_BOX_STOPPED);
+	for (unsigned turn = 0; turn < 2000; turn++) {
+		expect_stop(guest, SIGSEGV, 13, CODE_GVA + 5);
+		assert_int_equal(guest->box.frame.rcx, 0);
+		assert_int_not_equal(guest->box.shared->box_cpu, guest->box.shared->host_cpu);
+		if (turn % 100 == 99)
+			usleep(200);
+		guest->box.frame.rcx = turn % 100 == 49 ? 1000000 : 1;
+		guest->box.frame.rip = CODE_GVA;
+		assert_int_equal(nub_box_run(&guest->box, 0, &err), NUB_BOX_STOPPED);
+	}
+	sched_setaffinity(0, sizeof(cpus), &cpus);
+}
+
+int main(void)
+{
+#define WITH_BOX(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		WITH_BOX(test_second_box),      WITH_BOX(test_second_box_is_kicked),
+		WITH_BOX(test_frame_elsewhere), WITH_BOX(test_second_box_fails),
+		WITH_BOX(test_two_cpus),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
