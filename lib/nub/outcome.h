@@ -38,7 +38,7 @@ enum nub_crash_kind {
 	NUB_CRASH_SIGNAL,      /* ended by a signal: abort_code; with a vector when an instruction caused it */
 	NUB_CRASH_DEADLOCK,    /* all threads wait for one another */
 	NUB_CRASH_UNSUPPORTED, /* a system call that is not served, when that is to be an end */
-	NUB_CRASH_MEMORY,      /* no memory is left for a page that it touched */
+	NUB_CRASH_MEMORY,      /* no memory is left for a page that it touched, or no table to map it by */
 };
 
 const char *nub_crash_kind_name(enum nub_crash_kind kind);

@@ -55,7 +55,7 @@ same() { # NAME INPUT COMMAND NUBRUN-ARGUMENT...
 	fi
 }
 
-# The program by itself, under nubrun, and thawed by each engine, for each input; then thawed twice at once.
+# The program by itself, under nubrun, and thawed by each engine, for each input; then thawed twice at once, and out of a layer.
 same_everywhere() { # INPUT...
 	local input engine
 	freeze
@@ -67,6 +67,16 @@ same_everywhere() { # INPUT...
 		done
 	done
 	same_at_once "$1" "${@: -1}"
+	same_layer "$1"
+}
+
+# A copy that was frozen again, just before it reads, in a layer over its own snapshot.
+same_layer() { # INPUT
+	nub snapshot -o "$SNAP.layer" --base "$SNAP" "${grants[@]}" --until-syscall read "$SNAP" </dev/null
+	ended 0 ok
+	[ "$output" = "" ]
+	expect "$1"
+	same layer "$1" restore "${grants[@]}" "$SNAP.layer"
 }
 
 # Two copies that both run before either gets its input.

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -33,14 +34,14 @@ ssize_t __wrap_pread(int fd, void *bytes, size_t size, off_t offset);
 ssize_t __wrap_pwrite(int fd, const void *bytes, size_t size, off_t offset);
 
 static uint64_t own_count, *allocations = &own_count, failing;
-static int is_short, is_interrupted;
+static bool is_short, is_interrupted;
 
 int __wrap_main(int argc, char **argv)
 {
 	const char *number = getenv("NUBRUN_FAIL_ALLOCATION");
 
-	is_short = getenv("NUBRUN_SHORT") != NULL;
-	is_interrupted = getenv("NUBRUN_INTERRUPTED") != NULL;
+	is_short = getenv("NUBRUN_SHORT");
+	is_interrupted = getenv("NUBRUN_INTERRUPTED");
 	/* In memory that outlives descriptors, which a confined run closes. */
 	const int fd = getenv("NUBRUN_COUNT") ? open(getenv("NUBRUN_COUNT"), O_RDWR) : -1;
 	void *shared = fd >= 0 ? mmap(NULL, sizeof(own_count), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : MAP_FAILED;

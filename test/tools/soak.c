@@ -37,7 +37,7 @@ struct soak {
 	struct cost fastest;
 };
 
-static void die(const char *format, ...)
+__attribute__((format(printf, 1, 2))) _Noreturn static void die(const char *format, ...)
 {
 	va_list args;
 

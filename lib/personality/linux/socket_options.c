@@ -94,7 +94,12 @@ static int64_t serve_getsockopt(struct nub_linux *linux, struct nub_linux_thread
 	return 0;
 }
 
-/* Sizes of buffers may be wished for; they stay as they are. */
+/* What may be wished for, and stays as it is: sizes of buffers, and what means nothing to sockets of AF_UNIX. */
+static bool is_wish(int name)
+{
+	return name == SO_SNDBUF || name == SO_RCVBUF || name == SO_REUSEADDR || name == SO_KEEPALIVE;
+}
+
 static int64_t serve_setsockopt(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
 {
 	int32_t value;
@@ -104,7 +109,7 @@ static int64_t serve_setsockopt(struct nub_linux *linux, struct nub_linux_thread
 		return error;
 	if ((int)args[1] != SOL_SOCKET)
 		return -EOPNOTSUPP;
-	if ((int)args[2] != SO_SNDBUF && (int)args[2] != SO_RCVBUF)
+	if (!is_wish((int)args[2]))
 		return nub_linux_unsupported(linux, thread, -ENOPROTOOPT);
 	if ((int)args[4] < (int)sizeof(value))
 		return -EINVAL;

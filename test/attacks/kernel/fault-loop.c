@@ -8,6 +8,9 @@ struct gate {
 };
 
 extern const char again[];
+__asm__("again:\n\t"
+        "ud2\n\t"
+        "jmp again");
 
 static void set_gate(struct gate *gate, const void *handler)
 {
@@ -41,5 +44,5 @@ __attribute__((used)) void attack(const struct nub_peb *peb, uint64_t seed)
 	__asm__ volatile("lidt %0" : : "m"(table));
 	if (seed == 2)
 		__asm__ volatile("cli\n\tjmp .");
-	__asm__ volatile(".globl again\nagain:\n\tud2\n\tjmp again");
+	__asm__ volatile("jmp again");
 }
