@@ -50,7 +50,8 @@ struct nub_program_config {
 	uint64_t stack_size;
 	uint64_t tmpfs_size; /* of /tmp and /dev/shm */
 	unsigned max_fds, max_threads;
-	bool strict; /* the first call that is not served is a crash */
+	bool accept_changed; /* thaw it though files that it had open are not what they were */
+	bool strict;         /* the first call that is not served is a crash */
 	/* Stop as CHECKPOINT before this call is made for the so many-th time (0: never), or after this time (0: never). */
 	unsigned stop_call;
 	uint64_t stop_call_count, stop_after_ns;

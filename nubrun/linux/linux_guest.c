@@ -75,6 +75,7 @@ static void configure(struct cmd_session *session, char **argv)
 	program->stack_size = options->guest.stack != 0 ? options->guest.stack : program->stack_size;
 	program->max_fds = own->max_fds != 0 ? (unsigned)own->max_fds : program->max_fds;
 	program->strict = own->strict;
+	program->accept_changed = own->accept_changed;
 	program->slice_ns = own->slice_ns;
 	program->stop_call = own->until_call;
 	program->stop_call_count = own->until_call_count;

@@ -182,6 +182,7 @@ const char *cmd_linux_options_given(const struct cmd_linux_options *options)
 	       : options->slice_ns != 0       ? "slice"
 	       : options->strict              ? "strict"
 	       : options->strace              ? "strace"
+	       : options->accept_changed      ? "accept-changed"
 	                                      : NULL;
 }
 

@@ -17,6 +17,7 @@ struct cmd_linux_options {
 	bool strict;
 	const char *strace; /* a file, or "-": stderr; NULL: none */
 	unsigned abi;       /* CMD_ABI_* */
+	bool accept_changed;
 	/* Of `snapshot`: where to stop. */
 	unsigned until_call;       /* the number of a system call, before ... */
 	uint64_t until_call_count; /* ... it is made for this time; 0: not given */
@@ -80,6 +81,11 @@ int cmd_option_abi(const struct cmd_option *option, const char *value, void *fie
 		.name = "strace", .arg = "FILE", .file = true, .offset = offsetof(type, member.strace),                \
 		.parse = cmd_option_text, .help = "Linux: write each system call there; - is stderr"                   \
 	}
+
+/* A row for where a Linux program is thawed. */
+#define CMD_LINUX_THAW_OPTION(type, member)                                                                            \
+	CMD_LINUX_OPTION(type, member, accept_changed, "accept-changed", NULL, cmd_option_flag,                        \
+	                 "Linux: thaw it though files that it had open have changed")
 
 int cmd_option_until_call(const struct cmd_option *option, const char *value, void *field, struct nub_error *err);
 

@@ -225,6 +225,7 @@ const struct cmd_option cmd_snapshot_options[] = {
 	ROW_MAP,
 	CMD_LINUX_STOP_OPTIONS(struct cmd_run_options, linux_guest),
 	CMD_LINUX_OPTIONS(struct cmd_run_options, linux_guest),
+	CMD_LINUX_THAW_OPTION(struct cmd_run_options, linux_guest),
 	ROWS_OF_ALL,
 };
 
@@ -245,6 +246,7 @@ const struct cmd_option cmd_restore_options[] = {
 	ROW_TIMEOUT,
 	ROW_GDB,
 	CMD_LINUX_OPTIONS(struct cmd_run_options, linux_guest),
+	CMD_LINUX_THAW_OPTION(struct cmd_run_options, linux_guest),
 	ROWS_OF_ALL,
 };
 

@@ -242,3 +242,23 @@ changed_meanwhile() { # COMMAND...
 	nub run --cow guest "$(command -v busybox)"
 	refused 125 usage '*--cow*'
 }
+
+@test "linux freeze: a file that it had open and that has changed is an error, unless that is accepted" {
+	local grant=$BATS_TEST_TMPDIR/d:/d
+	mkdir "$BATS_TEST_TMPDIR/d"
+	echo first >"$BATS_TEST_TMPDIR/d/f"
+	nub snapshot -o "$SNAP" --dir "$grant" --until-output ready "$(command -v busybox)" \
+		sh -c 'exec 3</d/f; echo ready; read -r line <&3; echo "$line"'
+	ended 0 ok
+	nub restore --dir "$grant" "$SNAP"
+	ended 0 ok
+	[ "$output" = first ]
+	echo 'another line' >"$BATS_TEST_TMPDIR/d/f"
+	nub restore --dir "$grant" "$SNAP"
+	[ "$(field .status)" = error ]
+	[[ $(field .error.message) == *'/d/f has changed'* ]]
+	[ "$output" = '' ]
+	nub restore --accept-changed --dir "$grant" "$SNAP"
+	ended 0 ok
+	[ "$output" = 'another line' ]
+}

@@ -42,6 +42,7 @@ static int make_linux(struct nub_linux_guest *guest, struct nub_error *err)
 		.tmpfs_size = program->tmpfs_size,
 		.allow_wx = config->allow_wx,
 		.strict = program->strict,
+		.accept_changed = program->accept_changed,
 		.deterministic = config->has_seed,
 		.trace = program->trace,
 		.trace_context = program->trace_context,
