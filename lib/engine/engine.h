@@ -119,6 +119,7 @@ struct nub_engine_ops {
 	int (*unmap)(struct nub_engine *engine, uint64_t gva, uint64_t size, struct nub_error *err);
 	uint64_t (*tsc)(struct nub_engine *engine);
 	uint64_t (*tsc_khz)(const struct nub_engine *engine);
+	bool (*touch_is_dear)(const struct nub_engine *engine);
 	uint64_t (*cpu_ns)(const struct nub_engine *engine);
 	int (*unblock_signal)(struct nub_engine *engine, int signal, struct nub_error *err);
 	void (*kick)(struct nub_engine *engine);
@@ -230,6 +231,12 @@ static inline uint64_t nub_engine_tsc_khz(const struct nub_engine *engine)
 static inline uint64_t nub_engine_cpu_ns(const struct nub_engine *engine)
 {
 	return engine->ops->cpu_ns ? engine->ops->cpu_ns(engine) : 0;
+}
+
+/* Does a guest's first touch of a page take longer than copying a dozen pages? */
+static inline bool nub_engine_touch_is_dear(const struct nub_engine *engine)
+{
+	return engine->ops->touch_is_dear(engine);
 }
 
 /* ---- Registers ---- */

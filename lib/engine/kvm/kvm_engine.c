@@ -8,6 +8,7 @@
 #include "engine/engines.h"
 #include "engine/kvm/cpu_tables.h"
 #include "engine/kvm/kvm_state.h"
+#include "engine/kvm/quirks.h"
 
 #define RFLAGS_IF (UINT64_C(1) << 9)
 #define EFER_SCE UINT64_C(1)
@@ -195,6 +196,12 @@ static int set_debug(struct nub_engine *engine, const uint64_t registers[8], boo
 	return nub_vcpu_set_guest_debug(&nub_kvm_of(engine)->vm, registers, inject, err);
 }
 
+static bool touch_is_dear(const struct nub_engine *engine)
+{
+	(void)engine;
+	return nub_quirk_shadow_paging();
+}
+
 static uint64_t tsc_khz(const struct nub_engine *engine)
 {
 	return nub_vcpu_tsc_khz(&((const struct nub_kvm *)engine)->vm);
@@ -251,6 +258,7 @@ static const struct nub_engine_ops ops = {
 	.unmap = nub_kvm_unmap,
 	.tsc = read_tsc,
 	.tsc_khz = tsc_khz,
+	.touch_is_dear = touch_is_dear,
 	.unblock_signal = unblock_signal,
 	.kick = kick,
 	.unkick = unkick,

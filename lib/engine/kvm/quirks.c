@@ -1,9 +1,12 @@
 /* What is special about some hosts. */
 #include "engine/kvm/quirks.h"
 
+#include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/util.h"
 #include "cpu/cpu.h"
 
 /* Types of a TSS's segment (SDM vol. 3A, table 3-2). */
@@ -28,6 +31,21 @@ bool nub_quirk_tcg(void)
 	const struct nub_cpuid_leaf leaf = nub_cpu_host_leaf(CPUID_HYPERVISOR);
 	const uint32_t name[3] = { leaf.ebx, leaf.ecx, leaf.edx };
 	return memcmp(name, "TCGTCGTCGTCG", sizeof(name)) == 0;
+}
+
+/* A module's parameter, as /sys tells of it. */
+static bool is_off(const char *path)
+{
+	char value = '\0';
+	NUB_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd >= 0 && read(fd, &value, 1) == 1 && (value == 'N' || value == '0');
+}
+
+bool nub_quirk_shadow_paging(void)
+{
+	return access("/sys/module/kvm_pvm", F_OK) == 0 || is_off("/sys/module/kvm_amd/parameters/npt") ||
+	       is_off("/sys/module/kvm_intel/parameters/ept");
 }
 
 bool nub_quirk_registers_lost(struct kvm_run *run, const struct kvm_sregs *before)

@@ -11,6 +11,10 @@
  * no loaded one has: a loaded TSS is busy, and of type 11 (SDM vol. 3A, 8.2.2; APM vol. 2, 12.2.2). */
 bool nub_quirk_tcg(void);
 
+/* Has this host's KVM page tables of its own in place of the guest's? Each page that is touched is then an exit to it, which
+ * takes eight neighbours along if they can be written. */
+bool nub_quirk_shadow_paging(void);
+
 /* The special registers as a KVM over TCG needs them: the type of TR is set to 9 where it is 11. KVM gives it back as 11. */
 void nub_quirk_tcg_sregs(struct kvm_sregs *sregs);
 
