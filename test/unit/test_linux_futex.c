@@ -320,8 +320,9 @@ static struct outcome host_waited(const struct futex_case *c)
 	}
 	outcome.result = host_futex(c);
 	memcpy(outcome.words, host_words, sizeof(outcome.words));
+	/* A woken one still seems to sleep until its CPU has heard of it, and is then on its way out of the call. */
+	usleep(20000);
 	for (int i = 0; i < WAITERS; i++) {
-		/* A woken one is on its way out of the call. */
 		settle(&waiters[i]);
 		outcome.woken |= (unsigned)atomic_load(&waiters[i].done) << i;
 	}
