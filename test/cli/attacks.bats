@@ -4,10 +4,12 @@
 load helper
 
 PAGE=$ROOT/test/attacks/README.md
-A=${GUESTS%/guests}/test/attacks
 
 setup() {
 	FOLDER=$BATS_TEST_TMPDIR/attack
+	# The page names files without quotes: by a link whose name needs none.
+	A=$BATS_TEST_TMPDIR/attacks
+	ln -s "${GUESTS%/guests}/test/attacks" "$A"
 }
 
 # Run nubrun in a new folder and a session of its own, and look at what it leaves.

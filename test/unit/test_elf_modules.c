@@ -28,7 +28,7 @@ static uint8_t *read_own(size_t *size)
 
 /* Not inlined, nor renamed: its name is looked for. */
 int a_function_of_this_test(int number);
-__attribute__((noinline, noclone, used)) int a_function_of_this_test(int number)
+__attribute__((noinline, used)) int a_function_of_this_test(int number)
 {
 	return number + 1;
 }
