@@ -49,7 +49,7 @@ static int64_t read_bytes(void *context, uint64_t offset, void *bytes, size_t si
 /* Room for the module, and for its segments among the whole's. */
 static int make_room(struct nub_image *image, size_t segments, struct nub_error *err)
 {
-	struct nub_image **modules = reallocarray(image->modules, image->module_count + 1, sizeof(*modules));
+	struct nub_image **modules = reallocarray(image->modules, image->module_count + 1, sizeof(struct nub_image *));
 	struct nub_image_segment *all;
 
 	if (modules)

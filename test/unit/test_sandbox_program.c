@@ -1,7 +1,7 @@
 /* A Linux program in a sandbox, as a user of the library has it: run, stopped, saved, restored, put back, refused what it has not. */
 #include "kvm_guest.h"
 
-#include <fcntl.h>
+#include <sys/mman.h>
 
 enum { FROZEN_CODE = 7 };
 
@@ -70,7 +70,7 @@ static void program_save(struct program *program)
 	const struct nub_snapshot_options options = { 0 };
 
 	program_stop(&program->guest);
-	program->file = open("/tmp", O_TMPFILE | O_RDWR, 0600);
+	program->file = memfd_create("program.snap", MFD_CLOEXEC);
 	assert_true(program->file >= 0);
 	if (nub_snapshot_write(program->guest.sandbox, &options, program->file, &program->guest.err) < 0)
 		fail_msg("%s", program->guest.err.message);
@@ -130,7 +130,7 @@ static void a_program_is_saved_before_it_runs(void **state)
 	(void)state;
 	program_load(guest, "../test/linux/frozen");
 	guest_create(guest);
-	program.file = open("/tmp", O_TMPFILE | O_RDWR, 0600);
+	program.file = memfd_create("program.snap", MFD_CLOEXEC);
 	assert_int_equal(nub_snapshot_write(guest->sandbox, &options, program.file, &guest->err), 0);
 	program.snapshot = nub_snapshot_open(program.file, "program.snap", NULL, &guest->err);
 	assert_non_null(program.snapshot);
