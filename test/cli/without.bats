@@ -113,7 +113,7 @@ goes_on() {
 	[ "$(find . -name '.out*')" = "" ]
 }
 
-@test "without: each capability and each request of KVM" {
+@test "without: each capability and each request of a virtual machine" {
 	local line what n tried=0
 	only_kvm
 	"$NUBRUN" snapshot -q --engine process -o calc.snap "$GUESTS/calc.elf"
