@@ -24,9 +24,10 @@
 #define NUB_BOX_TURN_HOST 1
 
 /* The segment whose limit tells the number of the CPU (Linux, arch/x86/include/asm/segment.h: GDT_ENTRY_CPUNODE), and how often
- * one side looks for its turn before it sleeps, if the other runs on another CPU: some 20 us. */
+ * one side looks for its turn before it sleeps, if the other runs on another CPU: some 75 us. Waking takes 50, and whoever has
+ * been woken is to find the other one looking. */
 #define NUB_BOX_CPU_SEGMENT 0x7b
-#define NUB_BOX_LOOKS 400
+#define NUB_BOX_LOOKS 1500
 
 /* What the stub does when it has made the calls that are asked of it. */
 #define NUB_BOX_NEXT_RESUME 0 /* return into the guest */
