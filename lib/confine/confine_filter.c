@@ -46,7 +46,7 @@ static bool boxes_anew(const struct nub_confine_config *config)
 
 static void allow_ioctls(struct writer *writer)
 {
-	if (writer->config->engine == NUB_ENGINE_KVM || writer->config->program)
+	if (writer->config->engine == NUB_ENGINE_KVM)
 		allow_where(&writer->bpf, 1, IOCTL_TYPE, REQUESTS_OF_KVM);
 	allow_where(&writer->bpf, 1, UINT32_MAX, TCGETS);
 	allow_where(&writer->bpf, 1, UINT32_MAX, TIOCGWINSZ);

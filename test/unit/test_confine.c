@@ -302,7 +302,7 @@ static void no_other_process(void **state)
 
 static void ask_devices(const struct nub_confine_config *config)
 {
-	const bool kvm = config->engine == NUB_ENGINE_KVM || config->program;
+	const bool kvm = config->engine == NUB_ENGINE_KVM;
 
 	MUST(TRAPS(SYS_ioctl, STDIN_FILENO, TIOCSTI, "x"));
 	MUST(TRAPS(SYS_ioctl, STDIN_FILENO, FIONBIO, NULL));
