@@ -100,7 +100,6 @@ static int describe(struct nub_image *image, struct nub_error *err)
 	if (nub_elf_program_read(&program, read_at, &image->program_fd, image->name, err) < 0)
 		return -1;
 	info->relocatable = program.relocatable;
-	info->privilege_level = 3;
 	info->image_base = program.low;
 	info->image_size = program.high - program.low;
 	info->entry = program.entry;
@@ -117,16 +116,10 @@ static int describe(struct nub_image *image, struct nub_error *err)
 
 struct nub_image *nub_image_open_program(int fd, const char *name, struct nub_error *err)
 {
-	struct nub_image *image = calloc(1, sizeof(*image));
+	struct nub_image *image = nub_image_of_modules(name, err);
 
-	if (!image || !(image->name = strdup(name))) {
-		free(image);
-		nub_fail(err, NUB_E_NO_MEMORY, 0, "%s: no memory for the image", name);
+	if (!image)
 		return NULL;
-	}
-	image->info.name = image->name;
-	image->info.abi = NUB_ABI_LINUX;
-	image->partial = true;
 	image->program_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	if (image->program_fd < 0)
 		nub_fail_errno(err, NUB_E_IO, "%s", name);

@@ -14,7 +14,7 @@ struct nub_image *nub_image_of_modules(const char *name, struct nub_error *err)
 
 	if (!image || !(image->name = strdup(name))) {
 		free(image);
-		nub_fail(err, NUB_E_NO_MEMORY, 0, "%s: no memory for its symbols", name);
+		nub_fail(err, NUB_E_NO_MEMORY, 0, "%s: no memory for the image", name);
 		return NULL;
 	}
 	image->info.name = image->name;
