@@ -57,6 +57,22 @@ static inline void guest_close(struct box_guest *guest)
 	close(guest->fd);
 }
 
+/* Of a test that has one. */
+static inline int set_up(void **state)
+{
+	static struct box_guest guest;
+
+	guest_open(&guest);
+	*state = &guest;
+	return 0;
+}
+
+static inline int tear_down(void **state)
+{
+	guest_close(*state);
+	return 0;
+}
+
 /* Run these instructions from the start of the code page, with rsp at the end of the data, until something happens. Zeros
  * follow them: `add %al,(%rax)`. */
 static inline enum nub_box_event guest_run(struct box_guest *guest, const void *code, size_t size, uint64_t deadline_ns)

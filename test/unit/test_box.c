@@ -8,21 +8,6 @@
 #include "base/error.h"
 #include "cpu/cpu.h"
 
-static int set_up(void **state)
-{
-	static struct box_guest guest;
-
-	guest_open(&guest);
-	*state = &guest;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	guest_close(*state);
-	return 0;
-}
-
 static void test_out(void **state)
 {
 	struct box_guest *guest = *state;

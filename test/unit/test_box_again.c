@@ -5,21 +5,6 @@
 #include <sched.h>
 #include <signal.h>
 
-static int set_up(void **state)
-{
-	static struct box_guest guest;
-
-	guest_open(&guest);
-	*state = &guest;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	guest_close(*state);
-	return 0;
-}
-
 static void begin_again(struct box_guest *guest)
 {
 	struct nub_error err = { 0 };

@@ -14,21 +14,6 @@
 #define CALL_URETPROBE 335
 #define CALL_UPROBE 336
 
-static int set_up(void **state)
-{
-	static struct box_guest guest;
-
-	guest_open(&guest);
-	*state = &guest;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	guest_close(*state);
-	return 0;
-}
-
 /* The last `syscall` of the stub: what follows it are zeros, `add %al,(%rax)`, a fault that shows the result. */
 static uint64_t stub_syscall(void)
 {

@@ -5,21 +5,6 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-static int set_up(void **state)
-{
-	static struct box_guest guest;
-
-	guest_open(&guest);
-	*state = &guest;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	guest_close(*state);
-	return 0;
-}
-
 static void test_killed(void **state)
 {
 	struct box_guest *guest = *state;
