@@ -76,12 +76,45 @@ struct nub_personality_state {
 struct nub_guest_thread {
 	uint32_t tid;
 	bool current; /* the one that runs, or with which it stopped */
+	int64_t call; /* the system call that it waits in; -1: it can run */
+	char name[16];
 	struct nub_registers regs;
 	uint64_t fs_base, gs_base;
 	uint8_t xsave[NUB_XSAVE_SIZE];
 };
 
 struct nub_personality;
+
+/* What a debugger asks of a guest that runs a Linux program: threads take turns, signals are shown before they come, memory is
+ * there when it is touched. While it asks, the guest stands still, and next comes before the entry of the engine. */
+struct nub_personality_debug_ops {
+	/* Signals that are about to be delivered are shown, but for those of `passed` (bit n - 1: signal n). */
+	void (*show_signals)(struct nub_personality *personality, bool on, uint64_t passed);
+	/* Which signal the current thread is about to take, by which next has come back: 0 none. */
+	int (*signal)(const struct nub_personality *personality);
+	/* The siginfo_t of that one, which Linux gives a handler. False: there is none. */
+	bool (*siginfo)(const struct nub_personality *personality, siginfo_t *info);
+	/* What this thread takes of it, which may be another one: 0 nothing. Of a thread that was shown none, a signal is sent. */
+	void (*answer)(struct nub_personality *personality, uint32_t tid, int signal);
+	/* The thread whose turn it is, or was last; and whether there still is one of this number. */
+	uint32_t (*current)(const struct nub_personality *personality);
+	bool (*has_thread)(const struct nub_personality *personality, uint32_t tid);
+	/* This thread alone is to run; 0: all. A thread that is gone: all. */
+	void (*lock)(struct nub_personality *personality, uint32_t tid);
+	/* Have all registers where thread and set_thread find them. Error: KVM. */
+	int (*rest)(struct nub_personality *personality, struct nub_error *err);
+	/* Set the registers of thread->tid, at rest. With thread->call negative, a call that it waits in is over, as it was not
+	 * made. False: no such thread, or what its call has moved already would be lost. */
+	bool (*set_thread)(struct nub_personality *personality, const struct nub_guest_thread *thread);
+	/* Copy memory as far as there is any, whatever its rights; pages that were not touched stay so. */
+	size_t (*read)(struct nub_personality *personality, uint64_t gva, void *bytes, size_t size);
+	/* The gpa behind gva; with `bring` also of a page that was not touched, which comes. False: there is none. */
+	bool (*reach)(struct nub_personality *personality, uint64_t gva, bool bring, uint64_t *gpa);
+	/* Where this thread has what is at `offset` in the thread-local storage of the program's own file: link_map 0, or its own.
+	 * False: that of another, or there is none. */
+	bool (*tls)(struct nub_personality *personality, uint32_t tid, uint64_t offset, uint64_t link_map,
+	            uint64_t *gva);
+};
 
 struct nub_personality_ops {
 	int (*build)(struct nub_personality *personality, const struct nub_image *image, struct nub_error *err);
@@ -95,6 +128,7 @@ struct nub_personality_ops {
 	int (*regions)(struct nub_personality *personality, struct nub_error *err);
 	bool (*thread)(struct nub_personality *personality, size_t index, struct nub_guest_thread *thread);
 	void (*modules)(struct nub_personality *personality, struct nub_image *image);
+	const uint8_t *(*auxv)(const struct nub_personality *personality, size_t *size);
 	bool (*at_rest)(const struct nub_personality *personality);
 	enum nub_verdict (*enter)(struct nub_personality *personality, const struct nub_request *request,
 	                          struct nub_error *err);
@@ -118,7 +152,8 @@ struct nub_personality {
 	size_t port_count;
 	/* It runs a Linux program: system calls, an address space that changes, waits. */
 	bool is_program;
-	uint64_t tables_used; /* bytes of the page tables with which such a guest begins */
+	uint64_t tables_used;                          /* bytes of the page tables with which such a guest begins */
+	const struct nub_personality_debug_ops *debug; /* of such a guest; else NULL: its one thread is the engine's */
 };
 
 /* Plan and fill the memory of a guest that has not run, out of its ELF file. Errors: any of the layout's and the image's. */
@@ -182,6 +217,12 @@ static inline bool nub_personality_thread(struct nub_personality *personality, s
                                           struct nub_guest_thread *thread)
 {
 	return personality->ops->thread(personality, index, thread);
+}
+
+/* The auxiliary vector that a Linux program was started with, AT_NULL included; NULL for others. */
+static inline const uint8_t *nub_personality_auxv(const struct nub_personality *personality, size_t *size)
+{
+	return personality->ops->auxv(personality, size);
 }
 
 /* Is nothing under way that a snapshot would lose? */

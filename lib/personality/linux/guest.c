@@ -151,11 +151,22 @@ static bool thread_at(struct nub_personality *personality, size_t index, struct 
 	*out =
 	    (struct nub_guest_thread){ .tid = (uint32_t)thread->tid,
 		                       .current = thread == (linux->current ? linux->current : linux->threads->list[0]),
+		                       .call = nub_linux_thread_in_call(thread) ? (int64_t)thread->call : -1,
 		                       .regs = vcpu.regs,
 		                       .fs_base = vcpu.fs_base,
 		                       .gs_base = vcpu.gs_base };
+	memcpy(out->name, thread->name, sizeof(out->name));
 	copy_xsave(out->xsave, vcpu.xsave);
 	return true;
+}
+
+static const uint8_t *auxv(const struct nub_personality *personality, size_t *size)
+{
+	const struct nub_linux *linux = ((const struct nub_linux_guest *)personality)->linux;
+	const struct nub_linux_program *program = linux ? linux->program : NULL;
+
+	*size = program ? program->auxv_size : 0;
+	return program ? program->auxv : NULL;
 }
 
 /* Why nub_linux_save ended the run. */
@@ -221,6 +232,7 @@ static const struct nub_personality_ops ops = {
 	.regions = nub_linux_guest_regions,
 	.thread = thread_at,
 	.modules = nub_linux_guest_modules,
+	.auxv = auxv,
 	.at_rest = at_rest,
 	.enter = nub_linux_guest_enter,
 	.next = nub_linux_guest_next,
@@ -243,7 +255,12 @@ struct nub_personality *nub_linux_guest_create(struct nub_machine *machine, stru
 		return NULL;
 	}
 	guest->personality = (struct nub_personality){
-		.ops = &ops, .machine = machine, .ports = ports, .port_count = sizeof(ports), .is_program = true
+		.ops = &ops,
+		.machine = machine,
+		.ports = ports,
+		.port_count = sizeof(ports),
+		.is_program = true,
+		.debug = &nub_linux_guest_debug_ops,
 	};
 	return &guest->personality;
 }

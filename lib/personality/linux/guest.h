@@ -62,6 +62,10 @@ void nub_linux_guest_modules(struct nub_personality *personality, struct nub_ima
 
 extern const struct nub_linux_machine_ops nub_linux_guest_machine_ops; /* context: struct nub_linux_guest */
 
+/* ---- guest_debug.c ---- */
+
+extern const struct nub_personality_debug_ops nub_linux_guest_debug_ops;
+
 /* ---- guest_slice.c ---- */
 
 /* Have the engine's run end when the current thread's slice does, or something else is due. Error: IO, KVM. */

@@ -41,6 +41,12 @@ struct nub_linux_thread_data {
 	int interrupted; /* EINTR or NUB_LINUX_ERESTART*: a signal ended its wait, and has not been delivered yet */
 };
 
+/* Does it wait in a call, or has a signal just ended that? Then rip is behind the call, and rax not what it gives. */
+static inline bool nub_linux_thread_in_call(const struct nub_linux_thread *thread)
+{
+	return thread->wait.waiting || thread->thread_data->interrupted != 0;
+}
+
 struct nub_linux_threads {
 	struct nub_linux_thread **list; /* owned */
 	size_t count, capacity;

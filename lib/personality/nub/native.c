@@ -166,6 +166,13 @@ static void modules(struct nub_personality *personality, struct nub_image *image
 	(void)image;
 }
 
+static const uint8_t *auxv(const struct nub_personality *personality, size_t *size)
+{
+	(void)personality;
+	*size = 0;
+	return NULL;
+}
+
 /* ---- Runs ---- */
 
 /* All of the image is in memory by then. */
@@ -220,6 +227,7 @@ static const struct nub_personality_ops ops = {
 	.regions = regions,
 	.thread = thread,
 	.modules = modules,
+	.auxv = auxv,
 	.at_rest = at_rest,
 	.enter = nub_native_enter,
 	.next = next,
