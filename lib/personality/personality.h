@@ -103,8 +103,8 @@ struct nub_personality_debug_ops {
 	void (*lock)(struct nub_personality *personality, uint32_t tid);
 	/* Have all registers where thread and set_thread find them. Error: KVM. */
 	int (*rest)(struct nub_personality *personality, struct nub_error *err);
-	/* Set the registers of thread->tid, at rest. With thread->call negative, a call that it waits in is over, as it was not
-	 * made. False: no such thread, or what its call has moved already would be lost. */
+	/* Set the registers of thread->tid, at rest. With thread->call negative, it leaves a call that it waits in, to which it
+	 * returns when its registers, and that, are set to what they were. False: no such thread, or its call has moved something. */
 	bool (*set_thread)(struct nub_personality *personality, const struct nub_guest_thread *thread);
 	/* Copy memory as far as there is any, whatever its rights; pages that were not touched stay so. */
 	size_t (*read)(struct nub_personality *personality, uint64_t gva, void *bytes, size_t size);

@@ -90,11 +90,19 @@ static void set_xsave(uint8_t *to, const uint8_t from[NUB_XSAVE_SIZE])
 	memcpy(to + NUB_XSAVE_STATE_BV, &now, sizeof(now));
 }
 
-/* The call that it waits in is as if it had not been made. False: it has moved something already. */
-static bool end_call(struct nub_linux_thread *thread)
+/* Out of the call that it waits in, which is kept. False: it has moved something already. */
+static bool leave_call(struct nub_linux_thread *thread)
 {
+	struct nub_linux_left_call *left = &thread->thread_data->left;
+
 	if (thread->wait.partial > 0)
 		return false;
+	*left = (struct nub_linux_left_call){
+		.there = true, .call = thread->call, .rip = thread->vcpu.regs.rip, .wait = thread->wait
+	};
+	memcpy(left->args, thread->call_args, sizeof(left->args));
+	left->wait.items = NULL;
+	left->wait.count = left->wait.capacity = 0;
 	thread->wait.waiting = false;
 	thread->wait.count = 0;
 	thread->thread_data->interrupted = 0;
@@ -104,18 +112,18 @@ static bool end_call(struct nub_linux_thread *thread)
 	return true;
 }
 
-/* As Linux goes on with a call that a debugger has interrupted: it is made again. */
-static void call_again(struct nub_linux *linux, struct nub_linux_thread *thread, uint64_t call)
+/* Back into it: it is served again, as after a thaw. To one that waited for a futex that is as if it had been woken. */
+static void return_to_call(struct nub_linux *linux, struct nub_linux_thread *thread)
 {
-	static const uint8_t instruction[NUB_LINUX_SYSCALL_SIZE] = { 0x0f, 0x05 };
-	struct nub_registers *regs = &thread->vcpu.regs;
-	uint8_t code[NUB_LINUX_SYSCALL_SIZE];
+	struct nub_linux_left_call *left = &thread->thread_data->left;
 
-	if (nub_linux_peek(linux, regs->rip - sizeof(code), code, sizeof(code)) < sizeof(code) ||
-	    memcmp(code, instruction, sizeof(code)) != 0)
-		return;
-	regs->rip -= sizeof(code);
-	regs->rax = call;
+	nub_linux_wait_release(&thread->wait);
+	thread->wait = left->wait;
+	thread->wait.waiting = true;
+	thread->call = left->call;
+	memcpy(thread->call_args, left->args, sizeof(thread->call_args));
+	left->there = false;
+	nub_linux_thread_ready(linux, thread);
 }
 
 static bool set_thread(struct nub_personality *personality, const struct nub_guest_thread *from)
@@ -125,15 +133,16 @@ static bool set_thread(struct nub_personality *personality, const struct nub_gue
 
 	if (!thread || thread == linux->threads->on_vcpu)
 		return false;
+	const struct nub_linux_left_call *left = &thread->thread_data->left;
 	const bool in_call = nub_linux_thread_in_call(thread);
-	if (in_call && from->call < 0 && !end_call(thread))
+	if (in_call && from->call < 0 && !leave_call(thread))
 		return false;
 	thread->vcpu.regs = from->regs;
 	thread->vcpu.fs_base = from->fs_base;
 	thread->vcpu.gs_base = from->gs_base;
 	set_xsave(thread->vcpu.xsave, from->xsave);
-	if (!in_call && from->call >= 0)
-		call_again(linux, thread, (uint64_t)from->call);
+	if (!in_call && left->there && left->rip == from->regs.rip && (int64_t)left->call == from->call)
+		return_to_call(linux, thread);
 	return true;
 }
 

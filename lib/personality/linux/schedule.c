@@ -204,6 +204,9 @@ void nub_linux_rest(struct nub_linux *linux)
 
 	if (linux->threads->on_vcpu)
 		switch_to(linux, current);
+	/* Its turn goes on afterwards. */
+	linux->threads->slice_end_ns = 0;
+	linux->threads->preempted = false;
 }
 
 void nub_linux_stopped(struct nub_linux *linux)
