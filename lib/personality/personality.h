@@ -126,6 +126,7 @@ struct nub_personality_ops {
 	int (*save)(struct nub_personality *personality, struct nub_personality_state *state, struct nub_cpu *cpu,
 	            bool stopped, struct nub_error *err);
 	int (*regions)(struct nub_personality *personality, struct nub_error *err);
+	const char *(*region_name)(const struct nub_personality *personality, size_t index);
 	bool (*thread)(struct nub_personality *personality, size_t index, struct nub_guest_thread *thread);
 	void (*modules)(struct nub_personality *personality, struct nub_image *image);
 	const uint8_t *(*auxv)(const struct nub_personality *personality, size_t *size);
@@ -204,6 +205,12 @@ static inline int nub_personality_save(struct nub_personality *personality, stru
 static inline int nub_personality_regions(struct nub_personality *personality, struct nub_error *err)
 {
 	return personality->ops->regions(personality, err);
+}
+
+/* What a Linux program calls the plan's region at `index`, right after regions: see struct nub_mapped. NULL: nothing. */
+static inline const char *nub_personality_region_name(const struct nub_personality *personality, size_t index)
+{
+	return personality->ops->region_name(personality, index);
 }
 
 /* Add the files that it has in memory to the image, as far as they can be read. */

@@ -20,7 +20,6 @@ static int check_others(const struct cmd_run_options *options, struct nub_error 
 		{ "call", options->call },
 		{ "until-checkpoint", options->until_checkpoint },
 		{ "repeat", options->repeat != 0 },
-		{ "svg", options->svg },
 		{ "host-fn", options->function_count > 0 },
 		{ "heap", options->guest.heap != 0 },
 		{ "scratch", options->guest.scratch != 0 },

@@ -230,6 +230,7 @@ static const struct nub_personality_ops ops = {
 	.load = load,
 	.save = save,
 	.regions = nub_linux_guest_regions,
+	.region_name = nub_linux_guest_region_name,
 	.thread = thread_at,
 	.modules = nub_linux_guest_modules,
 	.auxv = auxv,

@@ -53,6 +53,7 @@ int nub_linux_guest_begin(struct nub_personality *personality, struct nub_error 
 /* ---- guest_regions.c: areas as regions of the plan ---- */
 
 int nub_linux_guest_regions(struct nub_personality *personality, struct nub_error *err);
+const char *nub_linux_guest_region_name(const struct nub_personality *personality, size_t index);
 
 /* ---- guest_modules.c ---- */
 

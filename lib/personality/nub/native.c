@@ -151,6 +151,13 @@ static int regions(struct nub_personality *personality, struct nub_error *err)
 	return 0;
 }
 
+static const char *region_name(const struct nub_personality *personality, size_t index)
+{
+	(void)personality;
+	(void)index;
+	return NULL;
+}
+
 static bool thread(struct nub_personality *personality, size_t index, struct nub_guest_thread *thread)
 {
 	(void)personality;
@@ -225,6 +232,7 @@ static const struct nub_personality_ops ops = {
 	.load = load,
 	.save = save,
 	.regions = regions,
+	.region_name = region_name,
 	.thread = thread,
 	.modules = modules,
 	.auxv = auxv,
