@@ -82,7 +82,7 @@ struct nub_page_use *nub_sandbox_pages(struct nub_sandbox *sandbox, size_t *coun
 /* Something that a Linux program has mapped. */
 struct nub_mapped {
 	struct nub_region region; /* its gpa is 0: pages come one by one */
-	char name[256];           /* as /proc/self/maps has it: a path, from its start on, "[heap]", "[stack]"; empty without one */
+	char name[256];           /* as /proc/self/maps has it: a path, "[heap]", "[stack]"; empty without one */
 };
 
 /* All of it, by gva; an empty list for other guests. Frees with free(). Error: NO_MEMORY. */
