@@ -125,7 +125,6 @@ static uint64_t read_tsc(struct nub_engine *engine)
 	return __rdtsc();
 }
 
-/* The guest's counter is the host's. The longer ago the engine was made, the better. */
 /* A signal for sixteen pages at once, as long as copying them. */
 static bool touch_is_dear(const struct nub_engine *engine)
 {
@@ -133,6 +132,7 @@ static bool touch_is_dear(const struct nub_engine *engine)
 	return false;
 }
 
+/* The guest's counter is the host's. The longer ago the engine was made, the better. */
 static uint64_t tsc_khz(const struct nub_engine *engine)
 {
 	const struct nub_process *process = (const struct nub_process *)engine;
@@ -180,6 +180,12 @@ static void unkick(struct nub_engine *engine)
 	nub_process_of(engine)->stops.kicked = 0;
 }
 
+static void finish(struct nub_engine *engine)
+{
+	if (nub_process_of(engine)->has_box)
+		nub_box_kill(&nub_process_of(engine)->box);
+}
+
 static void release(struct nub_engine *engine)
 {
 	end_box(nub_process_of(engine));
@@ -214,6 +220,7 @@ static const struct nub_engine_ops ops = {
 	.unblock_signal = unblock_signal,
 	.kick = kick,
 	.unkick = unkick,
+	.finish = finish,
 	.release = release,
 };
 
