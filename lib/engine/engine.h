@@ -163,7 +163,7 @@ static inline int nub_engine_detach(struct nub_engine *engine, enum nub_engine_k
 }
 
 /* Load the state of the guest's CPU, all of it that code of its level can have changed; NULL for that of a guest that has
- * not run. To be called after each attach. */
+ * not run. To be called after each attach. What a guest with syscalls is mapped in between may be shown from files. */
 static inline int nub_engine_start(struct nub_engine *engine, const struct nub_cpu *cpu, struct nub_error *err)
 {
 	return engine->ops->start(engine, cpu, err);

@@ -31,12 +31,25 @@ __attribute__((target("xsave"))) static uint64_t host_xcr0(void)
 	return (xcr0 & NUB_XCR0_AVX512) == NUB_XCR0_AVX512 ? NUB_XCR0 | NUB_XCR0_AVX512 : NUB_XCR0;
 }
 
-/* A page is at one address. */
+int nub_process_seal(struct nub_process *process, struct nub_error *err)
+{
+	if (process->sealed)
+		return 0;
+	process->sealed = true;
+	/* A page is at one address. */
+	return nub_box_seal(&process->box, process->guest.plan->layout.heap_size, err);
+}
+
+/* A program that comes from files is to see them. */
 static int attach_empty(struct nub_process *process, struct nub_error *err)
 {
+	struct nub_shared *shared = &process->guest.memory->shared;
+
+	process->view_count = 0;
+	shared->news_count = 0;
 	if (nub_edited_tables_init(&process->tables, &process->guest, err) < 0)
 		return -1;
-	return nub_box_seal(&process->box, process->guest.plan->layout.heap_size, err);
+	return shared->piece_count > 0 ? 0 : nub_process_seal(process, err);
 }
 
 static int attach(struct nub_engine *engine, const struct nub_engine_guest *guest, struct nub_error *err)
@@ -56,11 +69,13 @@ static int attach(struct nub_engine *engine, const struct nub_engine_guest *gues
 		return -1;
 	process->owned_chunks = 0;
 	process->lacks_some = false;
+	process->sealed = false;
 	process->has_box = true;
 	if (nub_box_init(&process->box, guest->memory->shared.fd, &process->stops, &process->stack, err) < 0)
 		return -1;
 	if (guest->syscalls)
 		return attach_empty(process, err);
+	process->sealed = true;
 	return nub_process_map_all(process, &size, err) < 0 ? -1 : nub_box_seal(&process->box, size, err);
 }
 
@@ -191,6 +206,7 @@ static void release(struct nub_engine *engine)
 	end_box(nub_process_of(engine));
 	nub_box_stack_release(&nub_process_of(engine)->stack);
 	nub_edited_tables_release(&nub_process_of(engine)->tables);
+	free(nub_process_of(engine)->views);
 	free(engine);
 }
 
