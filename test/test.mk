@@ -71,6 +71,8 @@ $(B)/test/linux/debugged.pie: test/linux/debugged.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LINUX_FLAGS) -static-pie -o $@ $<
 
+$(B)/test/linux/calls: $(wildcard test/linux/calls/*.h)
+
 # Guests, kernels at CPL 0 and Linux programs that attack: test/attacks/README.md.
 attack_names = $(patsubst test/attacks/$(1)/%.c,$(B)/test/attacks/%$(2),$(wildcard test/attacks/$(1)/*.c))
 ATTACK_GUESTS = $(call attack_names,guest,.elf)
