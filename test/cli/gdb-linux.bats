@@ -234,18 +234,20 @@ interrupted_calls() {
 		backtrace
 		print \$orig_rax
 		print square(5)
+		print (int)getpid()
 		print \$orig_rax
 		info threads
 		signal SIGUSR2
 	END
 	finish
 	ended 5 guest-exit
-	[[ $(<out) == "sum 14, calls 6, signal 12,"* ]]
+	[[ $(<out) == $'much was left: 1\nsum 14, calls 6, signal 12,'* ]]
 	says "Program received signal SIGINT"
 	says " in sleep ()"
 	says '$1 = 230'
 	says '$2 = 25'
-	says '$3 = 230'
+	says '$3 = 1000'
+	says '$4 = 230'
 }
 
 @test "gdb linux: Ctrl-C while all threads wait; a function is called in the middle of a call, which a signal then ends" {
@@ -320,6 +322,7 @@ threads_and_their_own() { # PROGRAM [OPTION...]
 @test "gdb linux: threads by number and name, with their call stacks and their own variables" {
 	by_each_engine threads_and_their_own "$PROGRAM"
 	by_each_engine threads_and_their_own "$PROGRAM.pie"
+	by_each_engine threads_and_their_own "$PROGRAM.dynamic" --rootfs /
 }
 
 one_thread_alone() {

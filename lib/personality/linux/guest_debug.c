@@ -97,9 +97,7 @@ static bool leave_call(struct nub_linux_thread *thread)
 
 	if (thread->wait.partial > 0)
 		return false;
-	*left = (struct nub_linux_left_call){
-		.there = true, .call = thread->call, .rip = thread->vcpu.regs.rip, .wait = thread->wait
-	};
+	*left = (struct nub_linux_left_call){ .there = true, .call = thread->call, .wait = thread->wait };
 	memcpy(left->args, thread->call_args, sizeof(left->args));
 	left->wait.items = NULL;
 	left->wait.count = left->wait.capacity = 0;
@@ -110,6 +108,15 @@ static bool leave_call(struct nub_linux_thread *thread)
 	thread->signal_data->awaited = 0;
 	nub_linux_signal_unmask_after_call(thread);
 	return true;
+}
+
+static bool is_behind_call(struct nub_linux *linux, const struct nub_linux_thread *thread)
+{
+	static const uint8_t instruction[NUB_LINUX_SYSCALL_SIZE] = { 0x0f, 0x05 };
+	uint8_t code[NUB_LINUX_SYSCALL_SIZE];
+
+	return nub_linux_peek(linux, thread->vcpu.regs.rip - sizeof(code), code, sizeof(code)) == sizeof(code) &&
+	       memcmp(code, instruction, sizeof(code)) == 0;
 }
 
 /* Back into it: it is served again, as after a thaw. To one that waited for a futex that is as if it had been woken. */
@@ -141,7 +148,7 @@ static bool set_thread(struct nub_personality *personality, const struct nub_gue
 	thread->vcpu.fs_base = from->fs_base;
 	thread->vcpu.gs_base = from->gs_base;
 	set_xsave(thread->vcpu.xsave, from->xsave);
-	if (!in_call && left->there && left->rip == from->regs.rip && (int64_t)left->call == from->call)
+	if (!in_call && left->there && (int64_t)left->call == from->call && is_behind_call(linux, thread))
 		return_to_call(linux, thread);
 	return true;
 }

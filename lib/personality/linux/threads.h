@@ -37,7 +37,7 @@ struct nub_linux_futex_wait {
 /* A call that a thread has waited in until a debugger took it out, for its own ends, and may put it back. */
 struct nub_linux_left_call {
 	bool there;
-	uint64_t call, args[6], rip;
+	uint64_t call, args[6];
 	struct nub_linux_wait wait; /* without what was waited for, which is looked for anew */
 };
 
