@@ -197,7 +197,7 @@ int cmd_session_prepare(struct cmd_session *session, int argc, char **argv, stru
 
 	if (!options->flatten && choose_engine(session, err) < 0)
 		return -1;
-	if (cmd_session_is_program(session) && cmd_linux_check(session, argc, argv, err) < 0)
+	if (cmd_session_is_program(session) && cmd_linux_check(session, argv, err) < 0)
 		return -1;
 	if (session->snapshot && !options->flatten && check_host_functions(session, argv[0], err) < 0)
 		return -1;
@@ -223,7 +223,7 @@ int cmd_session_prepare(struct cmd_session *session, int argc, char **argv, stru
 	    !(session->trace = cmd_trace_file_open(options->trace, argv[0], session->report->start_ns, err)))
 		return -1;
 	configure(session);
-	if (cmd_session_is_program(session) && cmd_linux_prepare(session, argv, err) < 0)
+	if (cmd_session_is_program(session) && cmd_linux_prepare(session, argc, argv, err) < 0)
 		return -1;
 	cmd_signals_take();
 	return 0;

@@ -33,10 +33,10 @@ freeze() {
 	[ "$output" = ready ]
 }
 
-# Its output, errors and exit code for an input, by itself; "ready" is no part of it.
-expect() { # INPUT
+# Its output, errors and exit code for an input, and arguments, by itself; "ready" is no part of it.
+expect() { # INPUT [ARG...]
 	expected_code=0
-	"${command[@]}" <<<"$1" >"$BATS_TEST_TMPDIR/expected" 2>"$BATS_TEST_TMPDIR/expected.err" || expected_code=$?
+	"${command[@]}" "${@:2}" <<<"$1" >"$BATS_TEST_TMPDIR/expected" 2>"$BATS_TEST_TMPDIR/expected.err" || expected_code=$?
 	[ "$(head -n 1 "$BATS_TEST_TMPDIR/expected")" = ready ]
 	sed -i 1d "$BATS_TEST_TMPDIR/expected"
 }
@@ -68,6 +68,20 @@ same_everywhere() { # INPUT...
 	done
 	same_at_once "$1" "${@: -1}"
 	same_layer "$1"
+}
+
+# The program with arguments by itself, under nubrun, and saved at its checkpoint and thawed by each engine.
+same_with_arguments() { # ARG...
+	local engine
+	SNAP=$BATS_TEST_TMPDIR/checkpoint.snap
+	nub snapshot -o "$SNAP" "${grants[@]}" --until-checkpoint "${command[@]}" </dev/null
+	ended 0 ok
+	[ "$output" = ready ]
+	expect '' "$@"
+	same run '' run "${grants[@]}" -- "${command[@]}" "$@"
+	for engine in $(engines); do
+		same "$engine" '' restore --engine "$engine" "${grants[@]}" "$SNAP" "$@"
+	done
 }
 
 # A copy that was frozen again, just before it reads, in a layer over its own snapshot.

@@ -10,6 +10,7 @@
 
 #include "../unit/elf_sample.h"
 #include "../unit/linux_fake.h"
+#include "abi/nub_checkpoint.h"
 #include "base/buffer.h"
 #include "fuzz.h"
 #include "personality/linux/mm.h"
@@ -42,8 +43,8 @@ static uint64_t take_number(struct input *input, unsigned size)
 /* An operand: small, large, an address in or around the area, or any. */
 static uint64_t take_operand(struct input *input)
 {
-	static const uint64_t edges[] = { 0,          1,         2,         3,          4096,       8192,
-		                          UINT64_MAX, INT64_MAX, INT64_MIN, 0x7fffffff, 0x80000000, 0xffffffff };
+	static const uint64_t edges[] = { 0,         1,         2,          3,          4096,       8192,  UINT64_MAX,
+		                          INT64_MAX, INT64_MIN, 0x7fffffff, 0x80000000, 0xffffffff, NUB_PR };
 	const uint8_t kind = take(input);
 
 	switch (kind % 6) {
@@ -95,8 +96,13 @@ static void check_state(struct nub_linux *linux, const struct nub_linux_config *
 	struct nub_error err = { 0 };
 	struct nub_buffer state = { 0 };
 	struct nub_writer writer = { .buffer = &state, .err = &err };
+	static const char *const strings[] = { "program", "new", NULL };
+	struct nub_linux_config thaw = *config;
 	struct fake fake;
 
+	/* Every other copy is given arguments. */
+	if (input->size & 1)
+		thaw.copy_argv = thaw.copy_envp = strings;
 	nub_linux_save(linux, &writer);
 	FUZZ_CHECK(!writer.failed);
 	if (nub_linux_ended(linux)) {
@@ -106,7 +112,7 @@ static void check_state(struct nub_linux *linux, const struct nub_linux_config *
 	for (unsigned mangled = take(input) % 4; mangled > 0; mangled--)
 		state.bytes[take_number(input, 3) % state.size] ^= take(input);
 	const struct nub_linux_machine machine = fake_init(&fake, MEMORY);
-	struct nub_linux *copy = nub_linux_make(config, &machine, &err);
+	struct nub_linux *copy = nub_linux_make(&thaw, &machine, &err);
 	struct nub_cursor cursor = { .bytes = state.bytes,
 		                     .size = state.size,
 		                     .whole = "state",
@@ -192,6 +198,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	config.max_threads = 8;
 	config.max_fds = 32;
+	config.stop_at_checkpoint = true;
 	const struct nub_linux_machine machine = fake_init(&fake, MEMORY);
 	struct nub_linux *linux = nub_linux_make(&config, &machine, &err);
 	FUZZ_CHECK(linux);

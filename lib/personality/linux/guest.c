@@ -31,6 +31,8 @@ static int make_linux(struct nub_linux_guest *guest, struct nub_error *err)
 	const struct nub_linux_config linux_config = {
 		.argv = program->argv,
 		.envp = program->envp,
+		.copy_argv = program->copy_argv,
+		.copy_envp = program->copy_envp,
 		.path = program->path,
 		.grants = program->grants,
 		.grant_count = program->grant_count,
@@ -44,6 +46,7 @@ static int make_linux(struct nub_linux_guest *guest, struct nub_error *err)
 		.strict = program->strict,
 		.accept_changed = program->accept_changed,
 		.deterministic = config->has_seed,
+		.stop_at_checkpoint = config->stop_at_checkpoint,
 		.trace = program->trace,
 		.trace_context = program->trace_context,
 	};

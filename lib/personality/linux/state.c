@@ -9,11 +9,9 @@
 #include "base/error.h"
 #include "base/util.h"
 #include "personality/linux/call.h"
+#include "personality/linux/checkpoints.h"
 #include "personality/linux/mm_parts.h"
 #include "personality/linux/start.h"
-
-/* Of a path, of arguments and environment. */
-enum { MOST_BYTES = 16 << 20 };
 
 /* How far the pid of a thaw is from the one before: no thread's number is in between. */
 enum { PID_STEP = 1 << 20, PID_LIMIT = 1 << 22 };
@@ -48,9 +46,9 @@ static uint8_t *load_bytes(struct nub_cursor *cursor, const char *what, size_t *
 {
 	const uint32_t length = nub_cursor_u32(cursor, what);
 
-	if (!cursor->failed && length > MOST_BYTES)
+	if (!cursor->failed && length > NUB_LINUX_STATE_MOST_BYTES)
 		nub_cursor_fail(cursor, NUB_E_SNAPSHOT_FIELD, "%s takes %u bytes, the limit is %d", what, length,
-		                MOST_BYTES);
+		                NUB_LINUX_STATE_MOST_BYTES);
 	const uint8_t *bytes = nub_cursor_take(cursor, what, length);
 	uint8_t *copy = bytes ? malloc((size_t)length + 1) : NULL;
 	if (!copy) {
@@ -172,6 +170,10 @@ int nub_linux_restore(struct nub_linux *linux, struct nub_cursor *cursor)
 	if (cursor->offset != cursor->size)
 		return nub_cursor_fail(cursor, NUB_E_SNAPSHOT_FIELD, "%zu bytes are left over at the end",
 		                       cursor->size - cursor->offset);
+	if (nub_linux_checkpoints_thaw(linux, cursor->err) < 0) {
+		cursor->failed = true;
+		return -1;
+	}
 	if (renew(linux, cursor) < 0)
 		return -1;
 	if (linux->end.kind == NUB_LINUX_FAILED)

@@ -6,13 +6,16 @@
  *     nub_linux_restore(linux, &cursor)     the pages' bytes are in the machine's memory, at the same gpas
  *
  * A thaw is a fork: the program gets another pid, other random bytes where AT_RANDOM points, zeros where it asked for them
- * (MADV_WIPEONFORK). Its file is not needed again: what could still be read from it is in the image.
+ * (MADV_WIPEONFORK), the arguments and variables of its new life if it asks for them (checkpoints.h). Its file is not needed again: what could still be read from it is in the image.
  */
 #ifndef NUB_LINUX_STATE_H
 #define NUB_LINUX_STATE_H
 
 #include "base/cursor.h"
 #include "personality/linux/linux.h"
+
+/* Of a path, of arguments, of an environment. */
+enum { NUB_LINUX_STATE_MOST_BYTES = 16 << 20 };
 
 /* Between two calls of nub_linux_next, or before the first. Whether pages could not be had to save shows in linux->end. */
 void nub_linux_save(struct nub_linux *linux, struct nub_writer *writer);
