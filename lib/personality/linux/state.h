@@ -21,7 +21,7 @@ enum { NUB_LINUX_STATE_MOST_BYTES = 16 << 20 };
 void nub_linux_save(struct nub_linux *linux, struct nub_writer *writer);
 
 /* Into what nub_linux_make gave. What is read is hostile. Errors:
- * SNAPSHOT_FIELD, SNAPSHOT_TRUNCATED, those of the families (NOT_FOUND: a file that it had open), NO_MEMORY. */
+ * SNAPSHOT_FIELD, SNAPSHOT_TRUNCATED, USAGE (checkpoints.h), those of the families (SNAPSHOT_GRANT, SNAPSHOT_FILE), NO_MEMORY. */
 int nub_linux_restore(struct nub_linux *linux, struct nub_cursor *cursor);
 
 #endif
