@@ -13,6 +13,7 @@
 #include "coredump/dump.h"
 #include "cpu/cpu.h"
 #include "memory/plan.h"
+#include "personality/linux/state_survey.h"
 
 /* ---- Snapshots ---- */
 
@@ -79,7 +80,7 @@ static void take_registers(struct nub_core *core, const struct nub_snapshot_meta
 	memcpy(core->xsave, meta->cpu.xsave, sizeof(core->xsave));
 }
 
-static void describe_snapshot(struct nub_dump *dump)
+static int describe_snapshot(struct nub_dump *dump, struct nub_error *err)
 {
 	const struct nub_snapshot_meta *meta = &dump->snapshot->meta;
 	struct nub_core *core = &dump->core;
@@ -94,7 +95,13 @@ static void describe_snapshot(struct nub_dump *dump)
 	if (strlen(meta->guest_path) < sizeof(core->guest_path))
 		strcpy(core->guest_path, meta->guest_path);
 	take_registers(core, meta);
+	if (nub_snapshot_is_program(meta)) {
+		if (nub_linux_survey(meta->program, meta->program_size, &dump->survey, err) < 0)
+			return -1;
+		nub_core_take_survey(core, &dump->survey);
+	}
 	nub_core_find_program_headers(core, &dump->memory);
+	return 0;
 }
 
 static int open_snapshot(struct nub_dump *dump, int fd, const char *base_path, struct nub_error *err)
@@ -103,9 +110,8 @@ static int open_snapshot(struct nub_dump *dump, int fd, const char *base_path, s
 	if (!dump->snapshot)
 		return -1;
 	dump->info.has_base = dump->snapshot->base;
-	if (map_snapshot(dump, err) < 0 || find_regions(dump, err) < 0)
+	if (map_snapshot(dump, err) < 0 || find_regions(dump, err) < 0 || describe_snapshot(dump, err) < 0)
 		return nub_error_context(err, "%s", dump->name);
-	describe_snapshot(dump);
 	return 0;
 }
 
@@ -185,6 +191,7 @@ void nub_dump_free(struct nub_dump *dump)
 	nub_close_fd(&dump->fd);
 	nub_memory_release(&dump->memory);
 	nub_snapshot_free(dump->snapshot);
+	nub_survey_release(&dump->survey);
 	free(dump->regions);
 	free(dump->name);
 	free(dump);

@@ -16,6 +16,8 @@
 #include "personality/linux/mm.h"
 #include "personality/linux/start.h"
 #include "personality/linux/state.h"
+#include "personality/linux/state_survey.h"
+#include "personality/linux/threads.h"
 
 enum { MEMORY = 4 << 20, MOST_RECORDS = 400, AREA_PAGES = 8 };
 #define AREA UINT64_C(0x10000000)
@@ -90,6 +92,19 @@ static void poke(struct nub_linux *linux, struct input *input)
 	(void)nub_linux_write(linux, gva, bytes, size);
 }
 
+/* What is told of it without a machine: all of its threads, or an error. */
+static void check_survey(const struct nub_buffer *state, size_t threads)
+{
+	struct nub_survey survey = { 0 };
+	struct nub_error err = { 0 };
+
+	if (nub_linux_survey(state->bytes, state->size, &survey, &err) < 0)
+		FUZZ_CHECK(threads == 0 && err.message[0] != '\0');
+	else
+		FUZZ_CHECK(threads == 0 || survey.thread_count == threads);
+	nub_survey_release(&survey);
+}
+
 /* Saved, it can be loaded into a new one; and so can what a few bytes of it were changed to, or it is refused by name. */
 static void check_state(struct nub_linux *linux, const struct nub_linux_config *config, struct input *input)
 {
@@ -109,8 +124,10 @@ static void check_state(struct nub_linux *linux, const struct nub_linux_config *
 		nub_buffer_release(&state);
 		return;
 	}
+	check_survey(&state, linux->threads->count);
 	for (unsigned mangled = take(input) % 4; mangled > 0; mangled--)
 		state.bytes[take_number(input, 3) % state.size] ^= take(input);
+	check_survey(&state, 0);
 	const struct nub_linux_machine machine = fake_init(&fake, MEMORY);
 	struct nub_linux *copy = nub_linux_make(&thaw, &machine, &err);
 	struct nub_cursor cursor = { .bytes = state.bytes,

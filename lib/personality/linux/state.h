@@ -24,4 +24,17 @@ void nub_linux_save(struct nub_linux *linux, struct nub_writer *writer);
  * SNAPSHOT_FIELD, SNAPSHOT_TRUNCATED, USAGE (checkpoints.h), those of the families (SNAPSHOT_GRANT, SNAPSHOT_FILE), NO_MEMORY. */
 int nub_linux_restore(struct nub_linux *linux, struct nub_cursor *cursor);
 
+/* ---- Parts of it ---- */
+
+/* What it begins with: the program that it is, into linux->program, which nub_linux_program_release frees. */
+int nub_linux_program_load(struct nub_linux *linux, struct nub_cursor *cursor);
+
+/* The next family's part, which the caller goes through by a cursor of its own. */
+struct nub_linux_state_part {
+	const uint8_t *name; /* in the state, without a NUL */
+	size_t name_size;
+	struct nub_cursor cursor;
+};
+int nub_linux_state_part(struct nub_cursor *cursor, struct nub_linux_state_part *part);
+
 #endif
