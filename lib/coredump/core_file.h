@@ -115,4 +115,8 @@ int nub_core_decode_segments(const uint8_t *bytes, uint64_t count, uint64_t file
 int nub_core_decode_notes(const uint8_t *bytes, size_t size, struct nub_core *core, struct nub_core_segment *segments,
                           size_t segment_count, struct nub_error *err);
 
+/* Threads and mapped files out of the other notes, as far as they make sense, into a zeroed survey, which is the caller's to release.
+ * Error: NO_MEMORY. */
+int nub_core_decode_program(const uint8_t *bytes, size_t size, struct nub_survey *survey, struct nub_error *err);
+
 #endif

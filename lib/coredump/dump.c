@@ -13,6 +13,7 @@
 #include "coredump/dump.h"
 #include "cpu/cpu.h"
 #include "memory/plan.h"
+#include "personality/linux/call.h"
 #include "personality/linux/state_survey.h"
 
 /* ---- Snapshots ---- */
@@ -125,6 +126,7 @@ static int open_core(struct nub_dump *dump, int fd, struct nub_error *err)
 	if (nub_core_reader_init(&dump->reader, dump->fd, err) < 0)
 		return nub_error_context(err, "%s", dump->name);
 	dump->core = dump->reader.core;
+	dump->core.survey = &dump->reader.survey;
 	dump->regions = calloc(dump->reader.count + 1, sizeof(*dump->regions));
 	if (!dump->regions)
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "%s: list of regions", dump->name);
@@ -136,6 +138,32 @@ static int open_core(struct nub_dump *dump, int fd, struct nub_error *err)
 }
 
 /* ---- Both ---- */
+
+static int list_threads(struct nub_dump *dump, struct nub_error *err)
+{
+	const struct nub_survey *survey = dump->core.survey;
+	const size_t count = survey ? survey->thread_count : 0;
+
+	/* Other guests' cores have one, which stands for all of it. */
+	if (count == 0 || (count == 1 && survey->threads[0].tid == 1))
+		return 0;
+	dump->threads = calloc(count, sizeof(*dump->threads));
+	if (!dump->threads)
+		return nub_fail_errno(err, NUB_E_NO_MEMORY, "%s: list of %zu threads", dump->name, count);
+	for (size_t i = 0; i < count; i++) {
+		const struct nub_guest_thread *thread = &survey->threads[i];
+		dump->threads[i] =
+		    (struct nub_dump_thread){ .tid = thread->tid,
+			                      .current = thread->current,
+			                      .name = thread->name,
+			                      .call = thread->call >= 0 ? nub_linux_call_name((uint64_t)thread->call)
+			                                                : NULL,
+			                      .regs = thread->regs };
+	}
+	dump->info.threads = dump->threads;
+	dump->info.thread_count = count;
+	return 0;
+}
 
 static void fill_info(struct nub_dump *dump)
 {
@@ -179,6 +207,10 @@ struct nub_dump *nub_dump_open(int fd, const char *name, const char *base_path, 
 		nub_dump_free(dump);
 		return NULL;
 	}
+	if (list_threads(dump, err) < 0) {
+		nub_dump_free(dump);
+		return NULL;
+	}
 	fill_info(dump);
 	return dump;
 }
@@ -193,6 +225,7 @@ void nub_dump_free(struct nub_dump *dump)
 	nub_snapshot_free(dump->snapshot);
 	nub_survey_release(&dump->survey);
 	free(dump->regions);
+	free(dump->threads);
 	free(dump->name);
 	free(dump);
 }

@@ -87,3 +87,41 @@ tells_of_threads() { # PROGRAM CORE FUNCTION
 		[ "$(eu-readelf -n "$core" | grep -c ' PRSTATUS$')" -eq 4 ]
 	done
 }
+
+@test "linux core: dump tells each thread's stack, of a snapshot and of a core" {
+	local what threads
+	nub snapshot -o snap --rootfs / --until-checkpoint "$PROGRAMS/cores.dynamic"
+	nub run --core core --rootfs / "$PROGRAMS/cores.dynamic"
+	for what in snap core; do
+		capture "$NUBRUN" dump "$what"
+		[ "$status" -eq 0 ]
+		[ "$(grep -cE '^  #0 .* wait_with\+0x' <<<"$output")" -eq 3 ]
+		[ "$(grep -cE '^  #1 .* wait_for_ever\+0x' <<<"$output")" -eq 3 ]
+		grep -qE '^  #[0-9]+ .* __libc_start_main\+0x' <<<"$output"
+		grep -qE '^call stack of thread 1002' <<<"$output"
+		capture "$NUBRUN" dump --json "$what"
+		threads='[.threads[] | select(.current | not)]'
+		holds "$threads | length == 3 and all(.backtrace[1].symbol == \"wait_for_ever\" and .registers.rip == .backtrace[0].rip)" "$output"
+		holds '[.threads[] | select(.current)] | length == 1 and .[0].tid == 1000' "$output"
+	done
+	capture "$NUBRUN" dump --json snap
+	holds "$threads | all(.call == \"futex\" and .name == \"cores.dynamic\")" "$output"
+	holds '.threads[0].backtrace == .backtrace and .threads[0].registers == .registers' "$output"
+}
+
+@test "linux core: a file that is another one by now gives no names" {
+	cp "$PROGRAMS/cores" program
+	nub snapshot -o snap --until-checkpoint ./program
+	capture "$NUBRUN" dump snap
+	[[ $output == *' wait_with+0x'* ]]
+	rm program
+	cp "$PROGRAMS/threads" program
+	capture "$NUBRUN" dump snap
+	[ "$status" -eq 0 ]
+	[[ $output == *'without its ELF file'* && $output != *+0x* ]]
+	rm program
+	mkfifo program
+	capture timeout 20 "$NUBRUN" dump snap
+	[ "$status" -eq 0 ]
+	[[ $output == *'without its ELF file'* ]]
+}
