@@ -124,6 +124,7 @@ struct nub_engine_ops {
 	int (*unblock_signal)(struct nub_engine *engine, int signal, struct nub_error *err);
 	void (*kick)(struct nub_engine *engine);
 	void (*unkick)(struct nub_engine *engine);
+	void (*finish)(struct nub_engine *engine);
 	void (*release)(struct nub_engine *engine);
 };
 
@@ -162,7 +163,7 @@ static inline int nub_engine_detach(struct nub_engine *engine, enum nub_engine_k
 }
 
 /* Load the state of the guest's CPU, all of it that code of its level can have changed; NULL for that of a guest that has
- * not run. To be called after each attach. */
+ * not run. To be called after each attach. What a guest with syscalls is mapped in between may be shown from files. */
 static inline int nub_engine_start(struct nub_engine *engine, const struct nub_cpu *cpu, struct nub_error *err)
 {
 	return engine->ops->start(engine, cpu, err);
@@ -172,6 +173,13 @@ static inline int nub_engine_start(struct nub_engine *engine, const struct nub_c
 static inline int nub_engine_save(struct nub_engine *engine, struct nub_cpu *cpu, struct nub_error *err)
 {
 	return engine->ops->save(engine, cpu, err);
+}
+
+/* The guest will not run again: begin what takes its time, and don't wait for it. Only release comes after it. */
+static inline void nub_engine_finish(struct nub_engine *engine)
+{
+	if (engine->ops->finish)
+		engine->ops->finish(engine);
 }
 
 /* NULL is fine. */

@@ -40,6 +40,10 @@ struct nub_sandbox *nub_sandbox_create(const struct nub_config *config, const st
                                        struct nub_error *err);
 void nub_sandbox_free(struct nub_sandbox *sandbox); /* NULL is fine */
 
+/* Nothing of it is to run any more: what it takes long to end begins to end now, beside what the caller does next. After it
+ * only its memory and figures may be asked for, and nub_sandbox_free called. NULL is fine. */
+void nub_sandbox_finish(struct nub_sandbox *sandbox);
+
 /* Run the guest until it is ready for calls (its constructors, not its main). Outcome READY, or EXITED, CRASHED,
  * TIMED_OUT, INTERRUPTED. All run functions: -1 is for the host's and the caller's errors; what the guest does wrong is an outcome. */
 int nub_sandbox_initialise(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err);

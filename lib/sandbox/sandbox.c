@@ -99,6 +99,12 @@ struct nub_sandbox *nub_sandbox_create(const struct nub_config *config, const st
 	return sandbox;
 }
 
+void nub_sandbox_finish(struct nub_sandbox *sandbox)
+{
+	if (sandbox && sandbox->machine.engine)
+		nub_engine_finish(sandbox->machine.engine);
+}
+
 void nub_sandbox_free(struct nub_sandbox *sandbox)
 {
 	if (!sandbox)

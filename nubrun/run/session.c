@@ -157,6 +157,7 @@ int cmd_session_end(struct cmd_session *session)
 
 	cmd_evidence_listen(&session->evidence, NULL);
 	cmd_signals_stop(NULL);
+	nub_sandbox_finish(session->sandbox);
 	note_sandbox(session);
 	report->cores = cmd_json_cores(&session->evidence);
 	if (cmd_trace_file_close(session->trace, &err) < 0)

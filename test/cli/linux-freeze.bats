@@ -70,6 +70,39 @@ setup() {
 	[ "$("$PROGRAMS/shared")" = "$before"$'\n'"$output" ]
 }
 
+@test "linux freeze: pages that are read in a copy, then written, are what was written" {
+	nub snapshot -o "$SNAP" --until-output ready "$PROGRAMS/kept"
+	ended 0 ok
+	local before=$output
+	nub restore "$SNAP"
+	ended 0 ok
+	[ "$("$PROGRAMS/kept")" = "$before"$'\n'"$output" ]
+	nub snapshot --base "$SNAP" -o "$BATS_TEST_TMPDIR/layer.snap" --until-output 'from a pipe' "$SNAP"
+	ended 0 ok
+	before+=$'\n'$output
+	nub restore "$BATS_TEST_TMPDIR/layer.snap"
+	ended 0 ok
+	[ "$("$PROGRAMS/kept")" = "$before"$'\n'"$output" ]
+}
+
+# Where a sandbox for CI often has its files.
+@test "linux freeze: a snapshot on a file system that code can't be run from is restored as any other" {
+	local folder=$BATS_TEST_TMPDIR/noexec
+	nub snapshot -o "$SNAP" --until-output ready "$PROGRAMS/kept"
+	ended 0 ok
+	nub snapshot -o "$BATS_TEST_TMPDIR/calc.snap" "$GUESTS/calc.elf"
+	ended 0 ok
+	mkdir "$folder"
+	mount -t tmpfs -o noexec none "$folder" 2>/dev/null || skip "can't mount a tmpfs here"
+	cp "$SNAP" "$BATS_TEST_TMPDIR/calc.snap" "$folder"
+	nub restore "$folder/program.snap"
+	ended 0 ok
+	nub restore --call add "$folder/calc.snap" 2 3
+	ended 0 ok
+	[ "$output" = 5 ]
+	umount "$folder"
+}
+
 @test "linux freeze: a dynamic program takes its libraries along, as far as they are granted" {
 	nub snapshot -o "$SNAP" --rootfs / --until-output ready "$PROGRAMS/frozen.dynamic"
 	ended 0 ok

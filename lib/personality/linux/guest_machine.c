@@ -23,12 +23,13 @@ static struct nub_machine *machine_of(void *context)
 	return ((struct nub_linux_guest *)context)->personality.machine;
 }
 
-static uint8_t *memory(void *context, uint64_t *base, uint64_t *size)
+static uint8_t *memory(void *context, uint64_t *base, uint64_t *size, uint64_t *from_file)
 {
 	const struct nub_machine *machine = machine_of(context);
 
 	*base = machine->plan.layout.heap_gpa;
 	*size = machine->plan.layout.heap_size;
+	*from_file = machine->image_end > *base ? machine->image_end - *base : 0;
 	return nub_memory_at(&machine->memory, *base, *size);
 }
 

@@ -86,6 +86,9 @@ bool nub_linux_page_store(struct nub_linux *linux, uint64_t gpa, const void *byt
 /* All of a page, where it is, or in buffer[0..NUB_PAGE_SIZE). NULL as false. */
 const uint8_t *nub_linux_page_bytes(struct nub_linux *linux, uint64_t gpa, uint8_t *buffer);
 
+/* Pages that were just taken from the pool: zero, also where a file was behind them. False: nub_linux_fail. */
+bool nub_linux_pages_renew(struct nub_linux *linux, uint64_t gpa, uint64_t count);
+
 /* ---- resident.c: pages that are there ---- */
 
 unsigned nub_linux_rights_of(unsigned prot);
