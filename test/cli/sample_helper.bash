@@ -68,20 +68,30 @@ same_everywhere() { # INPUT...
 	done
 	same_at_once "$1" "${@: -1}"
 	same_layer "$1"
+	same_across "$1"
 }
 
-# The program with arguments by itself, under nubrun, and saved at its checkpoint and thawed by each engine.
+# Saved by each engine that there is, and thawed by each. (There is one way to copy pages: Linux programs have no --cow guest.)
+same_across() { # INPUT [ARG...]
+	local by engine stop=(--until-output ready)
+	[ $# -eq 1 ] || stop=(--until-checkpoint)
+	expect "$@"
+	for by in $(engines); do
+		SNAP=$BATS_TEST_TMPDIR/$by.snap
+		nub snapshot --engine "$by" -o "$SNAP" "${grants[@]}" "${stop[@]}" "${command[@]}" </dev/null
+		ended 0 ok
+		[ "$output" = ready ]
+		for engine in $(engines); do
+			same "$by.$engine" "$1" restore --engine "$engine" "${grants[@]}" "$SNAP" "${@:2}"
+		done
+	done
+}
+
+# The program with arguments by itself, under nubrun, and saved at its checkpoint.
 same_with_arguments() { # ARG...
-	local engine
-	SNAP=$BATS_TEST_TMPDIR/checkpoint.snap
-	nub snapshot -o "$SNAP" "${grants[@]}" --until-checkpoint "${command[@]}" </dev/null
-	ended 0 ok
-	[ "$output" = ready ]
 	expect '' "$@"
 	same run '' run "${grants[@]}" -- "${command[@]}" "$@"
-	for engine in $(engines); do
-		same "$engine" '' restore --engine "$engine" "${grants[@]}" "$SNAP" "$@"
-	done
+	same_across '' "$@"
 }
 
 # A copy that was frozen again, just before it reads, in a layer over its own snapshot.
