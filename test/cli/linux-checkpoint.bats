@@ -71,6 +71,8 @@ setup() {
 	local errors=$'1 byte: Numerical result out of range\nnowhere: Bad address'
 	nub snapshot -o "$SNAP" --until-checkpoint --env OLD=x "$CHECKPOINT" arguments old </dev/null
 	ended 0 ok
+	capture "$NUBRUN" inspect "$SNAP"
+	[[ $output == *', at a checkpoint that takes arguments'* ]]
 	nub restore "$SNAP" </dev/null
 	ended 0 ok
 	[ "$output" = $'copy 1\n'"$errors"$'\nargument arguments\nargument old\nvariable OLD=x' ]
@@ -91,6 +93,8 @@ setup() {
 
 @test "linux checkpoint: a program that does not ask for arguments or variables is not given them" {
 	nub snapshot -o "$SNAP" --until-checkpoint "$CHECKPOINT" plain
+	capture "$NUBRUN" inspect "$SNAP"
+	[[ $output == *', at a checkpoint'* && $output != *'takes arguments'* ]]
 	nub restore "$SNAP" more
 	refused 125 usage '*takes no arguments*checkpoint*'
 	[ "$output" = "" ]
