@@ -5,7 +5,7 @@ CLANG_FORMAT ?= clang-format
 CLANG_TIDY ?= clang-tidy
 CPPCHECK ?= cppcheck
 
-C_FILES = $(wildcard $(addsuffix /*.[ch],lib lib/* lib/*/* nubrun nubrun/* guests guests/linux guests/rt test/unit test/fuzz test/guests test/linux test/attacks/* \
+C_FILES = $(wildcard $(addsuffix /*.[ch],lib lib/* lib/*/* nubrun nubrun/* guests guests/linux guests/rt test/unit test/fuzz test/guests test/linux test/linux/* test/attacks/* \
 	test/faults test/tools test/bench scripts/emulate))
 TIDY_STAMPS = $(patsubst %,$(B)/lint/%.tidy,$(wildcard lib/*/*.c lib/*/*/*.c nubrun/*.c nubrun/*/*.c))
 SHELL_FILES = .ci/run test/engines/compare test/suites/pysuite test/suites/gosuite $(shell grep -lsE '^(.!.*sh|. shellcheck shell=.*)$$' scripts/*)
