@@ -51,6 +51,20 @@ setup() {
 	refused 125 state '*ended with exit code 0 before it came to a checkpoint*'
 }
 
+@test "linux checkpoint: clocks go on in a copy, and in the copy of one" {
+	local engine
+	for engine in $(engines); do
+		nub snapshot --engine "$engine" -o "$SNAP" --until-checkpoint "$CHECKPOINT" clocks
+		for _ in 1 2 3; do
+			nub restore --engine "$engine" "$SNAP"
+			ended 0 ok
+			[ "$output" = 'copy 1, CPU time goes on, time goes on' ]
+			nub snapshot --engine "$engine" -o "$SNAP" --until-syscall prctl "$SNAP"
+			ended 0 ok
+		done
+	done
+}
+
 @test "linux checkpoint: a signal's handler and another thread come in between" {
 	nub snapshot -o "$SNAP" --until-checkpoint "$CHECKPOINT" signal
 	ended 0 ok

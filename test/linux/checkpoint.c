@@ -1,5 +1,5 @@
-/* A program that says where it may be saved: `checkpoint WAY`, where WAY is `plain`, `arguments`, `signal` or `thread`. By itself it does
- * what it does under nubrun when nobody saves it. */
+/* A program that says where it may be saved: `checkpoint WAY`, where WAY is `plain`, `arguments`, `signal`, `thread` or `clocks`. By
+ * itself it does what it does under nubrun when nobody saves it. */
 #define _GNU_SOURCE
 #include <nub_checkpoint.h>
 #include <pthread.h>
@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t alarms;
@@ -82,6 +83,25 @@ static void *checkpoint_of_thread(void *unused)
 	return (void *)(long)NUB_CHECKPOINT();
 }
 
+static long clock_ns(clockid_t clock)
+{
+	struct timespec time;
+
+	clock_gettime(clock, &time);
+	return time.tv_sec * 1000000000L + time.tv_nsec;
+}
+
+/* What has passed and what was computed goes on from where it was. */
+static void clocks(void)
+{
+	const long cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID), passed = clock_ns(CLOCK_MONOTONIC);
+	const int copy = NUB_CHECKPOINT();
+
+	printf("copy %d, CPU time %s, time %s\n", copy,
+	       clock_ns(CLOCK_PROCESS_CPUTIME_ID) >= cpu ? "goes on" : "goes back",
+	       clock_ns(CLOCK_MONOTONIC) >= passed ? "goes on" : "goes back");
+}
+
 /* Of two threads, each at a checkpoint. */
 static void threads(void)
 {
@@ -105,6 +125,8 @@ int main(int argc, char **argv)
 		checkpoint_with_signal();
 	else if (strcmp(way, "thread") == 0)
 		threads();
+	else if (strcmp(way, "clocks") == 0)
+		clocks();
 	else
 		plain();
 	return 0;

@@ -156,14 +156,14 @@ static uint64_t tsc_khz(const struct nub_engine *engine)
 	return ns > 0 ? (uint64_t)((unsigned __int128)ticks * 1000000 / ns) : 0;
 }
 
-/* Its process's clock. What it took to be made is in there, too. */
+/* Its process's clock. What it took to be made is in there, too. Before it is made, its number 0 would be this process. */
 static uint64_t cpu_ns(const struct nub_engine *engine)
 {
 	const struct nub_process *process = (const struct nub_process *)engine;
 	struct timespec time = { 0 };
 	clockid_t clock;
 
-	if (process->has_box && clock_getcpuclockid(process->box.pid, &clock) == 0)
+	if (process->has_box && process->box.pid > 0 && clock_getcpuclockid(process->box.pid, &clock) == 0)
 		clock_gettime(clock, &time);
 	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
 }
