@@ -60,10 +60,10 @@ LINUX_PROGRAMS = $(patsubst test/linux/%.c,$(B)/test/linux/%,$(wildcard test/lin
 $(LINUX_PROGRAMS): $(B)/test/linux/%: test/linux/%.c
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(LINUX_FLAGS) -static -o $@ $<
+	$(Q)$(CC) $(LINUX_FLAGS) -static -MMD -MP -MF $@.d -o $@ $<
 	$(Q)$(CC) $(LINUX_FLAGS) -o $@.dynamic $<
 
-LINUX_FLAGS = -std=gnu17 -O2 -g -Wall -Wextra -pthread
+LINUX_FLAGS = -std=gnu17 -O2 -g -Wall -Wextra -Ilib/abi -pthread
 # What gdb shows of it goes line by line.
 $(B)/test/linux/debugged $(B)/test/linux/debugged.pie: LINUX_FLAGS += -O0
 $(B)/test/linux/debugged.pie: test/linux/debugged.c
@@ -133,4 +133,4 @@ soak: $(B)/nubrun $(GUESTS) $(B)/test/soak
 	@BUILD=$(B) scripts/soak $(or $(S),3600)
 
 .PHONY: tests unit check check-sanitize fuzz mutants soak
--include $(addsuffix .d,$(patsubst %,$(B)/libfuzzer/%,$(FUZZ_NAMES)) $(UNITS) $(FUZZERS) $(TOOLS) $(TEST_GUESTS) $(ATTACKS))
+-include $(addsuffix .d,$(patsubst %,$(B)/libfuzzer/%,$(FUZZ_NAMES)) $(UNITS) $(FUZZERS) $(TOOLS) $(TEST_GUESTS) $(ATTACKS) $(LINUX_PROGRAMS))

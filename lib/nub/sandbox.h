@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "nub/config.h"
 #include "nub/error.h"
@@ -60,6 +61,10 @@ int nub_sandbox_call(struct nub_sandbox *sandbox, const char *name, const struct
  * without a timeout, 0 when it is over, and after nub_sandbox_stop. A callback that gives up for that reason fails with
  * NUB_E_NONE. */
 uint64_t nub_sandbox_remaining_ns(const struct nub_sandbox *sandbox);
+
+/* The clock of the CPU time that the guest takes in a process of its own (clock_gettime(2), timer_create(2)), until the sandbox is
+ * reset or freed. False: it takes this process's. */
+bool nub_sandbox_cpu_clock(const struct nub_sandbox *sandbox, clockid_t *clock);
 
 /* Have the guest stop for config.ops.stopped, soon, then go on. For signal handlers of the thread that uses the sandbox, at
  * any time while there is one: between two runs, it is the next that stops. */

@@ -156,16 +156,12 @@ static uint64_t tsc_khz(const struct nub_engine *engine)
 	return ns > 0 ? (uint64_t)((unsigned __int128)ticks * 1000000 / ns) : 0;
 }
 
-/* Its process's clock. What it took to be made is in there, too. */
-static uint64_t cpu_ns(const struct nub_engine *engine)
+/* Its process's clock. What it took to be made is in there, too. Before it is made, its number 0 would be this process. */
+static bool cpu_clock(const struct nub_engine *engine, clockid_t *clock)
 {
 	const struct nub_process *process = (const struct nub_process *)engine;
-	struct timespec time = { 0 };
-	clockid_t clock;
 
-	if (process->has_box && clock_getcpuclockid(process->box.pid, &clock) == 0)
-		clock_gettime(clock, &time);
-	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+	return process->has_box && process->box.pid > 0 && clock_getcpuclockid(process->box.pid, clock) == 0;
 }
 
 static int unblock_signal(struct nub_engine *engine, int signal, struct nub_error *err)
@@ -232,7 +228,7 @@ static const struct nub_engine_ops ops = {
 	.tsc = read_tsc,
 	.tsc_khz = tsc_khz,
 	.touch_is_dear = touch_is_dear,
-	.cpu_ns = cpu_ns,
+	.cpu_clock = cpu_clock,
 	.unblock_signal = unblock_signal,
 	.kick = kick,
 	.unkick = unkick,

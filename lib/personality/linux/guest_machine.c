@@ -126,13 +126,21 @@ static int set_vcpu(void *context, const struct nub_linux_vcpu *vcpu, struct nub
 	return nub_engine_set_whole_xsave(engine, vcpu->xsave, err);
 }
 
+static uint64_t read_clock(clockid_t clock)
+{
+	struct timespec time = { 0 };
+
+	clock_gettime(clock, &time);
+	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
 static uint64_t now_ns(void *context, int clock)
 {
-	struct timespec time;
+	clockid_t of_guest;
 
-	clock_gettime((clockid_t)clock, &time);
-	const uint64_t ns = (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-	return clock == CLOCK_PROCESS_CPUTIME_ID ? ns + nub_engine_cpu_ns(machine_of(context)->engine) : ns;
+	if (clock == CLOCK_PROCESS_CPUTIME_ID && nub_engine_cpu_clock(machine_of(context)->engine, &of_guest))
+		return read_clock(clock) + read_clock(of_guest);
+	return read_clock(clock);
 }
 
 static uint64_t tsc(void *context)

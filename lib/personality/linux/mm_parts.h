@@ -118,4 +118,20 @@ uint64_t nub_linux_shared_page(const struct nub_linux_memory *memory, const stru
 nub_linux_handler nub_linux_serve_mremap, nub_linux_serve_madvise, nub_linux_serve_mincore, nub_linux_serve_msync,
     nub_linux_serve_mlock, nub_linux_serve_mlockall, nub_linux_serve_munlock, nub_linux_serve_munlockall;
 
+/* ---- mm_state.c: what a state tells of memory, up to where a machine is needed ---- */
+
+/* An area as it is saved. Where has_file, the number of an open file comes next. */
+struct nub_linux_area_record {
+	struct nub_linux_area area; /* without its backing */
+	bool has_file;
+	const char *path; /* of the file, in the state; no NUL behind it */
+	uint32_t path_size;
+};
+
+/* What stands before the areas: heap, addresses, and how many there are. */
+int nub_linux_memory_read_head(struct nub_linux_memory *memory, uint32_t *count, struct nub_cursor *cursor);
+
+/* The next one, which begins at or after `below`. */
+int nub_linux_area_read(struct nub_cursor *cursor, uint64_t below, struct nub_linux_area_record *record);
+
 #endif

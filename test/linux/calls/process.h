@@ -136,9 +136,9 @@ static const struct row scheduling[] = {
 	CALL(sched_get_priority_min, V(99)),
 	CALL(sched_rr_get_interval, V(0), P(&interval)),
 	CALL(sched_rr_get_interval, V(-1), P(&interval)),
-	CALL(getpriority, V(PRIO_PROCESS), V(0)),
+	MADE(getpriority, V(PRIO_PROCESS), V(0)),
 	CALL(getpriority, V(99), V(0)),
-	CALL(setpriority, V(PRIO_PROCESS), V(0), V(0)),
+	CALL(setpriority, V(PRIO_PROCESS), V(0), V(19)),
 	CALL(setpriority, V(99), V(0), V(0)),
 };
 
