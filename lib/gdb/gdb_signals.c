@@ -17,15 +17,15 @@ static const uint8_t numbers[REALTIME_FIRST] = {
 
 unsigned nub_gdb_signal_from_linux(int signal)
 {
+	if (signal == 0)
+		return NUB_GDB_SIG0;
+	if (signal > 0 && signal < REALTIME_FIRST)
+		return numbers[signal] != 0 ? numbers[signal] : GDB_UNKNOWN;
 	if (signal == REALTIME_FIRST)
 		return GDB_SIG32;
-	if (signal == REALTIME_LAST)
-		return GDB_SIG64;
 	if (signal > REALTIME_FIRST && signal < REALTIME_LAST)
 		return (unsigned)(GDB_SIG33 + (signal - REALTIME_FIRST - 1));
-	if (signal <= 0 || signal > REALTIME_LAST || numbers[signal] == 0)
-		return signal == 0 ? NUB_GDB_SIG0 : GDB_UNKNOWN;
-	return numbers[signal];
+	return signal == REALTIME_LAST ? GDB_SIG64 : GDB_UNKNOWN;
 }
 
 int nub_gdb_signal_to_linux(uint64_t signal)

@@ -221,7 +221,7 @@ on_terminal() { # ENV... -- ARG...
 
 @test "picture: a thawed Linux program's shows what has changed; an inspected one what it has" {
 	needs_kvm
-	local snap=$BATS_TEST_TMPDIR/program.snap changed
+	local snap=$BATS_TEST_TMPDIR/program.snap changed command
 	nub snapshot -o "$snap" --until-output ready "${GUESTS%/guests}/test/linux/frozen"
 	ended 0 ok
 	nub restore --svg "$SVG" "$snap"
@@ -233,11 +233,13 @@ on_terminal() { # ENV... -- ARG...
 	[ "$changed" -ge 4 ]
 	[ "$changed" -le 60 ]
 	texts | grep -B 8 -A 4 -x code | grep -qE '^[0-9]+ of [0-9]+ pages touched$'
-	nub inspect --svg "$SVG" "$snap"
-	[ "$status" -eq 0 ]
-	texts | grep -qx Program
-	texts | grep -qx stack
-	run ! grep -q -e '>rings<' -e '>Scratch<' "$SVG"
+	for command in inspect dump; do
+		nub "$command" --svg "$SVG" "$snap"
+		[ "$status" -eq 0 ]
+		texts | grep -qx Program
+		texts | grep -qx stack
+		run ! grep -q -e '>rings' -e '>Scratch<' -e '>monitor' "$SVG"
+	done
 }
 
 @test "picture: stdout is for one thing" {
