@@ -176,8 +176,9 @@ struct nub_gdb_target {
 	bool (*write_registers)(void *context, uint32_t tid, const struct nub_gdb_registers *registers);
 	/* What Linux tells of the signal for which it stopped; false where there is none. */
 	bool (*siginfo)(void *context, siginfo_t *info);
-	/* Where the thread has what is at `offset` in the thread-local storage of a module, by its link map: 0 where there are none. */
-	bool (*tls)(void *context, uint32_t tid, uint64_t offset, uint64_t link_map, uint64_t *gva);
+	/* Where the thread has what is at `offset` in the thread-local storage of a module, by its link map: 0 where there are none.
+	 * `numbers` is the address of the symbol that says where link maps have their number; 0: gdb knows none. */
+	bool (*tls)(void *context, uint32_t tid, uint64_t offset, uint64_t link_map, uint64_t numbers, uint64_t *gva);
 	/* Copy from gva as far as there is memory: how many bytes, up to `size`. */
 	size_t (*read_memory)(void *context, uint64_t gva, uint8_t *bytes, size_t size);
 	bool (*write_memory)(void *context, uint64_t gva, const uint8_t *bytes, size_t size);
@@ -218,6 +219,7 @@ struct nub_gdb_session {
 	struct nub_gdb_stop stop; /* the last one */
 	uint32_t tid;             /* the thread whose registers gdb asks for */
 	size_t thread_index;      /* of the list of threads: what was told already */
+	uint64_t tls_numbers;     /* see target->tls */
 	uint64_t passed_signals;  /* gdb need not see them: bit n - 1 of Linux's signal n */
 	struct nub_gdb_resume resume;
 	struct nub_buffer out;   /* to be sent; the caller empties it by size = 0 */
@@ -269,6 +271,8 @@ int nub_gdb_is_alive(struct nub_gdb_session *session, struct nub_gdb_text *packe
 /* The list of threads, a part a packet; and as a document, with names, into session->text. */
 int nub_gdb_list_threads(struct nub_gdb_session *session, bool first, struct nub_error *err);
 int nub_gdb_describe_threads(struct nub_gdb_session *session, struct nub_error *err);
+/* qSymbol:VALUE:NAME, either of them empty: gdb has symbols, or tells one that it was asked for. */
+int nub_gdb_learn_symbol(struct nub_gdb_session *session, struct nub_gdb_text *packet, struct nub_error *err);
 /* qGetTLSAddr:TID,OFFSET,LINK-MAP. */
 int nub_gdb_find_tls(struct nub_gdb_session *session, struct nub_gdb_text *packet, struct nub_error *err);
 

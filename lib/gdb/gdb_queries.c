@@ -183,5 +183,7 @@ int nub_gdb_query(struct nub_gdb_session *session, struct nub_gdb_text *packet, 
 		return nub_gdb_put(reply, err, "0");
 	if (session->target->program && nub_gdb_take_word(packet, "QPassSignals:"))
 		return pass_signals(session, packet, err);
+	if (session->target->program && nub_gdb_take_word(packet, "qSymbol:"))
+		return nub_gdb_learn_symbol(session, packet, err);
 	return query_threads(session, packet, err);
 }

@@ -268,11 +268,11 @@ static bool siginfo(void *context, siginfo_t *info)
 	return personality->debug && personality->debug->siginfo(personality, info);
 }
 
-static bool tls(void *context, uint32_t tid, uint64_t offset, uint64_t link_map, uint64_t *gva)
+static bool tls(void *context, uint32_t tid, uint64_t offset, uint64_t link_map, uint64_t numbers, uint64_t *gva)
 {
 	struct nub_personality *personality = ((struct nub_gdb *)context)->sandbox->personality;
 
-	return personality->debug && personality->debug->tls(personality, tid, offset, link_map, gva);
+	return personality->debug && personality->debug->tls(personality, tid, offset, link_map, numbers, gva);
 }
 
 /* ---- The target ---- */

@@ -110,6 +110,26 @@ int nub_gdb_describe_threads(struct nub_gdb_session *session, struct nub_error *
 	return nub_gdb_put(text, err, "</threads>\n");
 }
 
+int nub_gdb_learn_symbol(struct nub_gdb_session *session, struct nub_gdb_text *packet, struct nub_error *err)
+{
+	static const char name[] = "_thread_db_link_map_l_tls_modid";
+	uint8_t told[sizeof(name) - 1];
+	uint64_t value = 0;
+
+	const bool has_value = nub_gdb_take_number(packet, &value);
+	if (!nub_gdb_take_word(packet, ":"))
+		return nub_gdb_put_error(session, NUB_GDB_ERROR_ARGUMENT, err);
+	/* There are new ones: is ours among them? */
+	if (packet->at == packet->end) {
+		if (nub_gdb_put(&session->reply, err, "qSymbol:") < 0)
+			return -1;
+		return nub_gdb_put_bytes(&session->reply, name, strlen(name), err);
+	}
+	if (has_value && nub_gdb_take_bytes(packet, told, sizeof(told)) && memcmp(told, name, sizeof(told)) == 0)
+		session->tls_numbers = value;
+	return nub_gdb_put(&session->reply, err, "OK");
+}
+
 int nub_gdb_find_tls(struct nub_gdb_session *session, struct nub_gdb_text *packet, struct nub_error *err)
 {
 	const struct nub_gdb_target *target = session->target;
@@ -118,7 +138,7 @@ int nub_gdb_find_tls(struct nub_gdb_session *session, struct nub_gdb_text *packe
 	if (!nub_gdb_take_range(packet, &tid, &offset) || !nub_gdb_take_word(packet, ",") ||
 	    !nub_gdb_take_number(packet, &module) || tid > UINT32_MAX)
 		return nub_gdb_put_error(session, NUB_GDB_ERROR_ARGUMENT, err);
-	if (!target->tls(target->context, (uint32_t)tid, offset, module, &gva))
+	if (!target->tls(target->context, (uint32_t)tid, offset, module, session->tls_numbers, &gva))
 		return nub_gdb_put_error(session, NUB_GDB_ERROR_ADDRESS, err);
 	return nub_gdb_put(&session->reply, err, "%" PRIx64, gva);
 }

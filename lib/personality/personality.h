@@ -100,10 +100,11 @@ struct nub_personality_debug_ops {
 	size_t (*read)(struct nub_personality *personality, uint64_t gva, void *bytes, size_t size);
 	/* The gpa behind gva; with `bring` also of a page that was not touched, which comes. False: there is none. */
 	bool (*reach)(struct nub_personality *personality, uint64_t gva, bool bring, uint64_t *gpa);
-	/* Where this thread has what is at `offset` in the thread-local storage of the program's own file: link_map 0, or its own.
-	 * False: that of another, or there is none. */
+	/* Where this thread has what is at `offset` in the thread-local storage of a module, by the address of its link map; 0: the
+	 * program's own. `numbers` is where the C library says at which place of a link map its module's number is
+	 * (_thread_db_link_map_l_tls_modid), 0 when that is not known. False: it has none, or that can't be told. */
 	bool (*tls)(struct nub_personality *personality, uint32_t tid, uint64_t offset, uint64_t link_map,
-	            uint64_t *gva);
+	            uint64_t numbers, uint64_t *gva);
 };
 
 struct nub_personality_ops {

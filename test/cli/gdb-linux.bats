@@ -325,6 +325,28 @@ threads_and_their_own() { # PROGRAM [OPTION...]
 	by_each_engine threads_and_their_own "$PROGRAM.dynamic" --rootfs /
 }
 
+library_variables() {
+	start run --rootfs / "$PROGRAM.dynamic"
+	debug "$PROGRAM.dynamic" <<-'END'
+		handle SIGUSR1 nostop noprint pass
+		break all_there
+		continue
+		print (long)&errno - ((long (*)(void))__errno_location)()
+		set var $first = (long)&errno
+		thread 3
+		print (long)&errno - ((long (*)(void))__errno_location)()
+		print $first != (long)&errno
+		kill
+	END
+	finish
+	ended 125 error
+	[ "$(grep -oE '^\$[0-9]+ = -?[0-9]+$' <<<"$output" | sed 's/.* //' | paste -sd ' ')" = "0 0 1" ]
+}
+
+@test "gdb linux: a library's own variables of each thread" {
+	by_each_engine library_variables
+}
+
 one_thread_alone() {
 	start run "$PROGRAM"
 	debug "$PROGRAM" <<-'END'

@@ -75,10 +75,11 @@ static inline bool fake_siginfo(void *context, siginfo_t *info)
 	return info->si_signo != 0;
 }
 
-static inline bool fake_tls(void *context, uint32_t tid, uint64_t offset, uint64_t link_map, uint64_t *gva)
+static inline bool fake_tls(void *context, uint32_t tid, uint64_t offset, uint64_t link_map, uint64_t numbers,
+                            uint64_t *gva)
 {
-	*gva = 0x70000 + tid + offset;
-	return fake_has_thread(context, tid) && link_map == 0;
+	*gva = 0x70000 + tid + offset + numbers;
+	return fake_has_thread(context, tid) && (link_map == 0 || numbers != 0);
 }
 
 static inline size_t fake_read_memory(void *context, uint64_t gva, uint8_t *bytes, size_t size)

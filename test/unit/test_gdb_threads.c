@@ -125,6 +125,16 @@ static void thread_local_storage_is_found(void **state)
 	expect(talk, "qGetTLSAddr:1,8,0", "E0e");
 	expect(talk, "qGetTLSAddr:3e9,8", "E16");
 	expect(talk, "qGetTLSAddr:1000003e9,8,0", "E16");
+	/* What gdb is asked for that of libraries, whenever it has new symbols. */
+	expect(talk, "qSymbol::", "qSymbol:5f7468726561645f64625f6c696e6b5f6d61705f6c5f746c735f6d6f646964");
+	expect(talk, "qSymbol::5f7468726561645f64625f6c696e6b5f6d61705f6c5f746c735f6d6f646964", "OK");
+	expect(talk, "qGetTLSAddr:3e9,8,7fff0000", "E0e");
+	expect(talk, "qSymbol:100000:5f74", "OK");
+	expect(talk, "qGetTLSAddr:3e9,8,7fff0000", "E0e");
+	expect(talk, "qSymbol:100000:5f7468726561645f64625f6c696e6b5f6d61705f6c5f746c735f6d6f646964", "OK");
+	expect(talk, "qGetTLSAddr:3e9,8,7fff0000", "1703f1");
+	expect(talk, "qSymbol", "");
+	expect(talk, "qSymbol:x", "E16");
 }
 
 static void each_thread_goes_on_as_it_is_told(void **state)

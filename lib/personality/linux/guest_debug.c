@@ -210,19 +210,51 @@ static bool is_own(struct nub_linux *linux, uint64_t image_base, uint64_t link_m
 }
 
 /* It ends at the thread pointer (ELF Handling For Thread-Local Storage, 4.3.5: variant II). */
-static bool tls(struct nub_personality *personality, uint32_t tid, uint64_t offset, uint64_t link_map, uint64_t *gva)
+static bool own_tls(struct nub_linux *linux, const struct nub_linux_thread *thread, uint64_t offset, uint64_t *gva)
 {
-	struct nub_linux *linux = linux_of(personality);
-	const struct nub_linux_thread *thread = nub_linux_thread_find(linux, (int32_t)tid);
 	uint64_t index = 0;
 	Elf64_Phdr header;
 
-	if (!thread || !linux->program || thread->vcpu.fs_base == 0 ||
-	    !is_own(linux, personality->machine->guest->image_base, link_map) ||
-	    !next_header(linux, PT_TLS, &index, &header) || offset >= header.p_memsz)
+	if (!next_header(linux, PT_TLS, &index, &header) || offset >= header.p_memsz)
 		return false;
 	const uint64_t align = header.p_align > 1 ? header.p_align : 1;
 	*gva = thread->vcpu.fs_base - (header.p_memsz + align - 1) / align * align + offset;
+	return true;
+}
+
+static bool peek64(struct nub_linux *linux, uint64_t gva, uint64_t *value)
+{
+	return nub_linux_peek(linux, gva, value, sizeof(*value)) == sizeof(*value);
+}
+
+/* By the module's number, in the thread's vector (the same, 3.4.2; glibc, nptl_db/structs.def and sysdeps/x86_64/nptl/tls.h): the
+ * vector's address is the thread control block's second word, each of its entries is two, and -1 is one that is not made yet. */
+static bool module_tls(struct nub_linux *linux, const struct nub_linux_thread *thread, uint64_t link_map,
+                       uint64_t numbers, uint64_t *start)
+{
+	uint32_t field[3]; /* its bits, how many there are, where it begins */
+	uint64_t number, vector;
+
+	return numbers != 0 && nub_linux_peek(linux, numbers, field, sizeof(field)) == sizeof(field) &&
+	       field[0] == 8 * sizeof(number) && peek64(linux, link_map + field[2], &number) && number != 0 &&
+	       peek64(linux, thread->vcpu.fs_base + sizeof(vector), &vector) &&
+	       peek64(linux, vector + number * 2 * sizeof(vector), start) && *start != UINT64_MAX;
+}
+
+static bool tls(struct nub_personality *personality, uint32_t tid, uint64_t offset, uint64_t link_map, uint64_t numbers,
+                uint64_t *gva)
+{
+	struct nub_linux *linux = linux_of(personality);
+	const struct nub_linux_thread *thread = nub_linux_thread_find(linux, (int32_t)tid);
+	uint64_t start;
+
+	if (!thread || !linux->program || thread->vcpu.fs_base == 0)
+		return false;
+	if (is_own(linux, personality->machine->guest->image_base, link_map))
+		return own_tls(linux, thread, offset, gva);
+	if (!module_tls(linux, thread, link_map, numbers, &start))
+		return false;
+	*gva = start + offset;
 	return true;
 }
 
