@@ -63,6 +63,8 @@ $(LINUX_PROGRAMS): $(B)/test/linux/%: test/linux/%.c
 	$(Q)$(CC) -std=gnu17 -O2 -g -Wall -Wextra -pthread -static -o $@ $<
 	$(Q)$(CC) -std=gnu17 -O2 -g -Wall -Wextra -pthread -o $@.dynamic $<
 
+$(B)/test/linux/cpuid: test/guests/cpuid_bits.h
+
 # Guests, kernels at CPL 0 and Linux programs that attack: test/attacks/README.md.
 attack_names = $(patsubst test/attacks/$(1)/%.c,$(B)/test/attacks/%$(2),$(wildcard test/attacks/$(1)/*.c))
 ATTACK_GUESTS = $(call attack_names,guest,.elf)
