@@ -27,6 +27,7 @@ test   binutils       command  readelf
 test   python3        command  python3
 test   procps         command  pgrep
 test   strace         command  strace
+test   valgrind       command  valgrind
 test   busybox-static command  busybox
 test   liblua5.4-dev  module   lua5.4
 test   libsqlite3-dev module   sqlite3
