@@ -123,6 +123,10 @@ $(B)/valgrind/%: $(B)/test/%
 		{ cat $@.out; exit 1; }
 	$(Q)mv $@.out $@
 
+## coverage: how many of the library's lines the tests run, by room, and whether that is 90 % of them
+coverage:
+	@scripts/coverage
+
 ## fuzz: T=value S=60 looks for inputs that break a fuzz target, with libFuzzer (clang), and keeps what it learnt in build/fuzz
 fuzz:
 	@scripts/fuzz '$(T)' '$(or $(S),60)'
@@ -135,5 +139,5 @@ mutants: $(B)/nubrun $(GUESTS) $(LINUX_PROGRAMS) $(B)/test/mutants
 soak: $(B)/nubrun $(GUESTS) $(B)/test/soak
 	@BUILD=$(B) scripts/soak $(or $(S),3600)
 
-.PHONY: tests unit check check-sanitize valgrind fuzz mutants soak
+.PHONY: tests unit check check-sanitize valgrind coverage fuzz mutants soak
 -include $(addsuffix .d,$(patsubst %,$(B)/libfuzzer/%,$(FUZZ_NAMES)) $(UNITS) $(FUZZERS) $(TOOLS) $(TEST_GUESTS) $(ATTACKS))
