@@ -127,6 +127,7 @@ install: all
 	install -m 644 lib/abi/nub_abi.h $(DESTDIR)$(INCLUDEDIR)/nub/abi
 	sed 's|@prefix@|$(PREFIX)|' lib/nub.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/nub.pc
 	install -m 644 $(B)/libnubguest.a guests/rt/nub.ld $(DESTDIR)$(LIBDIR)/nub
+	install -m 644 lib/abi/nub_checkpoint.h $(DESTDIR)$(INCLUDEDIR)
 	install -m 644 guests/rt/nub_guest.h $(DESTDIR)$(INCLUDEDIR)/nub-guest
 	install -m 644 lib/abi/nub_abi.h $(DESTDIR)$(INCLUDEDIR)/nub-guest/abi
 	sed 's|@prefix@|$(PREFIX)|' guests/rt/nub-guest.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/nub-guest.pc
@@ -136,6 +137,7 @@ uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/nubrun $(DESTDIR)$(COMPLETIONDIR)/nubrun $(DESTDIR)$(LIBDIR)/libnub.a \
 		$(DESTDIR)$(LIBDIR)/pkgconfig/nub.pc $(DESTDIR)$(LIBDIR)/pkgconfig/nub-guest.pc
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/,$(patsubst man/%.1,man1/%.1,$(wildcard man/*.1)) $(patsubst man/%.5,man5/%.5,$(wildcard man/*.5)) $(patsubst man/%.7,man7/%.7,$(wildcard man/*.7)))
+	rm -f $(DESTDIR)$(INCLUDEDIR)/nub_checkpoint.h
 	rm -rf $(DESTDIR)$(LIBDIR)/nub $(DESTDIR)$(INCLUDEDIR)/nub $(DESTDIR)$(INCLUDEDIR)/nub-guest
 
 ## clean: remove what was built

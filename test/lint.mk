@@ -7,7 +7,7 @@ CPPCHECK ?= cppcheck
 ANALYZER_CC ?= gcc
 SCAN_CC ?= clang
 
-C_FILES = $(wildcard $(addsuffix /*.[ch],lib lib/* lib/*/* nubrun nubrun/* guests guests/linux guests/rt test/unit test/fuzz test/guests test/linux test/attacks/* \
+C_FILES = $(wildcard $(addsuffix /*.[ch],lib lib/* lib/*/* nubrun nubrun/* guests guests/linux guests/rt test/unit test/fuzz test/guests test/linux test/linux/* test/attacks/* \
 	test/faults test/tools test/bench scripts/emulate))
 LINTED = $(wildcard lib/*/*.c lib/*/*/*.c nubrun/*.c nubrun/*/*.c)
 TIDY_STAMPS = $(LINTED:%=$(B)/lint/%.tidy)

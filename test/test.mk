@@ -60,10 +60,10 @@ LINUX_PROGRAMS = $(patsubst test/linux/%.c,$(B)/test/linux/%,$(wildcard test/lin
 $(LINUX_PROGRAMS): $(B)/test/linux/%: test/linux/%.c
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu17 -O2 -g -Wall -Wextra -pthread -static -o $@ $<
-	$(Q)$(CC) -std=gnu17 -O2 -g -Wall -Wextra -pthread -o $@.dynamic $<
+	$(Q)$(CC) -std=gnu17 -O2 -g -Wall -Wextra -Ilib/abi -pthread -static -MMD -MP -MF $@.d -o $@ $<
+	$(Q)$(CC) -std=gnu17 -O2 -g -Wall -Wextra -Ilib/abi -pthread -o $@.dynamic $<
 
-$(B)/test/linux/cpuid: test/guests/cpuid_bits.h
+$(B)/test/linux/calls: $(wildcard test/linux/calls/*.h)
 
 # Guests, kernels at CPL 0 and Linux programs that attack: test/attacks/README.md.
 attack_names = $(patsubst test/attacks/$(1)/%.c,$(B)/test/attacks/%$(2),$(wildcard test/attacks/$(1)/*.c))
@@ -140,4 +140,4 @@ soak: $(B)/nubrun $(GUESTS) $(B)/test/soak
 	@BUILD=$(B) scripts/soak $(or $(S),3600)
 
 .PHONY: tests unit check check-sanitize valgrind coverage fuzz mutants soak
--include $(addsuffix .d,$(patsubst %,$(B)/libfuzzer/%,$(FUZZ_NAMES)) $(UNITS) $(FUZZERS) $(TOOLS) $(TEST_GUESTS) $(ATTACKS))
+-include $(addsuffix .d,$(patsubst %,$(B)/libfuzzer/%,$(FUZZ_NAMES)) $(UNITS) $(FUZZERS) $(TOOLS) $(TEST_GUESTS) $(ATTACKS) $(LINUX_PROGRAMS))

@@ -1,5 +1,5 @@
 # Sample programs for Linux: each guests/linux/NAME.* becomes build/guests/linux/NAME, where what it is made with is installed.
-# They know nothing of nubrun. Static, but for workers, whose libraries are the distribution's.
+# They run without nubrun as well. Static, but for workers, whose libraries are the distribution's.
 
 LINUX_SAMPLES =
 SAMPLE_LACKS =
@@ -18,17 +18,17 @@ $(call sample,sums,command -v rustc,Rust,rustc)
 samples: $(LINUX_SAMPLES)
 	$(if $(SAMPLE_LACKS),@printf '  skip    %s\n' '$(SAMPLE_LACKS)')
 
-SAMPLE_FLAGS = -O2 -g -Wall -Wextra $(if $(filter 1,$(WERROR)),-Werror) $(ANYWHERE)
+SAMPLE_FLAGS = -O2 -g -Wall -Wextra -Ilib/abi $(if $(filter 1,$(WERROR)),-Werror) $(ANYWHERE)
 # Linkers warn of the dlopen(3) in both libraries, which these programs never come to.
 SAMPLE_STATIC = -static $(if $(shell ld --help | grep -e --no-warnings),-Wl$(comma)--no-warnings)
 
-$(B)/guests/linux/lua: guests/linux/lua.c
+$(B)/guests/linux/lua: guests/linux/lua.c lib/abi/nub_checkpoint.h
 	$(call say,SAMPLE,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 $(SAMPLE_FLAGS) $$($(PKG_CONFIG) --cflags lua5.4) $(SAMPLE_STATIC) \
 		-o $@ $< $$($(PKG_CONFIG) --static --libs lua5.4)
 
-$(B)/guests/linux/sqlite: guests/linux/sqlite.c
+$(B)/guests/linux/sqlite: guests/linux/sqlite.c lib/abi/nub_checkpoint.h
 	$(call say,SAMPLE,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 $(SAMPLE_FLAGS) $$($(PKG_CONFIG) --cflags sqlite3) $(SAMPLE_STATIC) \

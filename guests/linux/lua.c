@@ -1,5 +1,5 @@
-/* A host for Lua: its libraries and a table of primes are loaded, it says "ready", and then runs the script that is its standard
- * input. Frozen at "ready", each copy runs another script. */
+/* A host for Lua: its libraries and a table of primes are loaded, it says "ready", and then runs the scripts that are its arguments,
+ * or the one that is its standard input. Frozen at its checkpoint, each copy runs other scripts. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -7,8 +7,9 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
+#include <nub_checkpoint.h>
 
-enum { SCRIPT_MAX = 1 << 20 };
+enum { SCRIPT_MAX = 1 << 20, MOST_SCRIPTS = 64 };
 
 /* What each script finds done. */
 static const char prepare[] = "primes = {}\n"
@@ -40,11 +41,25 @@ static int complain(lua_State *lua)
 	return 1;
 }
 
-int main(void)
+static int run(lua_State *lua, const char *script, size_t size, const char *name)
 {
-	lua_State *lua = luaL_newstate();
+	return luaL_loadbuffer(lua, script, size, name) != LUA_OK ? 1 : lua_pcall(lua, 0, 0, 0) != LUA_OK;
+}
+
+static int run_input(lua_State *lua)
+{
 	size_t size;
-	char *script;
+	char *script = read_script(&size);
+	const int failed = script ? run(lua, script, size, "=stdin") : 1;
+
+	free(script);
+	return failed;
+}
+
+int main(int argc, char **argv)
+{
+	static char text[SCRIPT_MAX], *scripts[MOST_SCRIPTS + 2];
+	lua_State *lua = luaL_newstate();
 
 	if (!lua)
 		return 1;
@@ -53,10 +68,15 @@ int main(void)
 		return complain(lua);
 	puts("ready");
 	fflush(stdout);
-	script = read_script(&size);
-	if (!script || luaL_loadbuffer(lua, script, size, "=stdin") != LUA_OK || lua_pcall(lua, 0, 0, 0) != LUA_OK)
+	if (NUB_CHECKPOINT_WITH_ARGUMENTS()) {
+		argc = nub_split(text, nub_arguments(text, sizeof(text)), scripts, MOST_SCRIPTS + 2);
+		argv = scripts;
+	}
+	for (int i = 1; i < argc; i++)
+		if (run(lua, argv[i], strlen(argv[i]), "=argument"))
+			return complain(lua);
+	if (argc <= 1 && run_input(lua))
 		return complain(lua);
-	free(script);
 	lua_close(lua);
 	return 0;
 }

@@ -1,11 +1,13 @@
-/* A database in memory: tables are filled and indexed, it says "ready", and then answers each line of its standard input, which is
- * an SQL statement, by rows of columns with a | between. Frozen at "ready", each copy answers from the same tables. */
+/* A database in memory: tables are filled and indexed, it says "ready", and then answers each of its arguments, or each line of its
+ * standard input, which is an SQL statement, by rows of columns with a | between. Frozen at its checkpoint, each copy answers from the
+ * same tables. */
 #include <stdio.h>
 #include <string.h>
 
+#include <nub_checkpoint.h>
 #include <sqlite3.h>
 
-enum { LINE_MAX_BYTES = 4096 };
+enum { LINE_MAX_BYTES = 4096, TEXT_MAX = 1 << 16, MOST_STATEMENTS = 64 };
 
 static const char prepare[] =
     "create table planets (name text primary key, moons integer);"
@@ -36,16 +38,22 @@ static int answer(sqlite3 *database, const char *statement)
 	return code;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-	char line[LINE_MAX_BYTES];
+	static char line[LINE_MAX_BYTES], text[TEXT_MAX], *statements[MOST_STATEMENTS + 2];
 	sqlite3 *database;
 
 	if (sqlite3_open(":memory:", &database) != SQLITE_OK || answer(database, prepare) != SQLITE_OK)
 		return 1;
 	puts("ready");
 	fflush(stdout);
-	while (fgets(line, sizeof(line), stdin)) {
+	if (NUB_CHECKPOINT_WITH_ARGUMENTS()) {
+		argc = nub_split(text, nub_arguments(text, sizeof(text)), statements, MOST_STATEMENTS + 2);
+		argv = statements;
+	}
+	for (int i = 1; i < argc; i++)
+		answer(database, argv[i]);
+	while (argc <= 1 && fgets(line, sizeof(line), stdin)) {
 		answer(database, line);
 		fflush(stdout);
 	}

@@ -183,3 +183,18 @@ int nub_core_decode_segments(const uint8_t *bytes, uint64_t count, uint64_t file
 		                notes->size, NUB_CORE_MAX_NOTES);
 	return 0;
 }
+
+void nub_core_take_survey(struct nub_core *core, const struct nub_survey *survey)
+{
+	core->survey = survey;
+	for (size_t i = 0; i < survey->thread_count; i++) {
+		const struct nub_guest_thread *thread = &survey->threads[i];
+		if (!thread->current)
+			continue;
+		core->tid = thread->tid;
+		core->crash.regs = thread->regs;
+		core->sregs.fs.base = thread->fs_base;
+		core->sregs.gs.base = thread->gs_base;
+		memcpy(core->xsave, thread->xsave, sizeof(core->xsave));
+	}
+}

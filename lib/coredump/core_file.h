@@ -69,10 +69,12 @@ struct nub_core {
 	uint32_t mapping_count;
 	struct nub_sregs sregs;
 	uint8_t xsave[NUB_XSAVE_SIZE];
-	uint32_t tid;                           /* of the thread that these are of; 1 where there is one */
-	const struct nub_guest_thread *threads; /* borrowed: the others */
-	size_t thread_count;
+	uint32_t tid;                    /* of the thread that these are of; 1 where there is one */
+	const struct nub_survey *survey; /* borrowed, of a Linux program: its other threads, its files; NULL: none */
 };
+
+/* Take the registers of the survey's current thread, if it has one; the core borrows the survey. */
+void nub_core_take_survey(struct nub_core *core, const struct nub_survey *survey);
 
 /* Where a region's memory is in the file. */
 struct nub_core_segment {
@@ -112,5 +114,9 @@ int nub_core_decode_segments(const uint8_t *bytes, uint64_t count, uint64_t file
  * CORE_FIELD. */
 int nub_core_decode_notes(const uint8_t *bytes, size_t size, struct nub_core *core, struct nub_core_segment *segments,
                           size_t segment_count, struct nub_error *err);
+
+/* Threads and mapped files out of the other notes, as far as they make sense, into a zeroed survey, which is the caller's to release.
+ * Error: NO_MEMORY. */
+int nub_core_decode_program(const uint8_t *bytes, size_t size, struct nub_survey *survey, struct nub_error *err);
 
 #endif

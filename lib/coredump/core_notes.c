@@ -6,10 +6,9 @@
 #include <sys/procfs.h>
 #include <sys/user.h>
 
-#include "base/cursor.h"
 #include "base/error.h"
 #include "base/util.h"
-#include "coredump/core_file.h"
+#include "coredump/core_notes.h"
 #include "cpu/cpu.h"
 
 _Static_assert(sizeof(struct elf_prstatus) == 336 && sizeof(struct elf_prpsinfo) == 136, "the x86-64 psABI's cores");
@@ -21,7 +20,7 @@ _Static_assert(sizeof(struct user_fpregs_struct) == FXSAVE_SIZE, "SDM vol. 1, 10
 
 /* ---- What gdb reads ---- */
 
-static void put_note(struct nub_writer *writer, const char *name, uint32_t type, const void *bytes, size_t size)
+void nub_core_put_note(struct nub_writer *writer, const char *name, uint32_t type, const void *bytes, size_t size)
 {
 	const size_t name_size = strlen(name) + 1;
 
@@ -142,11 +141,11 @@ static void put_thread(struct nub_writer *writer, uint32_t tid, const struct use
 
 	_Static_assert(sizeof(status.pr_reg) == sizeof(*regs), "elf_gregset_t is struct user_regs_struct");
 	memcpy(&status.pr_reg, regs, sizeof(*regs));
-	put_note(writer, "CORE", NT_PRSTATUS, &status, sizeof(status));
+	nub_core_put_note(writer, "CORE", NT_PRSTATUS, &status, sizeof(status));
 	memcpy(xsave, state, sizeof(xsave));
 	memcpy(xsave + XSAVE_XCR0, &xcr0, sizeof(xcr0));
-	put_note(writer, "CORE", NT_FPREGSET, xsave, FXSAVE_SIZE);
-	put_note(writer, "LINUX", NT_X86_XSTATE, xsave, sizeof(xsave));
+	nub_core_put_note(writer, "CORE", NT_FPREGSET, xsave, FXSAVE_SIZE);
+	nub_core_put_note(writer, "LINUX", NT_X86_XSTATE, xsave, sizeof(xsave));
 }
 
 /* The first one is where a debugger begins. */
@@ -158,13 +157,16 @@ static void put_registers(struct nub_writer *writer, const struct nub_core *core
 	put_thread(writer, core->tid != 0 ? core->tid : 1, &regs, core->xsave, signal);
 }
 
-static void put_other_threads(struct nub_writer *writer, const struct nub_core *core)
+/* Each has the signal that ended them all (Linux, fs/binfmt_elf.c), and gdb believes the last. */
+static void put_other_threads(struct nub_writer *writer, const struct nub_core *core, int signal)
 {
-	for (size_t i = 0; i < core->thread_count; i++) {
-		const struct nub_guest_thread *thread = &core->threads[i];
+	for (size_t i = 0; core->survey && i < core->survey->thread_count; i++) {
+		const struct nub_guest_thread *thread = &core->survey->threads[i];
+		if (thread->current)
+			continue;
 		const struct user_regs_struct regs =
 		    registers_of(core, &thread->regs, thread->fs_base, thread->gs_base);
-		put_thread(writer, thread->tid, &regs, thread->xsave, 0);
+		put_thread(writer, thread->tid, &regs, thread->xsave, signal);
 	}
 }
 
@@ -176,7 +178,7 @@ static void put_process(struct nub_writer *writer, const struct nub_core *core)
 	/* Cut to fit, with a NUL left behind them. */
 	memcpy(info.pr_fname, name, strnlen(name, sizeof(info.pr_fname) - 1));
 	memcpy(info.pr_psargs, core->guest_path, strnlen(core->guest_path, sizeof(info.pr_psargs) - 1));
-	put_note(writer, "CORE", NT_PRPSINFO, &info, sizeof(info));
+	nub_core_put_note(writer, "CORE", NT_PRPSINFO, &info, sizeof(info));
 }
 
 static void put_signal(struct nub_writer *writer, const struct nub_core *core, int signal)
@@ -188,47 +190,7 @@ static void put_signal(struct nub_writer *writer, const struct nub_core *core, i
 	if (core->has_crash && core->crash.has_vector && core->crash.has_address)
 		/* An address of the guest's, never followed here. */
 		memcpy(&info.si_addr, &core->crash.address, sizeof(core->crash.address));
-	put_note(writer, "CORE", NT_SIGINFO, &info, sizeof(info));
-}
-
-/* How gdb finds out where a static PIE was put: it compares the entry here with the file's. */
-static void put_auxv(struct nub_writer *writer, const struct nub_core *core)
-{
-	const Elf64_auxv_t vector[] = {
-		{ AT_PAGESZ, { NUB_PAGE_SIZE } },
-		{ AT_PHDR, { core->phdr_gva } },
-		{ AT_PHENT, { sizeof(Elf64_Phdr) } },
-		{ AT_PHNUM, { core->phdr_count } },
-		{ AT_BASE, { 0 } },
-		{ AT_ENTRY, { core->entry } },
-		{ AT_NULL, { 0 } },
-	};
-
-	put_note(writer, "CORE", NT_AUXV, vector, sizeof(vector));
-}
-
-/* Which file is where: gdb's `info proc mappings`. The file is the guest's alone. */
-static int put_files(struct nub_writer *notes, const struct nub_core *core, struct nub_error *err)
-{
-	struct nub_buffer bytes = { 0 };
-	struct nub_writer writer = { .buffer = &bytes, .err = err };
-
-	if (core->mapping_count == 0 || core->guest_path[0] == '\0')
-		return 0;
-	nub_writer_uint(&writer, 8, core->mapping_count);
-	nub_writer_uint(&writer, 8, NUB_PAGE_SIZE);
-	for (uint32_t i = 0; i < core->mapping_count; i++) {
-		const struct nub_core_mapping *mapping = &core->mappings[i];
-		nub_writer_uint(&writer, 8, mapping->gva);
-		nub_writer_uint(&writer, 8, mapping->gva + mapping->size);
-		nub_writer_uint(&writer, 8, mapping->offset / NUB_PAGE_SIZE);
-	}
-	for (uint32_t i = 0; i < core->mapping_count; i++)
-		nub_writer_bytes(&writer, core->guest_path, strlen(core->guest_path) + 1);
-	if (!writer.failed)
-		put_note(notes, "CORE", NT_FILE, bytes.bytes, bytes.size);
-	nub_buffer_release(&bytes);
-	return writer.failed ? -1 : 0;
+	nub_core_put_note(writer, "CORE", NT_SIGINFO, &info, sizeof(info));
 }
 
 /* ---- Our own ---- */
@@ -291,7 +253,7 @@ static int put_own(struct nub_writer *notes, const struct nub_core *core, const 
 	for (size_t i = 0; i < count; i++)
 		nub_writer_uint(&writer, 1, segments[i].region.type);
 	if (!writer.failed)
-		put_note(notes, "nub", NUB_CORE_NOTE, bytes.bytes, bytes.size);
+		nub_core_put_note(notes, "nub", NUB_CORE_NOTE, bytes.bytes, bytes.size);
 	nub_buffer_release(&bytes);
 	return writer.failed || notes->failed ? -1 : 0;
 }
@@ -305,9 +267,9 @@ int nub_core_encode_notes(const struct nub_core *core, const struct nub_core_seg
 	put_registers(&writer, core, signal);
 	put_process(&writer, core);
 	put_signal(&writer, core, signal);
-	put_auxv(&writer, core);
-	put_other_threads(&writer, core);
-	if (put_files(&writer, core, err) < 0)
+	nub_core_put_auxv(&writer, core);
+	put_other_threads(&writer, core, signal);
+	if (nub_core_put_files(&writer, core, err) < 0)
 		return -1;
 	return put_own(&writer, core, segments, count, err);
 }

@@ -71,7 +71,9 @@ static int read_notes(struct nub_core_reader *reader, const struct nub_core_note
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "core: %" PRIu64 " bytes of notes", place->size);
 	if (read_at(reader->fd, place->offset, notes, place->size, err) < 0)
 		return -1;
-	return nub_core_decode_notes(notes, place->size, &reader->core, reader->segments, reader->count, err);
+	if (nub_core_decode_notes(notes, place->size, &reader->core, reader->segments, reader->count, err) < 0)
+		return -1;
+	return nub_core_decode_program(notes, place->size, &reader->survey, err);
 }
 
 int nub_core_reader_init(struct nub_core_reader *reader, int fd, struct nub_error *err)
@@ -107,6 +109,7 @@ void nub_core_reader_release(struct nub_core_reader *reader)
 {
 	free(reader->segments);
 	reader->segments = NULL;
+	nub_survey_release(&reader->survey);
 }
 
 static const struct nub_core_segment *find_segment(const struct nub_core_reader *reader, uint64_t gva)

@@ -9,6 +9,7 @@ struct nub_core_reader {
 	struct nub_core core;
 	struct nub_core_segment *segments; /* owned; ascending gvas, none overlaps the next */
 	size_t count;
+	struct nub_survey survey; /* owned; which the core has */
 };
 
 /* Read and check all but the memory. The struct is valid for the release function whatever happens. Errors: CORE_*, IO,

@@ -77,41 +77,13 @@ static void describe(struct nub_core *core, const struct nub_sandbox *sandbox, c
 		strcpy(core->guest_path, guest_path);
 }
 
-/* Of a guest with threads: the current one's state is the core's, which has the others beside it. `others` is the caller's to
- * free. */
-static int take_threads(struct nub_sandbox *sandbox, struct nub_core *core, struct nub_guest_thread **others,
-                        struct nub_error *err)
-{
-	struct nub_guest_thread thread;
-	size_t count = 0;
-
-	while (nub_personality_thread(sandbox->personality, count, &thread))
-		count++;
-	*others = calloc(count + 1, sizeof(**others));
-	if (!*others)
-		return nub_fail_errno(err, NUB_E_NO_MEMORY, "core: list of %zu threads", count);
-	for (size_t i = 0; i < count && nub_personality_thread(sandbox->personality, i, &thread); i++) {
-		if (!thread.current) {
-			(*others)[core->thread_count++] = thread;
-			continue;
-		}
-		core->tid = thread.tid;
-		core->crash.regs = thread.regs;
-		core->sregs.fs.base = thread.fs_base;
-		core->sregs.gs.base = thread.gs_base;
-		memcpy(core->xsave, thread.xsave, sizeof(core->xsave));
-	}
-	core->threads = *others;
-	return 0;
-}
-
 int nub_sandbox_save_core(struct nub_sandbox *sandbox, const struct nub_outcome *outcome, const char *guest_path,
                           const char *path, struct nub_error *err)
 {
 	NUB_AUTO_FREE struct nub_core *core = calloc(1, sizeof(*core));
 	NUB_AUTO_FREE struct nub_cpu *cpu = calloc(1, sizeof(*cpu));
 	NUB_AUTO_FREE struct nub_crash_region *regions = NULL;
-	NUB_AUTO_FREE struct nub_guest_thread *others = NULL;
+	struct nub_survey survey = { 0 };
 	size_t count;
 
 	if (!core || !cpu)
@@ -125,8 +97,12 @@ int nub_sandbox_save_core(struct nub_sandbox *sandbox, const struct nub_outcome 
 	core->cr2 = cpu->sregs.cr2;
 	core->cr3 = cpu->sregs.cr3;
 	memcpy(core->xsave, cpu->xsave, sizeof(core->xsave));
-	if (take_threads(sandbox, core, &others, err) < 0)
-		return -1;
-	nub_core_find_program_headers(core, &sandbox->machine.memory);
-	return nub_core_save(core, regions, count, &sandbox->machine.memory, sandbox->snapshot, path, err);
+	int result = nub_personality_survey(sandbox->personality, &survey, err);
+	if (result == 0) {
+		nub_core_take_survey(core, &survey);
+		nub_core_find_program_headers(core, &sandbox->machine.memory);
+		result = nub_core_save(core, regions, count, &sandbox->machine.memory, sandbox->snapshot, path, err);
+	}
+	nub_survey_release(&survey);
+	return result;
 }

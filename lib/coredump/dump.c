@@ -13,6 +13,8 @@
 #include "coredump/dump.h"
 #include "cpu/cpu.h"
 #include "memory/plan.h"
+#include "personality/linux/call.h"
+#include "personality/linux/state_survey.h"
 
 /* ---- Snapshots ---- */
 
@@ -79,7 +81,7 @@ static void take_registers(struct nub_core *core, const struct nub_snapshot_meta
 	memcpy(core->xsave, meta->cpu.xsave, sizeof(core->xsave));
 }
 
-static void describe_snapshot(struct nub_dump *dump)
+static int describe_snapshot(struct nub_dump *dump, struct nub_error *err)
 {
 	const struct nub_snapshot_meta *meta = &dump->snapshot->meta;
 	struct nub_core *core = &dump->core;
@@ -94,7 +96,13 @@ static void describe_snapshot(struct nub_dump *dump)
 	if (strlen(meta->guest_path) < sizeof(core->guest_path))
 		strcpy(core->guest_path, meta->guest_path);
 	take_registers(core, meta);
+	if (nub_snapshot_is_program(meta)) {
+		if (nub_linux_survey(meta->program, meta->program_size, &dump->survey, err) < 0)
+			return -1;
+		nub_core_take_survey(core, &dump->survey);
+	}
 	nub_core_find_program_headers(core, &dump->memory);
+	return 0;
 }
 
 static int open_snapshot(struct nub_dump *dump, int fd, const char *base_path, struct nub_error *err)
@@ -103,9 +111,8 @@ static int open_snapshot(struct nub_dump *dump, int fd, const char *base_path, s
 	if (!dump->snapshot)
 		return -1;
 	dump->info.has_base = dump->snapshot->base;
-	if (map_snapshot(dump, err) < 0 || find_regions(dump, err) < 0)
+	if (map_snapshot(dump, err) < 0 || find_regions(dump, err) < 0 || describe_snapshot(dump, err) < 0)
 		return nub_error_context(err, "%s", dump->name);
-	describe_snapshot(dump);
 	return 0;
 }
 
@@ -119,6 +126,7 @@ static int open_core(struct nub_dump *dump, int fd, struct nub_error *err)
 	if (nub_core_reader_init(&dump->reader, dump->fd, err) < 0)
 		return nub_error_context(err, "%s", dump->name);
 	dump->core = dump->reader.core;
+	dump->core.survey = &dump->reader.survey;
 	dump->regions = calloc(dump->reader.count + 1, sizeof(*dump->regions));
 	if (!dump->regions)
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "%s: list of regions", dump->name);
@@ -130,6 +138,32 @@ static int open_core(struct nub_dump *dump, int fd, struct nub_error *err)
 }
 
 /* ---- Both ---- */
+
+static int list_threads(struct nub_dump *dump, struct nub_error *err)
+{
+	const struct nub_survey *survey = dump->core.survey;
+	const size_t count = survey ? survey->thread_count : 0;
+
+	/* Other guests' cores have one, which stands for all of it. */
+	if (count == 0 || (count == 1 && survey->threads[0].tid == 1))
+		return 0;
+	dump->threads = calloc(count, sizeof(*dump->threads));
+	if (!dump->threads)
+		return nub_fail_errno(err, NUB_E_NO_MEMORY, "%s: list of %zu threads", dump->name, count);
+	for (size_t i = 0; i < count; i++) {
+		const struct nub_guest_thread *thread = &survey->threads[i];
+		dump->threads[i] =
+		    (struct nub_dump_thread){ .tid = thread->tid,
+			                      .current = thread->current,
+			                      .name = thread->name,
+			                      .call = thread->call >= 0 ? nub_linux_call_name((uint64_t)thread->call)
+			                                                : NULL,
+			                      .regs = thread->regs };
+	}
+	dump->info.threads = dump->threads;
+	dump->info.thread_count = count;
+	return 0;
+}
 
 static void fill_info(struct nub_dump *dump)
 {
@@ -173,6 +207,10 @@ struct nub_dump *nub_dump_open(int fd, const char *name, const char *base_path, 
 		nub_dump_free(dump);
 		return NULL;
 	}
+	if (list_threads(dump, err) < 0) {
+		nub_dump_free(dump);
+		return NULL;
+	}
 	fill_info(dump);
 	return dump;
 }
@@ -185,7 +223,9 @@ void nub_dump_free(struct nub_dump *dump)
 	nub_close_fd(&dump->fd);
 	nub_memory_release(&dump->memory);
 	nub_snapshot_free(dump->snapshot);
+	nub_survey_release(&dump->survey);
 	free(dump->regions);
+	free(dump->threads);
 	free(dump->name);
 	free(dump);
 }

@@ -10,7 +10,9 @@ struct nub_dump {
 	char *name;
 	struct nub_dump_info info;
 	struct nub_crash_region *regions; /* owned */
+	struct nub_dump_thread *threads;  /* owned; their names are the survey's */
 	struct nub_core core;             /* a snapshot's: what a core of it says */
+	struct nub_survey survey;         /* of a Linux program */
 
 	/* One of them: */
 	struct nub_core_reader reader;

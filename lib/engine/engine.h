@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "cpu/cpu.h"
 #include "memory/memory.h"
@@ -120,10 +121,11 @@ struct nub_engine_ops {
 	uint64_t (*tsc)(struct nub_engine *engine);
 	uint64_t (*tsc_khz)(const struct nub_engine *engine);
 	bool (*touch_is_dear)(const struct nub_engine *engine);
-	uint64_t (*cpu_ns)(const struct nub_engine *engine);
+	bool (*cpu_clock)(const struct nub_engine *engine, clockid_t *clock);
 	int (*unblock_signal)(struct nub_engine *engine, int signal, struct nub_error *err);
 	void (*kick)(struct nub_engine *engine);
 	void (*unkick)(struct nub_engine *engine);
+	void (*finish)(struct nub_engine *engine);
 	void (*release)(struct nub_engine *engine);
 };
 
@@ -162,7 +164,7 @@ static inline int nub_engine_detach(struct nub_engine *engine, enum nub_engine_k
 }
 
 /* Load the state of the guest's CPU, all of it that code of its level can have changed; NULL for that of a guest that has
- * not run. To be called after each attach. */
+ * not run. To be called after each attach. What a guest with syscalls is mapped in between may be shown from files. */
 static inline int nub_engine_start(struct nub_engine *engine, const struct nub_cpu *cpu, struct nub_error *err)
 {
 	return engine->ops->start(engine, cpu, err);
@@ -172,6 +174,13 @@ static inline int nub_engine_start(struct nub_engine *engine, const struct nub_c
 static inline int nub_engine_save(struct nub_engine *engine, struct nub_cpu *cpu, struct nub_error *err)
 {
 	return engine->ops->save(engine, cpu, err);
+}
+
+/* The guest will not run again: begin what takes its time, and don't wait for it. Only release comes after it. */
+static inline void nub_engine_finish(struct nub_engine *engine)
+{
+	if (engine->ops->finish)
+		engine->ops->finish(engine);
 }
 
 /* NULL is fine. */
@@ -227,10 +236,10 @@ static inline uint64_t nub_engine_tsc_khz(const struct nub_engine *engine)
 	return engine->ops->tsc_khz(engine);
 }
 
-/* CPU time that the guest has taken which is not this process's. */
-static inline uint64_t nub_engine_cpu_ns(const struct nub_engine *engine)
+/* The clock of the CPU time that the guest takes which is not this process's, until it is detached; false: there is none. */
+static inline bool nub_engine_cpu_clock(const struct nub_engine *engine, clockid_t *clock)
 {
-	return engine->ops->cpu_ns ? engine->ops->cpu_ns(engine) : 0;
+	return engine->ops->cpu_clock && engine->ops->cpu_clock(engine, clock);
 }
 
 /* Does a guest's first touch of a page take longer than copying a dozen pages? */

@@ -150,9 +150,8 @@ int nub_memory_show_file(struct nub_memory *memory, const struct nub_memory_piec
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "guest memory: list of %zu parts", shared->piece_count + 1);
 	shared->pieces = pieces;
 	pieces[shared->piece_count++] = *piece;
-	/* Else read-only here, too: a store that bypasses nub_memory_own must not go unnoticed. */
-	const int protection = PROT_READ | (piece->stores ? PROT_WRITE : 0);
-	if (!nub_shared_map(map->host + (piece->gpa - map->gpa), piece->size, protection, MAP_PRIVATE | MAP_NORESERVE,
+	/* Read-only here, too: a store that bypasses nub_memory_own must not go unnoticed. */
+	if (!nub_shared_map(map->host + (piece->gpa - map->gpa), piece->size, PROT_READ, MAP_PRIVATE | MAP_NORESERVE,
 	                    piece->fd, piece->offset))
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "mapping of %" PRIu64 " bytes", piece->size);
 	set_bits(shared->owned, (piece->gpa - map->gpa) / NUB_PAGE_SIZE, piece->size / NUB_PAGE_SIZE, false);

@@ -23,8 +23,7 @@ struct nub_memory_piece {
 	uint64_t gpa, size;
 	int fd; /* borrowed */
 	uint64_t offset;
-	/* nubrun may store there without owning the pages first: they are shown to nobody else before they are owned. */
-	bool stores;
+	bool no_code; /* of a file system that is mounted noexec: code there can't be shown */
 };
 
 struct nub_memory_run {

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "nub/error.h"
+#include "nub/image.h"
 #include "nub/outcome.h"
 #include "nub/region.h"
 #include "nub/sandbox.h"
@@ -47,6 +48,15 @@ int nub_sandbox_save_core(struct nub_sandbox *sandbox, const struct nub_outcome 
 /* A guest at rest, in a snapshot or in a core. */
 struct nub_dump;
 
+/* A thread of a Linux program. */
+struct nub_dump_thread {
+	uint32_t tid;
+	bool current;     /* whose registers `crash` has */
+	const char *name; /* "" when it is not known, as in a core */
+	const char *call; /* the system call that it waits in; NULL: none, or that is not known */
+	struct nub_registers regs;
+};
+
 struct nub_dump_info {
 	bool is_core;
 	enum nub_core_reason reason;
@@ -60,6 +70,8 @@ struct nub_dump_info {
 	bool has_base;                          /* a snapshot's: what it changed is told from what its base has */
 	const struct nub_crash_region *regions; /* by space and gva */
 	size_t region_count;
+	const struct nub_dump_thread *threads; /* none of guests that are one thread by themselves */
+	size_t thread_count;
 };
 
 /* Open a snapshot or a core; which, its first bytes tell. As nub_snapshot_open. Errors: CORE_*, SNAPSHOT_*, IO,
@@ -72,6 +84,10 @@ const struct nub_dump_info *nub_dump_info(const struct nub_dump *dump);
 
 /* Copy memory at gva, in the first address space (R33). Errors: PAGE_ARGUMENT, GVA_*, GPA_*, IO. */
 int nub_dump_read(struct nub_dump *dump, uint64_t gva, void *bytes, size_t size, struct nub_error *err);
+
+/* The files with the code of a Linux program, as an image for symbols and call stacks: those that are where the program had them, and
+ * are what it has in its memory. Frees with nub_image_free. NULL: there are none, or no memory. */
+struct nub_image *nub_dump_modules(struct nub_dump *dump);
 
 /* The pages of the first address space that have contents: that are not all zeros, or, `changed`, that a snapshot stores
  * instead of its base's. By gva. Frees with free(). Errors: IO, NO_MEMORY, PAGE_LIMIT, CORE_TRUNCATED,

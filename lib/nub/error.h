@@ -78,6 +78,8 @@ enum nub_error_class {
 	X(SNAPSHOT_CPU, "snapshot-cpu", INPUT)             /* this CPU lacks a feature that the guest was shown */     \
 	X(SNAPSHOT_BASE, "snapshot-base", INPUT)           /* its base is missing, or is another one */                \
 	X(SNAPSHOT_LAYERS, "snapshot-layers", INPUT)       /* more than 16 layers */                                   \
+	X(SNAPSHOT_FILE, "snapshot-file", INPUT)           /* a file that the program had open is gone, or another */  \
+	X(SNAPSHOT_GRANT, "snapshot-grant", USAGE)         /* the snapshot's program was granted it */                 \
 	X(HOST_FUNCTION, "host-function-missing", USAGE)   /* the snapshot's guest was offered it */                   \
 	/* the core's */                                                                                               \
 	X(CORE_MAGIC, "core-magic", INPUT)         /* neither a snapshot nor an x86-64 ELF core */                     \

@@ -8,8 +8,8 @@
  *
  * A program reaches nothing of the host but what `grants` name, its standard input, and what `ops` takes of its output. Of struct
  * nub_config, the engine, `program`, allow_wx, the seed, timeout_ns and of `ops` all but host calls, logs and trace records count.
- * A copy of it, restored from a snapshot, gets a new life from the configuration: grants, standard input, limits, ops; what it was
- * started with is the snapshot's.
+ * A copy of it, restored from a snapshot, gets a new life from the configuration: grants, standard input, limits, ops; and if it asks
+ * for them, arguments and variables. What else it was started with is the snapshot's.
  */
 #ifndef NUB_NUB_PROGRAM_H
 #define NUB_NUB_PROGRAM_H
@@ -40,7 +40,11 @@ struct nub_linux_grant {
 struct nub_program_config {
 	const char *const *argv; /* NULL-terminated, as for execve */
 	const char *const *envp; /* likewise */
-	const char *path;        /* of the file, absolute, as the program is told */
+	/* For a program that is restored from a snapshot, the same. NULL: it keeps what it had. argv[0] is its own in any case. It must
+	 * have been saved at a checkpoint that asks for them (nub_checkpoint.h). Error: USAGE. */
+	const char *const *copy_argv;
+	const char *const *copy_envp;
+	const char *path; /* of the file, absolute, as the program is told */
 	const struct nub_linux_grant *grants;
 	size_t grant_count;
 	int stdin_fd;      /* borrowed; -1: at its end */

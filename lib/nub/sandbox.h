@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "nub/config.h"
 #include "nub/error.h"
@@ -40,6 +41,10 @@ struct nub_sandbox *nub_sandbox_create(const struct nub_config *config, const st
                                        struct nub_error *err);
 void nub_sandbox_free(struct nub_sandbox *sandbox); /* NULL is fine */
 
+/* Nothing of it is to run any more: what it takes long to end begins to end now, beside what the caller does next. After it
+ * only its memory and figures may be asked for, and nub_sandbox_free called. NULL is fine. */
+void nub_sandbox_finish(struct nub_sandbox *sandbox);
+
 /* Run the guest until it is ready for calls (its constructors, not its main). Outcome READY, or EXITED, CRASHED,
  * TIMED_OUT, INTERRUPTED. All run functions: -1 is for the host's and the caller's errors; what the guest does wrong is an outcome. */
 int nub_sandbox_initialise(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err);
@@ -56,6 +61,10 @@ int nub_sandbox_call(struct nub_sandbox *sandbox, const char *name, const struct
  * without a timeout, 0 when it is over, and after nub_sandbox_stop. A callback that gives up for that reason fails with
  * NUB_E_NONE. */
 uint64_t nub_sandbox_remaining_ns(const struct nub_sandbox *sandbox);
+
+/* The clock of the CPU time that the guest takes in a process of its own (clock_gettime(2), timer_create(2)), until the sandbox is
+ * reset or freed. False: it takes this process's. */
+bool nub_sandbox_cpu_clock(const struct nub_sandbox *sandbox, clockid_t *clock);
 
 /* Have the guest stop for config.ops.stopped, soon, then go on. For signal handlers of the thread that uses the sandbox, at
  * any time while there is one: between two runs, it is the next that stops. */

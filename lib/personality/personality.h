@@ -24,6 +24,7 @@
 
 #include "base/buffer.h"
 #include "personality/machine.h"
+#include "personality/survey.h"
 
 /* What a run is to come to. */
 enum nub_goal {
@@ -72,15 +73,6 @@ struct nub_personality_state {
 	struct nub_program_items items; /* owned; only when it is saved */
 };
 
-/* A thread of a guest that has several. */
-struct nub_guest_thread {
-	uint32_t tid;
-	bool current; /* the one that runs, or with which it stopped */
-	struct nub_registers regs;
-	uint64_t fs_base, gs_base;
-	uint8_t xsave[NUB_XSAVE_SIZE];
-};
-
 struct nub_personality;
 
 struct nub_personality_ops {
@@ -94,6 +86,7 @@ struct nub_personality_ops {
 	            bool stopped, struct nub_error *err);
 	int (*regions)(struct nub_personality *personality, struct nub_error *err);
 	bool (*thread)(struct nub_personality *personality, size_t index, struct nub_guest_thread *thread);
+	int (*survey)(struct nub_personality *personality, struct nub_survey *survey, struct nub_error *err);
 	void (*modules)(struct nub_personality *personality, struct nub_image *image);
 	bool (*at_rest)(const struct nub_personality *personality);
 	enum nub_verdict (*enter)(struct nub_personality *personality, const struct nub_request *request,
@@ -169,6 +162,13 @@ static inline int nub_personality_save(struct nub_personality *personality, stru
 static inline int nub_personality_regions(struct nub_personality *personality, struct nub_error *err)
 {
 	return personality->ops->regions(personality, err);
+}
+
+/* What it is beside its memory, into a zeroed survey, which is the caller's to release, whatever comes of it. Error: NO_MEMORY. */
+static inline int nub_personality_survey(struct nub_personality *personality, struct nub_survey *survey,
+                                         struct nub_error *err)
+{
+	return personality->ops->survey(personality, survey, err);
 }
 
 /* Add the files that it has in memory to the image, as far as they can be read. */

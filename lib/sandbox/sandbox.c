@@ -99,6 +99,17 @@ struct nub_sandbox *nub_sandbox_create(const struct nub_config *config, const st
 	return sandbox;
 }
 
+bool nub_sandbox_cpu_clock(const struct nub_sandbox *sandbox, clockid_t *clock)
+{
+	return nub_engine_cpu_clock(sandbox->machine.engine, clock);
+}
+
+void nub_sandbox_finish(struct nub_sandbox *sandbox)
+{
+	if (sandbox && sandbox->machine.engine)
+		nub_engine_finish(sandbox->machine.engine);
+}
+
 void nub_sandbox_free(struct nub_sandbox *sandbox)
 {
 	if (!sandbox)

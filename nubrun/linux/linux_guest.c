@@ -18,7 +18,6 @@ static int check_others(const struct cmd_run_options *options, struct nub_error 
 		bool given;
 	} others[] = {
 		{ "call", options->call },
-		{ "until-checkpoint", options->until_checkpoint },
 		{ "repeat", options->repeat != 0 },
 		{ "gdb", options->gdb },
 		{ "svg", options->svg },
@@ -50,21 +49,27 @@ static int check_stop(const struct cmd_session *session, const char *file, struc
 {
 	const struct cmd_linux_options *own = &session->options.linux_guest;
 
-	if (!session->options.output || own->until_call_count != 0 || own->until_output || own->after_ns != 0)
+	if (!session->options.output || session->options.until_checkpoint || own->until_call_count != 0 ||
+	    own->until_output || own->after_ns != 0)
 		return 0;
 	nub_fail(err, NUB_E_USAGE, 0, "snapshot: where %s is to stop is not said", file);
-	return nub_hint(err, "add --until-output, --until-syscall or --after");
+	return nub_hint(err, "add --until-checkpoint, --until-output, --until-syscall or --after");
 }
 
-static void configure(struct cmd_session *session, char **argv)
+/* A copy keeps what it has of arguments and variables, if it is not given any. */
+static void configure(struct cmd_session *session, int argc, char **argv)
 {
 	const struct cmd_run_options *options = &session->options;
 	const struct cmd_linux_options *own = &options->linux_guest;
 	struct nub_config *config = &session->guest.config;
 	struct nub_program_config *program = &config->program;
 
-	program->argv = (const char *const *)argv;
-	program->envp = (const char *const *)own->environment;
+	program->argv = program->copy_argv = (const char *const *)argv;
+	program->envp = program->copy_envp = (const char *const *)own->environment;
+	if (argc == 1)
+		program->copy_argv = NULL;
+	if (!own->has_environment)
+		program->copy_envp = NULL;
 	program->path = session->program;
 	program->grants = own->grants;
 	program->grant_count = own->grant_count;
@@ -86,27 +91,21 @@ static void configure(struct cmd_session *session, char **argv)
 	session->io.watch = &session->watch;
 }
 
-int cmd_linux_check(struct cmd_session *session, int argc, char **argv, struct nub_error *err)
+int cmd_linux_check(struct cmd_session *session, char **argv, struct nub_error *err)
 {
 	if (check_others(&session->options, err) < 0 ||
 	    (!session->options.flatten && check_stop(session, argv[0], err) < 0))
 		return -1;
-	if (session->snapshot && argc > 1) {
-		nub_fail(err, NUB_E_USAGE, 0,
-		         "%s: its program is running already and takes no arguments, '%.200s' is one", argv[0],
-		         argv[1]);
-		return nub_hint(err, "leave the arguments out");
-	}
 	if (!session->program && !(session->program = realpath(argv[0], NULL)))
 		return cmd_fail_errno(err, "%s", argv[0]);
 	return 0;
 }
 
-int cmd_linux_prepare(struct cmd_session *session, char **argv, struct nub_error *err)
+int cmd_linux_prepare(struct cmd_session *session, int argc, char **argv, struct nub_error *err)
 {
 	if (cmd_linux_watch_begin(&session->watch, &session->options.linux_guest, err) < 0)
 		return -1;
-	configure(session, argv);
+	configure(session, argc, argv);
 	return 0;
 }
 

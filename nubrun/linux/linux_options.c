@@ -108,6 +108,7 @@ int cmd_option_env(const struct cmd_option *option, const char *value, void *fie
 	const char *inherited = NULL;
 	char *variable = NULL;
 
+	options->has_environment = true;
 	if (value[0] == '=') {
 		nub_fail(err, NUB_E_USAGE, 0, "--%s: '%s' names no variable", option->name, value);
 		return nub_hint(err, "write NAME=VALUE, or NAME to hand on what it is here");
@@ -176,14 +177,14 @@ const char *cmd_linux_options_given(const struct cmd_linux_options *options)
 
 	if (options->grant_count > 0)
 		return kinds[options->grants[0].kind];
-	return options->environment_count > 0 ? "env"
-	       : options->memory != 0         ? "memory"
-	       : options->max_fds != 0        ? "max-fds"
-	       : options->slice_ns != 0       ? "slice"
-	       : options->strict              ? "strict"
-	       : options->strace              ? "strace"
-	       : options->accept_changed      ? "accept-changed"
-	                                      : NULL;
+	return options->has_environment  ? "env"
+	       : options->memory != 0    ? "memory"
+	       : options->max_fds != 0   ? "max-fds"
+	       : options->slice_ns != 0  ? "slice"
+	       : options->strict         ? "strict"
+	       : options->strace         ? "strace"
+	       : options->accept_changed ? "accept-changed"
+	                                 : NULL;
 }
 
 void cmd_linux_options_release(struct cmd_linux_options *options)

@@ -13,6 +13,7 @@ struct cmd_linux_options {
 	size_t grant_count;
 	char *environment[CMD_MAX_ENV + 1]; /* owned; ends with NULL */
 	size_t environment_count;
+	bool has_environment;               /* --env was given, though it may have added nothing */
 	uint64_t memory, max_fds, slice_ns; /* 0: the default */
 	bool strict;
 	const char *strace; /* a file, or "-": stderr; NULL: none */

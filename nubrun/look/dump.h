@@ -10,7 +10,9 @@ struct cmd_json;
 struct cmd_dump_file {
 	const char *path;
 	struct nub_dump *dump;
-	struct cmd_symbols symbols; /* of its guest, if they are found */
+	struct cmd_symbols symbols;    /* of its guest, if they are found */
+	struct nub_image *modules;     /* owned: of a Linux program, likewise */
+	const struct nub_image *image; /* what there is of them; NULL: nothing */
 };
 
 /* Is it a regular file that begins as an ELF core does? */
@@ -37,7 +39,8 @@ struct cmd_json *cmd_json_dump(const struct cmd_dump_file *file);
  * written. Errors: those of nub_dump_read, IO. */
 int cmd_dump_print_memory(struct nub_dump *dump, uint64_t gva, uint64_t size, bool raw, struct nub_error *err);
 
-/* The call stack of its guest. */
-size_t cmd_dump_backtrace(const struct cmd_dump_file *file, struct nub_frame *frames, size_t max);
+/* The call stack of its guest, with these registers. */
+size_t cmd_dump_backtrace(const struct cmd_dump_file *file, const struct nub_registers *regs, struct nub_frame *frames,
+                          size_t max);
 
 #endif

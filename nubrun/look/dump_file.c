@@ -58,12 +58,16 @@ int cmd_dump_file_open(struct cmd_dump_file *file, const char *path, const char 
 		                             .build_id = info->build_id,
 		                             .build_id_size = info->build_id_size };
 	cmd_symbols_open(&file->symbols, &key);
+	file->image = file->symbols.image;
+	if (!file->image)
+		file->image = file->modules = nub_dump_modules(file->dump);
 	return 0;
 }
 
 void cmd_dump_file_release(struct cmd_dump_file *file)
 {
 	cmd_symbols_release(&file->symbols);
+	nub_image_free(file->modules);
 	nub_dump_free(file->dump);
 }
 
@@ -72,11 +76,8 @@ static int read_dump(void *context, uint64_t gva, void *bytes, size_t size)
 	return nub_dump_read(context, gva, bytes, size, NULL);
 }
 
-size_t cmd_dump_backtrace(const struct cmd_dump_file *file, struct nub_frame *frames, size_t max)
+size_t cmd_dump_backtrace(const struct cmd_dump_file *file, const struct nub_registers *regs, struct nub_frame *frames,
+                          size_t max)
 {
-	const struct nub_crash *crash = &nub_dump_info(file->dump)->crash;
-
-	if (crash->registers_lost)
-		return 0;
-	return nub_backtrace(file->symbols.image, &crash->regs, read_dump, file->dump, frames, max);
+	return nub_backtrace(file->image, regs, read_dump, file->dump, frames, max);
 }

@@ -34,9 +34,9 @@ int cmd_dump_picture(const struct cmd_dump_file *file, const char *path, struct 
 		return -1;
 	picture.pages = pages;
 	if (info->has_crash) {
-		cmd_crash_sentence(&info->crash, file->symbols.image, sentence, sizeof(sentence));
+		cmd_crash_sentence(&info->crash, file->image, sentence, sizeof(sentence));
 		picture.sentence = sentence;
-		cmd_picture_mark_crash(&picture, &info->crash, file->symbols.image);
+		cmd_picture_mark_crash(&picture, &info->crash, file->image);
 	}
 	return cmd_picture_write(&picture, path, err);
 }

@@ -61,18 +61,41 @@ static void print_registers(const struct nub_registers *regs)
 		       i % 3 == 2 || i + 1 == count ? "\n" : "");
 }
 
-static void print_backtrace(const struct cmd_dump_file *file)
+static void print_frames(const struct cmd_dump_file *file, const struct nub_registers *regs)
 {
 	struct nub_frame frames[CMD_EVIDENCE_FRAMES];
-	const struct nub_image *image = file->symbols.image;
-	const size_t count = cmd_dump_backtrace(file, frames, CMD_EVIDENCE_FRAMES);
+	const struct nub_image *image = file->image;
+	const size_t count = cmd_dump_backtrace(file, regs, frames, CMD_EVIDENCE_FRAMES);
 
-	printf("\ncall stack%s\n", !image ? " (without its ELF file: by frame pointers, no names)" : "");
 	for (size_t i = 0; i < count; i++) {
 		char place[192];
 		cmd_frame_place(image, frames[i].rip, i, place, sizeof(place));
 		NUB_AUTO_FREE char *clean = cmd_text_printable(place, strlen(place));
 		printf("  #%-3zu 0x%016" PRIx64 "  %s\n", i, frames[i].rip, !image || !clean ? "" : clean);
+	}
+}
+
+/* "1001, worker, in futex" */
+static void print_thread(const struct nub_dump_thread *thread)
+{
+	NUB_AUTO_FREE char *name = cmd_text_printable(thread->name, strlen(thread->name));
+
+	printf("%" PRIu32 "%s%s%s%s\n", thread->tid, thread->name[0] != '\0' ? ", " : "", name ? name : "",
+	       thread->call ? ", in " : "", thread->call ? thread->call : "");
+}
+
+static void print_stacks(const struct cmd_dump_file *file)
+{
+	const struct nub_dump_info *info = nub_dump_info(file->dump);
+
+	printf("\ncall stack%s\n", !file->image ? " (without its ELF file: by frame pointers, no names)" : "");
+	print_frames(file, &info->crash.regs);
+	for (size_t i = 0; i < info->thread_count; i++) {
+		if (info->threads[i].current)
+			continue;
+		printf("\ncall stack of thread ");
+		print_thread(&info->threads[i]);
+		print_frames(file, &info->threads[i].regs);
 	}
 }
 
@@ -85,7 +108,7 @@ void cmd_dump_print_identity(const struct cmd_dump_file *file)
 	printf("%s\n", path ? path : "?");
 	printf("%-14s%s\n", "type", reason_words(info));
 	if (info->has_crash) {
-		cmd_crash_sentence(&info->crash, file->symbols.image, sentence, sizeof(sentence));
+		cmd_crash_sentence(&info->crash, file->image, sentence, sizeof(sentence));
 		print_clean("crash", sentence);
 	}
 	if (info->has_crash && info->crash.has_region) {
@@ -102,10 +125,15 @@ void cmd_dump_print_identity(const struct cmd_dump_file *file)
 	printf("image base    0x%" PRIx64 "\n", info->image_base);
 	printf("entry         0x%" PRIx64 "\n", info->entry);
 	printf("generation    %" PRIu64 "\n", info->generation);
+	for (size_t i = 0; i < info->thread_count; i++)
+		if (info->threads[i].current) {
+			printf("thread        ");
+			print_thread(&info->threads[i]);
+		}
 	if (info->crash.registers_lost)
 		return;
 	print_registers(&info->crash.regs);
-	print_backtrace(file);
+	print_stacks(file);
 }
 
 void cmd_dump_print_regions(const struct nub_dump_info *info)

@@ -32,13 +32,40 @@ static struct cmd_json *regions(const struct nub_dump_info *info)
 	return array;
 }
 
+static struct cmd_json *stack(const struct cmd_dump_file *file, const struct nub_registers *regs)
+{
+	struct nub_frame frames[CMD_EVIDENCE_FRAMES];
+	const size_t count = cmd_dump_backtrace(file, regs, frames, CMD_EVIDENCE_FRAMES);
+
+	return cmd_json_backtrace(file->image, frames, count);
+}
+
+static struct cmd_json *threads(const struct cmd_dump_file *file)
+{
+	const struct nub_dump_info *info = nub_dump_info(file->dump);
+	struct cmd_json *array = cmd_json_array();
+
+	for (size_t i = 0; i < info->thread_count; i++) {
+		const struct nub_dump_thread *thread = &info->threads[i];
+		struct cmd_json *object = cmd_json_object();
+		cmd_json_add(object, "tid", cmd_json_uint(thread->tid));
+		cmd_json_add(object, "current", cmd_json_bool(thread->current));
+		if (thread->name[0] != '\0')
+			cmd_json_add(object, "name", cmd_json_cstring(thread->name));
+		if (thread->call)
+			cmd_json_add(object, "call", cmd_json_plain(thread->call));
+		cmd_json_add(object, "registers", cmd_json_registers(&thread->regs));
+		cmd_json_add(object, "backtrace", stack(file, &thread->regs));
+		cmd_json_append(array, object);
+	}
+	return array;
+}
+
 struct cmd_json *cmd_json_dump(const struct cmd_dump_file *file)
 {
 	const struct nub_dump_info *info = nub_dump_info(file->dump);
-	const struct nub_image *image = file->symbols.image;
+	const struct nub_image *image = file->image;
 	struct cmd_json *object = cmd_json_object();
-	struct nub_frame frames[CMD_EVIDENCE_FRAMES];
-	const size_t frame_count = cmd_dump_backtrace(file, frames, CMD_EVIDENCE_FRAMES);
 	char sentence[NUB_ABORT_BUFFER_SIZE + 512];
 
 	cmd_json_add(object, "schema", cmd_json_int(1));
@@ -53,7 +80,10 @@ struct cmd_json *cmd_json_dump(const struct cmd_dump_file *file)
 		cmd_json_add(object, "crash", cmd_json_crash(&info->crash, image, sentence));
 	}
 	cmd_json_add(object, "registers", info->crash.registers_lost ? NULL : cmd_json_registers(&info->crash.regs));
-	cmd_json_add(object, "backtrace", cmd_json_backtrace(image, frames, frame_count));
+	cmd_json_add(object, "backtrace",
+	             info->crash.registers_lost ? cmd_json_array() : stack(file, &info->crash.regs));
+	if (info->thread_count > 0)
+		cmd_json_add(object, "threads", threads(file));
 	cmd_json_add(object, "regions", regions(info));
 	return object;
 }

@@ -6,7 +6,6 @@
 #include "cli/fail.h"
 #include "cli/signals.h"
 
-/* For the handler, which gets no context. */
 static const char *volatile reached;
 
 const char *cmd_limits_reached(void)
@@ -21,30 +20,87 @@ static void reach(const char *limit)
 	cmd_signals_stop_running();
 }
 
-static void on_cpu_time(int signal)
+/* ---- CPU time ---- */
+
+static uint64_t now_ns(clockid_t clock)
 {
-	(void)signal;
-	reach("cpu-limit");
+	struct timespec now = { 0 };
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-int cmd_limits_start(struct cmd_limits *limits, struct nub_error *err)
+/* No clock tells what two processes have used together: each is given an equal part of what is left, until nothing is. For
+ * signal handlers, too. */
+static void share_out(const struct cmd_limits *limits)
 {
-	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGXCPU };
-	struct sigaction action = { .sa_handler = on_cpu_time };
+	uint64_t used = 0;
+
+	for (unsigned i = 0; i < limits->clock_count; i++) {
+		const uint64_t now = now_ns(limits->clocks[i].clock), start = limits->clocks[i].start_ns;
+		used += now > start ? now - start : 0;
+	}
+	if (used >= limits->cpu_ns) {
+		reach("cpu-limit");
+		return;
+	}
+	const uint64_t part = (limits->cpu_ns - used - 1) / limits->clock_count + 1;
 	const struct itimerspec at = {
-		.it_value = { .tv_sec = (time_t)(limits->cpu_ns / 1000000000),
-		              .tv_nsec = (long)(limits->cpu_ns % 1000000000) },
+		.it_value = { .tv_sec = (time_t)(part / 1000000000), .tv_nsec = (long)(part % 1000000000) },
 	};
+	for (unsigned i = 0; i < limits->clock_count; i++)
+		timer_settime(limits->clocks[i].timer, 0, &at, NULL);
+}
+
+/* Of a timer of ours, or of a limit that nubrun was started with. */
+static void on_cpu_time(int signal, siginfo_t *info, void *context)
+{
+	(void)signal;
+	(void)context;
+	if (info->si_code == SI_TIMER)
+		share_out(info->si_value.sival_ptr);
+	else
+		reach("cpu-limit");
+}
+
+static int add_clock(struct cmd_limits *limits, clockid_t clock, struct nub_error *err)
+{
+	struct cmd_limits_clock *added = &limits->clocks[limits->clock_count];
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL,
+		                  .sigev_signo = SIGXCPU,
+		                  .sigev_value = { .sival_ptr = limits } };
+
+	added->clock = clock;
+	added->start_ns = now_ns(clock);
+	if (timer_create(clock, &event, &added->timer) < 0)
+		return cmd_fail_errno(err, "--cpu-limit");
+	limits->clock_count++;
+	return 0;
+}
+
+int cmd_limits_start(struct cmd_limits *limits, const struct nub_sandbox *sandbox, struct nub_error *err)
+{
+	struct sigaction action = { .sa_sigaction = on_cpu_time, .sa_flags = SA_SIGINFO };
+	clockid_t guest;
 
 	if (limits->cpu_ns == 0)
 		return 0;
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGXCPU, &action, NULL);
-	if (timer_create(CLOCK_PROCESS_CPUTIME_ID, &event, &limits->timer) < 0)
-		return cmd_fail_errno(err, "--cpu-limit");
-	limits->has_timer = true;
-	return timer_settime(limits->timer, 0, &at, NULL) < 0 ? cmd_fail_errno(err, "--cpu-limit") : 0;
+	if (add_clock(limits, CLOCK_PROCESS_CPUTIME_ID, err) < 0 ||
+	    (nub_sandbox_cpu_clock(sandbox, &guest) && add_clock(limits, guest, err) < 0))
+		return -1;
+	share_out(limits);
+	return 0;
 }
+
+void cmd_limits_stop(struct cmd_limits *limits)
+{
+	while (limits->clock_count > 0)
+		timer_delete(limits->clocks[--limits->clock_count].timer);
+}
+
+/* ---- Output ---- */
 
 size_t cmd_limits_room(const struct cmd_limits *limits, size_t size)
 {
@@ -58,11 +114,4 @@ void cmd_limits_note_output(struct cmd_limits *limits, size_t size, size_t writt
 	limits->printed += written;
 	if (written < size)
 		reach("output-limit");
-}
-
-void cmd_limits_stop(struct cmd_limits *limits)
-{
-	if (limits->has_timer)
-		timer_delete(limits->timer);
-	limits->has_timer = false;
 }

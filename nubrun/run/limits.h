@@ -14,16 +14,22 @@
 
 #include "nub.h"
 
-struct cmd_limits {
-	uint64_t output; /* bytes on stdout and stderr together, its log included; 0: no limit */
-	uint64_t cpu_ns; /* of this process, from cmd_limits_start on; 0: no limit */
-	uint64_t printed;
+struct cmd_limits_clock {
+	clockid_t clock;
+	uint64_t start_ns;
 	timer_t timer;
-	bool has_timer;
 };
 
-/* Error: IO. */
-int cmd_limits_start(struct cmd_limits *limits, struct nub_error *err);
+struct cmd_limits {
+	uint64_t output; /* bytes on stdout and stderr together, its log included; 0: no limit */
+	uint64_t cpu_ns; /* of this process and the guest's own, if it has one, from cmd_limits_start on; 0: no limit */
+	uint64_t printed;
+	struct cmd_limits_clock clocks[2];
+	unsigned clock_count;
+};
+
+/* The struct stays where it is until cmd_limits_stop. Error: IO. */
+int cmd_limits_start(struct cmd_limits *limits, const struct nub_sandbox *sandbox, struct nub_error *err);
 
 /* How many of `size` bytes may be written; and that so many of them were: when they are fewer, the run is to end. */
 size_t cmd_limits_room(const struct cmd_limits *limits, size_t size);

@@ -160,6 +160,16 @@ int cmd_outcome_note(struct cmd_session *session, const struct nub_outcome *outc
 	                (int)outcome->kind);
 }
 
+static const char *why_not_saved(const struct cmd_session *session)
+{
+	const bool program = cmd_session_is_program(session);
+
+	if (session->options.until_checkpoint)
+		return program ? "the program asks for a snapshot with NUB_CHECKPOINT()"
+		               : "the guest asks for a snapshot with nub_checkpoint()";
+	return program ? "--strace shows what it calls" : "run it to see what it does";
+}
+
 bool cmd_outcome_can_be_saved(const struct cmd_session *session, const struct nub_outcome *outcome,
                               struct nub_error *err)
 {
@@ -173,14 +183,11 @@ bool cmd_outcome_can_be_saved(const struct cmd_session *session, const struct nu
 	case NUB_OUTCOME_EXITED:
 		nub_fail(err, NUB_E_STATE, 0, "%s: ended with exit code %d before %s, so there is nothing to save",
 		         session->info->name, outcome->exit_code & 0xff,
-		         cmd_session_is_program(session) ? "it came to where it was to be saved"
-		         : options->call                 ? "its function returned"
-		         : options->until_checkpoint     ? "it came to a checkpoint"
-		                                         : "it was ready");
-		nub_hint(err, "no file was written; %s",
-		         cmd_session_is_program(session) ? "--strace shows what it calls"
-		         : options->until_checkpoint     ? "the guest asks for a snapshot with nub_checkpoint()"
-		                                         : "run it to see what it does");
+		         options->until_checkpoint         ? "it came to a checkpoint"
+		         : cmd_session_is_program(session) ? "it came to where it was to be saved"
+		         : options->call                   ? "its function returned"
+		                                           : "it was ready");
+		nub_hint(err, "no file was written; %s", why_not_saved(session));
 		return false;
 	case NUB_OUTCOME_FAILED:
 	case NUB_OUTCOME_CRASHED:

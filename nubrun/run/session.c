@@ -68,7 +68,7 @@ int cmd_session_run(struct cmd_session *session, int argc, char **argv, struct n
 	int failed;
 
 	if (create(session, err) < 0 || wait_for_gdb(session, err) < 0 || cmd_session_confine(session, err) < 0 ||
-	    cmd_limits_start(&session->io.limits, err) < 0)
+	    cmd_limits_start(&session->io.limits, session->sandbox, err) < 0)
 		return -1;
 	uint64_t start = nub_clock_ns();
 	if (session->program && !cmd_session_is_program(session))
@@ -89,7 +89,7 @@ int cmd_session_run(struct cmd_session *session, int argc, char **argv, struct n
 int cmd_session_initialise(struct cmd_session *session, struct nub_outcome *outcome, struct nub_error *err)
 {
 	if (create(session, err) < 0 || cmd_session_confine(session, err) < 0 ||
-	    cmd_limits_start(&session->io.limits, err) < 0)
+	    cmd_limits_start(&session->io.limits, session->sandbox, err) < 0)
 		return -1;
 	outcome->kind = NUB_OUTCOME_CHECKPOINT;
 	if (cmd_session_is_stopped(session))
@@ -157,6 +157,7 @@ int cmd_session_end(struct cmd_session *session)
 
 	cmd_evidence_listen(&session->evidence, NULL);
 	cmd_signals_stop(NULL);
+	nub_sandbox_finish(session->sandbox);
 	note_sandbox(session);
 	report->cores = cmd_json_cores(&session->evidence);
 	if (cmd_trace_file_close(session->trace, &err) < 0)

@@ -185,10 +185,7 @@ static int choose_engine(struct cmd_session *session, struct nub_error *err)
 	if (cmd_engine_choose(session->options.engine, engine, err) < 0)
 		return -1;
 	session->report->engine = cmd_engine_name(*engine);
-	if (session->options.cpu_limit_ns == 0 || *engine != NUB_ENGINE_PROCESS)
-		return 0;
-	nub_fail(err, NUB_E_USAGE, 0, "--cpu-limit: a guest of the process engine takes its time in another process");
-	return nub_hint(err, "leave it out, and bound the run with --timeout");
+	return 0;
 }
 
 int cmd_session_prepare(struct cmd_session *session, int argc, char **argv, struct nub_error *err)
@@ -197,7 +194,7 @@ int cmd_session_prepare(struct cmd_session *session, int argc, char **argv, stru
 
 	if (!options->flatten && choose_engine(session, err) < 0)
 		return -1;
-	if (cmd_session_is_program(session) && cmd_linux_check(session, argc, argv, err) < 0)
+	if (cmd_session_is_program(session) && cmd_linux_check(session, argv, err) < 0)
 		return -1;
 	if (session->snapshot && !options->flatten && check_host_functions(session, argv[0], err) < 0)
 		return -1;
@@ -223,7 +220,7 @@ int cmd_session_prepare(struct cmd_session *session, int argc, char **argv, stru
 	    !(session->trace = cmd_trace_file_open(options->trace, argv[0], session->report->start_ns, err)))
 		return -1;
 	configure(session);
-	if (cmd_session_is_program(session) && cmd_linux_prepare(session, argv, err) < 0)
+	if (cmd_session_is_program(session) && cmd_linux_prepare(session, argc, argv, err) < 0)
 		return -1;
 	cmd_signals_take();
 	return 0;

@@ -2,6 +2,7 @@
  *
  * syscall   a bare round trip to the guest and back against a system call that does nothing (getppid)
  * clock     clock_gettime natively against in the guest
+ * walk      64 MiB of touched memory natively against in the guest: every line of it, then 100,000 in no order
  * busybox   floor (bare system calls) against `nubrun run busybox true`, the whole process
  * python    CPython natively, from its start to its first byte behind some imports, against a thaw behind them
  * lua       restoring a guest of nubrun's own that writes as many pages against thawing Lua for a script, the whole process
@@ -60,6 +61,19 @@ static void bench_clock(size_t runs)
 		add(&series, strtod(capture(ours), NULL));
 	}
 	report("clock", "1000 clock_gettime", &base, "in the guest", &series, 1.3);
+}
+
+static void bench_walk(size_t runs)
+{
+	const char *const native[] = { "bench/linux_calls", "memory", "15", NULL };
+	const char *const ours[] = { "./nubrun", "run", QUIET, "bench/linux_calls", "memory", "15", NULL };
+	struct series base = { 0 }, series = { 0 };
+
+	for (size_t i = 0; i < runs; i++) {
+		add(&base, strtod(capture(native), NULL) / 1000);
+		add(&series, strtod(capture(ours), NULL) / 1000);
+	}
+	report("walk", "64 MiB natively", &base, "in the guest", &series, 1.05);
 }
 
 static void bench_busybox(const struct bench_engine *engine, size_t runs)
@@ -153,6 +167,7 @@ void bench_linux(const struct bench_engine *engine, size_t runs)
 {
 	bench_syscall(engine, runs);
 	bench_clock(runs);
+	bench_walk(runs);
 	bench_busybox(engine, runs);
 	bench_python(runs);
 	bench_lua(runs);

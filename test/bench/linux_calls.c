@@ -1,15 +1,18 @@
-/* What a system call costs a program, and what the time of day does: nanoseconds each, the median of many rounds.
+/* What a system call costs a program, what the time of day does, and memory that it has touched: nanoseconds each, the median of
+ * many rounds.
  *
- *     linux_calls getppid|clock ROUNDS
+ *     linux_calls getppid|clock|memory ROUNDS
  */
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { CLOCKS_A_ROUND = 20, ROUNDS_MAX = 10000 };
+enum { CLOCKS_A_ROUND = 20, ROUNDS_MAX = 10000, MEMORY = 64 << 20, LINE = 64, TOUCHES = 100000 };
 
 static long long now_ns(void)
 {
@@ -18,6 +21,48 @@ static long long now_ns(void)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
+
+static void call(void)
+{
+	syscall(SYS_getppid);
+}
+
+static void clocks(void)
+{
+	for (int i = 0; i < CLOCKS_A_ROUND; i++)
+		now_ns();
+}
+
+/* Every line in its order, then some in none. */
+static void memory(void)
+{
+	static volatile unsigned char *bytes;
+	uint64_t random = UINT64_C(88172645463325252);
+
+	if (!bytes) {
+		bytes = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (bytes == MAP_FAILED)
+			exit(1);
+		for (size_t i = 0; i < MEMORY; i += LINE)
+			bytes[i] = 1;
+	}
+	for (size_t i = 0; i < MEMORY; i += LINE)
+		(void)bytes[i];
+	for (int i = 0; i < TOUCHES; i++) {
+		random ^= random << 13;
+		random ^= random >> 7;
+		random ^= random << 17;
+		bytes[random % MEMORY]++;
+	}
+}
+
+static const struct {
+	const char *name;
+	void (*round)(void);
+	int parts; /* of a round, that are counted */
+} kinds[] = { { "getppid", call, 1 }, { "clock", clocks, CLOCKS_A_ROUND }, { "memory", memory, 1 } };
+
+enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
 static int compare(const void *a, const void *b)
 {
@@ -30,23 +75,20 @@ int main(int argc, char **argv)
 {
 	static long long times[ROUNDS_MAX];
 	const size_t rounds = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
-	const int clock = argc == 3 && strcmp(argv[1], "clock") == 0, calls = clock ? CLOCKS_A_ROUND : 1;
+	size_t kind = 0;
 
-	if (rounds < 1 || rounds > ROUNDS_MAX) {
-		fprintf(stderr, "usage: linux_calls getppid|clock ROUNDS, 1 to %d\n", ROUNDS_MAX);
+	while (argc == 3 && kind < KINDS && strcmp(argv[1], kinds[kind].name) != 0)
+		kind++;
+	if (rounds < 1 || rounds > ROUNDS_MAX || kind == KINDS) {
+		fprintf(stderr, "usage: linux_calls getppid|clock|memory ROUNDS, 1 to %d\n", ROUNDS_MAX);
 		return 2;
 	}
 	for (size_t i = 0; i < rounds; i++) {
 		const long long begin = now_ns();
-		for (int call = 0; call < calls; call++) {
-			if (clock)
-				now_ns();
-			else
-				syscall(SYS_getppid);
-		}
+		kinds[kind].round();
 		times[i] = now_ns() - begin;
 	}
 	qsort(times, rounds, sizeof(times[0]), compare);
-	printf("%.1f\n", (double)times[rounds / 2] / calls);
+	printf("%.1f\n", (double)times[rounds / 2] / kinds[kind].parts);
 	return 0;
 }

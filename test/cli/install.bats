@@ -55,7 +55,7 @@ build_and_run() { # ELF-TYPE COMPILER SOURCE [FLAG...]
 @test "install: puts command, library, header, linker script, pkg-config file, manuals and completion below DESTDIR" {
 	local file
 	for file in bin/nubrun lib/nub/libnubguest.a lib/nub/nub.ld include/nub-guest/nub_guest.h \
-		include/nub-guest/abi/nub_abi.h lib/pkgconfig/nub-guest.pc share/man/man1/nubrun.1 share/man/man7/nub-guest.7 \
+		include/nub-guest/abi/nub_abi.h include/nub_checkpoint.h lib/pkgconfig/nub-guest.pc share/man/man1/nubrun.1 share/man/man7/nub-guest.7 \
 		share/man/man7/nub-internals.7 \
 		share/bash-completion/completions/nubrun lib/libnub.a lib/pkgconfig/nub.pc include/nub/nub.h \
 		include/nub/abi/nub_abi.h include/nub/nub/error.h include/nub/nub/sandbox.h; do

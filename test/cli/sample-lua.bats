@@ -18,6 +18,11 @@ setup() {
 		'print(#string.rep("x", 2000000), collectgarbage("count") > 1000, utf8.len("grün"))'
 }
 
+@test "sample lua: scripts are arguments of a copy, as without nubrun" {
+	same_with_arguments 'x = primes[10]' 'print(x, #primes)'
+	same_with_arguments 'print "first"' 'error "stop"' 'print "never"'
+}
+
 @test "sample lua: what a script does wrong is an error of that copy alone" {
 	same_everywhere 'error "stop"' 'x = = 1' 'os.exit(7)' 'print "well"'
 }

@@ -17,6 +17,10 @@ setup() {
 		$'{"orders": ["1 pear"]}\nthis is no JSON\n'
 }
 
+@test "sample python: requests are arguments of a copy, as without nubrun" {
+	same_with_arguments '{"orders": ["3 pear", "2 plum"]}' '{}' '{"orders": ["1 grün"]}'
+}
+
 @test "sample python: the bytes of the kernel and of OpenSSL are another copy's never" {
 	local line bytes=()
 	freeze

@@ -18,6 +18,10 @@ setup() {
 		$'select x from nowhere;\ninsert into planets values (\'earth\', 1);\nselect json_extract(\'{"a": [1, 2]}\', \'$.a[1]\');\nselect group_concat(name, \' \') from planets;'
 }
 
+@test "sample sqlite: statements are arguments of a copy, as without nubrun" {
+	same_with_arguments 'update planets set moons = 9' 'select sum(moons), count(*) from planets' 'select x from nowhere'
+}
+
 @test "sample sqlite: what one copy writes, no other sees" {
 	freeze
 	nub restore "$SNAP" <<<$'delete from planets where moons = 0;\nselect count(*) from planets;'

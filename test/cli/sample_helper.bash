@@ -33,10 +33,10 @@ freeze() {
 	[ "$output" = ready ]
 }
 
-# Its output, errors and exit code for an input, by itself; "ready" is no part of it.
-expect() { # INPUT
+# Its output, errors and exit code for an input, and arguments, by itself; "ready" is no part of it.
+expect() { # INPUT [ARG...]
 	expected_code=0
-	"${command[@]}" <<<"$1" >"$BATS_TEST_TMPDIR/expected" 2>"$BATS_TEST_TMPDIR/expected.err" || expected_code=$?
+	"${command[@]}" "${@:2}" <<<"$1" >"$BATS_TEST_TMPDIR/expected" 2>"$BATS_TEST_TMPDIR/expected.err" || expected_code=$?
 	[ "$(head -n 1 "$BATS_TEST_TMPDIR/expected")" = ready ]
 	sed -i 1d "$BATS_TEST_TMPDIR/expected"
 }
@@ -68,6 +68,30 @@ same_everywhere() { # INPUT...
 	done
 	same_at_once "$1" "${@: -1}"
 	same_layer "$1"
+	same_across "$1"
+}
+
+# Saved by each engine that there is, and thawed by each. (There is one way to copy pages: Linux programs have no --cow guest.)
+same_across() { # INPUT [ARG...]
+	local by engine stop=(--until-output ready)
+	[ $# -eq 1 ] || stop=(--until-checkpoint)
+	expect "$@"
+	for by in $(engines); do
+		SNAP=$BATS_TEST_TMPDIR/$by.snap
+		nub snapshot --engine "$by" -o "$SNAP" "${grants[@]}" "${stop[@]}" "${command[@]}" </dev/null
+		ended 0 ok
+		[ "$output" = ready ]
+		for engine in $(engines); do
+			same "$by.$engine" "$1" restore --engine "$engine" "${grants[@]}" "$SNAP" "${@:2}"
+		done
+	done
+}
+
+# The program with arguments by itself, under nubrun, and saved at its checkpoint.
+same_with_arguments() { # ARG...
+	expect '' "$@"
+	same run '' run "${grants[@]}" -- "${command[@]}" "$@"
+	same_across '' "$@"
 }
 
 # A copy that was frozen again, just before it reads, in a layer over its own snapshot.

@@ -39,6 +39,19 @@ static void check_core(const struct nub_core *core, const struct nub_core_segmen
 		FUZZ_CHECK((unsigned)segments[i].region.type <= NUB_REGION_SNAPSHOT);
 }
 
+static void check_program(const uint8_t *notes, size_t size)
+{
+	struct nub_survey survey = { 0 };
+	struct nub_error err = { 0 };
+
+	FUZZ_CHECK(nub_core_decode_program(notes, size, &survey, &err) == 0);
+	for (size_t i = 0; i < survey.thread_count; i++)
+		FUZZ_CHECK(survey.threads[i].current == (i == 0));
+	for (size_t i = 0; i < survey.file_count; i++)
+		FUZZ_CHECK(survey.files[i].size > 0 && nub_page_aligned(survey.files[i].gva | survey.files[i].offset));
+	nub_survey_release(&survey);
+}
+
 /* The steps of core_read.c. */
 static void try_core(const uint8_t *data, size_t size)
 {
@@ -65,6 +78,7 @@ static void try_core(const uint8_t *data, size_t size)
 		check_error(&err);
 	else
 		check_core(&core, segments, count);
+	check_program(data + notes.offset, notes.size);
 }
 
 static void try_frames(const uint8_t *data, size_t size)

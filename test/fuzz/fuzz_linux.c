@@ -10,11 +10,14 @@
 
 #include "../unit/elf_sample.h"
 #include "../unit/linux_fake.h"
+#include "abi/nub_checkpoint.h"
 #include "base/buffer.h"
 #include "fuzz.h"
 #include "personality/linux/mm.h"
 #include "personality/linux/start.h"
 #include "personality/linux/state.h"
+#include "personality/linux/state_survey.h"
+#include "personality/linux/threads.h"
 
 enum { MEMORY = 4 << 20, MOST_RECORDS = 400, AREA_PAGES = 8 };
 #define AREA UINT64_C(0x10000000)
@@ -42,8 +45,8 @@ static uint64_t take_number(struct input *input, unsigned size)
 /* An operand: small, large, an address in or around the area, or any. */
 static uint64_t take_operand(struct input *input)
 {
-	static const uint64_t edges[] = { 0,          1,         2,         3,          4096,       8192,
-		                          UINT64_MAX, INT64_MAX, INT64_MIN, 0x7fffffff, 0x80000000, 0xffffffff };
+	static const uint64_t edges[] = { 0,         1,         2,          3,          4096,       8192,  UINT64_MAX,
+		                          INT64_MAX, INT64_MIN, 0x7fffffff, 0x80000000, 0xffffffff, NUB_PR };
 	const uint8_t kind = take(input);
 
 	switch (kind % 6) {
@@ -89,24 +92,44 @@ static void poke(struct nub_linux *linux, struct input *input)
 	(void)nub_linux_write(linux, gva, bytes, size);
 }
 
+/* What is told of it without a machine: all of its threads, or an error. */
+static void check_survey(const struct nub_buffer *state, size_t threads)
+{
+	struct nub_survey survey = { 0 };
+	struct nub_error err = { 0 };
+
+	if (nub_linux_survey(state->bytes, state->size, &survey, &err) < 0)
+		FUZZ_CHECK(threads == 0 && err.message[0] != '\0');
+	else
+		FUZZ_CHECK(threads == 0 || survey.thread_count == threads);
+	nub_survey_release(&survey);
+}
+
 /* Saved, it can be loaded into a new one; and so can what a few bytes of it were changed to, or it is refused by name. */
 static void check_state(struct nub_linux *linux, const struct nub_linux_config *config, struct input *input)
 {
 	struct nub_error err = { 0 };
 	struct nub_buffer state = { 0 };
 	struct nub_writer writer = { .buffer = &state, .err = &err };
+	static const char *const strings[] = { "program", "new", NULL };
+	struct nub_linux_config thaw = *config;
 	struct fake fake;
 
+	/* Every other copy is given arguments. */
+	if (input->size & 1)
+		thaw.copy_argv = thaw.copy_envp = strings;
 	nub_linux_save(linux, &writer);
 	FUZZ_CHECK(!writer.failed);
 	if (nub_linux_ended(linux)) {
 		nub_buffer_release(&state);
 		return;
 	}
+	check_survey(&state, linux->threads->count);
 	for (unsigned mangled = take(input) % 4; mangled > 0; mangled--)
 		state.bytes[take_number(input, 3) % state.size] ^= take(input);
+	check_survey(&state, 0);
 	const struct nub_linux_machine machine = fake_init(&fake, MEMORY);
-	struct nub_linux *copy = nub_linux_make(config, &machine, &err);
+	struct nub_linux *copy = nub_linux_make(&thaw, &machine, &err);
 	struct nub_cursor cursor = { .bytes = state.bytes,
 		                     .size = state.size,
 		                     .whole = "state",
@@ -192,6 +215,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	config.max_threads = 8;
 	config.max_fds = 32;
+	config.stop_at_checkpoint = true;
 	const struct nub_linux_machine machine = fake_init(&fake, MEMORY);
 	struct nub_linux *linux = nub_linux_make(&config, &machine, &err);
 	FUZZ_CHECK(linux);

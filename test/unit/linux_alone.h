@@ -21,14 +21,22 @@ struct alone {
 	struct nub_linux *linux;
 };
 
-static inline void alone_init(struct alone *alone, uint64_t memory, const struct nub_linux_config *config)
+/* Its memory's first `from_file` bytes are a file's, as those of a thawed program. */
+static inline void alone_init_thawed(struct alone *alone, uint64_t memory, uint64_t from_file,
+                                     const struct nub_linux_config *config)
 {
 	struct nub_error err = { 0 };
 	const struct nub_linux_machine machine = fake_init(&alone->fake, memory);
 
+	alone->fake.from_file = from_file;
 	memset(&alone_signals, 0, sizeof(alone_signals));
 	alone->linux = nub_linux_make(config, &machine, &err);
 	FAKE_CHECK(alone->linux);
+}
+
+static inline void alone_init(struct alone *alone, uint64_t memory, const struct nub_linux_config *config)
+{
+	alone_init_thawed(alone, memory, 0, config);
 }
 
 /* Take a signal that is pending for the current thread, as its handler would. */

@@ -30,7 +30,7 @@ struct fake_page {
 
 struct fake {
 	uint8_t *memory;
-	uint64_t size;
+	uint64_t size, from_file;
 	struct fake_page *pages; /* by gva */
 	size_t page_count;
 	struct nub_linux_vcpu vcpu;
@@ -66,12 +66,13 @@ static inline const struct fake_page *fake_page_at(const struct fake *fake, uint
 	return at < fake->page_count && fake->pages[at].gva == (gva & ~(NUB_PAGE_SIZE - 1)) ? &fake->pages[at] : NULL;
 }
 
-static inline uint8_t *fake_memory(void *context, uint64_t *base, uint64_t *size)
+static inline uint8_t *fake_memory(void *context, uint64_t *base, uint64_t *size, uint64_t *from_file)
 {
 	struct fake *fake = context;
 
 	*base = FAKE_BASE;
 	*size = fake->size;
+	*from_file = fake->from_file;
 	return fake->memory;
 }
 
@@ -271,7 +272,7 @@ static inline struct nub_linux_machine fake_init(struct fake *fake, uint64_t siz
 	FAKE_CHECK(fake->pages);
 	fake->monotonic_ns = UINT64_C(1000) * 1000000000;
 	fake->realtime_ns = UINT64_C(1700000000) * 1000000000;
-	return (struct nub_linux_machine){ .ops = &fake_ops, .context = fake, .xcr0 = 7 };
+	return (struct nub_linux_machine){ .ops = &fake_ops, .context = fake, .xcr0 = 7, .file_pages = 32 };
 }
 
 static inline void fake_release(struct fake *fake)

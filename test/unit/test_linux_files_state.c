@@ -187,12 +187,13 @@ static void test_thaw(void **state)
 	finish(&frozen);
 }
 
-static void expect_refusal(struct frozen *frozen, const char *what)
+static void expect_refusal(struct frozen *frozen, enum nub_error_kind kind, const char *what)
 {
 	struct nub_error err = { 0 };
 	struct alone alone;
 
 	assert_int_equal(thaw(&alone, frozen, &err), -1);
+	assert_int_equal(err.kind, kind);
 	if (!strstr(err.message, what))
 		fail_msg("%s, where '%s' was expected", err.message, what);
 	alone_release(&alone);
@@ -214,26 +215,26 @@ static void test_changed(void **state)
 	alone_release(&alone);
 
 	frozen.config.grant_count = 1;
-	expect_refusal(&frozen, "was granted /mem");
+	expect_refusal(&frozen, NUB_E_SNAPSHOT_GRANT, "was granted the directory in memory /mem");
 	frozen.config.grant_count = 2;
 	frozen.grants[0].writable = false;
-	expect_refusal(&frozen, "was granted /data");
+	expect_refusal(&frozen, NUB_E_SNAPSHOT_GRANT, "could write to /data");
 	frozen.grants[0].writable = true;
 	frozen.config.max_fds = 20;
-	expect_refusal(&frozen, "the limit is 20");
+	expect_refusal(&frozen, NUB_E_SNAPSHOT_FIELD, "the limit is 20");
 	frozen.config.max_fds = 1024;
 	frozen.grants[1].size = 4096;
-	expect_refusal(&frozen, "give a larger tmpfs");
+	expect_refusal(&frozen, NUB_E_SNAPSHOT_FIELD, "give a larger tmpfs");
 	frozen.grants[1].size = 1 << 20;
 
 	snprintf(path, sizeof(path), "%s/f", frozen.folder);
 	assert_int_equal(truncate(path, 9), 0);
-	expect_refusal(&frozen, "/data/f has changed");
+	expect_refusal(&frozen, NUB_E_SNAPSHOT_FILE, "/data/f has changed");
 	frozen.config.accept_changed = true;
 	assert_int_equal(thaw(&alone, &frozen, &err), 0);
 	alone_release(&alone);
 	assert_int_equal(unlink(path), 0);
-	expect_refusal(&frozen, "had /data/f open");
+	expect_refusal(&frozen, NUB_E_SNAPSHOT_FILE, "had /data/f open");
 	finish(&frozen);
 }
 

@@ -4,7 +4,10 @@
 #include <signal.h>
 #include <sys/time.h>
 
+#include "abi/nub_checkpoint.h"
 #include "linux_program.h"
+#include "personality/linux/checkpoints.h"
+#include "personality/linux/start.h"
 
 #define SECOND NUB_LINUX_SECOND
 #define HANDLER UINT64_C(0x402000)
@@ -237,6 +240,7 @@ SPOIL(spoil_last, linux->threads->last_tid = -1)
 SPOIL(spoil_code, linux->threads->main_exit_code = 256)
 SPOIL(spoil_interrupted, linux->threads->list[1]->wait.interrupted = 7)
 SPOIL(spoil_call_error, linux->threads->list[1]->thread_data->interrupted = 511)
+SPOIL(spoil_checkpoint, linux->threads->list[1]->checkpoint = NUB_LINUX_CHECKPOINT_WANTS)
 SPOIL(spoil_signal, linux->signals->pending.items[0].si_signo = 65)
 SPOIL(spoil_signal_zero, linux->signals->pending.items[0].si_signo = 0)
 SPOIL(spoil_fault, linux->current->signal_data->fault_signal = 65)
@@ -249,10 +253,11 @@ SPOIL(spoil_timer_signal, linux->clocks->timers[0].signal = 0)
 static void a_state_that_cant_be_is_refused(void **state)
 {
 	static spoil_fn *const spoils[] = {
-		spoil_rip,         spoil_flags,      spoil_fs,        spoil_gs,           spoil_xsave, spoil_mxcsr,
-		spoil_tid,         spoil_tid_zero,   spoil_tid_large, spoil_main,         spoil_last,  spoil_code,
-		spoil_interrupted, spoil_call_error, spoil_signal,    spoil_signal_zero,  spoil_fault, spoil_vector,
-		spoil_due,         spoil_interval,   spoil_notify,    spoil_timer_signal,
+		spoil_rip,         spoil_flags,        spoil_fs,          spoil_gs,         spoil_xsave,
+		spoil_mxcsr,       spoil_tid,          spoil_tid_zero,    spoil_tid_large,  spoil_main,
+		spoil_last,        spoil_code,         spoil_interrupted, spoil_call_error, spoil_signal,
+		spoil_signal_zero, spoil_fault,        spoil_vector,      spoil_due,        spoil_interval,
+		spoil_notify,      spoil_timer_signal, spoil_checkpoint,
 	};
 	const struct nub_linux_config config = fake_config();
 
@@ -320,11 +325,45 @@ static void bytes_at_random_do_no_harm(void **state)
 	nub_buffer_release(&buffer);
 }
 
+/* At a checkpoint the thread stands before its call, which tells only a copy that it is one, and is a new one the next time. */
+static void a_copy_learns_of_it_at_its_checkpoint(void **state)
+{
+	struct nub_linux_config config = fake_config();
+	struct alone alone, thawed;
+	struct nub_error err = { 0 };
+
+	(void)state;
+	config.stop_at_checkpoint = true;
+	program_init(&alone, &config);
+	assert_int_equal(call(&alone, __NR_prctl, NUB_PR, NUB_PR_CHECKPOINT, 2, 0, 0, 0), -EINVAL);
+	assert_false(alone.linux->at_checkpoint);
+	assert_int_equal(call(&alone, __NR_prctl, NUB_PR, NUB_PR_CHECKPOINT, 0, 0, 0, 0), __NR_prctl);
+	assert_true(alone.linux->at_checkpoint);
+	assert_int_equal(alone.linux->current->vcpu.regs.rip, CODE - 2);
+	thaw(&alone, &thawed, 0);
+	assert_int_equal(nub_linux_checkpoints_thaw(thawed.linux, &err), 0);
+	assert_int_equal(next(&thawed), NUB_LINUX_RUN);
+	assert_int_equal(call(&thawed, __NR_prctl, NUB_PR, NUB_PR_CHECKPOINT, 0, 0, 0, 0), 1);
+	assert_int_equal(call(&thawed, __NR_prctl, NUB_PR, NUB_PR_CHECKPOINT, 0, 0, 0, 0), 0);
+	/* It goes on after it was saved, is passed, and comes to the next one. */
+	assert_int_equal(call(&alone, __NR_prctl, NUB_PR, NUB_PR_CHECKPOINT, 0, 0, 0, 0), 0);
+	assert_int_equal(call(&alone, __NR_prctl, NUB_PR, NUB_PR_CHECKPOINT, 0, 0, 0, 0), __NR_prctl);
+	alone.linux->config.copy_argv = config.argv;
+	alone.linux->program = calloc(1, sizeof(*alone.linux->program));
+	assert_non_null(alone.linux->program);
+	alone.linux->program->path = strdup("/bin/program");
+	assert_int_equal(nub_linux_checkpoints_thaw(alone.linux, &err), -1);
+	assert_int_equal(err.kind, NUB_E_USAGE);
+	alone_release(&thawed);
+	alone_release(&alone);
+}
+
 #define PROGRAM_TEST(name) cmocka_unit_test_setup_teardown(name, program_setup, program_teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_copy_learns_of_it_at_its_checkpoint),
 		PROGRAM_TEST(all_that_is_frozen_is_thawed),
 		PROGRAM_TEST(a_thawed_program_goes_on_where_it_was),
 		PROGRAM_TEST(monotonic_goes_on_by_what_has_passed_and_never_back),

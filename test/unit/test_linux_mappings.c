@@ -209,7 +209,7 @@ static void thaw(struct alone *frozen, struct alone *thawed)
 
 	nub_linux_memory_save(frozen->linux, &writer);
 	assert_false(writer.failed);
-	alone_init(thawed, 8 * LARGE, &config);
+	alone_init_thawed(thawed, 8 * LARGE, 8 * LARGE, &config);
 	struct nub_cursor cursor = { .bytes = state.bytes,
 		                     .size = state.size,
 		                     .whole = "state",

@@ -81,7 +81,7 @@ static const struct mangle mangles[] = {
 	OF(PROGRAM, LAYOUT, "program with a stack", LAYOUT_PEB_GVA + 8, 8, 16,
 	   "layout.stack_top_gva is 0x10, it must be 0"),
 	OF(PROGRAM, NEXT, "program to be called", 0, 4, 1, "next.action is 0x1, it must be 0 (initialise) or 2"),
-	OF(PROGRAM, LINUX, "state of another version", 0, 4, 2, "linux.version is 2, this libnub reads 1",
+	OF(PROGRAM, LINUX, "state of another version", 0, 4, 3, "linux.version is 3, this libnub reads 2",
 	   NUB_E_SNAPSHOT_VERSION),
 	OF(PROGRAM, LINUX, "longer state", 8, 4, 4096,
 	   "linux.size is 0x1000, of 1 bytes each, section LINUX has 56 bytes left", NUB_E_SNAPSHOT_TRUNCATED),

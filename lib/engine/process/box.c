@@ -222,10 +222,16 @@ int nub_box_killed_by(const struct nub_box *box)
 	return info.si_code == CLD_EXITED ? 0 : info.si_status;
 }
 
+void nub_box_kill(struct nub_box *box)
+{
+	if (box->pid > 0)
+		kill(box->pid, SIGKILL);
+}
+
 void nub_box_release(struct nub_box *box)
 {
+	nub_box_kill(box);
 	if (box->pid > 0) {
-		kill(box->pid, SIGKILL);
 		while (waitpid(box->pid, NULL, __WALL) < 0 && errno == EINTR)
 			;
 	}

@@ -82,6 +82,8 @@ int nub_box_probe(struct nub_error *err);
 int nub_box_init(struct nub_box *box, int memory_fd, const struct nub_box_stops *stops, struct nub_box_stack *stack,
                  struct nub_error *err);
 void nub_box_release(struct nub_box *box);
+/* It will not run again: let it die while nubrun does something else. */
+void nub_box_kill(struct nub_box *box);
 void nub_box_stack_release(struct nub_box_stack *stack);
 
 /* Queue mmap(2), mprotect(2), munmap(2) in the box: `private` maps a file copy on write. */

@@ -304,7 +304,7 @@ enum nub_box_event nub_box_run(struct nub_box *box, uint64_t deadline_ns, struct
 	if (nub_box_settle(box, err) < 0 || (!box->settled && fail_gone(err) < 0))
 		return NUB_BOX_ERROR;
 	for (;;) {
-		const bool called = box->call_count > 0;
+		const uint32_t called = box->call_count;
 		bool interrupted = false;
 
 		if (is_to_stop(box) || (deadline_ns != 0 && now_ns() >= deadline_ns))
@@ -319,10 +319,12 @@ enum nub_box_event nub_box_run(struct nub_box *box, uint64_t deadline_ns, struct
 		}
 		if (event == NUB_BOX_GONE)
 			return event;
-		if (load(&box->shared->failed) > 0) {
+		const uint32_t failed = load(&box->shared->failed);
+		if (failed > 0) {
 			/* The stub has not come to them. */
 			box->load_segments = true;
-			return called ? (check_calls(box, err), NUB_BOX_ERROR) : end(box);
+			/* Of calls that nobody made, the guest has said so. */
+			return failed <= called ? (check_calls(box, err), NUB_BOX_ERROR) : end(box);
 		}
 		/* Linux leaves each frame in the same place, unless this process has got itself more state to save since. */
 		if (box->shared->frame != NUB_BOX_GVA + box->frame_offset) {

@@ -31,12 +31,25 @@ __attribute__((target("xsave"))) static uint64_t host_xcr0(void)
 	return (xcr0 & NUB_XCR0_AVX512) == NUB_XCR0_AVX512 ? NUB_XCR0 | NUB_XCR0_AVX512 : NUB_XCR0;
 }
 
-/* A page is at one address. */
+int nub_process_seal(struct nub_process *process, struct nub_error *err)
+{
+	if (process->sealed)
+		return 0;
+	process->sealed = true;
+	/* A page is at one address. */
+	return nub_box_seal(&process->box, process->guest.plan->layout.heap_size, err);
+}
+
+/* A program that comes from files is to see them. */
 static int attach_empty(struct nub_process *process, struct nub_error *err)
 {
+	struct nub_shared *shared = &process->guest.memory->shared;
+
+	process->view_count = 0;
+	shared->news_count = 0;
 	if (nub_edited_tables_init(&process->tables, &process->guest, err) < 0)
 		return -1;
-	return nub_box_seal(&process->box, process->guest.plan->layout.heap_size, err);
+	return shared->piece_count > 0 ? 0 : nub_process_seal(process, err);
 }
 
 static int attach(struct nub_engine *engine, const struct nub_engine_guest *guest, struct nub_error *err)
@@ -56,11 +69,13 @@ static int attach(struct nub_engine *engine, const struct nub_engine_guest *gues
 		return -1;
 	process->owned_chunks = 0;
 	process->lacks_some = false;
+	process->sealed = false;
 	process->has_box = true;
 	if (nub_box_init(&process->box, guest->memory->shared.fd, &process->stops, &process->stack, err) < 0)
 		return -1;
 	if (guest->syscalls)
 		return attach_empty(process, err);
+	process->sealed = true;
 	return nub_process_map_all(process, &size, err) < 0 ? -1 : nub_box_seal(&process->box, size, err);
 }
 
@@ -125,7 +140,6 @@ static uint64_t read_tsc(struct nub_engine *engine)
 	return __rdtsc();
 }
 
-/* The guest's counter is the host's. The longer ago the engine was made, the better. */
 /* A signal for sixteen pages at once, as long as copying them. */
 static bool touch_is_dear(const struct nub_engine *engine)
 {
@@ -133,6 +147,7 @@ static bool touch_is_dear(const struct nub_engine *engine)
 	return false;
 }
 
+/* The guest's counter is the host's. The longer ago the engine was made, the better. */
 static uint64_t tsc_khz(const struct nub_engine *engine)
 {
 	const struct nub_process *process = (const struct nub_process *)engine;
@@ -141,16 +156,12 @@ static uint64_t tsc_khz(const struct nub_engine *engine)
 	return ns > 0 ? (uint64_t)((unsigned __int128)ticks * 1000000 / ns) : 0;
 }
 
-/* Its process's clock. What it took to be made is in there, too. */
-static uint64_t cpu_ns(const struct nub_engine *engine)
+/* Its process's clock. What it took to be made is in there, too. Before it is made, its number 0 would be this process. */
+static bool cpu_clock(const struct nub_engine *engine, clockid_t *clock)
 {
 	const struct nub_process *process = (const struct nub_process *)engine;
-	struct timespec time = { 0 };
-	clockid_t clock;
 
-	if (process->has_box && clock_getcpuclockid(process->box.pid, &clock) == 0)
-		clock_gettime(clock, &time);
-	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+	return process->has_box && process->box.pid > 0 && clock_getcpuclockid(process->box.pid, clock) == 0;
 }
 
 static int unblock_signal(struct nub_engine *engine, int signal, struct nub_error *err)
@@ -180,11 +191,18 @@ static void unkick(struct nub_engine *engine)
 	nub_process_of(engine)->stops.kicked = 0;
 }
 
+static void finish(struct nub_engine *engine)
+{
+	if (nub_process_of(engine)->has_box)
+		nub_box_kill(&nub_process_of(engine)->box);
+}
+
 static void release(struct nub_engine *engine)
 {
 	end_box(nub_process_of(engine));
 	nub_box_stack_release(&nub_process_of(engine)->stack);
 	nub_edited_tables_release(&nub_process_of(engine)->tables);
+	free(nub_process_of(engine)->views);
 	free(engine);
 }
 
@@ -210,10 +228,11 @@ static const struct nub_engine_ops ops = {
 	.tsc = read_tsc,
 	.tsc_khz = tsc_khz,
 	.touch_is_dear = touch_is_dear,
-	.cpu_ns = cpu_ns,
+	.cpu_clock = cpu_clock,
 	.unblock_signal = unblock_signal,
 	.kick = kick,
 	.unkick = unkick,
+	.finish = finish,
 	.release = release,
 };
 

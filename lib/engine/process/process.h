@@ -22,11 +22,16 @@ struct nub_port_site {
 	uint8_t size; /* 0: none */
 };
 
+/* Of a guest with syscalls: what the box was made to show of files. The guest may have changed its mappings since. */
+struct nub_process_view {
+	uint64_t gva, gpa, size;
+};
+
 struct nub_process {
 	struct nub_engine engine; /* first */
 	struct nub_engine_guest guest;
 	struct nub_box box;
-	bool has_box;
+	bool has_box, sealed;
 	struct nub_box_stops stops;
 	struct nub_box_stack stack;
 	uint64_t start_ns, start_tsc; /* a moment that both clocks tell */
@@ -36,6 +41,8 @@ struct nub_process {
 	struct nub_copies copies;        /* cow=guest */
 	struct nub_edited_tables tables; /* of a guest with syscalls: */
 	bool lacks_some;                 /* not all leaves are mapped in the box */
+	struct nub_process_view *views;  /* owned */
+	size_t view_count, view_capacity;
 	bool ports[NUB_ENGINE_PORT_MAX + 1];
 };
 
@@ -43,6 +50,11 @@ static inline struct nub_process *nub_process_of(struct nub_engine *engine)
 {
 	return (struct nub_process *)engine;
 }
+
+/* ---- process.c ---- */
+
+/* From here on only the memfd can be mapped. Once is enough. */
+int nub_process_seal(struct nub_process *process, struct nub_error *err);
 
 /* ---- process_memory.c ---- */
 
@@ -76,6 +88,9 @@ bool nub_process_leaf(struct nub_process *process, uint64_t gva, struct nub_mapp
 enum nub_mending nub_process_copy_fault(struct nub_process *process, uint64_t gva, struct nub_error *err);
 
 /* ---- process_space.c: the address space of guests with syscalls ---- */
+
+/* Was a file shown at gva, and not dropped since with all the rest? */
+bool nub_process_has_view(const struct nub_process *process, uint64_t gva);
 
 int nub_process_map(struct nub_engine *engine, uint64_t gva, uint64_t gpa, uint64_t size, unsigned rights,
                     struct nub_error *err);

@@ -62,6 +62,8 @@ int nub_process_start(struct nub_engine *engine, const struct nub_cpu *cpu, stru
 	uint8_t xsave[NUB_XSAVE_SIZE];
 	struct nub_sregs sregs;
 
+	if (nub_process_seal(process, err) < 0)
+		return -1;
 	nub_cpu_initial_sregs(&sregs, &none, 3);
 	nub_cpu_initial_xsave(xsave);
 	process->cr2 = cpu ? cpu->sregs.cr2 : 0;

@@ -92,11 +92,21 @@ static int map_pieces(struct nub_process *process, const struct nub_mapping *par
 	return 0;
 }
 
+/* Is it code, in a file from which none may be mapped? */
+static bool is_kept_code(const struct nub_shared *shared, const struct nub_mapping *part)
+{
+	for (size_t i = 0; part->executable && i < shared->piece_count; i++)
+		if (shared->pieces[i].no_code &&
+		    nub_ranges_overlap(part->gpa, part->size, shared->pieces[i].gpa, shared->pieces[i].size))
+			return true;
+	return false;
+}
+
 /* A part of the memfd, or of the pages that aren't yet; *done is how much of `part` that was. */
 int nub_process_map_shared(struct nub_process *process, const struct nub_mapping *part, uint64_t *done,
                            struct nub_error *err)
 {
-	const struct nub_memory *memory = process->guest.memory;
+	struct nub_memory *memory = process->guest.memory;
 	const bool in_snapshot = part->gpa < memory->snapshot.gpa + memory->snapshot.size;
 	uint64_t offset, size = nub_memory_shared_at(memory, part->gpa, &offset);
 
@@ -107,7 +117,10 @@ int nub_process_map_shared(struct nub_process *process, const struct nub_mapping
 	if (in_snapshot && !nub_memory_is_owned(memory, part->gpa)) {
 		struct nub_mapping files = *part;
 		files.size = size;
-		return map_pieces(process, &files, err);
+		if (!is_kept_code(&memory->shared, &files))
+			return map_pieces(process, &files, err);
+		if (nub_memory_own(memory, part->gpa, size, err) < 0)
+			return -1;
 	}
 	return nub_box_map(&process->box, part->gva, size, protection(part), memory->shared.fd, offset, false, err);
 }
@@ -196,17 +209,36 @@ static int map_news_of(struct nub_process *process, const struct nub_mapping *ru
 	return 0;
 }
 
+/* A guest with syscalls is shown the others when it touches them. */
+static int map_news_of_views(struct nub_process *process, struct nub_error *err)
+{
+	const struct nub_shared *shared = &process->guest.memory->shared;
+	struct run_walk walk = { .process = process, .visit = map_news_of };
+
+	for (size_t i = 0; i < process->view_count; i++) {
+		const struct nub_process_view view = process->views[i];
+		for (size_t k = 0; k < shared->news_count; k++) {
+			const struct nub_memory_run *news = &shared->news[k];
+			const uint64_t start = news->gpa > view.gpa ? news->gpa - view.gpa : 0;
+			const uint64_t end = news->gpa + news->size - view.gpa;
+			if (nub_ranges_overlap(news->gpa, news->size, view.gpa, view.size) &&
+			    walk_runs(&walk, view.gva + start, view.gva + (end < view.size ? end : view.size) - 1,
+			              err) < 0)
+				return -1;
+		}
+	}
+	return 0;
+}
+
 int nub_process_map_news(struct nub_process *process, struct nub_error *err)
 {
 	struct nub_shared *shared = &process->guest.memory->shared;
 	struct run_walk walk = { .process = process, .visit = map_news_of };
 
-	/* What a guest with syscalls is not shown yet, it is when it touches it. */
-	if (process->guest.syscalls)
-		shared->news_count = 0;
 	if (shared->news_count == 0)
 		return 0;
-	if (walk_runs(&walk, 0, NUB_USER_GVA_END - 1, err) < 0)
+	if (process->guest.syscalls ? map_news_of_views(process, err) < 0
+	                            : walk_runs(&walk, 0, NUB_USER_GVA_END - 1, err) < 0)
 		return -1;
 	shared->news_count = 0;
 	return 0;
@@ -292,6 +324,8 @@ int nub_process_show(struct nub_process *process, uint64_t gva, bool *shown, str
 	if (run.gpa - memory->snapshot.gpa < memory->snapshot.size &&
 	    nub_memory_own(memory, run.gpa, run.size, err) < 0)
 		return -1;
-	memory->shared.news_count = 0;
+	/* A view of it gives way before the guest goes on, as do others of the same pages. */
+	if (memory->shared.news_count > 0 && nub_process_has_view(process, gva))
+		return 0;
 	return nub_process_map_shared(process, &run, &done, err);
 }

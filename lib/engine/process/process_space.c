@@ -3,8 +3,12 @@
  * The page tables are what counts; nubrun alone can reach them (filter.h). The box has mappings for some of their leaves, never
  * other ones: a touch of what it lacks is a fault that maps it. So what can't be mapped at once need not be, and where the
  * kernel has no room for more mappings all of them are dropped, and come again as they are touched.
+ *
+ * A box that isn't sealed yet can be made to show files: what a frozen program is thawed with is read from there, without a
+ * fault and without a copy, and becomes its own in parts as it is written.
  */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 
 #include "base/error.h"
@@ -57,6 +61,7 @@ static int forget_all(struct nub_process *process, struct nub_error *err)
 
 	process->box.full = false;
 	process->lacks_some = true;
+	process->view_count = 0;
 	if (nub_box_unmap(&process->box, 0, NUB_BOX_GVA, err) < 0 ||
 	    nub_box_unmap(&process->box, end, NUB_BOX_LAST_GVA - end, err) < 0)
 		return -1;
@@ -93,6 +98,43 @@ static bool is_shared(const struct nub_memory *memory, uint64_t gpa, uint64_t si
 	       (nub_memory_is_owned(memory, gpa) && nub_memory_same_owner(memory, gpa, size) == size);
 }
 
+bool nub_process_has_view(const struct nub_process *process, uint64_t gva)
+{
+	for (size_t i = 0; i < process->view_count; i++)
+		if (gva - process->views[i].gva < process->views[i].size)
+			return true;
+	return false;
+}
+
+static int add_view(struct nub_process *process, const struct nub_mapping *run, struct nub_error *err)
+{
+	if (process->view_count == process->view_capacity) {
+		const size_t capacity = process->view_capacity ? 2 * process->view_capacity : 64;
+		struct nub_process_view *views = reallocarray(process->views, capacity, sizeof(*views));
+		if (!views)
+			return nub_fail_errno(err, NUB_E_NO_MEMORY, "list of %zu mappings", capacity);
+		process->views = views;
+		process->view_capacity = capacity;
+	}
+	process->views[process->view_count++] =
+	    (struct nub_process_view){ .gva = run->gva, .gpa = run->gpa, .size = run->size };
+	return 0;
+}
+
+/* Before the box is sealed. It lacks nothing to be read then; but rights that are given later are not the views'. */
+static int show_run(struct nub_process *process, const struct nub_mapping *run, struct nub_error *err)
+{
+	struct nub_mapping part = *run;
+
+	process->lacks_some = true;
+	if (add_view(process, run, err) < 0)
+		return -1;
+	for (uint64_t done = 0; part.size > 0; part.gva += done, part.gpa += done, part.size -= done)
+		if (nub_process_map_shared(process, &part, &done, err) < 0)
+			return -1;
+	return 0;
+}
+
 int nub_process_map(struct nub_engine *engine, uint64_t gva, uint64_t gpa, uint64_t size, unsigned rights,
                     struct nub_error *err)
 {
@@ -104,6 +146,14 @@ int nub_process_map(struct nub_engine *engine, uint64_t gva, uint64_t gpa, uint6
 	if (nub_process_check_place(gva, size, err) < 0 || nub_pt_edit_map(&editor, gva, gpa, size, rights, err) < 0)
 		return -1;
 	if (rights == 0 || !is_shared(memory, gpa, size, &offset)) {
+		const struct nub_mapping run = { .gva = gva,
+			                         .gpa = gpa,
+			                         .size = size,
+			                         .user = true,
+			                         .writable = rights & NUB_PT_WRITE,
+			                         .executable = rights & NUB_PT_EXECUTE };
+		if (rights != 0 && !process->sealed)
+			return show_run(process, &run, err);
 		process->lacks_some = true;
 		return 0;
 	}

@@ -48,9 +48,13 @@ static int64_t serve_clock_settime(struct nub_linux *linux, struct nub_linux_thr
 
 static int64_t serve_settimeofday(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
 {
-	(void)linux;
+	struct timeval time;
+	struct timezone zone;
+
 	(void)thread;
-	(void)args;
+	if ((args[0] && nub_linux_read(linux, args[0], &time, sizeof(time)) < 0) ||
+	    (args[1] && nub_linux_read(linux, args[1], &zone, sizeof(zone)) < 0))
+		return -EFAULT;
 	return -EPERM;
 }
 

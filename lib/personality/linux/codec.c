@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
+
 void nub_linux_code_u32(struct nub_linux_codec *codec, uint32_t *value, const char *what)
 {
 	if (codec->writer) {
@@ -88,4 +90,19 @@ int nub_linux_code_fail(struct nub_linux_codec *codec, const char *format, ...)
 	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
 	return codec->cursor ? nub_cursor_fail(codec->cursor, NUB_E_SNAPSHOT_FIELD, "%s", message) : -1;
+}
+
+int nub_linux_code_refuse(struct nub_linux_codec *codec, enum nub_error_kind kind, const char *parameter,
+                          const char *format, ...)
+{
+	char message[512];
+	va_list args;
+
+	if (!codec->cursor || codec->cursor->failed)
+		return -1;
+	va_start(args, format);
+	vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
+	nub_cursor_fail(codec->cursor, kind, "%s", message);
+	return nub_parameter(codec->cursor->err, parameter, 0);
 }

@@ -23,8 +23,10 @@ void nub_linux_code_bool(struct nub_linux_codec *codec, bool *value, const char 
 /* A string of at most `most` bytes, owned; NULL where `optional`. */
 void nub_linux_code_text(struct nub_linux_codec *codec, char **text, size_t most, bool optional, const char *what);
 
-/* Fail, when loading: SNAPSHOT_FIELD. Gives -1. */
+/* Fail, when loading: SNAPSHOT_FIELD, or another kind of error with a parameter that would help. Gives -1. */
 int nub_linux_code_fail(struct nub_linux_codec *codec, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int nub_linux_code_refuse(struct nub_linux_codec *codec, enum nub_error_kind kind, const char *parameter,
+                          const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 static inline bool nub_linux_code_failed(const struct nub_linux_codec *codec)
 {

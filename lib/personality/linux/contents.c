@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/util.h"
 #include "personality/linux/call.h"
+#include "personality/linux/checkpoints.h"
 #include "personality/linux/files.h"
 #include "personality/linux/start.h"
 #include "personality/linux/threads.h"
@@ -45,14 +46,19 @@ static int add_arguments(const struct nub_linux *linux, struct nub_program_items
 	return 0;
 }
 
-/* "name, in futex" or "name" */
+/* "name, in futex", "name, at a checkpoint", "name, at a checkpoint that takes arguments" or "name" */
 static int add_threads(const struct nub_linux *linux, struct nub_program_items *list, struct nub_error *err)
 {
 	for (size_t i = 0; i < linux->threads->count; i++) {
 		const struct nub_linux_thread *thread = linux->threads->list[i];
 		const char *call = thread->wait.waiting ? nub_linux_call_name(thread->call) : NULL;
-		char text[64];
-		snprintf(text, sizeof(text), "%.15s%s%s", thread->name, call ? ", in " : "", call ? call : "");
+		const char *checkpoint = thread->checkpoint & NUB_LINUX_CHECKPOINT_WANTS
+		                             ? ", at a checkpoint that takes arguments"
+		                         : thread->checkpoint ? ", at a checkpoint"
+		                                              : "";
+		char text[96];
+		snprintf(text, sizeof(text), "%.15s%s%s%s", thread->name, call ? ", in " : "", call ? call : "",
+		         checkpoint);
 		if (add(list, NUB_PROGRAM_THREAD, (uint32_t)thread->tid, text, err) < 0)
 			return -1;
 	}

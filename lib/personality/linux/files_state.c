@@ -48,6 +48,28 @@ size_t nub_linux_state_count(struct nub_linux_files_state *state, size_t count, 
 	return cursor->failed ? 0 : (size_t)number;
 }
 
+static void check_mount(struct nub_linux_files_state *state, const char *path, uint32_t kind, bool writable)
+{
+	static const char *const kinds[] = {
+		[NUB_LINUX_MOUNT_MEMORY] = "directory in memory",
+		[NUB_LINUX_MOUNT_HOST_DIR] = "directory",
+		[NUB_LINUX_MOUNT_HOST_FILE] = "file",
+	};
+	const struct nub_linux_mount *now = nub_linux_mount_at(state->files, path, strlen(path));
+
+	if (kind >= sizeof(kinds) / sizeof(*kinds))
+		nub_linux_code_fail(&state->codec, "the kind of a grant is %" PRIu32 ", it must be at most %d", kind,
+		                    NUB_LINUX_MOUNT_HOST_FILE);
+	else if (!now || now->kind != kind)
+		nub_linux_code_refuse(&state->codec, NUB_E_SNAPSHOT_GRANT, "grants",
+		                      "the program was granted the %s %s, and is granted %s%s there now", kinds[kind],
+		                      *path ? path : "/", now ? "a " : "nothing", now ? kinds[now->kind] : "");
+	else if (writable && !now->writable)
+		nub_linux_code_refuse(&state->codec, NUB_E_SNAPSHOT_GRANT, "grants",
+		                      "the program could write to %s, which it is granted for reading alone now",
+		                      *path ? path : "/");
+}
+
 /* What was granted must be granted again, and may be more. */
 static void code_mount(struct nub_linux_files_state *state, struct nub_linux_mount *mount)
 {
@@ -60,14 +82,8 @@ static void code_mount(struct nub_linux_files_state *state, struct nub_linux_mou
 	nub_linux_code_bool(&state->codec, &writable, "whether a grant can be written");
 	if (mount)
 		return;
-	if (!nub_linux_code_failed(&state->codec)) {
-		const struct nub_linux_mount *now = nub_linux_mount_at(state->files, path, strlen(path));
-
-		if (!now || now->kind != kind || (writable && !now->writable))
-			nub_linux_code_fail(&state->codec,
-			                    "the program was granted %s, and is not now; grant it as it was",
-			                    *path ? path : "/");
-	}
+	if (!nub_linux_code_failed(&state->codec))
+		check_mount(state, path, kind, writable);
 	free(path);
 }
 

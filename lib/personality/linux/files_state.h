@@ -7,7 +7,7 @@
  *     descriptors, working directory, umask
  *
  * Things are called by their numbers in these lists, from 1; 0 is none. What is read is hostile: errors are SNAPSHOT_FIELD, but for
- * files that can't be opened again.
+ * what is not granted any more (SNAPSHOT_GRANT), and files that are gone or have changed (SNAPSHOT_FILE).
  */
 #ifndef NUB_LINUX_FILES_STATE_H
 #define NUB_LINUX_FILES_STATE_H

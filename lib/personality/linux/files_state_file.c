@@ -74,6 +74,32 @@ static void code_identity(struct nub_linux_codec *codec, struct identity *identi
 	nub_linux_code_u32(codec, &identity->nanoseconds, "the time of an open file");
 }
 
+/* Or fail. Times are seconds after 1970. */
+static bool is_same(struct nub_linux_files_state *state, const char *path, const struct identity *then,
+                    const struct identity *now)
+{
+	if (then->mode != now->mode) {
+		nub_linux_code_refuse(&state->codec, NUB_E_SNAPSHOT_FILE, "grants",
+		                      "%s is of another type than what the program had open: 0%" PRIo32
+		                      ", it was 0%" PRIo32,
+		                      path, now->mode, then->mode);
+		return false;
+	}
+	if (state->linux->config.accept_changed)
+		return true;
+	if (then->size != now->size)
+		nub_linux_code_refuse(&state->codec, NUB_E_SNAPSHOT_FILE, "accept_changed",
+		                      "%s has changed since the program had it open: it had %" PRIu64
+		                      " bytes and has %" PRIu64,
+		                      path, then->size, now->size);
+	else if (then->seconds != now->seconds || then->nanoseconds != now->nanoseconds)
+		nub_linux_code_refuse(&state->codec, NUB_E_SNAPSHOT_FILE, "accept_changed",
+		                      "%s has changed since the program had it open: it was written at %" PRIu64
+		                      ".%09" PRIu32 " and at %" PRIu64 ".%09" PRIu32,
+		                      path, then->seconds, then->nanoseconds, now->seconds, now->nanoseconds);
+	return !state->codec.cursor->failed;
+}
+
 static struct nub_linux_file *load_named(struct nub_linux_files_state *state, const char *path, bool removed,
                                          uint32_t flags)
 {
@@ -83,7 +109,8 @@ static struct nub_linux_file *load_named(struct nub_linux_files_state *state, co
 	if (nub_linux_code_failed(&state->codec))
 		return NULL;
 	if (removed) {
-		nub_linux_code_fail(&state->codec, "the program had %s open, which was removed", path);
+		nub_linux_code_refuse(&state->codec, NUB_E_SNAPSHOT_FILE, NULL,
+		                      "the program had %s open, which was removed before it was saved", path);
 		return NULL;
 	}
 	struct nub_linux_file *file = nub_linux_state_reopen(state, path, flags);
@@ -92,15 +119,9 @@ static struct nub_linux_file *load_named(struct nub_linux_files_state *state, co
 		return NULL;
 	const struct identity now = identity_of(state->linux, file);
 
-	if (now.mode == then.mode &&
-	    (state->linux->config.accept_changed ||
-	     (now.size == then.size && now.seconds == then.seconds && now.nanoseconds == then.nanoseconds)))
+	if (is_same(state, path, &then, &now))
 		return file;
 	nub_linux_file_unref(state->files, file);
-	nub_linux_code_fail(&state->codec,
-	                    "%s has changed since the program had it open: it had %" PRIu64 " bytes and has %" PRIu64
-	                    "; restore the file, or accept that it changed",
-	                    path, then.size, now.size);
 	return NULL;
 }
 

@@ -43,8 +43,8 @@ struct nub_linux_file *nub_linux_state_reopen(struct nub_linux_files_state *stat
 	}
 	if (error == 0)
 		return file;
-	nub_linux_code_fail(&state->codec, "the program had %s open: %s; grant it as it was", name,
-	                    strerrordesc_np(-error));
+	nub_linux_code_refuse(&state->codec, NUB_E_SNAPSHOT_FILE, "grants", "the program had %s open: %s", name,
+	                      strerrordesc_np(-error));
 	return NULL;
 }
 

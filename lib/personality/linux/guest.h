@@ -54,6 +54,10 @@ int nub_linux_guest_begin(struct nub_personality *personality, struct nub_error 
 
 int nub_linux_guest_regions(struct nub_personality *personality, struct nub_error *err);
 
+/* ---- guest_survey.c ---- */
+
+int nub_linux_guest_survey(struct nub_personality *personality, struct nub_survey *survey, struct nub_error *err);
+
 /* ---- guest_modules.c ---- */
 
 void nub_linux_guest_modules(struct nub_personality *personality, struct nub_image *image);

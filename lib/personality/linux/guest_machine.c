@@ -23,12 +23,13 @@ static struct nub_machine *machine_of(void *context)
 	return ((struct nub_linux_guest *)context)->personality.machine;
 }
 
-static uint8_t *memory(void *context, uint64_t *base, uint64_t *size)
+static uint8_t *memory(void *context, uint64_t *base, uint64_t *size, uint64_t *from_file)
 {
 	const struct nub_machine *machine = machine_of(context);
 
 	*base = machine->plan.layout.heap_gpa;
 	*size = machine->plan.layout.heap_size;
+	*from_file = machine->image_end > *base ? machine->image_end - *base : 0;
 	return nub_memory_at(&machine->memory, *base, *size);
 }
 
@@ -125,13 +126,21 @@ static int set_vcpu(void *context, const struct nub_linux_vcpu *vcpu, struct nub
 	return nub_engine_set_whole_xsave(engine, vcpu->xsave, err);
 }
 
+static uint64_t read_clock(clockid_t clock)
+{
+	struct timespec time = { 0 };
+
+	clock_gettime(clock, &time);
+	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
 static uint64_t now_ns(void *context, int clock)
 {
-	struct timespec time;
+	clockid_t of_guest;
 
-	clock_gettime((clockid_t)clock, &time);
-	const uint64_t ns = (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-	return clock == CLOCK_PROCESS_CPUTIME_ID ? ns + nub_engine_cpu_ns(machine_of(context)->engine) : ns;
+	if (clock == CLOCK_PROCESS_CPUTIME_ID && nub_engine_cpu_clock(machine_of(context)->engine, &of_guest))
+		return read_clock(clock) + read_clock(of_guest);
+	return read_clock(clock);
 }
 
 static uint64_t tsc(void *context)

@@ -95,6 +95,21 @@ static bool stops_before_call(struct nub_linux_guest *guest)
 	return true;
 }
 
+/* A checkpoint is one of its own kind of exit, and where it is to stop if that is asked for. */
+static void count_call(struct nub_linux_guest *guest)
+{
+	struct nub_machine *machine = guest->personality.machine;
+
+	if (!guest->linux->at_checkpoint) {
+		machine->exits.call++;
+		return;
+	}
+	guest->linux->at_checkpoint = false;
+	machine->exits.checkpoint++;
+	if (machine->config.stop_at_checkpoint)
+		machine->freeze = 1;
+}
+
 enum nub_verdict nub_linux_guest_serve(struct nub_personality *personality, const struct nub_exit *exit,
                                        struct nub_error *err)
 {
@@ -104,9 +119,9 @@ enum nub_verdict nub_linux_guest_serve(struct nub_personality *personality, cons
 	guest->entered = false;
 	switch (exit->kind) {
 	case NUB_EXIT_SYSCALL:
-		personality->machine->exits.call++;
 		if (!stops_before_call(guest))
 			nub_linux_syscall(guest->linux);
+		count_call(guest);
 		return NUB_VERDICT_GO_ON;
 	case NUB_EXIT_FAULT:
 		nub_linux_fault(guest->linux, exit->fault.vector, exit->fault.error_code, exit->fault.address);

@@ -49,7 +49,7 @@ static int64_t serve_getpgid(struct nub_linux *linux, struct nub_linux_thread *t
 
 static int64_t serve_setpgid(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
 {
-	if ((int32_t)args[1] < 0)
+	if ((int32_t)(args[1] ? args[1] : args[0]) < 0)
 		return -EINVAL;
 	if (!is_self(linux, thread, args[0]))
 		return -ESRCH;
@@ -200,6 +200,14 @@ static int64_t serve_getrusage(struct nub_linux *linux, struct nub_linux_thread 
 	return nub_linux_write(linux, args[1], &usage, sizeof(usage));
 }
 
+/* It is in none. */
+static int64_t serve_getgroups(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
+{
+	(void)linux;
+	(void)thread;
+	return (int32_t)args[0] < 0 ? -EINVAL : 0;
+}
+
 static const struct nub_linux_call calls[] = {
 	{ __NR_getpid, "getpid", serve_getpid, { NONE }, false },
 	{ __NR_getppid, "getppid", serve_zero, { NONE }, false },
@@ -220,7 +228,7 @@ static const struct nub_linux_call calls[] = {
 	{ __NR_setregid, "setregid", serve_setids, { INT, INT }, false },
 	{ __NR_setresuid, "setresuid", serve_setids, { INT, INT, INT }, false },
 	{ __NR_setresgid, "setresgid", serve_setids, { INT, INT, INT }, false },
-	{ __NR_getgroups, "getgroups", serve_zero, { INT, POINTER }, false },
+	{ __NR_getgroups, "getgroups", serve_getgroups, { INT, POINTER }, false },
 	{ __NR_setgroups, "setgroups", serve_setgroups, { INT, POINTER }, false },
 	{ __NR_capget, "capget", serve_capget, { POINTER, POINTER }, false },
 	{ __NR_capset, "capset", serve_capset, { POINTER, POINTER }, false },

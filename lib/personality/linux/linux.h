@@ -48,19 +48,22 @@ struct nub_linux_call;
 struct nub_linux_config {
 	const char *const *argv; /* NULL-terminated, as for execve */
 	const char *const *envp;
+	const char *const *copy_argv; /* likewise, for a thaw; NULL: what it had */
+	const char *const *copy_envp;
 	const char *path; /* the program's, as the guest is told (AT_EXECFN, /proc/self/exe): absolute */
 	const struct nub_linux_grant *grants;
 	size_t grant_count;
-	int stdin_fd;         /* a host descriptor, -1: at its end */
-	int output_fds[2];    /* host descriptors behind stdout and stderr: what isatty and fstat say; 0: as pipes */
-	uint64_t stack_size;  /* limit of the main thread's stack; it grows as it is touched */
-	unsigned max_fds;     /* RLIMIT_NOFILE, at most NUB_LINUX_MAX_FDS */
-	unsigned max_threads; /* at most NUB_LINUX_MAX_THREADS */
-	uint64_t tmpfs_size;  /* of /tmp and /dev/shm, when no grant says otherwise */
-	bool allow_wx;        /* W and X together are EACCES otherwise */
-	bool strict;          /* the first call that is not served ends the run as a crash */
-	bool accept_changed;  /* a thaw goes on though files that the program had open have changed */
-	bool deterministic;   /* a seed was given: threads switch at calls alone */
+	int stdin_fd;            /* a host descriptor, -1: at its end */
+	int output_fds[2];       /* host descriptors behind stdout and stderr: what isatty and fstat say; 0: as pipes */
+	uint64_t stack_size;     /* limit of the main thread's stack; it grows as it is touched */
+	unsigned max_fds;        /* RLIMIT_NOFILE, at most NUB_LINUX_MAX_FDS */
+	unsigned max_threads;    /* at most NUB_LINUX_MAX_THREADS */
+	uint64_t tmpfs_size;     /* of /tmp and /dev/shm, when no grant says otherwise */
+	bool allow_wx;           /* W and X together are EACCES otherwise */
+	bool strict;             /* the first call that is not served ends the run as a crash */
+	bool accept_changed;     /* a thaw goes on though files that the program had open have changed */
+	bool deterministic;      /* a seed was given: threads switch at calls alone */
+	bool stop_at_checkpoint; /* a thread that comes to one is left before it, and at_checkpoint says so */
 	/* --strace: one call, formatted, without a newline; NULL: none. `ns` is how long serving it took. */
 	void (*trace)(void *context, const char *line, uint64_t ns);
 	void *trace_context;
@@ -111,6 +114,7 @@ struct nub_linux_thread {
 	char name[16];                             /* PR_SET_NAME, NUL-terminated */
 	uint64_t clear_tid;                        /* set_tid_address: gva, 0 none */
 	uint64_t robust_list;                      /* set_robust_list: gva, 0 none */
+	unsigned checkpoint;                       /* NUB_LINUX_CHECKPOINT_*, checkpoints.h */
 	struct nub_linux_thread_data *thread_data; /* owned by threads */
 	struct nub_linux_signal_data *signal_data; /* owned by signals */
 };
@@ -129,6 +133,7 @@ struct nub_linux {
 	struct nub_linux_machine machine;
 	int32_t pid;
 	uint64_t generation; /* thaws so far */
+	bool at_checkpoint;  /* the current thread has come to one; who takes note of it clears it */
 	struct nub_linux_thread *current;
 	struct nub_linux_memory *memory;
 	struct nub_linux_program *program;

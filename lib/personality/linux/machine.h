@@ -34,8 +34,8 @@ enum nub_linux_rights {
 
 struct nub_linux_machine_ops {
 	/* The guest's memory: `size` bytes, a multiple of 2 MiB, from gpa `base`, as one host mapping that stays where it is.
-	 * Untouched pages are zero and cost nothing. */
-	uint8_t *(*memory)(void *context, uint64_t *base, uint64_t *size);
+	 * Untouched pages are zero and cost nothing; but behind the first *from_file bytes a file is, until they are discarded. */
+	uint8_t *(*memory)(void *context, uint64_t *base, uint64_t *size, uint64_t *from_file);
 	/* Copy bytes of one page, and store there, with an error where touching them could be a signal: what a saved program's
 	 * file is behind. */
 	int (*copy)(void *context, uint64_t gpa, void *bytes, size_t size, struct nub_error *err);
@@ -76,7 +76,8 @@ struct nub_linux_machine_ops {
 struct nub_linux_machine {
 	const struct nub_linux_machine_ops *ops;
 	void *context;
-	uint64_t xcr0; /* what of XSAVE's programs can use: 7, or with AVX-512 0xe7 */
+	uint64_t xcr0;       /* what of XSAVE's programs can use: 7, or with AVX-512 0xe7 */
+	unsigned file_pages; /* of a mapped file, that come together at a touch: a power of two */
 };
 
 static inline uint32_t nub_linux_xsave_size(const struct nub_linux_machine *machine)

@@ -142,11 +142,11 @@ static const struct nub_linux_call calls[] = {
 
 static int make(struct nub_linux *linux, struct nub_error *err)
 {
-	uint64_t base, size;
-	uint8_t *host = linux->machine.ops->memory(linux->machine.context, &base, &size);
+	uint64_t base, size, from_file;
+	uint8_t *host = linux->machine.ops->memory(linux->machine.context, &base, &size, &from_file);
 
 	linux->memory = calloc(1, sizeof(*linux->memory));
-	if (!linux->memory || !nub_linux_page_pool_init(&linux->memory->pool, host, base, size))
+	if (!linux->memory || !nub_linux_page_pool_init(&linux->memory->pool, host, base, size, from_file))
 		return nub_fail(err, NUB_E_NO_MEMORY, ENOMEM, "the list of a Linux program's pages");
 	linux->memory->top = NUB_LINUX_GVA_END;
 	return 0;

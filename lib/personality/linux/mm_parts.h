@@ -86,6 +86,9 @@ bool nub_linux_page_store(struct nub_linux *linux, uint64_t gpa, const void *byt
 /* All of a page, where it is, or in buffer[0..NUB_PAGE_SIZE). NULL as false. */
 const uint8_t *nub_linux_page_bytes(struct nub_linux *linux, uint64_t gpa, uint8_t *buffer);
 
+/* Pages that were just taken from the pool: zero, also where a file was behind them. False: nub_linux_fail. */
+bool nub_linux_pages_renew(struct nub_linux *linux, uint64_t gpa, uint64_t count);
+
 /* ---- resident.c: pages that are there ---- */
 
 unsigned nub_linux_rights_of(unsigned prot);
@@ -114,5 +117,21 @@ uint64_t nub_linux_shared_page(const struct nub_linux_memory *memory, const stru
 
 nub_linux_handler nub_linux_serve_mremap, nub_linux_serve_madvise, nub_linux_serve_mincore, nub_linux_serve_msync,
     nub_linux_serve_mlock, nub_linux_serve_mlockall, nub_linux_serve_munlock, nub_linux_serve_munlockall;
+
+/* ---- mm_state.c: what a state tells of memory, up to where a machine is needed ---- */
+
+/* An area as it is saved. Where has_file, the number of an open file comes next. */
+struct nub_linux_area_record {
+	struct nub_linux_area area; /* without its backing */
+	bool has_file;
+	const char *path; /* of the file, in the state; no NUL behind it */
+	uint32_t path_size;
+};
+
+/* What stands before the areas: heap, addresses, and how many there are. */
+int nub_linux_memory_read_head(struct nub_linux_memory *memory, uint32_t *count, struct nub_cursor *cursor);
+
+/* The next one, which begins at or after `below`. */
+int nub_linux_area_read(struct nub_cursor *cursor, uint64_t below, struct nub_linux_area_record *record);
 
 #endif

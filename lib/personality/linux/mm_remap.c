@@ -125,17 +125,20 @@ int64_t nub_linux_serve_mremap(struct nub_linux *linux, struct nub_linux_thread 
 	if (result < 0)
 		return result;
 	area = nub_linux_area_at(linux, remap.old);
-	if (!area || area->end - remap.old < remap.old_size)
+	if (!area)
+		return -EFAULT;
+	/* What is cut off may be several areas, and what stays, too. */
+	if (!(remap.flags & MREMAP_FIXED) && remap.new_size < remap.old_size) {
+		result = nub_linux_unmap(linux, remap.old + remap.new_size, remap.old_size - remap.new_size);
+		return result < 0 ? result : (int64_t)remap.old;
+	}
+	if (area->end - remap.old < remap.old_size)
 		return -EFAULT;
 	if (remap.new_size > NUB_LINUX_GVA_END)
 		return -ENOMEM;
 	if (!(remap.flags & MREMAP_FIXED)) {
-		if (remap.new_size <= remap.old_size) {
-			if (remap.new_size < remap.old_size)
-				result =
-				    nub_linux_unmap(linux, remap.old + remap.new_size, remap.old_size - remap.new_size);
-			return result < 0 ? result : (int64_t)remap.old;
-		}
+		if (remap.new_size == remap.old_size)
+			return (int64_t)remap.old;
 		if (can_grow(linux->memory, &remap))
 			return grow(linux, area, &remap);
 		if (!(remap.flags & MREMAP_MAYMOVE))

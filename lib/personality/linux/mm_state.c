@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 
 #include "abi/nub_abi.h"
@@ -71,7 +72,11 @@ static void save_area(const struct nub_linux_area *area, struct nub_writer *writ
 	nub_writer_uint(writer, 1, area->backing ? BACKING_FILE : BACKING_NONE);
 	if (!area->backing)
 		return;
+	const size_t path_size = area->backing->path ? strnlen(area->backing->path, PATH_MAX - 1) : 0;
+
 	nub_writer_uint(writer, 8, area->offset);
+	nub_writer_uint(writer, 4, path_size);
+	nub_writer_bytes(writer, area->backing->path, path_size);
 	area->backing->ops->save(area->backing, writer);
 }
 
@@ -98,49 +103,66 @@ void nub_linux_memory_save(struct nub_linux *linux, struct nub_writer *writer)
 
 /* ---- Loading ---- */
 
-static int load_area(struct nub_linux *linux, struct nub_cursor *cursor)
+int nub_linux_area_read(struct nub_cursor *cursor, uint64_t below, struct nub_linux_area_record *record)
 {
-	struct nub_linux_memory *memory = linux->memory;
-	struct nub_linux_area area = { 0 };
+	struct nub_linux_area *area = &record->area;
 	unsigned flags, name, kind;
 
-	area.start = nub_cursor_u64(cursor, "the start of an area");
-	area.end = nub_cursor_u64(cursor, "the end of an area");
-	area.prot = nub_cursor_u8(cursor, "the rights of an area");
+	*record = (struct nub_linux_area_record){ 0 };
+	area->start = nub_cursor_u64(cursor, "the start of an area");
+	area->end = nub_cursor_u64(cursor, "the end of an area");
+	area->prot = nub_cursor_u8(cursor, "the rights of an area");
 	flags = nub_cursor_u8(cursor, "the flags of an area");
 	name = nub_cursor_u8(cursor, "the name of an area");
 	kind = nub_cursor_u8(cursor, "what an area maps");
-	area.offset = kind == BACKING_FILE ? nub_cursor_u64(cursor, "where in its file an area is") : 0;
+	if (kind == BACKING_FILE) {
+		area->offset = nub_cursor_u64(cursor, "where in its file an area is");
+		record->path_size = nub_cursor_u32(cursor, "the path of a mapped file");
+		record->path = (const char *)nub_cursor_take(cursor, "the path of a mapped file", record->path_size);
+	}
 	if (cursor->failed)
 		return -1;
-	const uint64_t below = memory->area_count ? memory->areas[memory->area_count - 1].end : 0;
-	if (!nub_page_aligned(area.start | area.end | area.offset) || area.start < below || area.end <= area.start ||
-	    !nub_linux_in_user(area.start, area.end - area.start) || area.prot > 7 || flags > FLAGS ||
-	    kind > BACKING_FILE || !nub_linux_area_name(name, &area.name) || area.offset > INT64_MAX)
+	if (!nub_page_aligned(area->start | area->end | area->offset) || area->start < below ||
+	    area->end <= area->start || !nub_linux_in_user(area->start, area->end - area->start) || area->prot > 7 ||
+	    flags > FLAGS || kind > BACKING_FILE || !nub_linux_area_name(name, &area->name) ||
+	    area->offset > INT64_MAX || record->path_size >= PATH_MAX)
 		return nub_cursor_fail(cursor, NUB_E_SNAPSHOT_FIELD,
 		                       "an area is 0x%" PRIx64 " to 0x%" PRIx64
 		                       " with rights %u, flags %u, name %u, kind %u: no program has such a one there",
-		                       area.start, area.end, area.prot, flags, name, kind);
-	if ((area.prot & PROT_WRITE) && (area.prot & PROT_EXEC) && !linux->config.allow_wx)
+		                       area->start, area->end, area->prot, flags, name, kind);
+	area->shared = flags & FLAG_SHARED;
+	area->wipe = flags & FLAG_WIPE;
+	area->huge_no = flags & FLAG_NO_HUGE;
+	record->has_file = kind == BACKING_FILE;
+	return 0;
+}
+
+static int load_area(struct nub_linux *linux, struct nub_cursor *cursor)
+{
+	struct nub_linux_memory *memory = linux->memory;
+	struct nub_linux_area_record record;
+	struct nub_linux_area *area = &record.area;
+
+	if (nub_linux_area_read(cursor, memory->area_count ? memory->areas[memory->area_count - 1].end : 0, &record) <
+	    0)
+		return -1;
+	if ((area->prot & PROT_WRITE) && (area->prot & PROT_EXEC) && !linux->config.allow_wx)
 		return nub_cursor_fail(cursor, NUB_E_SNAPSHOT_FIELD,
 		                       "the area at 0x%" PRIx64 " is writable and executable, which is not allowed",
-		                       area.start);
-	area.shared = flags & FLAG_SHARED;
-	area.wipe = flags & FLAG_WIPE;
-	area.huge_no = flags & FLAG_NO_HUGE;
-	if (kind == BACKING_FILE) {
-		area.backing = nub_linux_backing_load(linux, cursor);
-		if (!area.backing)
+		                       area->start);
+	if (record.has_file) {
+		area->backing = nub_linux_backing_load(linux, cursor);
+		if (!area->backing)
 			return -1;
-		if (area.shared && (area.prot & PROT_WRITE) && !area.backing->ops->write) {
-			nub_linux_backing_drop(area.backing);
+		if (area->shared && (area->prot & PROT_WRITE) && !area->backing->ops->write) {
+			nub_linux_backing_drop(area->backing);
 			return nub_cursor_fail(cursor, NUB_E_SNAPSHOT_FIELD,
 			                       "the area at 0x%" PRIx64 " writes to a file that is for reading",
-			                       area.start);
+			                       area->start);
 		}
 	}
-	if (nub_linux_area_insert(memory, &area) < 0) {
-		nub_linux_backing_drop(area.backing);
+	if (nub_linux_area_insert(memory, area) < 0) {
+		nub_linux_backing_drop(area->backing);
 		return nub_cursor_fail(cursor, NUB_E_NO_MEMORY, "more than %d areas", NUB_LINUX_MAX_AREAS);
 	}
 	return 0;
@@ -237,25 +259,33 @@ static int load_run(struct nub_linux *linux, const struct run *run, struct nub_c
 	return 0;
 }
 
+int nub_linux_memory_read_head(struct nub_linux_memory *memory, uint32_t *count, struct nub_cursor *cursor)
+{
+	memory->brk_start = nub_cursor_u64(cursor, "the start of the heap");
+	memory->brk = nub_cursor_u64(cursor, "the end of the heap");
+	memory->top = nub_cursor_u64(cursor, "where mappings begin");
+	memory->stack_top = nub_cursor_u64(cursor, "the top of the stack");
+	*count = nub_cursor_u32(cursor, "the number of areas");
+	if (cursor->failed)
+		return -1;
+	if (memory->brk < memory->brk_start || memory->brk > NUB_LINUX_GVA_END || memory->top > NUB_LINUX_GVA_END ||
+	    !nub_page_aligned(memory->top) || memory->stack_top > NUB_LINUX_GVA_END || *count > NUB_LINUX_MAX_AREAS)
+		return nub_cursor_fail(cursor, NUB_E_SNAPSHOT_FIELD,
+		                       "a heap of 0x%" PRIx64 " to 0x%" PRIx64 ", mappings under 0x%" PRIx64
+		                       ", a stack under 0x%" PRIx64 ", %u areas: no program has them so",
+		                       memory->brk_start, memory->brk, memory->top, memory->stack_top, *count);
+	return 0;
+}
+
 int nub_linux_memory_load(struct nub_linux *linux, struct nub_cursor *cursor)
 {
 	struct nub_linux_memory *memory = linux->memory;
 	struct run run = { 0 };
 	uint64_t gva = 0;
+	uint32_t count;
 
-	memory->brk_start = nub_cursor_u64(cursor, "the start of the heap");
-	memory->brk = nub_cursor_u64(cursor, "the end of the heap");
-	memory->top = nub_cursor_u64(cursor, "where mappings begin");
-	memory->stack_top = nub_cursor_u64(cursor, "the top of the stack");
-	const uint32_t count = nub_cursor_u32(cursor, "the number of areas");
-	if (cursor->failed)
+	if (nub_linux_memory_read_head(memory, &count, cursor) < 0)
 		return -1;
-	if (memory->brk < memory->brk_start || memory->brk > NUB_LINUX_GVA_END || memory->top > NUB_LINUX_GVA_END ||
-	    !nub_page_aligned(memory->top) || memory->stack_top > NUB_LINUX_GVA_END || count > NUB_LINUX_MAX_AREAS)
-		return nub_cursor_fail(cursor, NUB_E_SNAPSHOT_FIELD,
-		                       "a heap of 0x%" PRIx64 " to 0x%" PRIx64 ", mappings under 0x%" PRIx64
-		                       ", a stack under 0x%" PRIx64 ", %u areas: no program has them so",
-		                       memory->brk_start, memory->brk, memory->top, memory->stack_top, count);
 	for (uint32_t i = 0; i < count; i++)
 		if (load_area(linux, cursor) < 0)
 			return -1;

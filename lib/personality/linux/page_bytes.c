@@ -12,7 +12,7 @@ bool nub_linux_page_copy(struct nub_linux *linux, uint64_t gpa, void *bytes, siz
 	const struct nub_linux_page_pool *pool = &linux->memory->pool;
 	struct nub_error err = { 0 };
 
-	if (!nub_linux_page_pool_loaded(pool, gpa, 1)) {
+	if (!nub_linux_page_pool_filed(pool, gpa, 1)) {
 		memcpy(bytes, nub_linux_page_pool_at(pool, gpa), size);
 		return true;
 	}
@@ -27,7 +27,7 @@ bool nub_linux_page_store(struct nub_linux *linux, uint64_t gpa, const void *byt
 	const struct nub_linux_page_pool *pool = &linux->memory->pool;
 	struct nub_error err = { 0 };
 
-	if (!nub_linux_page_pool_loaded(pool, gpa, 1)) {
+	if (!nub_linux_page_pool_filed(pool, gpa, 1)) {
 		memcpy(nub_linux_page_pool_at(pool, gpa), bytes, size);
 		return true;
 	}
@@ -37,9 +37,24 @@ bool nub_linux_page_store(struct nub_linux *linux, uint64_t gpa, const void *byt
 	return false;
 }
 
+bool nub_linux_pages_renew(struct nub_linux *linux, uint64_t gpa, uint64_t count)
+{
+	struct nub_linux_page_pool *pool = &linux->memory->pool;
+	struct nub_error err = { 0 };
+
+	if (!nub_linux_page_pool_filed(pool, gpa, count))
+		return true;
+	if (linux->machine.ops->discard(linux->machine.context, gpa, count * NUB_PAGE_SIZE, &err) < 0) {
+		nub_linux_fail(linux, &err);
+		return false;
+	}
+	nub_linux_page_pool_renewed(pool, gpa, count);
+	return true;
+}
+
 const uint8_t *nub_linux_page_bytes(struct nub_linux *linux, uint64_t gpa, uint8_t *buffer)
 {
-	if (!nub_linux_page_pool_loaded(&linux->memory->pool, gpa, 1))
+	if (!nub_linux_page_pool_filed(&linux->memory->pool, gpa, 1))
 		return nub_linux_page_pool_at(&linux->memory->pool, gpa);
 	return nub_linux_page_copy(linux, gpa, buffer, NUB_PAGE_SIZE) ? buffer : NULL;
 }

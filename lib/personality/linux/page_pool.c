@@ -23,8 +23,10 @@ static void set_bit(uint64_t *bits, uint64_t index, bool value)
 	bits[index / WORD] = value ? bits[index / WORD] | bit : bits[index / WORD] & ~bit;
 }
 
-bool nub_linux_page_pool_init(struct nub_linux_page_pool *pool, uint8_t *host, uint64_t base, uint64_t size)
+bool nub_linux_page_pool_init(struct nub_linux_page_pool *pool, uint8_t *host, uint64_t base, uint64_t size,
+                              uint64_t from_file)
 {
+	const uint64_t filed = (from_file < size ? from_file : size) / NUB_PAGE_SIZE;
 	const uint64_t total = size / NUB_PAGE_SIZE, skipped = base / NUB_PAGE_SIZE % LARGE;
 	const uint64_t words = (skipped + total) / WORD + 1;
 
@@ -33,11 +35,13 @@ bool nub_linux_page_pool_init(struct nub_linux_page_pool *pool, uint8_t *host, u
 	};
 	pool->taken = calloc(words, sizeof(*pool->taken));
 	pool->dirty = calloc(words, sizeof(*pool->dirty));
-	pool->loaded = calloc(words, sizeof(*pool->loaded));
-	if (!pool->taken || !pool->dirty || !pool->loaded)
+	pool->filed = calloc(words, sizeof(*pool->filed));
+	if (!pool->taken || !pool->dirty || !pool->filed)
 		return false;
 	for (uint64_t i = 0; i < skipped; i++)
 		set_bit(pool->taken, i, true);
+	for (uint64_t i = skipped; i < skipped + filed; i++)
+		set_bit(pool->filed, i, true);
 	return true;
 }
 
@@ -45,7 +49,7 @@ void nub_linux_page_pool_release(struct nub_linux_page_pool *pool)
 {
 	free(pool->taken);
 	free(pool->dirty);
-	free(pool->loaded);
+	free(pool->filed);
 	*pool = (struct nub_linux_page_pool){ 0 };
 }
 
@@ -140,19 +144,26 @@ bool nub_linux_page_pool_claim(struct nub_linux_page_pool *pool, uint64_t gpa)
 		return false;
 	set_bit(pool->taken, index, true);
 	set_bit(pool->dirty, index, true);
-	set_bit(pool->loaded, index, true);
 	pool->free--;
 	return true;
 }
 
-bool nub_linux_page_pool_loaded(const struct nub_linux_page_pool *pool, uint64_t gpa, uint64_t count)
+bool nub_linux_page_pool_filed(const struct nub_linux_page_pool *pool, uint64_t gpa, uint64_t count)
 {
 	const uint64_t first = bit_of(pool, gpa);
 
 	for (uint64_t i = first; i < first + count; i++)
-		if (get_bit(pool->loaded, i))
+		if (get_bit(pool->filed, i))
 			return true;
 	return false;
+}
+
+void nub_linux_page_pool_renewed(struct nub_linux_page_pool *pool, uint64_t gpa, uint64_t count)
+{
+	const uint64_t first = bit_of(pool, gpa);
+
+	for (uint64_t i = first; i < first + count; i++)
+		set_bit(pool->filed, i, false);
 }
 
 void nub_linux_page_pool_give(struct nub_linux_page_pool *pool, uint64_t gpa, uint64_t count, bool zero)
@@ -162,8 +173,9 @@ void nub_linux_page_pool_give(struct nub_linux_page_pool *pool, uint64_t gpa, ui
 	for (uint64_t i = first; i < first + count; i++) {
 		set_bit(pool->taken, i, false);
 		set_bit(pool->dirty, i, !zero);
-		set_bit(pool->loaded, i, false);
 	}
+	if (zero)
+		nub_linux_page_pool_renewed(pool, gpa, count);
 	pool->free += count;
 	if (first < pool->cursor)
 		pool->cursor = first;

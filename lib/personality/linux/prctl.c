@@ -6,7 +6,9 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "abi/nub_checkpoint.h"
 #include "personality/linux/call.h"
+#include "personality/linux/checkpoints.h"
 #include "personality/linux/mm_parts.h"
 
 NUB_LINUX_ARG_SHORT_NAMES;
@@ -59,6 +61,8 @@ static int64_t serve_prctl(struct nub_linux *linux, struct nub_linux_thread *thr
 	case PR_GET_THP_DISABLE:
 	case SET_VMA:
 		return 0;
+	case NUB_PR:
+		return nub_linux_serve_own(linux, thread, args);
 	default:
 		return nub_linux_unsupported(linux, thread, -EINVAL);
 	}

@@ -45,7 +45,7 @@ static void drop_run(struct nub_linux *linux, const struct run *run, bool kept)
 	const uint64_t count = run->size / NUB_PAGE_SIZE;
 	/* Of a file that is behind pages, none are handed out again. */
 	const bool discard =
-	    !kept && (count >= DISCARD_PAGES || nub_linux_page_pool_loaded(&memory->pool, run->gpa, count));
+	    !kept && (count >= DISCARD_PAGES || nub_linux_page_pool_filed(&memory->pool, run->gpa, count));
 	struct nub_error err = { 0 };
 
 	if (machine->ops->unmap(machine->context, run->gva, run->size, &err) < 0 ||
@@ -115,7 +115,7 @@ static int64_t write_run(struct nub_linux *linux, const struct nub_linux_area *a
 {
 	const struct nub_linux_page_pool *pool = &linux->memory->pool;
 	const uint64_t offset = area->offset + (run->gva - area->start);
-	const bool loaded = nub_linux_page_pool_loaded(pool, run->gpa, run->size / NUB_PAGE_SIZE);
+	const bool loaded = nub_linux_page_pool_filed(pool, run->gpa, run->size / NUB_PAGE_SIZE);
 	const uint64_t step = loaded ? NUB_PAGE_SIZE : run->size;
 	uint8_t buffer[NUB_PAGE_SIZE];
 

@@ -8,6 +8,7 @@
 #include "personality/linux/files.h"
 #include "personality/linux/files_calls.h"
 #include "personality/linux/io.h"
+#include "personality/linux/path.h"
 #include "personality/linux/socket.h"
 
 NUB_LINUX_ARG_SHORT_NAMES;
@@ -217,12 +218,37 @@ static int64_t serve_shutdown(struct nub_linux *linux, struct nub_linux_thread *
 	return 0;
 }
 
+/* Is something at the path of an address? 0 or -errno. */
+static int64_t look_for(struct nub_linux *linux, uint64_t gva, uint64_t size)
+{
+	struct sockaddr_un address = { 0 };
+	struct nub_linux_place place;
+
+	if (size < sizeof(address.sun_family) || size > sizeof(address))
+		return -EINVAL;
+	if (nub_linux_read(linux, gva, &address, size) < 0)
+		return -EFAULT;
+	if (address.sun_family != AF_UNIX)
+		return -EINVAL;
+	char path[sizeof(address.sun_path) + 1] = "";
+	memcpy(path, address.sun_path, sizeof(address.sun_path));
+	/* A name without a file. */
+	if (path[0] == '\0')
+		return 0;
+	const int error = nub_linux_walk(linux->files, NULL, path, NUB_LINUX_WALK_FOLLOW, &place);
+	if (error == 0)
+		nub_linux_place_release(&place);
+	return error;
+}
+
 static int64_t serve_connect(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
 {
 	int64_t error;
 
-	return nub_linux_socket_of(linux, args[0], &error) ? nub_linux_unsupported(linux, thread, -ECONNREFUSED)
-	                                                   : error;
+	if (!nub_linux_socket_of(linux, args[0], &error))
+		return error;
+	error = look_for(linux, args[1], args[2]);
+	return nub_linux_unsupported(linux, thread, error < 0 ? error : -ECONNREFUSED);
 }
 
 static int64_t serve_bind(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])

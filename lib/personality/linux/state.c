@@ -9,11 +9,9 @@
 #include "base/error.h"
 #include "base/util.h"
 #include "personality/linux/call.h"
+#include "personality/linux/checkpoints.h"
 #include "personality/linux/mm_parts.h"
 #include "personality/linux/start.h"
-
-/* Of a path, of arguments and environment. */
-enum { MOST_BYTES = 16 << 20 };
 
 /* How far the pid of a thaw is from the one before: no thread's number is in between. */
 enum { PID_STEP = 1 << 20, PID_LIMIT = 1 << 22 };
@@ -48,9 +46,9 @@ static uint8_t *load_bytes(struct nub_cursor *cursor, const char *what, size_t *
 {
 	const uint32_t length = nub_cursor_u32(cursor, what);
 
-	if (!cursor->failed && length > MOST_BYTES)
+	if (!cursor->failed && length > NUB_LINUX_STATE_MOST_BYTES)
 		nub_cursor_fail(cursor, NUB_E_SNAPSHOT_FIELD, "%s takes %u bytes, the limit is %d", what, length,
-		                MOST_BYTES);
+		                NUB_LINUX_STATE_MOST_BYTES);
 	const uint8_t *bytes = nub_cursor_take(cursor, what, length);
 	uint8_t *copy = bytes ? malloc((size_t)length + 1) : NULL;
 	if (!copy) {
@@ -63,7 +61,7 @@ static uint8_t *load_bytes(struct nub_cursor *cursor, const char *what, size_t *
 	return copy;
 }
 
-static int load_program(struct nub_linux *linux, struct nub_cursor *cursor)
+int nub_linux_program_load(struct nub_linux *linux, struct nub_cursor *cursor)
 {
 	struct nub_linux_program *program = linux->program = calloc(1, sizeof(*program));
 	size_t path_size;
@@ -116,31 +114,38 @@ void nub_linux_save(struct nub_linux *linux, struct nub_writer *writer)
 	}
 }
 
+int nub_linux_state_part(struct nub_cursor *cursor, struct nub_linux_state_part *part)
+{
+	part->name_size = nub_cursor_u32(cursor, "the name of a part");
+	part->name = nub_cursor_take(cursor, "the name of a part", part->name_size);
+	const uint64_t size = nub_cursor_u64(cursor, "the size of a part");
+	part->cursor = (struct nub_cursor){
+		.bytes = nub_cursor_take(cursor, "a part", size <= SIZE_MAX ? (size_t)size : SIZE_MAX),
+		.size = (size_t)size,
+		.whole = "a part",
+		.kind = NUB_E_SNAPSHOT_TRUNCATED,
+		.err = cursor->err,
+	};
+	return cursor->failed ? -1 : 0;
+}
+
 static int load_family(struct nub_linux *linux, const struct nub_linux_family *family, struct nub_cursor *cursor)
 {
-	const size_t length = strlen(family->name);
-	const uint32_t named = nub_cursor_u32(cursor, "the name of a part");
-	const uint8_t *name = nub_cursor_take(cursor, "the name of a part", named == length ? named : 0);
+	struct nub_linux_state_part part;
 
-	if (!cursor->failed && (named != length || memcmp(name, family->name, length) != 0))
+	if (nub_linux_state_part(cursor, &part) < 0)
+		return -1;
+	if (part.name_size != strlen(family->name) || memcmp(part.name, family->name, part.name_size) != 0)
 		return nub_cursor_fail(cursor, NUB_E_SNAPSHOT_FIELD, "a part that should be '%s' is another one",
 		                       family->name);
-	const uint64_t size = nub_cursor_u64(cursor, "the size of a part");
-	const uint8_t *bytes = nub_cursor_take(cursor, family->name, size <= SIZE_MAX ? (size_t)size : SIZE_MAX);
-	if (!bytes)
-		return -1;
-	struct nub_cursor part = { .bytes = bytes,
-		                   .size = (size_t)size,
-		                   .whole = family->name,
-		                   .kind = NUB_E_SNAPSHOT_TRUNCATED,
-		                   .err = cursor->err };
-	if (family->load(linux, &part) < 0 || part.failed) {
+	part.cursor.whole = family->name;
+	if (family->load(linux, &part.cursor) < 0 || part.cursor.failed) {
 		cursor->failed = true;
 		return -1;
 	}
-	if (part.offset != part.size)
+	if (part.cursor.offset != part.cursor.size)
 		return nub_cursor_fail(cursor, NUB_E_SNAPSHOT_FIELD, "%s: %zu bytes are left over at its end",
-		                       family->name, part.size - part.offset);
+		                       family->name, part.cursor.size - part.cursor.offset);
 	return 0;
 }
 
@@ -160,7 +165,7 @@ static int renew(struct nub_linux *linux, struct nub_cursor *cursor)
 
 int nub_linux_restore(struct nub_linux *linux, struct nub_cursor *cursor)
 {
-	if (load_program(linux, cursor) < 0)
+	if (nub_linux_program_load(linux, cursor) < 0)
 		return -1;
 	for (size_t i = 0; nub_linux_families[i]; i++) {
 		const struct nub_linux_family *family = nub_linux_families[i];
@@ -172,6 +177,10 @@ int nub_linux_restore(struct nub_linux *linux, struct nub_cursor *cursor)
 	if (cursor->offset != cursor->size)
 		return nub_cursor_fail(cursor, NUB_E_SNAPSHOT_FIELD, "%zu bytes are left over at the end",
 		                       cursor->size - cursor->offset);
+	if (nub_linux_checkpoints_thaw(linux, cursor->err) < 0) {
+		cursor->failed = true;
+		return -1;
+	}
 	if (renew(linux, cursor) < 0)
 		return -1;
 	if (linux->end.kind == NUB_LINUX_FAILED)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "base/error.h"
 #include "personality/linux/call.h"
@@ -258,6 +259,17 @@ static int64_t serve_no_child(struct nub_linux *linux, struct nub_linux_thread *
 	return -ECHILD;
 }
 
+static int64_t serve_waitid(struct nub_linux *linux, struct nub_linux_thread *thread, const uint64_t args[6])
+{
+	const uint32_t kinds = WEXITED | WSTOPPED | WCONTINUED;
+
+	if ((uint32_t)args[3] & ~(kinds | WNOHANG | WNOWAIT | __WNOTHREAD | __WALL | __WCLONE) ||
+	    !((uint32_t)args[3] & kinds) || (uint32_t)args[0] > P_PIDFD ||
+	    ((uint32_t)args[0] == P_PID && (int32_t)args[1] <= 0))
+		return -EINVAL;
+	return serve_no_child(linux, thread, args);
+}
+
 static const struct nub_linux_call calls[] = {
 	{ __NR_clone, "clone", nub_linux_serve_clone, { HEX, HEX, POINTER, POINTER, HEX }, false },
 	{ __NR_clone3, "clone3", serve_absent, { POINTER, SIZE }, false },
@@ -267,7 +279,7 @@ static const struct nub_linux_call calls[] = {
 	{ __NR_execve, "execve", serve_no_process, { PATH, POINTER, POINTER }, false },
 	{ __NR_execveat, "execveat", serve_no_process, { DIRFD, PATH, POINTER, POINTER, HEX }, false },
 	{ __NR_wait4, "wait4", serve_no_child, { INT, POINTER, HEX, POINTER }, false },
-	{ __NR_waitid, "waitid", serve_no_child, { INT, INT, POINTER, HEX, POINTER }, false },
+	{ __NR_waitid, "waitid", serve_waitid, { INT, INT, POINTER, HEX, POINTER }, false },
 	{ __NR_exit, "exit", serve_exit, { INT }, false },
 	{ __NR_exit_group, "exit_group", serve_exit_group, { INT }, false },
 	{ __NR_gettid, "gettid", serve_gettid, { NONE }, false },

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "personality/linux/checkpoints.h"
 #include "personality/linux/signals.h"
 #include "personality/linux/threads.h"
 
@@ -126,6 +127,7 @@ static void save_thread(const struct nub_linux_thread *thread, struct nub_writer
 	nub_writer_bytes(writer, thread->name, sizeof(thread->name));
 	nub_writer_uint(writer, sizeof(uint64_t), thread->clear_tid);
 	nub_writer_uint(writer, sizeof(uint64_t), thread->robust_list);
+	nub_writer_uint(writer, sizeof(uint32_t), thread->checkpoint & ~(unsigned)NUB_LINUX_CHECKPOINT_COPY);
 	save_data(thread->thread_data, writer);
 	nub_linux_signal_data_save(thread->signal_data, writer);
 }
@@ -153,8 +155,13 @@ static int load_thread(struct nub_linux *linux, struct nub_linux_thread *thread,
 	thread->name[sizeof(thread->name) - 1] = '\0';
 	thread->clear_tid = nub_cursor_u64(cursor, "where a thread's number is cleared");
 	thread->robust_list = nub_cursor_u64(cursor, "a thread's robust list");
+	thread->checkpoint = nub_cursor_u32(cursor, "the checkpoint of a thread");
 	if (load_data(thread->thread_data, cursor) < 0)
 		return -1;
+	if (thread->checkpoint != 0 && thread->checkpoint != NUB_LINUX_CHECKPOINT_STANDS &&
+	    thread->checkpoint != (NUB_LINUX_CHECKPOINT_STANDS | NUB_LINUX_CHECKPOINT_WANTS))
+		return nub_cursor_fail(cursor, NUB_E_SNAPSHOT_FIELD,
+		                       "a thread is at checkpoint %u, which is none of 0, 1 and 3", thread->checkpoint);
 	return nub_linux_signal_data_load(thread->signal_data, cursor);
 }
 

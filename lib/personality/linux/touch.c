@@ -7,8 +7,8 @@
 #include "base/util.h"
 #include "personality/linux/mm_parts.h"
 
-/* How many pages come at a touch, around it: an exit costs as much as zeroing or reading as many. */
-enum { AROUND_ANONYMOUS = 16, AROUND_FILE = 32 };
+/* How many pages come at a touch, around it: an exit costs as much as zeroing as many. Of files, the machine says it. */
+enum { AROUND_ANONYMOUS = 16 };
 
 static enum nub_linux_touch failed(struct nub_linux *linux, struct nub_error *err)
 {
@@ -43,7 +43,8 @@ static bool bring_large(struct nub_linux *linux, const struct nub_linux_area *ar
 	    memory->pool.free < memory->pool.total / 2 || nub_linux_page_map_next(&memory->pages, start, end) != end)
 		return false;
 	gpa = nub_linux_page_pool_take_large(&memory->pool);
-	return gpa != 0 && enter(linux, area, start, gpa, NUB_LARGE_PAGE_SIZE) == NUB_LINUX_TOUCH_OK;
+	return gpa != 0 && nub_linux_pages_renew(linux, gpa, NUB_LARGE_PAGE_SIZE / NUB_PAGE_SIZE) &&
+	       enter(linux, area, start, gpa, NUB_LARGE_PAGE_SIZE) == NUB_LINUX_TOUCH_OK;
 }
 
 /* Fill fresh pages from the area's file; *size becomes what of them is in the file, whole pages. */
@@ -73,6 +74,8 @@ static enum nub_linux_touch fill_own(struct nub_linux *linux, const struct nub_l
 		    nub_linux_page_pool_take(&linux->memory->pool, (end - gva) / NUB_PAGE_SIZE, &count);
 		if (gpa == 0)
 			return gva > first ? NUB_LINUX_TOUCH_OK : NUB_LINUX_TOUCH_NO_MEMORY;
+		if (!nub_linux_pages_renew(linux, gpa, count))
+			return NUB_LINUX_TOUCH_FAILED;
 		const uint64_t taken = count * NUB_PAGE_SIZE;
 		uint64_t size = taken;
 		if (area->backing)
@@ -106,7 +109,7 @@ static enum nub_linux_touch bring(struct nub_linux *linux, const struct nub_linu
 {
 	const struct nub_linux_memory *memory = linux->memory;
 	const bool plenty = memory->pool.free > memory->pool.total / 8;
-	const uint64_t around = !plenty ? 1 : area->backing ? AROUND_FILE : AROUND_ANONYMOUS;
+	const uint64_t around = !plenty ? 1 : area->backing ? linux->machine.file_pages : AROUND_ANONYMOUS;
 	const uint64_t window = around * NUB_PAGE_SIZE;
 	uint64_t start = gva & ~(window - 1), end = start + window;
 

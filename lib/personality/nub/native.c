@@ -159,6 +159,15 @@ static bool thread(struct nub_personality *personality, size_t index, struct nub
 	return false;
 }
 
+/* One thread, no files, no vector. */
+static int survey(struct nub_personality *personality, struct nub_survey *told, struct nub_error *err)
+{
+	(void)personality;
+	(void)told;
+	(void)err;
+	return 0;
+}
+
 /* Its file is its image. */
 static void modules(struct nub_personality *personality, struct nub_image *image)
 {
@@ -219,6 +228,7 @@ static const struct nub_personality_ops ops = {
 	.save = save,
 	.regions = regions,
 	.thread = thread,
+	.survey = survey,
 	.modules = modules,
 	.at_rest = at_rest,
 	.enter = nub_native_enter,

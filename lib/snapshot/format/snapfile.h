@@ -54,7 +54,7 @@ enum nub_next_action {
 
 /* guest.abi_version of a Linux program, which has a section LINUX, and neither PEB nor stack nor functions of nubrun's. */
 #define NUB_SNAPSHOT_ABI_LINUX 0u
-#define NUB_SNAPSHOT_LINUX_VERSION 1u
+#define NUB_SNAPSHOT_LINUX_VERSION 2u
 
 /* A run of pages that this file stores, when it is a layer. */
 struct nub_page_run {

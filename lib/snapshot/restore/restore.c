@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/statvfs.h>
 
 #include "base/error.h"
 #include "base/util.h"
@@ -51,9 +52,10 @@ static void take_identity(struct nub_sandbox *sandbox, const struct nub_snapshot
 static int show_part(void *context, const struct nub_snapshot *file, uint64_t gpa, uint64_t size, struct nub_error *err)
 {
 	struct nub_sandbox *sandbox = context;
-	/* A program's calls store where its pages are. */
+	struct statvfs system;
+	const bool known = fstatvfs(file->fd, &system) == 0;
 	const struct nub_memory_piece piece = {
-		.gpa = gpa, .size = size, .fd = file->fd, .offset = gpa, .stores = sandbox->personality->is_program
+		.gpa = gpa, .size = size, .fd = file->fd, .offset = gpa, .no_code = known && system.f_flag & ST_NOEXEC
 	};
 
 	if (nub_memory_show_file(&sandbox->machine.memory, &piece, err) < 0)
@@ -232,11 +234,15 @@ int nub_restore_start(struct nub_sandbox *sandbox, struct nub_error *err)
 	const struct nub_snapshot_meta *meta = &sandbox->snapshot->meta;
 	const struct nub_engine_guest guest = nub_sandbox_engine_guest(sandbox);
 	/* A program's threads have their own. */
-	const bool has_cpu = meta->next != NUB_NEXT_INITIALISE && !nub_snapshot_is_program(meta);
-	const struct nub_cpu *cpu = has_cpu ? &meta->cpu : NULL;
+	const bool is_program = nub_snapshot_is_program(meta);
+	const struct nub_cpu *cpu = meta->next != NUB_NEXT_INITIALISE && !is_program ? &meta->cpu : NULL;
 
-	if (nub_engine_attach(sandbox->machine.engine, &guest, err) < 0 ||
-	    nub_engine_start(sandbox->machine.engine, cpu, err) < 0 || load_personality(sandbox, err) < 0)
+	if (nub_engine_attach(sandbox->machine.engine, &guest, err) < 0)
+		return -1;
+	/* Until its CPU starts, a program may be mapped what is in files. What others have in memory is found by their CPU. */
+	if ((is_program && load_personality(sandbox, err) < 0) ||
+	    nub_engine_start(sandbox->machine.engine, cpu, err) < 0 ||
+	    (!is_program && load_personality(sandbox, err) < 0))
 		return -1;
 	set_state(sandbox);
 	return 0;
