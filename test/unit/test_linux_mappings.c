@@ -75,6 +75,44 @@ static void advice_is_known_or_refused(void **state)
 	assert_int_equal(nub_linux_memory_use(alone->linux).resident, 4 * PAGE);
 }
 
+/* 22 and 23 are MADV_POPULATE_READ and MADV_POPULATE_WRITE. */
+static void advice_goes_by_the_area(void **state)
+{
+	struct alone *alone = *state;
+	const uint64_t shared = AT + 8 * PAGE;
+	uint64_t word = 5;
+
+	map_at(alone, AT, PAGE, PROT_READ | PROT_WRITE);
+	map_at(alone, AT + PAGE, PAGE, PROT_READ);
+	map_at(alone, AT + 2 * PAGE, PAGE, PROT_NONE);
+	assert_int_equal(
+	    call(alone, __NR_mmap, shared, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED),
+	    shared);
+	assert_int_equal(call(alone, __NR_madvise, AT, 0, MADV_DONTNEED, 0), 0);
+	assert_int_equal(call(alone, __NR_madvise, AT, 2 * PAGE, 22, 0), 0);
+	assert_int_equal(nub_linux_memory_use(alone->linux).resident, 2 * PAGE);
+	assert_int_equal(call(alone, __NR_madvise, AT + PAGE, PAGE, 23, 0), -EINVAL);
+	assert_int_equal(call(alone, __NR_madvise, AT + 2 * PAGE, PAGE, 22, 0), -EINVAL);
+
+	/* What is shared stays, whoever does not need it. */
+	assert_int_equal(nub_linux_write(alone->linux, AT, &word, sizeof(word)), 0);
+	assert_int_equal(nub_linux_write(alone->linux, shared, &word, sizeof(word)), 0);
+	assert_int_equal(call(alone, __NR_madvise, shared, PAGE, MADV_FREE, 0), -EINVAL);
+	assert_int_equal(call(alone, __NR_madvise, shared, PAGE, MADV_WIPEONFORK, 0), -EINVAL);
+	assert_int_equal(call(alone, __NR_madvise, shared, PAGE, MADV_DONTNEED, 0), 0);
+	assert_int_equal(nub_linux_read(alone->linux, shared, &word, sizeof(word)), 0);
+	assert_int_equal(word, 5);
+	assert_int_equal(call(alone, __NR_madvise, AT, PAGE, MADV_FREE, 0), 0);
+	assert_int_equal(nub_linux_read(alone->linux, AT, &word, sizeof(word)), 0);
+	assert_int_equal(word, 0);
+	assert_int_equal(call(alone, __NR_madvise, AT, PAGE, MADV_NOHUGEPAGE, 0), 0);
+	assert_true(nub_linux_area_at(alone->linux, AT)->huge_no);
+	assert_int_equal(call(alone, __NR_madvise, AT, PAGE, MADV_HUGEPAGE, 0), 0);
+	assert_false(nub_linux_area_at(alone->linux, AT)->huge_no);
+	assert_int_equal(call(alone, __NR_msync, UINT64_MAX - PAGE + 1, 2 * PAGE, MS_SYNC, 0), -ENOMEM);
+	assert_int_equal(call(alone, __NR_msync, AT, 0, MS_SYNC, 0), 0);
+}
+
 static void mincore_tells_what_is_there(void **state)
 {
 	struct alone *alone = *state;
@@ -180,6 +218,19 @@ static void files_are_mapped_to_their_end(void **state)
 	assert_int_equal(call(alone, __NR_mprotect, AT, PAGE, PROT_READ | PROT_WRITE, 0), -EACCES);
 }
 
+/* A page of a file behind its end can't be had in advance. */
+static void files_are_not_populated_behind_their_end(void **state)
+{
+	struct alone *alone = *state;
+
+	sample.backing = (struct nub_linux_backing){ .ops = &read_only_ops };
+	alone->linux->open_backing = open_sample;
+	assert_int_equal(fake_call(alone->linux, __NR_mmap, AT, 4 * PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, 3, 0),
+	                 AT);
+	assert_int_equal(call(alone, __NR_madvise, AT, 2 * PAGE, 22, 0), 0);
+	assert_int_equal(call(alone, __NR_madvise, AT + PAGE, 2 * PAGE, 22, 0), -EFAULT);
+}
+
 static void shared_files_get_back_what_is_written(void **state)
 {
 	struct alone *alone = *state;
@@ -266,6 +317,8 @@ int main(void)
 		PAGES_TEST(mremap_moves_pages_with_their_bytes),
 		PAGES_TEST(mremap_refuses_as_linux_does),
 		PAGES_TEST(advice_is_known_or_refused),
+		PAGES_TEST(advice_goes_by_the_area),
+		PAGES_TEST(files_are_not_populated_behind_their_end),
 		PAGES_TEST(mincore_tells_what_is_there),
 		PAGES_TEST(files_are_mapped_to_their_end),
 		PAGES_TEST(shared_files_get_back_what_is_written),
