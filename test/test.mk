@@ -60,8 +60,16 @@ LINUX_PROGRAMS = $(patsubst test/linux/%.c,$(B)/test/linux/%,$(wildcard test/lin
 $(LINUX_PROGRAMS): $(B)/test/linux/%: test/linux/%.c
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu17 -O2 -g -Wall -Wextra -Ilib/abi -pthread -static -MMD -MP -MF $@.d -o $@ $<
-	$(Q)$(CC) -std=gnu17 -O2 -g -Wall -Wextra -Ilib/abi -pthread -o $@.dynamic $<
+	$(Q)$(CC) $(LINUX_FLAGS) -static -MMD -MP -MF $@.d -o $@ $<
+	$(Q)$(CC) $(LINUX_FLAGS) -o $@.dynamic $<
+
+LINUX_FLAGS = -std=gnu17 -O2 -g -Wall -Wextra -Ilib/abi -pthread
+# What gdb shows of it goes line by line.
+$(B)/test/linux/debugged $(B)/test/linux/debugged.pie: LINUX_FLAGS += -O0
+$(B)/test/linux/debugged.pie: test/linux/debugged.c
+	$(call say,TEST,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LINUX_FLAGS) -static-pie -o $@ $<
 
 $(B)/test/linux/calls: $(wildcard test/linux/calls/*.h)
 
@@ -95,6 +103,7 @@ $(FAULTY): test/faults/wrap.c $(CMD_OBJS) $(B)/libnub.a
 	$(Q)$(CC) $(ALL_CFLAGS) $(LINK_HARDENED) $(addprefix -Wl$(comma)--wrap=,$(WRAPPED)) -o $@ $^ $(DEP_LIBS)
 
 # Many run guests, which they find beside themselves.
+LINUX_PROGRAMS += $(B)/test/linux/debugged.pie
 $(UNITS): | $(GUESTS) $(TEST_GUESTS) $(LINUX_PROGRAMS)
 
 tests: all $(UNITS) $(FUZZERS) $(TOOLS) $(TEST_GUESTS) $(LINUX_PROGRAMS) $(ATTACKS) $(FAULTY) samples $(BENCH) $(BENCH_BASES)

@@ -19,8 +19,10 @@ enum { EXIT_TIMED_OUT = 124, EXIT_FAILED = 125 };
 /* Take away what is only there while the guest runs. */
 static void withdraw(struct nub_gdb *gdb)
 {
+	const struct nub_gdb_space space = nub_gdb_space(gdb);
+
 	nub_gdb_signal_disarm(&gdb->signal, gdb->fd);
-	nub_gdb_breakpoints_lift(&gdb->breakpoints, &gdb->sandbox->machine.memory, nub_gdb_root(gdb));
+	nub_gdb_breakpoints_lift(&gdb->breakpoints, &space);
 	if (gdb->hardware_on)
 		nub_engine_set_debug(gdb->sandbox->machine.engine, NULL, false, NULL);
 	gdb->hardware_on = false;
@@ -31,6 +33,9 @@ void nub_gdb_detach(struct nub_gdb *gdb)
 	withdraw(gdb);
 	shutdown(gdb->fd, SHUT_RDWR);
 	gdb->attached = false;
+	gdb->debugger.fd = -1;
+	if (nub_gdb_is_program(gdb))
+		nub_gdb_program_release(gdb);
 }
 
 int nub_gdb_fail_killed(struct nub_gdb *gdb, struct nub_error *err)
@@ -94,22 +99,30 @@ static int begin_watching(struct nub_gdb *gdb, struct nub_error *err)
 {
 	if (gdb->watches.count == 0)
 		return 0;
-	nub_gdb_watches_remember(&gdb->watches, &gdb->sandbox->machine.memory, nub_gdb_root(gdb));
+	const struct nub_gdb_space space = nub_gdb_space(gdb);
+	nub_gdb_watches_remember(&gdb->watches, &space);
 	gdb->watching = !gdb->stepping;
 	return gdb->watching ? nub_gdb_begin_step(gdb, err) : 0;
+}
+
+int nub_gdb_listen(struct nub_gdb *gdb, struct nub_error *err)
+{
+	if (nub_gdb_set_hardware(gdb, false, err) < 0 ||
+	    nub_gdb_signal_arm(&gdb->signal, gdb->fd, gdb->sandbox->machine.engine, err) < 0)
+		return -1;
+	if (nub_gdb_has_input(gdb))
+		raise(SIGIO);
+	return 0;
 }
 
 /* Put in place what the run needs. */
 static int let_run(struct nub_gdb *gdb, struct nub_error *err)
 {
-	if (begin_watching(gdb, err) < 0 || nub_gdb_set_hardware(gdb, false, err) < 0)
+	if (begin_watching(gdb, err) < 0)
 		return -1;
-	nub_gdb_breakpoints_insert(&gdb->breakpoints, &gdb->sandbox->machine.memory, nub_gdb_root(gdb));
-	if (nub_gdb_signal_arm(&gdb->signal, gdb->fd, gdb->sandbox->machine.engine, err) < 0)
-		return -1;
-	if (nub_gdb_has_input(gdb))
-		raise(SIGIO);
-	return 0;
+	const struct nub_gdb_space space = nub_gdb_space(gdb);
+	nub_gdb_breakpoints_insert(&gdb->breakpoints, &space);
+	return nub_gdb_listen(gdb, err);
 }
 
 /* The guest, stopped and in its own code, goes on as the client wants. */
@@ -128,8 +141,7 @@ static int resume(struct nub_gdb *gdb, enum nub_gdb_action action, struct nub_er
 	}
 }
 
-/* Stop, tell the client why (with NULL it will ask), and learn what it wants. The time that it takes is not the guest's. */
-static enum nub_gdb_action stop_and_talk(struct nub_gdb *gdb, const struct nub_gdb_stop *why)
+enum nub_gdb_action nub_gdb_stop_and_talk(struct nub_gdb *gdb, const struct nub_gdb_stop *why)
 {
 	enum nub_gdb_action action = NUB_GDB_DETACH;
 
@@ -148,7 +160,7 @@ static enum nub_gdb_action stop_and_talk(struct nub_gdb *gdb, const struct nub_g
 
 int nub_gdb_stop_now(struct nub_gdb *gdb, const struct nub_gdb_stop *why, struct nub_error *err)
 {
-	return resume(gdb, stop_and_talk(gdb, why), err);
+	return resume(gdb, nub_gdb_stop_and_talk(gdb, why), err);
 }
 
 /* ---- A run ---- */
@@ -159,11 +171,15 @@ static int begin(struct nub_debugger *debugger, struct nub_error *err)
 
 	if (!gdb->attached)
 		return 0;
+	if (nub_gdb_is_program(gdb)) {
+		nub_gdb_program_begin(gdb);
+		return 0;
+	}
 	/* To gdb, a later run of the same sandbox is still the first one. */
 	if (gdb->begun)
 		return let_run(gdb, err);
 	gdb->begun = true;
-	return resume(gdb, stop_and_talk(gdb, NULL), err);
+	return resume(gdb, nub_gdb_stop_and_talk(gdb, NULL), err);
 }
 
 /* The signal by which gdb is told of a crash. */
@@ -174,10 +190,14 @@ static unsigned crash_signal(const struct nub_crash *crash)
 		break;
 	case NUB_CRASH_ABORT:
 	case NUB_CRASH_ABI:
+	case NUB_CRASH_DEADLOCK:
 		return NUB_GDB_SIGABRT;
 	case NUB_CRASH_NO_MEMORY:
 	case NUB_CRASH_SCRATCH:
+	case NUB_CRASH_MEMORY:
 		return NUB_GDB_SIGBUS;
+	case NUB_CRASH_UNSUPPORTED:
+		return nub_gdb_signal_from_linux(SIGSYS);
 	default:
 		return NUB_GDB_SIGILL;
 	}
@@ -202,9 +222,16 @@ static unsigned crash_signal(const struct nub_crash *crash)
 static void show_crash(struct nub_gdb *gdb, const struct nub_crash *crash)
 {
 	const unsigned signal = crash_signal(crash);
+	struct nub_gdb_stop why = { .signal = signal };
 
+	if (nub_gdb_is_program(gdb)) {
+		why.tid = gdb->sandbox->personality->debug->current(gdb->sandbox->personality);
+		/* Linux has no signal that says so. */
+		nub_gdb_session_tell(&gdb->session, crash->abort_message, NULL);
+		nub_gdb_session_tell(&gdb->session, "\n", NULL);
+	}
 	gdb->crash = crash;
-	const enum nub_gdb_action action = stop_and_talk(gdb, &(struct nub_gdb_stop){ .signal = signal });
+	const enum nub_gdb_action action = nub_gdb_stop_and_talk(gdb, &why);
 	gdb->crash = NULL;
 	if (action == NUB_GDB_CONTINUE || action == NUB_GDB_STEP)
 		nub_gdb_session_signalled(&gdb->session, signal, NULL);
@@ -241,6 +268,10 @@ static void ended(struct nub_debugger *debugger, int result, struct nub_outcome 
 	withdraw(gdb);
 	if (result < 0)
 		say_exit(gdb, EXIT_FAILED);
+	else if (outcome->kind == NUB_OUTCOME_CRASHED && outcome->crash.kind == NUB_CRASH_SIGNAL)
+		/* Which was shown before it came, if the client wanted to see it. */
+		nub_gdb_session_signalled(&gdb->session, nub_gdb_signal_from_linux((int)outcome->crash.abort_code),
+		                          NULL);
 	else if (outcome->kind == NUB_OUTCOME_CRASHED)
 		show_crash(gdb, &outcome->crash);
 	else if (outcome->kind == NUB_OUTCOME_TIMED_OUT)
@@ -271,6 +302,8 @@ static void release(struct nub_debugger *debugger)
 
 static const struct nub_debugger_hooks hooks = {
 	.begin = begin,
+	.next = nub_gdb_program_next,
+	.left = nub_gdb_program_left,
 	.interrupted = nub_gdb_interrupted,
 	.served = nub_gdb_served,
 	.fault = nub_gdb_fault,
@@ -289,7 +322,7 @@ int nub_sandbox_attach_debugger(struct nub_sandbox *sandbox, int fd, const struc
 	struct nub_gdb *gdb = calloc(1, sizeof(*gdb));
 	if (!gdb)
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "debugger");
-	gdb->debugger.hooks = &hooks;
+	gdb->debugger = (struct nub_debugger){ .hooks = &hooks, .fd = fd };
 	gdb->sandbox = sandbox;
 	gdb->fd = fd;
 	gdb->attached = true;

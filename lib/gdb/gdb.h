@@ -1,5 +1,5 @@
-/* The inside of gdb's side of a sandbox, shared by the files that let it run (gdb.c), stop it (gdb_stops.c), show it
- * (gdb_target.c) and talk (gdb_socket.c). */
+/* The inside of gdb's side of a sandbox, shared by the files that let it run (gdb.c), stop it (gdb_stops.c; of a Linux program
+ * gdb_program.c), show it (gdb_target.c) and talk (gdb_socket.c). */
 #ifndef NUB_GDB_H
 #define NUB_GDB_H
 
@@ -12,6 +12,18 @@
 struct nub_gdb_signal {
 	bool armed;
 	bool was_blocked; /* SIGIO, before it was armed */
+};
+
+/* Of a Linux program. What its threads need for their turn is put in place before each entry and taken away behind it, so that
+ * neither its calls nor its signals meet any of it. */
+struct nub_gdb_program {
+	bool in_place;     /* int3s and TF, for this entry */
+	bool tf, guest_tf; /* TF is ours; what it was before */
+	uint32_t step_tid; /* the thread that gdb steps; 0 none */
+	uint64_t step_rip; /* where that began */
+	bool stepped;      /* its #DB came */
+	uint32_t only_tid; /* the thread that alone may run; 0: all */
+	bool signal_told;  /* it stopped for a signal, and the client knows */
 };
 
 struct nub_gdb {
@@ -35,6 +47,7 @@ struct nub_gdb {
 	struct nub_gdb_hardware hardware;
 	struct nub_gdb_watches watches; /* where hardware has none */
 	bool hardware_on;               /* the debug registers are ours */
+	struct nub_gdb_program program; /* all zero of guests that are none */
 	struct {
 		bool probed, works;
 	} hardware_kinds[2]; /* for code, for data */
@@ -50,6 +63,32 @@ static inline struct nub_gdb *nub_gdb_of(struct nub_debugger *debugger)
 }
 
 /* ---- gdb.c: between stopped and running ---- */
+
+/* Its memory. */
+struct nub_gdb_space nub_gdb_space(struct nub_gdb *gdb);
+
+static inline bool nub_gdb_is_program(const struct nub_gdb *gdb)
+{
+	return gdb->sandbox->personality->is_program;
+}
+
+/* Stop, tell the client why (with NULL it will ask), and learn what it wants. The time that it takes is not the guest's. */
+enum nub_gdb_action nub_gdb_stop_and_talk(struct nub_gdb *gdb, const struct nub_gdb_stop *why);
+
+/* Debug registers and SIGIO are there from now on. Errors: KVM, IO. */
+int nub_gdb_listen(struct nub_gdb *gdb, struct nub_error *err);
+
+/* Stop when what the last exit was about has been dealt with, and whoever counts exits has counted this one. */
+void nub_gdb_stop_soon(struct nub_gdb *gdb, struct nub_gdb_stop why);
+
+/* Did the guest come to one of our int3s, and where? */
+bool nub_gdb_at_breakpoint(const struct nub_gdb *gdb, const struct nub_exit *exit, uint64_t *rip);
+
+/* A client that wants it to stop is told that it has, whatever was the cause. */
+struct nub_gdb_stop nub_gdb_trap_or_interrupt(const struct nub_gdb *gdb, enum nub_gdb_stop_kind kind);
+
+/* Is rip where a step goes on? */
+bool nub_gdb_in_range(const struct nub_gdb *gdb, uint64_t rip);
 
 /* Leave the client; what is only there while the guest runs is taken away. */
 void nub_gdb_detach(struct nub_gdb *gdb);
@@ -77,6 +116,18 @@ enum nub_verdict nub_gdb_fault(struct nub_debugger *debugger, const struct nub_e
 bool nub_gdb_stuck(struct nub_debugger *debugger);
 int nub_gdb_trapped(struct nub_debugger *debugger, const struct nub_exit *exit, struct nub_error *err);
 
+/* ---- gdb_program.c: the same of a Linux program, which stops before an entry and nowhere else ---- */
+
+enum nub_verdict nub_gdb_program_next(struct nub_debugger *debugger, bool waits, struct nub_error *err);
+int nub_gdb_program_left(struct nub_debugger *debugger, const struct nub_exit *exit, struct nub_error *err);
+int nub_gdb_program_interrupted(struct nub_gdb *gdb, struct nub_error *err);
+void nub_gdb_program_served(struct nub_gdb *gdb);
+enum nub_verdict nub_gdb_program_fault(struct nub_gdb *gdb, const struct nub_exit *exit, struct nub_error *err);
+
+/* Before the run; and when nobody listens any more. */
+void nub_gdb_program_begin(struct nub_gdb *gdb);
+void nub_gdb_program_release(struct nub_gdb *gdb);
+
 /* ---- gdb_socket.c ---- */
 
 /* Talk until the client wants something of the guest. WAIT when it has nothing to say, and was not waited for; DETACH also
@@ -101,7 +152,8 @@ void nub_gdb_signal_drain(void);
 
 void nub_gdb_target_init(struct nub_gdb *gdb);
 
-/* The root of the page tables in use; 0 when it can't be told, and nothing is mapped then. */
-uint64_t nub_gdb_root(struct nub_gdb *gdb);
+/* ---- gdb_monitor.c: gdb's `monitor` commands ---- */
+
+int nub_gdb_monitor(void *context, const char *command, struct nub_buffer *text, struct nub_error *err);
 
 #endif

@@ -19,26 +19,30 @@ static bool in_file(const struct nub_memory *memory, const uint8_t *host)
 }
 
 /* Where gva is, and in *size how many of the wanted bytes follow it there. */
-static bool translate(struct nub_memory *memory, uint64_t root_gpa, uint64_t gva, size_t *size, uint64_t *gpa)
+static bool translate(const struct nub_gdb_space *space, uint64_t gva, size_t *size, uint64_t *gpa)
 {
-	const struct nub_pt_reader reader = nub_memory_reader(memory);
+	const struct nub_pt_reader reader = nub_memory_reader(space->memory);
+	struct nub_personality *program = space->personality;
 	struct nub_mapping leaf;
 
-	if (!nub_canonical(gva) || !nub_pt_translate(&reader, root_gpa, gva, &leaf))
-		return false;
 	/* A page at a time: a larger leaf may reach over the end of its memory. */
 	const uint64_t left = NUB_PAGE_SIZE - (gva & (NUB_PAGE_SIZE - 1));
 	if (*size > left)
 		*size = left;
+	if (program)
+		return program->debug->reach(program, gva, false, gpa);
+	if (!nub_canonical(gva) || !nub_pt_translate(&reader, space->root_gpa, gva, &leaf))
+		return false;
 	*gpa = leaf.gpa + (gva - leaf.gva);
 	return true;
 }
 
-uint8_t *nub_gdb_memory_at(struct nub_memory *memory, uint64_t root_gpa, uint64_t gva, size_t *size, bool write)
+uint8_t *nub_gdb_memory_at(const struct nub_gdb_space *space, uint64_t gva, size_t *size, bool write)
 {
+	struct nub_memory *memory = space->memory;
 	uint64_t gpa;
 
-	if (!translate(memory, root_gpa, gva, size, &gpa))
+	if (!translate(space, gva, size, &gpa))
 		return NULL;
 	uint8_t *host = nub_memory_at(memory, gpa, *size);
 	/* Where a file was cut, the store would be a signal. */
@@ -49,34 +53,46 @@ uint8_t *nub_gdb_memory_at(struct nub_memory *memory, uint64_t root_gpa, uint64_
 	return host;
 }
 
-size_t nub_gdb_memory_read(struct nub_memory *memory, uint64_t root_gpa, uint64_t gva, uint8_t *bytes, size_t size)
+bool nub_gdb_memory_bring(const struct nub_gdb_space *space, uint64_t gva)
 {
+	struct nub_personality *program = space->personality;
+	uint64_t gpa;
+	size_t size = 1;
+
+	return program ? program->debug->reach(program, gva, true, &gpa) : translate(space, gva, &size, &gpa);
+}
+
+size_t nub_gdb_memory_read(const struct nub_gdb_space *space, uint64_t gva, uint8_t *bytes, size_t size)
+{
+	struct nub_personality *program = space->personality;
 	size_t done = 0;
 
+	if (program)
+		return program->debug->read(program, gva, bytes, size);
 	while (done < size) {
 		size_t part = size - done;
 		uint64_t gpa;
 		/* A file that was cut has no bytes there any more. */
-		if (!translate(memory, root_gpa, gva + done, &part, &gpa) ||
-		    nub_memory_copy(memory, gpa, bytes + done, part, NULL) < 0)
+		if (!translate(space, gva + done, &part, &gpa) ||
+		    nub_memory_copy(space->memory, gpa, bytes + done, part, NULL) < 0)
 			break;
 		done += part;
 	}
 	return done;
 }
 
-bool nub_gdb_memory_write(struct nub_memory *memory, uint64_t root_gpa, uint64_t gva, const uint8_t *bytes, size_t size)
+bool nub_gdb_memory_write(const struct nub_gdb_space *space, uint64_t gva, const uint8_t *bytes, size_t size)
 {
 	size_t part;
 
 	for (size_t done = 0; done < size; done += part) {
 		part = size - done;
-		if (!nub_gdb_memory_at(memory, root_gpa, gva + done, &part, true))
+		if (!nub_gdb_memory_bring(space, gva + done) || !nub_gdb_memory_at(space, gva + done, &part, true))
 			return false;
 	}
 	for (size_t done = 0; done < size; done += part) {
 		part = size - done;
-		uint8_t *host = nub_gdb_memory_at(memory, root_gpa, gva + done, &part, true);
+		uint8_t *host = nub_gdb_memory_at(space, gva + done, &part, true);
 		/* The first part may have been a page table on the way to the second. */
 		if (!host)
 			return false;
@@ -132,13 +148,13 @@ void nub_gdb_breakpoints_remove(struct nub_gdb_breakpoints *list, uint64_t gva)
 	}
 }
 
-void nub_gdb_breakpoints_insert(struct nub_gdb_breakpoints *list, struct nub_memory *memory, uint64_t root_gpa)
+void nub_gdb_breakpoints_insert(struct nub_gdb_breakpoints *list, const struct nub_gdb_space *space)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		struct nub_gdb_breakpoint *item = &list->items[i];
 		size_t size = 1;
 
-		item->host = nub_gdb_memory_at(memory, root_gpa, item->gva, &size, true);
+		item->host = nub_gdb_memory_at(space, item->gva, &size, true);
 		if (!item->host)
 			continue;
 		item->original = *item->host;
@@ -147,7 +163,7 @@ void nub_gdb_breakpoints_insert(struct nub_gdb_breakpoints *list, struct nub_mem
 }
 
 /* Backwards, as two addresses may be of the same byte: the first one's original is the true one. */
-void nub_gdb_breakpoints_lift(struct nub_gdb_breakpoints *list, struct nub_memory *memory, uint64_t root_gpa)
+void nub_gdb_breakpoints_lift(struct nub_gdb_breakpoints *list, const struct nub_gdb_space *space)
 {
 	for (size_t i = list->count; i-- > 0;) {
 		struct nub_gdb_breakpoint *item = &list->items[i];
@@ -159,7 +175,7 @@ void nub_gdb_breakpoints_lift(struct nub_gdb_breakpoints *list, struct nub_memor
 		 * it. */
 		if (nub_memory_is_there(item->host) && *item->host == INT3)
 			*item->host = item->original;
-		uint8_t *now = nub_gdb_memory_at(memory, root_gpa, item->gva, &size, true);
+		uint8_t *now = nub_gdb_memory_at(space, item->gva, &size, true);
 		if (now && now != item->host && *now == INT3)
 			*now = item->original;
 		item->host = NULL;
@@ -278,21 +294,21 @@ void nub_gdb_watches_remove(struct nub_gdb_watches *list, uint64_t gva, uint64_t
 		*item = list->items[--list->count];
 }
 
-void nub_gdb_watches_remember(struct nub_gdb_watches *list, struct nub_memory *memory, uint64_t root_gpa)
+void nub_gdb_watches_remember(struct nub_gdb_watches *list, const struct nub_gdb_space *space)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		struct nub_gdb_watch *item = &list->items[i];
-		item->known = nub_gdb_memory_read(memory, root_gpa, item->gva, item->bytes, item->size);
+		item->known = nub_gdb_memory_read(space, item->gva, item->bytes, item->size);
 	}
 }
 
-const struct nub_gdb_watch *nub_gdb_watches_changed(const struct nub_gdb_watches *list, struct nub_memory *memory,
-                                                    uint64_t root_gpa)
+const struct nub_gdb_watch *nub_gdb_watches_changed(const struct nub_gdb_watches *list,
+                                                    const struct nub_gdb_space *space)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		const struct nub_gdb_watch *item = &list->items[i];
 		uint8_t now[NUB_GDB_MAX_WATCHED];
-		const size_t got = nub_gdb_memory_read(memory, root_gpa, item->gva, now, item->known);
+		const size_t got = nub_gdb_memory_read(space, item->gva, now, item->known);
 		if (memcmp(now, item->bytes, got) != 0)
 			return item;
 	}

@@ -1,23 +1,32 @@
-/* Where a guest is to stop for its debugger, and its memory as a debugger reaches it: through the page tables, whatever rights
- * they give the guest. */
+/* Where a guest is to stop for its debugger, and its memory as a debugger reaches it, whatever rights the guest has: through
+ * the page tables, or, of a Linux program, by its personality, which knows the pages that are yet to come. */
 #ifndef NUB_GDB_POINTS_H
 #define NUB_GDB_POINTS_H
 
 #include "gdb/gdb_protocol.h"
 #include "memory/memory.h"
+#include "personality/personality.h"
 
 /* ---- Memory ---- */
 
+struct nub_gdb_space {
+	struct nub_memory *memory;
+	uint64_t root_gpa;                   /* of the page tables */
+	struct nub_personality *personality; /* of a Linux program; else NULL */
+};
+
 /* The host's address of gva and, in *size, how many of the wanted bytes follow it there; NULL when nothing is mapped.
  * With `write` also where the host can't write: mapped files. What is written is private to this process. */
-uint8_t *nub_gdb_memory_at(struct nub_memory *memory, uint64_t root_gpa, uint64_t gva, size_t *size, bool write);
+uint8_t *nub_gdb_memory_at(const struct nub_gdb_space *space, uint64_t gva, size_t *size, bool write);
+
+/* Have the page there. False: there is none. */
+bool nub_gdb_memory_bring(const struct nub_gdb_space *space, uint64_t gva);
 
 /* Copy from gva as far as memory is mapped: how many bytes, up to `size`. */
-size_t nub_gdb_memory_read(struct nub_memory *memory, uint64_t root_gpa, uint64_t gva, uint8_t *bytes, size_t size);
+size_t nub_gdb_memory_read(const struct nub_gdb_space *space, uint64_t gva, uint8_t *bytes, size_t size);
 
 /* Copy to gva: all of it, or nothing and false. */
-bool nub_gdb_memory_write(struct nub_memory *memory, uint64_t root_gpa, uint64_t gva, const uint8_t *bytes,
-                          size_t size);
+bool nub_gdb_memory_write(const struct nub_gdb_space *space, uint64_t gva, const uint8_t *bytes, size_t size);
 
 /* ---- Software breakpoints: a list of addresses, at which an int3 stands while the guest runs, and only then ----
  *
@@ -47,8 +56,8 @@ void nub_gdb_breakpoints_remove(struct nub_gdb_breakpoints *list, uint64_t gva);
 bool nub_gdb_breakpoints_has(const struct nub_gdb_breakpoints *list, uint64_t gva);
 
 /* Write the int3s, where something is mapped; take them all back. */
-void nub_gdb_breakpoints_insert(struct nub_gdb_breakpoints *list, struct nub_memory *memory, uint64_t root_gpa);
-void nub_gdb_breakpoints_lift(struct nub_gdb_breakpoints *list, struct nub_memory *memory, uint64_t root_gpa);
+void nub_gdb_breakpoints_insert(struct nub_gdb_breakpoints *list, const struct nub_gdb_space *space);
+void nub_gdb_breakpoints_lift(struct nub_gdb_breakpoints *list, const struct nub_gdb_space *space);
 
 /* ---- In hardware: four slots, the debug registers that they make, and what a #DB says of them. Pure ----
  *
@@ -112,10 +121,10 @@ bool nub_gdb_watches_add(struct nub_gdb_watches *list, uint64_t gva, uint64_t si
 void nub_gdb_watches_remove(struct nub_gdb_watches *list, uint64_t gva, uint64_t size);
 
 /* Keep what is there now. */
-void nub_gdb_watches_remember(struct nub_gdb_watches *list, struct nub_memory *memory, uint64_t root_gpa);
+void nub_gdb_watches_remember(struct nub_gdb_watches *list, const struct nub_gdb_space *space);
 
 /* The first one whose bytes are not those that were kept; NULL when all are. What is no longer mapped has not changed. */
-const struct nub_gdb_watch *nub_gdb_watches_changed(const struct nub_gdb_watches *list, struct nub_memory *memory,
-                                                    uint64_t root_gpa);
+const struct nub_gdb_watch *nub_gdb_watches_changed(const struct nub_gdb_watches *list,
+                                                    const struct nub_gdb_space *space);
 
 #endif

@@ -11,6 +11,7 @@
 #ifndef NUB_GDB_PROTOCOL_H
 #define NUB_GDB_PROTOCOL_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -95,6 +96,7 @@ enum {
 	NUB_GDB_RIP = 16,
 	NUB_GDB_EFLAGS = 17,
 	NUB_GDB_REGISTER_COUNT = 75,
+	NUB_GDB_ORIG_RAX = 75,     /* of Linux programs: no register of the CPU */
 	NUB_GDB_REGISTER_MAX = 16, /* bytes of the largest */
 };
 
@@ -108,13 +110,14 @@ void nub_gdb_register_get(const struct nub_cpu *cpu, unsigned number, uint8_t ou
  * can't be: a selector that is not the one there is, an address that is not canonical. */
 bool nub_gdb_register_set(struct nub_cpu *cpu, unsigned number, const uint8_t *in);
 
-/* Append the target description. Error: NO_MEMORY. */
-int nub_gdb_describe(struct nub_buffer *xml, struct nub_error *err);
+/* Append the target description; that of a Linux program has NUB_GDB_ORIG_RAX, too. Error: NO_MEMORY. */
+int nub_gdb_describe(struct nub_buffer *xml, bool program, struct nub_error *err);
 
 /* ---- gdb_session.c: the conversation ---- */
 
 /* Signals as gdb numbers them (include/gdb/signals.def). */
 enum {
+	NUB_GDB_SIG0 = 0, /* none: it just stopped */
 	NUB_GDB_SIGINT = 2,
 	NUB_GDB_SIGILL = 4,
 	NUB_GDB_SIGTRAP = 5,
@@ -124,6 +127,12 @@ enum {
 	NUB_GDB_SIGSEGV = 11,
 	NUB_GDB_SIGTERM = 15,
 };
+
+/* ---- gdb_signals.c: Linux's numbers, and gdb's ---- */
+
+/* For what has no number on the other side: gdb's "unknown", and 0. */
+unsigned nub_gdb_signal_from_linux(int signal);
+int nub_gdb_signal_to_linux(uint64_t signal);
 
 enum nub_gdb_stop_kind {
 	NUB_GDB_STOP_PLAIN,
@@ -138,6 +147,16 @@ struct nub_gdb_stop {
 	unsigned signal;
 	enum nub_gdb_stop_kind kind;
 	uint64_t gva; /* of the watchpoint */
+	uint32_t tid; /* the thread; 0: the one that there is */
+};
+
+/* The number of the thread of a guest that has but one. */
+enum { NUB_GDB_ONLY_THREAD = 1, NUB_GDB_THREAD_NAME = 16 };
+
+/* What gdb knows as the registers of a thread. */
+struct nub_gdb_registers {
+	struct nub_cpu cpu;
+	int64_t call; /* of a Linux program: the system call that it waits in, -1 none */
 };
 
 /* Of breakpoints in hardware, numbered as the R/W fields of DR7 have them. There is none for reading only. */
@@ -147,8 +166,19 @@ enum nub_gdb_hardware_kind { NUB_GDB_EXECUTE = 0, NUB_GDB_WRITE = 1, NUB_GDB_ACC
 struct nub_gdb_target {
 	void *context;
 	uint64_t entry, image_base;
-	bool (*read_cpu)(void *context, struct nub_cpu *cpu);
-	bool (*write_cpu)(void *context, const struct nub_cpu *cpu);
+	bool program;     /* a Linux program: it has signals, and may have threads */
+	const char *path; /* of its file, for gdb to open; NULL: unknown */
+	/* Its auxiliary vector; NULL where there is none. */
+	const uint8_t *(*auxv)(void *context, size_t *size);
+	/* The threads by index; false after the last one. The name may be empty. */
+	bool (*thread)(void *context, size_t index, uint32_t *tid, char name[NUB_GDB_THREAD_NAME]);
+	bool (*read_registers)(void *context, uint32_t tid, struct nub_gdb_registers *registers);
+	bool (*write_registers)(void *context, uint32_t tid, const struct nub_gdb_registers *registers);
+	/* What Linux tells of the signal for which it stopped; false where there is none. */
+	bool (*siginfo)(void *context, siginfo_t *info);
+	/* Where the thread has what is at `offset` in the thread-local storage of a module, by its link map: 0 where there are none.
+	 * `numbers` is the address of the symbol that says where link maps have their number; 0: gdb knows none. */
+	bool (*tls)(void *context, uint32_t tid, uint64_t offset, uint64_t link_map, uint64_t numbers, uint64_t *gva);
 	/* Copy from gva as far as there is memory: how many bytes, up to `size`. */
 	size_t (*read_memory)(void *context, uint64_t gva, uint8_t *bytes, size_t size);
 	bool (*write_memory)(void *context, uint64_t gva, const uint8_t *bytes, size_t size);
@@ -165,10 +195,19 @@ struct nub_gdb_target {
 enum nub_gdb_action {
 	NUB_GDB_WAIT,     /* for more bytes */
 	NUB_GDB_CONTINUE, /* run */
-	NUB_GDB_STEP,     /* one instruction, and on while rip is in [range_start, range_end) */
+	NUB_GDB_STEP,     /* one instruction, and on while rip is in resume's [range_start, range_end) */
 	NUB_GDB_STOP,     /* running: interrupt it */
 	NUB_GDB_KILL,     /* end it */
 	NUB_GDB_DETACH,   /* run, nobody listens any more: gdb said so, or what came was not gdb */
+};
+
+/* How the target is to go on. */
+struct nub_gdb_resume {
+	uint64_t range_start, range_end;
+	uint32_t step_tid;   /* STEP: the thread that it is about; others run, unless */
+	uint32_t only_tid;   /* this one alone is to run; 0: all */
+	uint32_t signal_tid; /* the thread that gets a signal */
+	int signal;          /* Linux's number; 0 none */
 };
 
 struct nub_gdb_session {
@@ -178,7 +217,11 @@ struct nub_gdb_session {
 	bool no_ack;              /* both sides rely on the socket */
 	bool swbreak, hwbreak;    /* gdb wants to be told that a stop is a breakpoint */
 	struct nub_gdb_stop stop; /* the last one */
-	uint64_t range_start, range_end;
+	uint32_t tid;             /* the thread whose registers gdb asks for */
+	size_t thread_index;      /* of the list of threads: what was told already */
+	uint64_t tls_numbers;     /* see target->tls */
+	uint64_t passed_signals;  /* gdb need not see them: bit n - 1 of Linux's signal n */
+	struct nub_gdb_resume resume;
 	struct nub_buffer out;   /* to be sent; the caller empties it by size = 0 */
 	struct nub_buffer reply; /* the packet that is being put together */
 	struct nub_buffer last;  /* the last packet as it was sent */
@@ -195,11 +238,19 @@ enum nub_gdb_action nub_gdb_session_take(struct nub_gdb_session *session, uint8_
 /* The target ran, and stopped; or ended: the code is that of its exit, or the signal. Errors: NO_MEMORY. */
 int nub_gdb_session_stopped(struct nub_gdb_session *session, const struct nub_gdb_stop *stop, struct nub_error *err);
 int nub_gdb_session_exited(struct nub_gdb_session *session, uint8_t code, struct nub_error *err);
+/* Text for the client's terminal, while the target runs. */
+int nub_gdb_session_tell(struct nub_gdb_session *session, const char *text, struct nub_error *err);
 int nub_gdb_session_signalled(struct nub_gdb_session *session, unsigned signal, struct nub_error *err);
 
-/* ---- gdb_commands.c: registers, memory, breakpoints, after the command's letter. 0, or -1 when memory runs out ---- */
+/* What is done for a packet: 0, or -1 when memory runs out. */
 
-int nub_gdb_put_register(struct nub_gdb_session *session, const struct nub_cpu *cpu, unsigned number,
+/* errno values, as the protocol's errors have them. */
+enum { NUB_GDB_ERROR_STATE = 1, NUB_GDB_ERROR_ADDRESS = 14, NUB_GDB_ERROR_ARGUMENT = 22 };
+int nub_gdb_put_error(struct nub_gdb_session *session, unsigned code, struct nub_error *err);
+
+/* ---- gdb_commands.c: registers, memory, breakpoints, after the command's letter ---- */
+
+int nub_gdb_put_register(struct nub_gdb_session *session, const struct nub_gdb_registers *registers, unsigned number,
                          struct nub_error *err);
 int nub_gdb_read_all(struct nub_gdb_session *session, struct nub_error *err);
 int nub_gdb_write_all(struct nub_gdb_session *session, struct nub_gdb_text *packet, struct nub_error *err);
@@ -212,7 +263,25 @@ int nub_gdb_write_memory(struct nub_gdb_session *session, struct nub_gdb_text *p
 int nub_gdb_change_breakpoint(struct nub_gdb_session *session, struct nub_gdb_text *packet, bool add,
                               struct nub_error *err);
 
-/* The q and Q packets, their letter included. */
+/* ---- gdb_threads.c ---- */
+
+/* H: the thread that g, p and their like are about. T: is there such a thread? */
+int nub_gdb_choose_thread(struct nub_gdb_session *session, struct nub_gdb_text *packet, struct nub_error *err);
+int nub_gdb_is_alive(struct nub_gdb_session *session, struct nub_gdb_text *packet, struct nub_error *err);
+/* The list of threads, a part a packet; and as a document, with names, into session->text. */
+int nub_gdb_list_threads(struct nub_gdb_session *session, bool first, struct nub_error *err);
+int nub_gdb_describe_threads(struct nub_gdb_session *session, struct nub_error *err);
+/* qSymbol:VALUE:NAME, either of them empty: gdb has symbols, or tells one that it was asked for. */
+int nub_gdb_learn_symbol(struct nub_gdb_session *session, struct nub_gdb_text *packet, struct nub_error *err);
+/* qGetTLSAddr:TID,OFFSET,LINK-MAP. */
+int nub_gdb_find_tls(struct nub_gdb_session *session, struct nub_gdb_text *packet, struct nub_error *err);
+
+/* c, C, s, S and vCont, after their letters: how it goes on, in session->resume. WAIT: it makes no sense. */
+enum nub_gdb_action nub_gdb_resume_one(struct nub_gdb_session *session, struct nub_gdb_text *packet, char command);
+enum nub_gdb_action nub_gdb_resume_by(struct nub_gdb_session *session, struct nub_gdb_text *packet);
+
+/* ---- gdb_queries.c: the q and Q packets, their letter included ---- */
+
 int nub_gdb_query(struct nub_gdb_session *session, struct nub_gdb_text *packet, struct nub_error *err);
 
 #endif

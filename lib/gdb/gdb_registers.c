@@ -255,15 +255,19 @@ static int describe_feature(struct nub_buffer *xml, const char *feature, bool fi
 	return nub_buffer_append(xml, types, strlen(types), err);
 }
 
-int nub_gdb_describe(struct nub_buffer *xml, struct nub_error *err)
+int nub_gdb_describe(struct nub_buffer *xml, bool program, struct nub_error *err)
 {
 	if (nub_gdb_put(xml, err,
 	                "<?xml version=\"1.0\"?>\n<!DOCTYPE target SYSTEM \"gdb-target.dtd\">\n<target>\n"
-	                "<architecture>i386:x86-64</architecture>\n") < 0)
+	                "<architecture>i386:x86-64</architecture>\n%s",
+	                program ? "<osabi>GNU/Linux</osabi>\n" : "") < 0)
 		return -1;
 	for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++)
 		if ((runs[i].feature && describe_feature(xml, runs[i].feature, i == 0, err) < 0) ||
 		    describe_run(xml, &runs[i], err) < 0)
 			return -1;
-	return nub_gdb_put(xml, err, "</feature>\n</target>\n");
+	return nub_gdb_put(xml, err, "</feature>\n%s</target>\n",
+	                   program ? "<feature name=\"org.gnu.gdb.i386.linux\">\n<reg name=\"orig_rax\" bitsize=\"64\" "
+	                             "type=\"int\" group=\"system\"/>\n</feature>\n"
+	                           : "");
 }

@@ -1,5 +1,6 @@
-/* The conversation with gdb, and the commands by which it runs the guest; what it asks is in gdb_commands.c. */
+/* The conversation with gdb, packet by packet. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "gdb/gdb_protocol.h"
 
@@ -9,7 +10,8 @@ enum { MAX_WHILE_RUNNING = 4096 };
 void nub_gdb_session_init(struct nub_gdb_session *session, const struct nub_gdb_target *target)
 {
 	session->target = target;
-	session->stop = (struct nub_gdb_stop){ .signal = NUB_GDB_SIGTRAP };
+	session->stop = (struct nub_gdb_stop){ .signal = NUB_GDB_SIGTRAP, .tid = NUB_GDB_ONLY_THREAD };
+	session->tid = NUB_GDB_ONLY_THREAD;
 }
 
 void nub_gdb_session_release(struct nub_gdb_session *session)
@@ -52,42 +54,22 @@ static int put_stop(struct nub_gdb_session *session, struct nub_error *err)
 {
 	static const uint8_t first[] = { NUB_GDB_RBP, NUB_GDB_RSP, NUB_GDB_RIP };
 	const struct nub_gdb_target *target = session->target;
-	struct nub_cpu cpu;
+	struct nub_gdb_registers registers;
 
 	if (nub_gdb_put(&session->reply, err, "T%02x", session->stop.signal) < 0)
 		return -1;
-	if (target->read_cpu(target->context, &cpu))
+	if (target->read_registers(target->context, session->stop.tid, &registers))
 		for (size_t i = 0; i < sizeof(first); i++)
 			if (nub_gdb_put(&session->reply, err, "%02x:", first[i]) < 0 ||
-			    nub_gdb_put_register(session, &cpu, first[i], err) < 0 ||
+			    nub_gdb_put_register(session, &registers, first[i], err) < 0 ||
 			    nub_gdb_put(&session->reply, err, ";") < 0)
 				return -1;
-	return nub_gdb_put(&session->reply, err, "thread:1;") < 0 ? -1 : put_stop_kind(session, err);
+	if (nub_gdb_put(&session->reply, err, "thread:%" PRIx32 ";", session->stop.tid) < 0)
+		return -1;
+	return put_stop_kind(session, err);
 }
 
-/* ---- Running ---- */
-
-static enum nub_gdb_action step(struct nub_gdb_session *session, uint64_t start, uint64_t end)
-{
-	session->range_start = start;
-	session->range_end = end;
-	return NUB_GDB_STEP;
-}
-
-/* vCont;ACTION[:THREAD]…: there is one thread, so the first action is for it. A signal to be delivered is dropped: guests
- * have none. */
-static enum nub_gdb_action resume_by(struct nub_gdb_text *packet, struct nub_gdb_session *session)
-{
-	uint64_t start, end;
-
-	if (nub_gdb_take_word(packet, ";c") || nub_gdb_take_word(packet, ";C"))
-		return NUB_GDB_CONTINUE;
-	if (nub_gdb_take_word(packet, ";s") || nub_gdb_take_word(packet, ";S"))
-		return step(session, 0, 0);
-	if (nub_gdb_take_word(packet, ";r") && nub_gdb_take_range(packet, &start, &end))
-		return step(session, start, end);
-	return NUB_GDB_WAIT;
-}
+/* ---- Packets ---- */
 
 /* The packets that begin with v. */
 static int serve_v(struct nub_gdb_session *session, struct nub_gdb_text *packet, enum nub_gdb_action *action,
@@ -96,7 +78,7 @@ static int serve_v(struct nub_gdb_session *session, struct nub_gdb_text *packet,
 	if (nub_gdb_take_word(packet, "Cont?"))
 		return nub_gdb_put(&session->reply, err, "vCont;c;C;s;S;r");
 	if (nub_gdb_take_word(packet, "Cont")) {
-		*action = resume_by(packet, session);
+		*action = nub_gdb_resume_by(session, packet);
 		return *action == NUB_GDB_WAIT ? nub_gdb_put(&session->reply, err, "E16") : 0;
 	}
 	if (nub_gdb_take_word(packet, "Kill")) {
@@ -134,11 +116,9 @@ static int serve(struct nub_gdb_session *session, struct nub_gdb_text *packet, e
 		return nub_gdb_change_breakpoint(session, packet, command == 'Z', err);
 	case 'c':
 	case 'C':
-		*action = NUB_GDB_CONTINUE;
-		return 0;
 	case 's':
 	case 'S':
-		*action = step(session, 0, 0);
+		*action = nub_gdb_resume_one(session, packet, command);
 		return 0;
 	case 'D':
 		*action = NUB_GDB_DETACH;
@@ -147,8 +127,9 @@ static int serve(struct nub_gdb_session *session, struct nub_gdb_text *packet, e
 		*action = NUB_GDB_KILL;
 		return 0;
 	case 'H':
+		return nub_gdb_choose_thread(session, packet, err);
 	case 'T':
-		return nub_gdb_put(&session->reply, err, "OK");
+		return nub_gdb_is_alive(session, packet, err);
 	case 'v':
 		return serve_v(session, packet, action, err);
 	case 'q':
@@ -216,6 +197,9 @@ int nub_gdb_session_stopped(struct nub_gdb_session *session, const struct nub_gd
 {
 	session->running = false;
 	session->stop = *stop;
+	if (session->stop.tid == 0)
+		session->stop.tid = NUB_GDB_ONLY_THREAD;
+	session->tid = session->stop.tid;
 	session->reply.size = 0;
 	return put_stop(session, err) < 0 ? -1 : send_reply(session, err);
 }
@@ -232,4 +216,13 @@ int nub_gdb_session_signalled(struct nub_gdb_session *session, unsigned signal, 
 	session->running = false;
 	session->reply.size = 0;
 	return nub_gdb_put(&session->reply, err, "X%02x", signal) < 0 ? -1 : send_reply(session, err);
+}
+
+int nub_gdb_session_tell(struct nub_gdb_session *session, const char *text, struct nub_error *err)
+{
+	session->reply.size = 0;
+	if (nub_gdb_put(&session->reply, err, "O") < 0 ||
+	    nub_gdb_put_bytes(&session->reply, text, strlen(text), err) < 0)
+		return -1;
+	return send_reply(session, err);
 }

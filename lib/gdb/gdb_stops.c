@@ -6,15 +6,13 @@
 #include "cpu/vectors.h"
 #include "gdb/gdb.h"
 
-/* Stop when what the last exit was about has been dealt with, and whoever counts exits has counted this one. */
-static void stop_soon(struct nub_gdb *gdb, struct nub_gdb_stop why)
+void nub_gdb_stop_soon(struct nub_gdb *gdb, struct nub_gdb_stop why)
 {
 	gdb->stop_due = true;
 	gdb->due = why;
 }
 
-/* A client that wants it to stop is told that it has, whatever was the cause. */
-static struct nub_gdb_stop trap_or_interrupt(const struct nub_gdb *gdb, enum nub_gdb_stop_kind kind)
+struct nub_gdb_stop nub_gdb_trap_or_interrupt(const struct nub_gdb *gdb, enum nub_gdb_stop_kind kind)
 {
 	if (gdb->interrupt)
 		return (struct nub_gdb_stop){ .signal = NUB_GDB_SIGINT };
@@ -28,6 +26,8 @@ int nub_gdb_interrupted(struct nub_debugger *debugger, struct nub_error *err)
 	if (!gdb->attached)
 		return 0;
 	nub_gdb_signal_drain();
+	if (nub_gdb_is_program(gdb))
+		return nub_gdb_program_interrupted(gdb, err);
 	switch (nub_gdb_talk(gdb, false)) {
 	case NUB_GDB_STOP:
 		gdb->interrupt = true;
@@ -54,21 +54,22 @@ int nub_gdb_interrupted(struct nub_debugger *debugger, struct nub_error *err)
 	return 0;
 }
 
-static bool in_range(const struct nub_gdb *gdb, uint64_t rip)
+bool nub_gdb_in_range(const struct nub_gdb *gdb, uint64_t rip)
 {
-	return rip >= gdb->session.range_start && rip < gdb->session.range_end;
+	return rip >= gdb->session.resume.range_start && rip < gdb->session.resume.range_end;
 }
 
 /* A step is done: does the guest stop there, and why? Else the next step is due. */
 static bool step_ends(struct nub_gdb *gdb, struct nub_gdb_stop *why)
 {
-	const struct nub_gdb_watch *watch =
-	    nub_gdb_watches_changed(&gdb->watches, &gdb->sandbox->machine.memory, nub_gdb_root(gdb));
+	const struct nub_gdb_space space = nub_gdb_space(gdb);
+	const struct nub_gdb_watch *watch = nub_gdb_watches_changed(&gdb->watches, &space);
 
-	*why = trap_or_interrupt(gdb, NUB_GDB_STOP_PLAIN);
+	*why = nub_gdb_trap_or_interrupt(gdb, NUB_GDB_STOP_PLAIN);
 	if (watch)
-		*why = (struct nub_gdb_stop){ NUB_GDB_SIGTRAP, NUB_GDB_STOP_WATCH, watch->gva };
-	return watch || gdb->interrupt || (!gdb->watching && !in_range(gdb, gdb->sandbox->machine.engine->regs.rip));
+		*why = (struct nub_gdb_stop){ NUB_GDB_SIGTRAP, NUB_GDB_STOP_WATCH, watch->gva, 0 };
+	return watch || gdb->interrupt ||
+	       (!gdb->watching && !nub_gdb_in_range(gdb, gdb->sandbox->machine.engine->regs.rip));
 }
 
 /* An `out` that was stepped over: whether #DB follows depends on the host, so the step ends here. */
@@ -76,6 +77,10 @@ int nub_gdb_served(struct nub_debugger *debugger, const struct nub_exit *exit, s
 {
 	struct nub_gdb *gdb = nub_gdb_of(debugger);
 
+	if (nub_gdb_is_program(gdb)) {
+		nub_gdb_program_served(gdb);
+		return 0;
+	}
 	if (gdb->stop_due) {
 		gdb->stop_due = false;
 		return nub_gdb_stop_now(gdb, &gdb->due, err);
@@ -120,12 +125,11 @@ static enum nub_verdict stepped(struct nub_gdb *gdb, struct nub_error *err)
 	if (again || late)
 		return NUB_VERDICT_GO_ON;
 	nub_gdb_forget_step(gdb);
-	stop_soon(gdb, why);
+	nub_gdb_stop_soon(gdb, why);
 	return NUB_VERDICT_GO_ON;
 }
 
-/* Did the guest come to one of our int3s, and where? */
-static bool is_breakpoint(const struct nub_gdb *gdb, const struct nub_exit *exit, uint64_t *rip)
+bool nub_gdb_at_breakpoint(const struct nub_gdb *gdb, const struct nub_exit *exit, uint64_t *rip)
 {
 	*rip = gdb->sandbox->machine.engine->regs.rip;
 	switch (exit->fault.vector) {
@@ -151,7 +155,7 @@ bool nub_gdb_stuck(struct nub_debugger *debugger)
 
 	if (!gdb->attached || !nub_gdb_breakpoints_has(&gdb->breakpoints, gdb->sandbox->machine.engine->regs.rip))
 		return false;
-	stop_soon(gdb, trap_or_interrupt(gdb, NUB_GDB_STOP_SWBREAK));
+	nub_gdb_stop_soon(gdb, nub_gdb_trap_or_interrupt(gdb, NUB_GDB_STOP_SWBREAK));
 	return true;
 }
 
@@ -178,14 +182,19 @@ int nub_gdb_trapped(struct nub_debugger *debugger, const struct nub_exit *exit, 
 	if (!nub_engine_in_guest(gdb->sandbox->machine.engine))
 		return 0;
 	if (slot) {
-		stop_soon(gdb, hardware_stop(slot));
+		nub_gdb_stop_soon(gdb, hardware_stop(slot));
+		return 0;
+	}
+	if ((dr6 & NUB_GDB_DR6_BS) && gdb->program.tf) {
+		gdb->program.stepped = true;
+		gdb->program.tf = false;
 		return 0;
 	}
 	if (!(dr6 & NUB_GDB_DR6_BS) || (!gdb->stepping && !gdb->late_step))
 		return nub_gdb_set_hardware(gdb, true, err);
 	struct nub_gdb_stop why;
 	if (gdb->stepping && step_ends(gdb, &why))
-		stop_soon(gdb, why);
+		nub_gdb_stop_soon(gdb, why);
 	gdb->late_step = false;
 	return 0;
 }
@@ -195,17 +204,19 @@ enum nub_verdict nub_gdb_fault(struct nub_debugger *debugger, const struct nub_e
 	struct nub_gdb *gdb = nub_gdb_of(debugger);
 	uint64_t rip;
 
+	if (nub_gdb_is_program(gdb))
+		return nub_gdb_program_fault(gdb, exit, err);
 	/* A #DB that was under way when the client left is still nobody else's. */
 	if ((!gdb->attached && !gdb->late_step) || !exit->fault.resumable)
 		return NUB_VERDICT_PASS;
 	if (exit->fault.vector == NUB_VECTOR_DB && (gdb->stepping || gdb->late_step))
 		return stepped(gdb, err);
-	if (is_breakpoint(gdb, exit, &rip)) {
+	if (nub_gdb_at_breakpoint(gdb, exit, &rip)) {
 		const bool tf = gdb->stepping && gdb->guest_tf;
 		nub_gdb_forget_step(gdb);
 		if (return_to(gdb, rip, tf, err) < 0)
 			return NUB_VERDICT_FAILED;
-		stop_soon(gdb, trap_or_interrupt(gdb, NUB_GDB_STOP_SWBREAK));
+		nub_gdb_stop_soon(gdb, nub_gdb_trap_or_interrupt(gdb, NUB_GDB_STOP_SWBREAK));
 		return NUB_VERDICT_GO_ON;
 	}
 	/* It crashes, and that is told as if nobody had looked. */

@@ -1,5 +1,4 @@
-/* A stopped guest as the session wants it: registers, memory, breakpoints, and what gdb's `monitor` commands tell and do. */
-#include <inttypes.h>
+/* A stopped guest as the session wants it: threads, registers, memory, breakpoints. */
 #include <string.h>
 
 #include "base/util.h"
@@ -68,32 +67,99 @@ static bool probe_debug_registers(unsigned privilege_level, bool data)
 
 /* ---- Registers, memory, breakpoints ---- */
 
-uint64_t nub_gdb_root(struct nub_gdb *gdb)
+/* Where the root of the page tables can't be told, nothing is mapped. */
+struct nub_gdb_space nub_gdb_space(struct nub_gdb *gdb)
 {
+	struct nub_machine *machine = &gdb->sandbox->machine;
+	struct nub_gdb_space space = { .memory = &machine->memory };
 	struct nub_sregs sregs;
 
-	return nub_engine_sregs(gdb->sandbox->machine.engine, &sregs, NULL) < 0 ? 0 : sregs.cr3;
+	if (nub_gdb_is_program(gdb))
+		space.personality = gdb->sandbox->personality;
+	else if (nub_engine_sregs(machine->engine, &sregs, NULL) == 0)
+		space.root_gpa = sregs.cr3;
+	return space;
 }
 
-static bool read_cpu(void *context, struct nub_cpu *cpu)
+/* ---- Threads and their registers ---- */
+
+static bool find_thread(struct nub_gdb *gdb, uint32_t tid, struct nub_guest_thread *thread)
+{
+	for (size_t i = 0; nub_personality_thread(gdb->sandbox->personality, i, thread); i++)
+		if (thread->tid == tid)
+			return true;
+	return false;
+}
+
+static bool thread_at(void *context, size_t index, uint32_t *tid, char name[NUB_GDB_THREAD_NAME])
 {
 	struct nub_gdb *gdb = context;
-	struct nub_engine *engine = gdb->sandbox->machine.engine;
+	struct nub_guest_thread thread;
 
-	memset(cpu, 0, sizeof(*cpu));
-	if (nub_engine_sregs(engine, &cpu->sregs, NULL) < 0 || nub_engine_xsave(engine, cpu->xsave, NULL) < 0)
+	if (!nub_gdb_is_program(gdb)) {
+		*tid = NUB_GDB_ONLY_THREAD;
+		name[0] = '\0';
+		return index == 0;
+	}
+	if (!nub_personality_thread(gdb->sandbox->personality, index, &thread))
 		return false;
-	cpu->regs = gdb->crash ? gdb->crash->regs : engine->regs;
+	_Static_assert(sizeof(thread.name) == NUB_GDB_THREAD_NAME, "a whole name");
+	memcpy(name, thread.name, sizeof(thread.name));
+	*tid = thread.tid;
 	return true;
 }
 
-static bool write_cpu(void *context, const struct nub_cpu *cpu)
+static bool read_registers(void *context, uint32_t tid, struct nub_gdb_registers *registers)
 {
 	struct nub_gdb *gdb = context;
 	struct nub_engine *engine = gdb->sandbox->machine.engine;
+	struct nub_cpu *cpu = &registers->cpu;
+	struct nub_guest_thread thread;
+
+	memset(cpu, 0, sizeof(*cpu));
+	registers->call = -1;
+	if (nub_engine_sregs(engine, &cpu->sregs, NULL) < 0 || nub_engine_xsave(engine, cpu->xsave, NULL) < 0)
+		return false;
+	cpu->regs = gdb->crash ? gdb->crash->regs : engine->regs;
+	if (!nub_gdb_is_program(gdb))
+		return true;
+	if (!find_thread(gdb, tid, &thread))
+		return false;
+	registers->call = thread.call;
+	cpu->regs = thread.regs;
+	cpu->sregs.fs.base = thread.fs_base;
+	cpu->sregs.gs.base = thread.gs_base;
+	memcpy(cpu->xsave, thread.xsave, sizeof(cpu->xsave));
+	return true;
+}
+
+static bool write_thread(struct nub_gdb *gdb, uint32_t tid, const struct nub_gdb_registers *registers)
+{
+	struct nub_personality *personality = gdb->sandbox->personality;
+	struct nub_guest_thread thread = {
+		.tid = tid,
+		.call = registers->call,
+		.regs = registers->cpu.regs,
+		.fs_base = registers->cpu.sregs.fs.base,
+		.gs_base = registers->cpu.sregs.gs.base,
+	};
+
+	memcpy(thread.xsave, registers->cpu.xsave, sizeof(thread.xsave));
+	return personality->debug->set_thread(personality, &thread);
+}
+
+static bool write_registers(void *context, uint32_t tid, const struct nub_gdb_registers *registers)
+{
+	struct nub_gdb *gdb = context;
+	struct nub_engine *engine = gdb->sandbox->machine.engine;
+	const struct nub_cpu *cpu = &registers->cpu;
 	uint8_t xsave[NUB_XSAVE_SIZE];
 
-	if (gdb->crash || nub_engine_xsave(engine, xsave, NULL) < 0 ||
+	if (gdb->crash)
+		return false;
+	if (nub_gdb_is_program(gdb))
+		return write_thread(gdb, tid, registers);
+	if (nub_engine_xsave(engine, xsave, NULL) < 0 ||
 	    nub_engine_set_bases(engine, cpu->sregs.fs.base, cpu->sregs.gs.base, NULL) < 0)
 		return false;
 	if (memcmp(xsave, cpu->xsave, sizeof(xsave)) != 0 && nub_engine_set_xsave(engine, cpu->xsave, NULL) < 0)
@@ -104,35 +170,41 @@ static bool write_cpu(void *context, const struct nub_cpu *cpu)
 static size_t read_memory(void *context, uint64_t gva, uint8_t *bytes, size_t size)
 {
 	struct nub_gdb *gdb = context;
+	const struct nub_gdb_space space = nub_gdb_space(gdb);
 
-	return nub_gdb_memory_read(&gdb->sandbox->machine.memory, nub_gdb_root(gdb), gva, bytes, size);
+	return nub_gdb_memory_read(&space, gva, bytes, size);
 }
 
 static bool write_memory(void *context, uint64_t gva, const uint8_t *bytes, size_t size)
 {
 	struct nub_gdb *gdb = context;
+	const struct nub_gdb_space space = nub_gdb_space(gdb);
 
-	return !gdb->crash && nub_gdb_memory_write(&gdb->sandbox->machine.memory, nub_gdb_root(gdb), gva, bytes, size);
+	return !gdb->crash && nub_gdb_memory_write(&space, gva, bytes, size);
 }
 
 /* Not in supervisor pages of a guest at CPL 3: the monitor would fault, or stop, in itself. */
 static bool is_guests(struct nub_gdb *gdb, uint64_t gva)
 {
 	const struct nub_pt_reader reader = nub_memory_reader(&gdb->sandbox->machine.memory);
+	const struct nub_gdb_space space = nub_gdb_space(gdb);
 	struct nub_mapping leaf;
+	uint8_t byte;
 
-	return nub_canonical(gva) && nub_pt_translate(&reader, nub_gdb_root(gdb), gva, &leaf) &&
+	if (space.personality)
+		return nub_gdb_memory_read(&space, gva, &byte, 1) == 1;
+	return nub_canonical(gva) && nub_pt_translate(&reader, space.root_gpa, gva, &leaf) &&
 	       (gdb->sandbox->machine.guest->privilege_level != 3 || leaf.user);
 }
 
 static bool add_breakpoint(void *context, uint64_t gva)
 {
 	struct nub_gdb *gdb = context;
+	const struct nub_gdb_space space = nub_gdb_space(gdb);
 	size_t size = 1;
 
-	return is_guests(gdb, gva) &&
-	       nub_gdb_memory_at(&gdb->sandbox->machine.memory, nub_gdb_root(gdb), gva, &size, true) &&
-	       nub_gdb_breakpoints_add(&gdb->breakpoints, gva);
+	return is_guests(gdb, gva) && nub_gdb_memory_bring(&space, gva) &&
+	       nub_gdb_memory_at(&space, gva, &size, true) && nub_gdb_breakpoints_add(&gdb->breakpoints, gva);
 }
 
 static void remove_breakpoint(void *context, uint64_t gva)
@@ -146,6 +218,9 @@ static bool works(struct nub_gdb *gdb, enum nub_gdb_hardware_kind kind)
 {
 	const bool data = kind != NUB_GDB_EXECUTE;
 
+	/* A process has none. */
+	if (gdb->sandbox->machine.config.engine == NUB_ENGINE_PROCESS)
+		return false;
 	if (!gdb->hardware_kinds[data].probed)
 		gdb->hardware_kinds[data].works =
 		    probe_debug_registers(gdb->sandbox->machine.guest->privilege_level, data);
@@ -179,109 +254,46 @@ static void remove_hardware(void *context, enum nub_gdb_hardware_kind kind, uint
 		nub_gdb_watches_remove(&gdb->watches, gva, size);
 }
 
-/* ---- `monitor`: what the library knows and gdb does not ask for ---- */
+/* ---- What a Linux program has beside ---- */
 
-static int put_region(struct nub_buffer *text, const struct nub_region *region, struct nub_error *err)
+static const uint8_t *auxv(void *context, size_t *size)
 {
-	return nub_gdb_put(text, err, "%#18" PRIx64 " .. %#18" PRIx64 "  gpa %#11" PRIx64 "  %-11s %s\n", region->gva,
-	                   region->gva + (region->size - 1), region->gpa, nub_region_type_name(region->type),
-	                   nub_region_flags_name(region->flags));
+	return nub_personality_auxv(((struct nub_gdb *)context)->sandbox->personality, size);
 }
 
-/* By gpa, and only what has an address in the guest. */
-static int show_regions(const struct nub_sandbox *sandbox, struct nub_buffer *text, struct nub_error *err)
+static bool siginfo(void *context, siginfo_t *info)
 {
-	const struct nub_plan *plan = &sandbox->machine.plan;
-	const struct nub_region scratch = nub_layout_scratch_region(&plan->layout);
+	const struct nub_personality *personality = ((struct nub_gdb *)context)->sandbox->personality;
 
-	for (size_t i = 0; i < plan->regions.count; i++)
-		if (plan->regions.items[i].gva != 0 && put_region(text, &plan->regions.items[i], err) < 0)
-			return -1;
-	for (size_t i = 0; i < plan->map_count; i++)
-		if (put_region(text, &plan->maps[i], err) < 0)
-			return -1;
-	return put_region(text, &scratch, err);
+	return personality->debug && personality->debug->siginfo(personality, info);
 }
 
-static int show_exits(const struct nub_sandbox *sandbox, struct nub_buffer *text, struct nub_error *err)
+static bool tls(void *context, uint32_t tid, uint64_t offset, uint64_t link_map, uint64_t numbers, uint64_t *gva)
 {
-	const struct nub_exit_counts *exits = &sandbox->machine.exits;
-	const struct {
-		const char *name;
-		uint64_t count;
-	} rows[] = {
-		{ "total", exits->total },         { "halt", exits->halt },
-		{ "print", exits->print },         { "log", exits->log },
-		{ "call", exits->call },           { "abort", exits->abort },
-		{ "trace", exits->trace },         { "checkpoint", exits->checkpoint },
-		{ "exception", exits->exception }, { "interrupted", exits->interrupted },
-		{ "other", exits->other },
-	};
+	struct nub_personality *personality = ((struct nub_gdb *)context)->sandbox->personality;
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (nub_gdb_put(text, err, "%-12s %" PRIu64 "\n", rows[i].name, rows[i].count) < 0)
-			return -1;
-	return 0;
-}
-
-static int save_snapshot(struct nub_sandbox *sandbox, const struct nub_snapshot_options *options, const char *path,
-                         struct nub_buffer *text, struct nub_error *err)
-{
-	const enum nub_sandbox_state state = sandbox->state;
-	struct nub_error reason = { 0 };
-
-	if (!nub_personality_at_rest(sandbox->personality))
-		return nub_gdb_put(text, err,
-		                   "the guest has not taken what was sent to it, which a snapshot can't keep; go on to "
-		                   "its main first\n");
-	sandbox->state = NUB_STATE_BROKEN_INTO;
-	const int result = nub_snapshot_save(sandbox, options, path, &reason);
-	sandbox->state = state;
-	if (result < 0)
-		return nub_gdb_put(text, err, "%.400s\n", reason.message);
-	return nub_gdb_put(text, err, "saved; it goes on from here when it is restored\n");
-}
-
-static int show_help(struct nub_buffer *text, struct nub_error *err)
-{
-	return nub_gdb_put(text, err,
-	                   "monitor regions        the guest's memory: addresses, what is there, who may do what\n"
-	                   "monitor exits          how often the guest left to the host, by reason\n"
-	                   "monitor snapshot FILE  save the guest as it is now\n");
-}
-
-static int monitor(void *context, const char *command, struct nub_buffer *text, struct nub_error *err)
-{
-	struct nub_gdb *gdb = context;
-	struct nub_sandbox *sandbox = gdb->sandbox;
-	static const char snapshot[] = "snapshot ";
-
-	if (strcmp(command, "regions") == 0)
-		return show_regions(sandbox, text, err);
-	if (strcmp(command, "exits") == 0)
-		return show_exits(sandbox, text, err);
-	if (strcmp(command, "help") == 0)
-		return show_help(text, err);
-	if (strncmp(command, snapshot, strlen(snapshot)) == 0 && command[strlen(snapshot)] != '\0') {
-		if (gdb->crash)
-			return nub_gdb_put(text, err, "the guest has crashed, there is nothing to go on with\n");
-		return save_snapshot(sandbox, &gdb->snapshot, command + strlen(snapshot), text, err);
-	}
-	if (nub_gdb_put(text, err, "no such command\n") < 0)
-		return -1;
-	return show_help(text, err);
+	return personality->debug && personality->debug->tls(personality, tid, offset, link_map, numbers, gva);
 }
 
 /* ---- The target ---- */
 
 void nub_gdb_target_init(struct nub_gdb *gdb)
 {
+	const struct nub_machine *machine = &gdb->sandbox->machine;
+	const bool program = nub_gdb_is_program(gdb);
+
 	gdb->target = (struct nub_gdb_target){
 		.context = gdb,
-		.entry = gdb->sandbox->machine.guest->entry,
-		.image_base = gdb->sandbox->machine.guest->image_base,
-		.read_cpu = read_cpu,
-		.write_cpu = write_cpu,
+		.entry = machine->guest->entry,
+		.image_base = machine->guest->image_base,
+		.program = program,
+		.path = program ? machine->config.program.path : NULL,
+		.auxv = auxv,
+		.thread = thread_at,
+		.read_registers = read_registers,
+		.write_registers = write_registers,
+		.siginfo = siginfo,
+		.tls = tls,
 		.read_memory = read_memory,
 		.write_memory = write_memory,
 		.add_breakpoint = add_breakpoint,
@@ -289,6 +301,6 @@ void nub_gdb_target_init(struct nub_gdb *gdb)
 		.has_hardware = has_hardware,
 		.add_hardware = add_hardware,
 		.remove_hardware = remove_hardware,
-		.monitor = monitor,
+		.monitor = nub_gdb_monitor,
 	};
 }

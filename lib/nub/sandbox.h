@@ -88,6 +88,15 @@ struct nub_page_use {
  * touched whole. Frees with free(). Errors: IO, NO_MEMORY. */
 struct nub_page_use *nub_sandbox_pages(struct nub_sandbox *sandbox, size_t *count, struct nub_error *err);
 
+/* Something that a Linux program has mapped. */
+struct nub_mapped {
+	struct nub_region region; /* its gpa is 0: pages come one by one */
+	char name[256];           /* as /proc/self/maps has it: a path, "[heap]", "[stack]"; empty without one */
+};
+
+/* All of it, by gva; an empty list for other guests. Frees with free(). Error: NO_MEMORY. */
+struct nub_mapped *nub_sandbox_mapped(struct nub_sandbox *sandbox, size_t *count, struct nub_error *err);
+
 /* Copy guest memory at gva, through the page tables (R33). Errors: GVA_*, GPA_*. */
 int nub_sandbox_read(struct nub_sandbox *sandbox, uint64_t gva, void *bytes, size_t size, struct nub_error *err);
 

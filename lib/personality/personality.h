@@ -75,6 +75,38 @@ struct nub_personality_state {
 
 struct nub_personality;
 
+/* What a debugger asks of a guest that runs a Linux program: threads take turns, signals are shown before they come, memory is
+ * there when it is touched. While it asks, the guest stands still, and next comes before the entry of the engine. */
+struct nub_personality_debug_ops {
+	/* Signals that are about to be delivered are shown, but for those of `passed` (bit n - 1: signal n). */
+	void (*show_signals)(struct nub_personality *personality, bool on, uint64_t passed);
+	/* Which signal the current thread is about to take, by which next has come back: 0 none. */
+	int (*signal)(const struct nub_personality *personality);
+	/* The siginfo_t of that one, which Linux gives a handler. False: there is none. */
+	bool (*siginfo)(const struct nub_personality *personality, siginfo_t *info);
+	/* What this thread takes of it, which may be another one: 0 nothing. Of a thread that was shown none, a signal is sent. */
+	void (*answer)(struct nub_personality *personality, uint32_t tid, int signal);
+	/* The thread whose turn it is, or was last; and whether there still is one of this number. */
+	uint32_t (*current)(const struct nub_personality *personality);
+	bool (*has_thread)(const struct nub_personality *personality, uint32_t tid);
+	/* This thread alone is to run; 0: all. A thread that is gone: all. */
+	void (*lock)(struct nub_personality *personality, uint32_t tid);
+	/* Have all registers where thread and set_thread find them. Error: KVM. */
+	int (*rest)(struct nub_personality *personality, struct nub_error *err);
+	/* Set the registers of thread->tid, at rest. With thread->call negative, it leaves a call that it waits in, to which it
+	 * returns when its registers, and that, are set to what they were. False: no such thread, or its call has moved something. */
+	bool (*set_thread)(struct nub_personality *personality, const struct nub_guest_thread *thread);
+	/* Copy memory as far as there is any, whatever its rights; pages that were not touched stay so. */
+	size_t (*read)(struct nub_personality *personality, uint64_t gva, void *bytes, size_t size);
+	/* The gpa behind gva; with `bring` also of a page that was not touched, which comes. False: there is none. */
+	bool (*reach)(struct nub_personality *personality, uint64_t gva, bool bring, uint64_t *gpa);
+	/* Where this thread has what is at `offset` in the thread-local storage of a module, by the address of its link map; 0: the
+	 * program's own. `numbers` is where the C library says at which place of a link map its module's number is
+	 * (_thread_db_link_map_l_tls_modid), 0 when that is not known. False: it has none, or that can't be told. */
+	bool (*tls)(struct nub_personality *personality, uint32_t tid, uint64_t offset, uint64_t link_map,
+	            uint64_t numbers, uint64_t *gva);
+};
+
 struct nub_personality_ops {
 	int (*build)(struct nub_personality *personality, const struct nub_image *image, struct nub_error *err);
 	int (*place)(struct nub_personality *personality, const struct nub_layout *stored, struct nub_error *err);
@@ -85,9 +117,11 @@ struct nub_personality_ops {
 	int (*save)(struct nub_personality *personality, struct nub_personality_state *state, struct nub_cpu *cpu,
 	            bool stopped, struct nub_error *err);
 	int (*regions)(struct nub_personality *personality, struct nub_error *err);
+	const char *(*region_name)(const struct nub_personality *personality, size_t index);
 	bool (*thread)(struct nub_personality *personality, size_t index, struct nub_guest_thread *thread);
 	int (*survey)(struct nub_personality *personality, struct nub_survey *survey, struct nub_error *err);
 	void (*modules)(struct nub_personality *personality, struct nub_image *image);
+	const uint8_t *(*auxv)(const struct nub_personality *personality, size_t *size);
 	bool (*at_rest)(const struct nub_personality *personality);
 	enum nub_verdict (*enter)(struct nub_personality *personality, const struct nub_request *request,
 	                          struct nub_error *err);
@@ -111,7 +145,8 @@ struct nub_personality {
 	size_t port_count;
 	/* It runs a Linux program: system calls, an address space that changes, waits. */
 	bool is_program;
-	uint64_t tables_used; /* bytes of the page tables with which such a guest begins */
+	uint64_t tables_used;                          /* bytes of the page tables with which such a guest begins */
+	const struct nub_personality_debug_ops *debug; /* of such a guest; else NULL: its one thread is the engine's */
 };
 
 /* Plan and fill the memory of a guest that has not run, out of its ELF file. Errors: any of the layout's and the image's. */
@@ -164,6 +199,12 @@ static inline int nub_personality_regions(struct nub_personality *personality, s
 	return personality->ops->regions(personality, err);
 }
 
+/* What a Linux program calls the plan's region at `index`, right after regions: see struct nub_mapped. NULL: nothing. */
+static inline const char *nub_personality_region_name(const struct nub_personality *personality, size_t index)
+{
+	return personality->ops->region_name(personality, index);
+}
+
 /* What it is beside its memory, into a zeroed survey, which is the caller's to release, whatever comes of it. Error: NO_MEMORY. */
 static inline int nub_personality_survey(struct nub_personality *personality, struct nub_survey *survey,
                                          struct nub_error *err)
@@ -182,6 +223,12 @@ static inline bool nub_personality_thread(struct nub_personality *personality, s
                                           struct nub_guest_thread *thread)
 {
 	return personality->ops->thread(personality, index, thread);
+}
+
+/* The auxiliary vector that a Linux program was started with, AT_NULL included; NULL for others. */
+static inline const uint8_t *nub_personality_auxv(const struct nub_personality *personality, size_t *size)
+{
+	return personality->ops->auxv(personality, size);
 }
 
 /* Is nothing under way that a snapshot would lose? */

@@ -16,6 +16,13 @@ struct nub_debugger_hooks {
 	/* A run is about to begin; the registers are those with which it will. */
 	int (*begin)(struct nub_debugger *debugger, struct nub_error *err);
 
+	/* Of a Linux program, it is to be entered, or `waits` for the host. GO_ON: let it. PASS: what is next is to be asked for
+	 * again. */
+	enum nub_verdict (*next)(struct nub_debugger *debugger, bool waits, struct nub_error *err);
+
+	/* The engine came back, and nothing of the exit is dealt with. */
+	int (*left)(struct nub_debugger *debugger, const struct nub_exit *exit, struct nub_error *err);
+
 	/* A signal ended the engine's run, and it is not the deadline's. */
 	int (*interrupted)(struct nub_debugger *debugger, struct nub_error *err);
 
@@ -44,6 +51,7 @@ struct nub_debugger_hooks {
 /* The first member of what a debugger is made of. */
 struct nub_debugger {
 	const struct nub_debugger_hooks *hooks;
+	int fd; /* with input, it ends the wait of a guest for the host; -1 none */
 };
 
 #endif

@@ -1,4 +1,6 @@
-/* Which pages of a guest's memory are in use: asked of the host's kernel, and found in the guest's page tables. */
+/* Which pages of a guest's memory are in use: asked of the host's kernel, and found in the guest's page tables. And what a Linux
+ * program has mapped. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,4 +132,25 @@ struct nub_page_use *nub_sandbox_pages(struct nub_sandbox *sandbox, size_t *coun
 	}
 	*count = list.count;
 	return list.pages;
+}
+
+struct nub_mapped *nub_sandbox_mapped(struct nub_sandbox *sandbox, size_t *count, struct nub_error *err)
+{
+	struct nub_personality *personality = sandbox->personality;
+	const struct nub_region_list *regions = &sandbox->machine.plan.regions;
+
+	if (nub_personality_regions(personality, err) < 0)
+		return NULL;
+	*count = personality->is_program ? regions->count : 0;
+	struct nub_mapped *list = calloc(*count + 1, sizeof(*list));
+	if (!list) {
+		nub_fail_errno(err, NUB_E_NO_MEMORY, "list of %zu mappings", *count);
+		return NULL;
+	}
+	for (size_t i = 0; i < *count; i++) {
+		const char *name = nub_personality_region_name(personality, i);
+		list[i].region = regions->items[i];
+		snprintf(list[i].name, sizeof(list[i].name), "%s", name ? name : "");
+	}
+	return list;
 }

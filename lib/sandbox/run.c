@@ -70,6 +70,8 @@ static enum nub_verdict turn(struct nub_sandbox *sandbox, struct nub_error *err)
 	const int result = nub_engine_run(sandbox->machine.engine, &exit, err);
 	sandbox->machine.told.left_ns = exit.left_ns;
 	count(sandbox, &exit);
+	if (result == 0 && debugger && debugger->hooks->left(debugger, &exit, err) < 0)
+		return NUB_VERDICT_FAILED;
 	if (result == 0 && exit.kind != NUB_EXIT_INTERRUPTED)
 		verdict = nub_exit_serve(sandbox, &exit, err);
 	nub_watch_served(sandbox, &exit);
@@ -84,8 +86,14 @@ static enum nub_verdict turn(struct nub_sandbox *sandbox, struct nub_error *err)
 static enum nub_verdict step(struct nub_sandbox *sandbox, struct nub_error *err)
 {
 	struct nub_idle idle;
+	struct nub_debugger *debugger = sandbox->debugger;
 	const enum nub_verdict verdict = nub_personality_next(sandbox->personality, &idle, err);
 
+	if (debugger && (verdict == NUB_VERDICT_GO_ON || verdict == NUB_VERDICT_PASS)) {
+		const enum nub_verdict wish = debugger->hooks->next(debugger, verdict == NUB_VERDICT_PASS, err);
+		if (wish != NUB_VERDICT_GO_ON)
+			return wish == NUB_VERDICT_PASS ? NUB_VERDICT_GO_ON : wish;
+	}
 	if (verdict == NUB_VERDICT_GO_ON)
 		return turn(sandbox, err);
 	if (verdict != NUB_VERDICT_PASS)

@@ -19,8 +19,6 @@ static int check_others(const struct cmd_run_options *options, struct nub_error 
 	} others[] = {
 		{ "call", options->call },
 		{ "repeat", options->repeat != 0 },
-		{ "gdb", options->gdb },
-		{ "svg", options->svg },
 		{ "host-fn", options->function_count > 0 },
 		{ "heap", options->guest.heap != 0 },
 		{ "scratch", options->guest.scratch != 0 },

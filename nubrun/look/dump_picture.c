@@ -16,6 +16,7 @@ int cmd_dump_picture(const struct cmd_dump_file *file, const char *path, struct 
 	struct cmd_picture picture = {
 		.title = file->path,
 		.regions = regions,
+		.program = info->thread_count > 0,
 		.walked = true,
 		.at_rest = true,
 		.changes = info->has_base ? "changed since the base" : NULL,

@@ -134,7 +134,8 @@ static void print_text(const char *path, const struct nub_snapshot *snapshot, co
 /* As a restored guest has it. */
 static int draw_picture(const struct nub_snapshot *snapshot, const char *path, const char *svg, struct nub_error *err)
 {
-	struct cmd_picture picture = { .title = path };
+	struct cmd_picture picture = { .title = path,
+		                       .program = nub_snapshot_info(snapshot)->guest->abi == NUB_ABI_LINUX };
 	NUB_AUTO_FREE struct nub_region *regions = nub_snapshot_regions(snapshot, &picture.region_count, err);
 
 	if (!regions)

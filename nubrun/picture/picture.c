@@ -147,7 +147,7 @@ static int draw(FILE *out, const struct cmd_picture *picture)
 		draw_head(out, picture);
 		for (size_t i = 0; i < layout.part_count; i++) {
 			if (i > 0)
-				cmd_picture_draw_gap(out, &layout.parts[i - 1], &layout.parts[i]);
+				cmd_picture_draw_gap(out, picture, &layout.parts[i - 1], &layout.parts[i]);
 			cmd_picture_draw_part(out, picture, &layout, &layout.parts[i]);
 		}
 		draw_marks(out, picture, &layout);

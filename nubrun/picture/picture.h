@@ -31,6 +31,8 @@ struct cmd_picture {
 	const char *sentence;             /* what happened, in a box of its own; NULL: nothing */
 	const struct nub_region *regions; /* in any order */
 	size_t region_count;
+	bool program;             /* a Linux program's: it has no scratch */
+	const char *const *names; /* of a program's regions, as /proc/self/maps has them, likewise; NULL: not known */
 	const struct nub_page_use *pages; /* in any order; NULL: not known, no such column */
 	size_t page_count;
 	bool at_rest;        /* pages are those with contents; else those that were touched */

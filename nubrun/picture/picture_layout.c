@@ -29,7 +29,10 @@ static int collect(struct cmd_picture_layout *layout, const struct cmd_picture *
 		return -1;
 	for (size_t i = 0; i < picture->region_count; i++) {
 		const struct nub_region *region = &picture->regions[i];
-		layout->blocks[i] = (struct cmd_block){
+		/* Of the host's own, which code at CPL 3 never sees. */
+		if (picture->program && region->type == NUB_REGION_SCRATCH)
+			continue;
+		layout->blocks[layout->block_count++] = (struct cmd_block){
 			.region = region,
 			.is_gpa = region->gva == 0,
 			.start = region->gva != 0 ? region->gva : region->gpa,
@@ -38,8 +41,7 @@ static int collect(struct cmd_picture_layout *layout, const struct cmd_picture *
 			.flags = region->flags,
 		};
 	}
-	layout->blocks[picture->region_count] = (struct cmd_block){ .size = NUB_BASE_ADDRESS };
-	layout->block_count = picture->region_count + 1;
+	layout->blocks[layout->block_count++] = (struct cmd_block){ .size = NUB_BASE_ADDRESS };
 	qsort(layout->blocks, layout->block_count, sizeof(*layout->blocks), compare);
 	return 0;
 }

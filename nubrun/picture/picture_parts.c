@@ -60,7 +60,8 @@ static const char *block_name(const struct cmd_picture *picture, const struct cm
 	}
 }
 
-static const char *part_name(const struct cmd_picture_layout *layout, const struct cmd_part *part)
+static const char *part_name(const struct cmd_picture *picture, const struct cmd_picture_layout *layout,
+                             const struct cmd_part *part)
 {
 	const struct nub_region *region = layout->blocks[part->first].region;
 
@@ -68,6 +69,8 @@ static const char *part_name(const struct cmd_picture_layout *layout, const stru
 		return "Null page";
 	if (part->is_gpa)
 		return "Out of reach";
+	if (picture->program)
+		return cmd_picture_program_part(layout, part);
 	switch (region->type) {
 	case NUB_REGION_CODE:
 	case NUB_REGION_PEB:
@@ -118,12 +121,16 @@ static void draw_note(FILE *out, const struct cmd_picture *picture, const struct
 
 static void draw_block(FILE *out, const struct cmd_picture *picture, const struct cmd_block *block)
 {
-	const char *note, *name = block_name(picture, block, &note);
+	const char *note = "", *name;
+	char text[CMD_PICTURE_TEXT];
 	double edge = picture->pages ? CMD_PICTURE_PAGES + CMD_PICTURE_PAGES_WIDTH
 	                             : CMD_PICTURE_COLUMN + CMD_PICTURE_COLUMN_WIDTH;
 	double middle = block->top + block->height / 2;
 	char size[32];
 
+	if (picture->program && block->region)
+		cmd_picture_program_block(picture, block, text);
+	name = picture->program && block->region ? text : block_name(picture, block, &note);
 	cmd_svg_box(out, CMD_PICTURE_COLUMN, block->top, CMD_PICTURE_COLUMN_WIDTH, block->height,
 	            cmd_picture_fill(block->flags), CMD_PICTURE_EDGE);
 	cmd_svg_text(out, CMD_PICTURE_COLUMN + CMD_PICTURE_COLUMN_WIDTH / 2, middle + 4, &box_font, "%s",
@@ -203,7 +210,8 @@ static void draw_pages(FILE *out, const struct cmd_picture *picture, const struc
 }
 
 /* The broken line above a part, with how much lies between. */
-void cmd_picture_draw_gap(FILE *out, const struct cmd_part *above, const struct cmd_part *below)
+void cmd_picture_draw_gap(FILE *out, const struct cmd_picture *picture, const struct cmd_part *above,
+                          const struct cmd_part *below)
 {
 	double y = above->top + above->height, middle = y + CMD_PICTURE_GAP / 2;
 	char size[32];
@@ -223,7 +231,8 @@ void cmd_picture_draw_gap(FILE *out, const struct cmd_part *above, const struct 
 	             &(struct cmd_svg_font){ .size = 11, .colour = CMD_PICTURE_FAINT, .anchor = CMD_SVG_MIDDLE }, "%s",
 	             size);
 	cmd_svg_text(out, CMD_PICTURE_NAME, middle + 4, &CMD_PICTURE_NOTE_FONT,
-	             "nothing: an access here ends the guest");
+	             picture->program ? "nothing: an access here is a SIGSEGV"
+	                              : "nothing: an access here ends the guest");
 }
 
 void cmd_picture_draw_part(FILE *out, const struct cmd_picture *picture, const struct cmd_picture_layout *layout,
@@ -232,7 +241,8 @@ void cmd_picture_draw_part(FILE *out, const struct cmd_picture *picture, const s
 	char size[32];
 
 	about(part->size, size, sizeof(size));
-	cmd_svg_text(out, CMD_PICTURE_LEFT, part->top + 12, &CMD_PICTURE_CAPTION_FONT, "%s", part_name(layout, part));
+	cmd_svg_text(out, CMD_PICTURE_LEFT, part->top + 12, &CMD_PICTURE_CAPTION_FONT, "%s",
+	             part_name(picture, layout, part));
 	cmd_svg_text(out, CMD_PICTURE_LEFT, part->top + 28, &CMD_PICTURE_NOTE_FONT, "%s", size);
 	if (part->is_gpa)
 		cmd_svg_text(out, CMD_PICTURE_LEFT, part->top + 43, &CMD_PICTURE_NOTE_FONT, "guest-physical addresses");

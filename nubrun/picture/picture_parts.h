@@ -34,6 +34,16 @@ const char *cmd_picture_fill(unsigned flags);
 /* A part with all that belongs to it, and the broken line between two parts. */
 void cmd_picture_draw_part(FILE *out, const struct cmd_picture *picture, const struct cmd_picture_layout *layout,
                            const struct cmd_part *part);
-void cmd_picture_draw_gap(FILE *out, const struct cmd_part *above, const struct cmd_part *below);
+void cmd_picture_draw_gap(FILE *out, const struct cmd_picture *picture, const struct cmd_part *above,
+                          const struct cmd_part *below);
+
+/* ---- picture_program.c: what a Linux program's blocks and parts are called ---- */
+
+enum { CMD_PICTURE_TEXT = 64 };
+
+/* The block has a region. */
+void cmd_picture_program_block(const struct cmd_picture *picture, const struct cmd_block *block,
+                               char text[CMD_PICTURE_TEXT]);
+const char *cmd_picture_program_part(const struct cmd_picture_layout *layout, const struct cmd_part *part);
 
 #endif

@@ -1,9 +1,8 @@
 #!/usr/bin/env bats
 # `--gdb`: the real gdb, in batch mode, and clients that are none.
 
-# shellcheck disable=SC2034 # json is what field reads
-
 load helper
+load gdb_helper
 
 setup() {
 	needs_kvm
@@ -13,40 +12,6 @@ setup() {
 
 teardown() {
 	[ -z "${nubrun_pid-}" ] || kill "$nubrun_pid" 2>/dev/null || true
-}
-
-# Start nubrun in the background, waiting at the Unix socket `sock`.
-start() { # COMMAND [OPTION...] FILE [ARG...]
-	local command=$1 i
-	shift
-	"$NUBRUN" "$command" --gdb unix:sock --status status "$@" >out 2>err &
-	nubrun_pid=$!
-	for ((i = 0; i < $(slow 200); i++)); do
-		[ ! -S sock ] || return 0
-		sleep 0.02
-	done
-	cat err
-	return 1
-}
-
-# gdb at the guest, with one command a line on stdin; its output is $output. A command that fails does not end it.
-debug() { # FILE-WITH-SYMBOLS
-	local line
-	local -a commands=(-iex 'set debuginfod enabled off' -ex 'target remote sock')
-	while IFS= read -r line; do
-		commands+=(-ex "$line")
-	done
-	run timeout "$(slow 60)" gdb -nx -batch "${commands[@]}" "$1"
-	echo "$output"
-}
-
-# The end of nubrun: $status and $json as after nub.
-finish() {
-	status=0
-	wait "$nubrun_pid" || status=$?
-	nubrun_pid=
-	json=$(<status)
-	printf 'exit %s\n%s\n%s\n' "$status" "$(<out)" "$json"
 }
 
 @test "gdb: breakpoints, call stack, step, finish, variables, to the end; both kinds of guest, both policies" {

@@ -194,6 +194,54 @@ on_terminal() { # ENV... -- ARG...
 	refused 125 usage '--diff: goes with no other option but --json'
 }
 
+@test "picture: a Linux program's shows what it has mapped, by the names of files and the kernel's" {
+	needs_kvm
+	local programs=${GUESTS%/guests}/test/linux all
+	nub run --rootfs / --svg "$SVG" "$programs/debugged.dynamic"
+	ended 5 guest-exit
+	all=$(texts)
+	grep -qx 'debugged.dynamic: code' <<<"$all"
+	grep -qx 'debugged.dynamic: variables' <<<"$all"
+	grep -qx 'libc.so.6: code' <<<"$all"
+	grep -qx 'ld-linux-x86-64.so.2: constants' <<<"$all"
+	for name in Program Files Stack stack heap 'vdso: clocks without a call' 'what the vdso reads'; do
+		grep -qxF "$name" <<<"$all"
+	done
+	# The stack's limit is 8 MiB, of which it used little.
+	grep -qE '^[1-9][0-9]? of 2048 pages touched$' <<<"$all"
+	run ! grep -qE '^(Scratch|rings|page tables)$' <<<"$all"
+	nub run --svg "$SVG" "$programs/debugged" crash
+	ended 134 guest-crash
+	all=$(texts)
+	grep -qx 'crashed by SIGSEGV, at crash+0x.*' <<<"$all"
+	grep -qx 'at crash+0x.*' <<<"$all"
+	grep -qx 'write 0x8' <<<"$all"
+	grep -qx 'no access: reserved, or a guard' <<<"$all"
+}
+
+@test "picture: a thawed Linux program's shows what has changed; an inspected one what it has" {
+	needs_kvm
+	local snap=$BATS_TEST_TMPDIR/program.snap changed command
+	nub snapshot -o "$snap" --until-output ready "${GUESTS%/guests}/test/linux/frozen"
+	ended 0 ok
+	nub restore --svg "$SVG" "$snap"
+	ended 7 guest-exit
+	texts | grep -qx 'changed since the snapshot'
+	# Its stacks, and little of the rest: its code and constants are as they were.
+	texts | grep -qx 'code'
+	changed=$(texts | sed -nE 's/^[0-9]+ of [0-9]+ pages touched, ([0-9]+) changed$/\1/p' | awk '{ sum += $1 } END { print sum }')
+	[ "$changed" -ge 4 ]
+	[ "$changed" -le 60 ]
+	texts | grep -B 8 -A 4 -x code | grep -qE '^[0-9]+ of [0-9]+ pages touched$'
+	for command in inspect dump; do
+		nub "$command" --svg "$SVG" "$snap"
+		[ "$status" -eq 0 ]
+		texts | grep -qx Program
+		texts | grep -qx stack
+		run ! grep -q -e '>rings' -e '>Scratch<' -e '>monitor' "$SVG"
+	done
+}
+
 @test "picture: stdout is for one thing" {
 	nub run --svg - --status - "$GUESTS/hello.elf"
 	json=$output refused 125 usage '--svg: stdout is where the status goes'

@@ -82,6 +82,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	fake_init(&fake);
 	fake.has_hardware = size % 2 == 0;
+	if (size % 4 > 1)
+		fake_become_program(&fake, 3);
 	memset(&session, 0, sizeof(session));
 	nub_gdb_session_init(&session, &fake.target);
 	if (size > 0 && data[0] == 'r')
@@ -110,6 +112,11 @@ static const char *const seeds[] = {
 	"P28=000102030405060708090a0b0c0d0e0f\np39\nvCont;s:1\nS05\nvCont;r1000,1020:1\nk",
 	"m1000,10\nm2ff0,100\nx1000,20\nM1000,4:deadbeef\nX1010,3:abc\nX1010,0:\nM2000,1:00\nm0,1\nmffffffffffffffff,"
 	"10\nc",
+	"qSupported:swbreak+\nqfThreadInfo\nqsThreadInfo\nqXfer:threads:read::0,400\nqXfer:siginfo:read::0,"
+	"80\nQPassSignals:e;10;"
+	"1e\nHg3e9\ng\np4b\nP4b=ffffffffffffffff\nqGetTLSAddr:3ea,10,0\nT3eb\nvCont;r1000,1010:3e8;c\nvCont;C1e:3e9;"
+	"C0b:3ea\n"
+	"vCont;s:3e9\nvCont;S0e\nqC\nD",
 	"qRcmd,726567696f6e73\nqRcmd,68656c70\nqXfer:auxv:read::0,40\nqXfer:features:read:target.xml:1000,"
 	"100\nHg0\nT1\nvKill;1",
 };

@@ -1,5 +1,5 @@
 /* A target for gdb sessions that is no machine: registers in a struct, 8 KiB of memory at 0x1000, of which half can be
- * written. For tests and fuzzing. */
+ * written. It may be a program, whose threads have the same registers. For tests and fuzzing. */
 #ifndef GDB_FAKE_H
 #define GDB_FAKE_H
 
@@ -7,11 +7,14 @@
 
 #include "gdb/gdb_points.h"
 
-enum { FAKE_BASE = 0x1000, FAKE_SIZE = 0x2000, FAKE_WRITABLE = 0x1000, FAKE_MAX_BREAKPOINTS = 4 };
+enum { FAKE_BASE = 0x1000, FAKE_SIZE = 0x2000, FAKE_WRITABLE = 0x1000, FAKE_MAX_BREAKPOINTS = 4, FAKE_TID = 1000 };
 
 struct fake {
 	struct nub_gdb_target target;
 	struct nub_cpu cpu;
+	int64_t call;
+	uint32_t thread_count; /* FAKE_TID and those that follow; 0: the guest is no program */
+	siginfo_t info;        /* si_signo 0: none */
 	uint8_t memory[FAKE_SIZE];
 	uint64_t breakpoints[FAKE_MAX_BREAKPOINTS];
 	unsigned breakpoint_count;
@@ -20,19 +23,63 @@ struct fake {
 	bool frozen; /* nothing can be changed, as after a crash */
 };
 
-static inline bool fake_read_cpu(void *context, struct nub_cpu *cpu)
+static inline bool fake_thread(void *context, size_t index, uint32_t *tid, char name[NUB_GDB_THREAD_NAME])
 {
-	*cpu = ((struct fake *)context)->cpu;
-	return true;
+	const struct fake *fake = context;
+
+	*tid = fake->thread_count > 0 ? FAKE_TID + (uint32_t)index : NUB_GDB_ONLY_THREAD;
+	memset(name, 0, NUB_GDB_THREAD_NAME);
+	if (index % 2 == 1)
+		memcpy(name, "a<b\nsixteen long", NUB_GDB_THREAD_NAME);
+	return index < (fake->thread_count > 0 ? fake->thread_count : 1);
 }
 
-static inline bool fake_write_cpu(void *context, const struct nub_cpu *cpu)
+static inline bool fake_has_thread(struct fake *fake, uint32_t tid)
+{
+	if (fake->thread_count == 0)
+		return tid == NUB_GDB_ONLY_THREAD;
+	return tid >= FAKE_TID && tid - FAKE_TID < fake->thread_count;
+}
+
+static inline bool fake_read_registers(void *context, uint32_t tid, struct nub_gdb_registers *registers)
 {
 	struct fake *fake = context;
 
-	if (!fake->frozen)
-		fake->cpu = *cpu;
-	return !fake->frozen;
+	registers->cpu = fake->cpu;
+	registers->call = fake->call;
+	return fake_has_thread(fake, tid);
+}
+
+static inline bool fake_write_registers(void *context, uint32_t tid, const struct nub_gdb_registers *registers)
+{
+	struct fake *fake = context;
+
+	if (fake->frozen || !fake_has_thread(fake, tid))
+		return false;
+	fake->cpu = registers->cpu;
+	fake->call = registers->call;
+	return true;
+}
+
+static inline const uint8_t *fake_auxv(void *context, size_t *size)
+{
+	static const uint8_t vector[] = "auxv";
+
+	*size = sizeof(vector) - 1;
+	return ((struct fake *)context)->thread_count > 0 ? vector : NULL;
+}
+
+static inline bool fake_siginfo(void *context, siginfo_t *info)
+{
+	*info = ((struct fake *)context)->info;
+	return info->si_signo != 0;
+}
+
+static inline bool fake_tls(void *context, uint32_t tid, uint64_t offset, uint64_t link_map, uint64_t numbers,
+                            uint64_t *gva)
+{
+	*gva = 0x70000 + tid + offset + numbers;
+	return fake_has_thread(context, tid) && (link_map == 0 || numbers != 0);
 }
 
 static inline size_t fake_read_memory(void *context, uint64_t gva, uint8_t *bytes, size_t size)
@@ -106,8 +153,12 @@ static inline void fake_init(struct fake *fake)
 			.context = fake,
 			.entry = 0x500140001234,
 			.image_base = 0x500140000000,
-			.read_cpu = fake_read_cpu,
-			.write_cpu = fake_write_cpu,
+			.auxv = fake_auxv,
+			.thread = fake_thread,
+			.read_registers = fake_read_registers,
+			.write_registers = fake_write_registers,
+			.siginfo = fake_siginfo,
+			.tls = fake_tls,
 			.read_memory = fake_read_memory,
 			.write_memory = fake_write_memory,
 			.add_breakpoint = fake_add_breakpoint,
@@ -118,9 +169,18 @@ static inline void fake_init(struct fake *fake)
 			.monitor = fake_monitor,
 		},
 		.cpu = { .regs = { .rax = 0x1122334455667788, .rip = 0x1000, .rsp = 0x2ff0 }, .sregs = { .cs.selector = 0x33 } },
+		.call = -1,
 	};
 	for (size_t i = 0; i < sizeof(fake->memory); i++)
 		fake->memory[i] = (uint8_t)i;
+}
+
+/* It is a program from now on, with so many threads. */
+static inline void fake_become_program(struct fake *fake, uint32_t thread_count)
+{
+	fake->thread_count = thread_count;
+	fake->target.program = true;
+	fake->target.path = "/bin/true";
 }
 
 #endif

@@ -168,7 +168,7 @@ static void the_description_has_them_in_order(void **state)
 	const char *at;
 
 	(void)state;
-	assert_int_equal(nub_gdb_describe(&xml, NULL), 0);
+	assert_int_equal(nub_gdb_describe(&xml, false, NULL), 0);
 	assert_int_equal(nub_buffer_append(&xml, "", 1, NULL), 0);
 	at = (const char *)xml.bytes;
 	assert_int_equal(count(at, "<reg "), NUB_GDB_REGISTER_COUNT);
@@ -184,6 +184,23 @@ static void the_description_has_them_in_order(void **state)
 	nub_buffer_release(&xml);
 }
 
+/* gdb knows no Linux program without it. */
+static void that_of_a_program_has_orig_rax_last(void **state)
+{
+	struct nub_buffer xml = { 0 };
+
+	(void)state;
+	assert_int_equal(nub_gdb_describe(&xml, true, NULL), 0);
+	assert_int_equal(nub_buffer_append(&xml, "", 1, NULL), 0);
+	const char *text = (const char *)xml.bytes, *at = strstr(text, "<reg name=\"orig_rax\" bitsize=\"64\"");
+	assert_int_equal(count(text, "<reg "), NUB_GDB_ORIG_RAX + 1);
+	assert_int_equal(count(text, "</feature>"), 5);
+	assert_int_equal(count(text, "<osabi>GNU/Linux</osabi>"), 1);
+	assert_non_null(at);
+	assert_int_equal(count(at, "<reg "), 1);
+	nub_buffer_release(&xml);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -194,6 +211,7 @@ int main(void)
 		cmocka_unit_test(some_values_are_refused),
 		cmocka_unit_test(x87_tags_are_translated),
 		cmocka_unit_test(the_description_has_them_in_order),
+		cmocka_unit_test(that_of_a_program_has_orig_rax_last),
 	};
 
 	return cmocka_run_group_tests_name("gdb_registers", tests, NULL, NULL);

@@ -1,78 +1,7 @@
 /* Conversations with gdb, packet by packet, about a target that is no machine. */
 #include "unit.h"
 
-#include "gdb_fake.h"
-
-struct talk {
-	struct fake fake;
-	struct nub_gdb_session session;
-	struct nub_gdb_decoder decoder; /* of what the session sends */
-};
-
-static int set_up(void **state)
-{
-	struct talk *talk = calloc(1, sizeof(*talk));
-
-	assert_non_null(talk);
-	fake_init(&talk->fake);
-	nub_gdb_session_init(&talk->session, &talk->fake.target);
-	*state = talk;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct talk *talk = *state;
-
-	nub_gdb_session_release(&talk->session);
-	free(talk);
-	return 0;
-}
-
-static enum nub_gdb_action take(struct talk *talk, const void *bytes, size_t size)
-{
-	enum nub_gdb_action action = NUB_GDB_WAIT;
-
-	for (size_t i = 0; i < size && action == NUB_GDB_WAIT; i++)
-		action = nub_gdb_session_take(&talk->session, ((const uint8_t *)bytes)[i]);
-	return action;
-}
-
-static enum nub_gdb_action say_bytes(struct talk *talk, const void *packet, size_t size)
-{
-	struct nub_buffer frame = { 0 };
-
-	assert_int_equal(nub_gdb_frame(&frame, packet, size, NULL), 0);
-	talk->session.out.size = 0;
-	const enum nub_gdb_action action = take(talk, frame.bytes, frame.size);
-	nub_buffer_release(&frame);
-	return action;
-}
-
-static enum nub_gdb_action say(struct talk *talk, const char *packet)
-{
-	return say_bytes(talk, packet, strlen(packet));
-}
-
-/* What came: one packet, decoded. */
-static const char *answer(struct talk *talk)
-{
-	const struct nub_buffer *out = &talk->session.out;
-	enum nub_gdb_event event = NUB_GDB_NOTHING;
-
-	for (size_t i = 0; i < out->size; i++) {
-		assert_int_equal(event, NUB_GDB_NOTHING);
-		event = nub_gdb_decode(&talk->decoder, out->bytes[i]);
-	}
-	assert_int_equal(event, NUB_GDB_PACKET);
-	return (const char *)talk->decoder.data;
-}
-
-static void expect(struct talk *talk, const char *packet, const char *reply)
-{
-	assert_int_equal(say(talk, packet), NUB_GDB_WAIT);
-	assert_string_equal(answer(talk), reply);
-}
+#include "gdb_talk.h"
 
 static void packets_are_acknowledged_until_both_agree(void **state)
 {
@@ -187,7 +116,8 @@ static void registers_are_read_and_written(void **state)
 	expect(talk, "Pffffffffffffffff=00", "E16");
 	/* All at once: what was read can be written, with a change. */
 	assert_int_equal(say(talk, "g"), NUB_GDB_WAIT);
-	snprintf(all, sizeof(all), "G%s", answer(talk));
+	all[0] = 'G';
+	copy_answer(talk, all + 1, sizeof(all) - 1);
 	memcpy(all + 1, "ef", 2);
 	expect(talk, all, "OK");
 	assert_int_equal(talk->fake.cpu.regs.rax, 0xef);
@@ -289,14 +219,14 @@ static void it_goes_on_in_every_way(void **state)
 		assert_int_equal(nub_gdb_session_stopped(&talk->session, &trap, NULL), 0);
 		assert_memory_equal(answer(talk), "T05", 3);
 	}
-	assert_int_equal(talk->session.range_start, 0x1000);
-	assert_int_equal(talk->session.range_end, 0x1010);
+	assert_int_equal(talk->session.resume.range_start, 0x1000);
+	assert_int_equal(talk->session.resume.range_end, 0x1010);
 	expect(talk, "vCont", "E16");
 	expect(talk, "vCont;t", "E16");
 	expect(talk, "vCont;r1000", "E16");
 	/* A plain step has no range, also after one that had. */
 	assert_int_equal(say(talk, "s"), NUB_GDB_STEP);
-	assert_int_equal(talk->session.range_end, 0);
+	assert_int_equal(talk->session.resume.range_end, 0);
 }
 
 static void it_ends_in_every_way(void **state)
@@ -346,7 +276,7 @@ static void documents_are_read_in_parts(void **state)
 	char first[16];
 
 	assert_int_equal(say(talk, "qXfer:features:read:target.xml:0,8"), NUB_GDB_WAIT);
-	snprintf(first, sizeof(first), "%s", answer(talk));
+	copy_answer(talk, first, sizeof(first));
 	assert_string_equal(first, "m<?xml ve");
 	expect(talk, "qXfer:features:read:target.xml:3,4", "mml v");
 	expect(talk, "qXfer:features:read:target.xml:ffffff,8", "E00");
@@ -367,8 +297,6 @@ static void monitor_commands_are_text(void **state)
 	expect(talk, "qRcmd,", "OK");
 	expect(talk, "qRcmd,6x", "E16");
 }
-
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
 {

@@ -1,6 +1,7 @@
 /* Modes, owners and times: chmod, chown, umask, utimensat and their like. */
 #include <asm/unistd_64.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -52,6 +53,7 @@ static int check_owner(const struct nub_linux_files *files, const struct subject
 static int host_chmod(int fd, uint32_t mode)
 {
 	struct stat stat;
+	char path[32];
 
 	if (mode & (S_ISUID | S_ISGID))
 		return -EPERM;
@@ -61,7 +63,11 @@ static int host_chmod(int fd, uint32_t mode)
 		return -errno;
 	if (fstat(fd, &stat) < 0 || S_ISLNK(stat.st_mode))
 		return -EOPNOTSUPP;
-	return syscall(NR_FCHMODAT2, fd, "", mode, AT_EMPTY_PATH) < 0 ? -errno : 0;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (syscall(NR_FCHMODAT2, fd, "", mode, AT_EMPTY_PATH) == 0)
+		return 0;
+	/* An older host: this link is the descriptor's own file, by whatever name. */
+	return errno != ENOSYS || syscall(SYS_fchmodat, AT_FDCWD, path, mode) < 0 ? -errno : 0;
 }
 
 static int64_t change_mode(struct nub_linux *linux, const struct subject *subject, uint32_t mode)

@@ -151,6 +151,15 @@ static bool thread_at(struct nub_personality *personality, size_t index, struct 
 	return true;
 }
 
+static const uint8_t *auxv(const struct nub_personality *personality, size_t *size)
+{
+	const struct nub_linux *linux = ((const struct nub_linux_guest *)personality)->linux;
+	const struct nub_linux_program *program = linux ? linux->program : NULL;
+
+	*size = program ? program->auxv_size : 0;
+	return program ? program->auxv : NULL;
+}
+
 /* Why nub_linux_save ended the run. */
 static int fail_save(const struct nub_linux *linux, struct nub_error *err)
 {
@@ -212,9 +221,11 @@ static const struct nub_personality_ops ops = {
 	.load = load,
 	.save = save,
 	.regions = nub_linux_guest_regions,
+	.region_name = nub_linux_guest_region_name,
 	.thread = thread_at,
 	.survey = nub_linux_guest_survey,
 	.modules = nub_linux_guest_modules,
+	.auxv = auxv,
 	.at_rest = at_rest,
 	.enter = nub_linux_guest_enter,
 	.next = nub_linux_guest_next,
@@ -237,7 +248,12 @@ struct nub_personality *nub_linux_guest_create(struct nub_machine *machine, stru
 		return NULL;
 	}
 	guest->personality = (struct nub_personality){
-		.ops = &ops, .machine = machine, .ports = ports, .port_count = sizeof(ports), .is_program = true
+		.ops = &ops,
+		.machine = machine,
+		.ports = ports,
+		.port_count = sizeof(ports),
+		.is_program = true,
+		.debug = &nub_linux_guest_debug_ops,
 	};
 	return &guest->personality;
 }

@@ -53,6 +53,7 @@ int nub_linux_guest_begin(struct nub_personality *personality, struct nub_error 
 /* ---- guest_regions.c: areas as regions of the plan ---- */
 
 int nub_linux_guest_regions(struct nub_personality *personality, struct nub_error *err);
+const char *nub_linux_guest_region_name(const struct nub_personality *personality, size_t index);
 
 /* ---- guest_survey.c ---- */
 
@@ -65,6 +66,10 @@ void nub_linux_guest_modules(struct nub_personality *personality, struct nub_ima
 /* ---- guest_machine.c ---- */
 
 extern const struct nub_linux_machine_ops nub_linux_guest_machine_ops; /* context: struct nub_linux_guest */
+
+/* ---- guest_debug.c ---- */
+
+extern const struct nub_personality_debug_ops nub_linux_guest_debug_ops;
 
 /* ---- guest_slice.c ---- */
 

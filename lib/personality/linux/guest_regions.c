@@ -48,3 +48,14 @@ int nub_linux_guest_regions(struct nub_personality *personality, struct nub_erro
 	*list = (struct nub_region_list){ .items = items, .count = count, .capacity = count + 1 };
 	return 0;
 }
+
+const char *nub_linux_guest_region_name(const struct nub_personality *personality, size_t index)
+{
+	const struct nub_linux *linux = ((const struct nub_linux_guest *)personality)->linux;
+	size_t count = 0;
+	const struct nub_linux_area *areas = linux ? nub_linux_areas(linux, &count) : NULL;
+
+	if (index >= count)
+		return NULL;
+	return areas[index].backing && areas[index].backing->path ? areas[index].backing->path : areas[index].name;
+}

@@ -9,9 +9,6 @@
 #include "personality/linux/threads.h"
 #include "personality/linux/vdso_page.h"
 
-/* `syscall` is two bytes long. */
-enum { SYSCALL_SIZE = 2 };
-
 enum nub_verdict nub_linux_guest_enter(struct nub_personality *personality, const struct nub_request *request,
                                        struct nub_error *err)
 {
@@ -69,6 +66,8 @@ enum nub_verdict nub_linux_guest_next(struct nub_personality *personality, struc
 		describe_idle(guest, &own, idle);
 		return NUB_VERDICT_PASS;
 	}
+	if (next == NUB_LINUX_SIGNAL)
+		return NUB_VERDICT_GO_ON;
 	nub_linux_vdso_refresh(guest->linux);
 	if (nub_linux_guest_arm_slice(guest, err) < 0)
 		return NUB_VERDICT_FAILED;
@@ -87,7 +86,7 @@ static bool stops_before_call(struct nub_linux_guest *guest)
 
 	if (guest->calls_left == 0 || regs.rax != machine->config.program.stop_call || --guest->calls_left > 0)
 		return false;
-	regs.rip -= SYSCALL_SIZE;
+	regs.rip -= NUB_LINUX_SYSCALL_SIZE;
 	guest->linux->current->vcpu.regs = regs;
 	if (nub_engine_set_regs(machine->engine, &regs, &err) < 0)
 		nub_linux_fail(guest->linux, &err);
@@ -152,7 +151,7 @@ void nub_linux_guest_interrupted(struct nub_personality *personality)
 	if (personality->machine->freeze)
 		nub_engine_unkick(engine);
 	if (!nub_engine_in_guest(engine)) {
-		if (slice_over)
+		if (slice_over || guest->linux->debug.shows_signals)
 			nub_linux_guest_slice_soon(guest);
 		return;
 	}

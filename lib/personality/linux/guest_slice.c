@@ -96,6 +96,12 @@ bool nub_linux_guest_slice_over(struct nub_linux_guest *guest)
 
 void nub_linux_guest_slice_soon(struct nub_linux_guest *guest)
 {
+	struct nub_error err = { 0 };
+
+	if (!guest->slice.armed && make_timer(guest, &err) < 0) {
+		nub_linux_fail(guest->linux, &err);
+		return;
+	}
 	set_timer(guest, nub_clock_ns() + SOON_NS);
 	/* Which is not to be set to what it is late for. */
 	guest->slice.at_ns = next_end(guest);

@@ -3,7 +3,6 @@
 
 #include "personality/linux/guest.h"
 #include "personality/linux/mm.h"
-#include "personality/linux/start.h"
 
 static int add_threads(struct nub_personality *personality, struct nub_survey *survey, struct nub_error *err)
 {
@@ -32,11 +31,12 @@ static int add_files(const struct nub_linux *linux, struct nub_survey *survey, s
 int nub_linux_guest_survey(struct nub_personality *personality, struct nub_survey *survey, struct nub_error *err)
 {
 	const struct nub_linux *linux = nub_linux_guest_of(personality)->linux;
-	const struct nub_linux_program *program = linux ? linux->program : NULL;
+	size_t size;
+	const uint8_t *auxv = nub_personality_auxv(personality, &size);
 
 	if (!linux || add_threads(personality, survey, err) < 0)
 		return linux ? -1 : 0;
-	if (program && nub_survey_set_auxv(survey, program->auxv, program->auxv_size, err) < 0)
+	if (auxv && nub_survey_set_auxv(survey, auxv, size, err) < 0)
 		return -1;
 	return add_files(linux, survey, err);
 }

@@ -75,7 +75,8 @@ enum {
 	NUB_LINUX_MAX_CALL = 512, /* numbers of system calls are below */
 	NUB_LINUX_PATH_MAX = 4096,
 	NUB_LINUX_IOV_MAX = 1024,
-	NUB_LINUX_PID = 1000, /* of a fresh run; a thaw has another */
+	NUB_LINUX_PID = 1000,       /* of a fresh run; a thaw has another */
+	NUB_LINUX_SYSCALL_SIZE = 2, /* of the instruction */
 };
 
 #define NUB_LINUX_MAX_RW UINT64_C(0x7ffff000) /* what one read or write moves at most, as in Linux */
@@ -128,6 +129,14 @@ struct nub_linux_clocks;   /* clocks.h: offsets, timers */
 struct nub_linux_identity; /* identity.c: limits and the like */
 struct nub_linux_backing;  /* mm.h: what a file offers to be mapped */
 
+/* What a debugger wants; all zero: there is none. */
+struct nub_linux_debug {
+	bool shows_signals; /* before they are delivered, by NUB_LINUX_SIGNAL */
+	uint64_t passed;    /* but not these: bit n - 1 of signal n */
+	int signal;         /* what `current` is about to take, after NUB_LINUX_SIGNAL; else 0 */
+	int32_t only;       /* this thread alone runs; 0: all */
+};
+
 struct nub_linux {
 	struct nub_linux_config config;
 	struct nub_linux_machine machine;
@@ -135,6 +144,7 @@ struct nub_linux {
 	uint64_t generation; /* thaws so far */
 	bool at_checkpoint;  /* the current thread has come to one; who takes note of it clears it */
 	struct nub_linux_thread *current;
+	struct nub_linux_debug debug;
 	struct nub_linux_memory *memory;
 	struct nub_linux_program *program;
 	struct nub_linux_files *files;
@@ -197,9 +207,10 @@ int64_t nub_linux_unsupported(struct nub_linux *linux, struct nub_linux_thread *
 /* ---- schedule.c (threads): what comes next ---- */
 
 enum nub_linux_next {
-	NUB_LINUX_RUN,   /* enter the vCPU: linux->current is on it */
-	NUB_LINUX_IDLE,  /* all threads wait: see struct nub_linux_idle */
-	NUB_LINUX_ENDED, /* linux->end */
+	NUB_LINUX_RUN,    /* enter the vCPU: linux->current is on it */
+	NUB_LINUX_IDLE,   /* all threads wait: see struct nub_linux_idle */
+	NUB_LINUX_ENDED,  /* linux->end */
+	NUB_LINUX_SIGNAL, /* linux->current is about to take linux->debug.signal: for a debugger to see */
 };
 
 struct nub_linux_idle {
@@ -218,6 +229,9 @@ void nub_linux_stopped(struct nub_linux *linux);
 
 /* The same, and the current thread's slice is over: nub_linux_next prefers another. */
 void nub_linux_preempt(struct nub_linux *linux);
+
+/* Take the thread that is on the vCPU off it, so that all registers are in the list. Its general ones are known. */
+void nub_linux_rest(struct nub_linux *linux);
 
 /* When the current thread's slice, or an earlier timer, is due: an absolute CLOCK_MONOTONIC of the host's; 0 never. */
 uint64_t nub_linux_slice_end(struct nub_linux *linux);

@@ -13,6 +13,7 @@
 #define NUB_LINUX_MM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/cursor.h"
@@ -101,5 +102,14 @@ void nub_linux_out_of_memory(struct nub_linux *linux, uint64_t gva);
 
 /* Have the page at gva there for an access with these rights (NUB_LINUX_READ, WRITE, EXECUTE). */
 enum nub_linux_touch nub_linux_touch(struct nub_linux *linux, uint64_t gva, unsigned rights);
+
+/* ---- mm_debug.c: memory as a debugger reaches it, whatever the rights ---- */
+
+/* Copy from gva as far as there is memory, up to `size`: how much. What was not touched is read as it would come, and does not
+ * come. */
+size_t nub_linux_peek(struct nub_linux *linux, uint64_t gva, void *bytes, size_t size);
+
+/* The gpa behind gva; with `bring`, a page that was not touched comes. False: there is none. */
+bool nub_linux_reach(struct nub_linux *linux, uint64_t gva, bool bring, uint64_t *gpa);
 
 #endif

@@ -6,9 +6,11 @@
 #include "personality/linux/signals.h"
 #include "personality/linux/threads.h"
 
-static bool can_run(const struct nub_linux_thread *thread)
+static bool can_run(const struct nub_linux *linux, const struct nub_linux_thread *thread)
 {
-	return !thread->thread_data->dead && !thread->wait.waiting;
+	const int32_t only = linux->debug.only;
+
+	return !thread->thread_data->dead && !thread->wait.waiting && (only == 0 || thread->tid == only);
 }
 
 /* The thread after the current one in the list that can run, the current one at last; NULL when all wait. After one that ended
@@ -23,7 +25,7 @@ static struct nub_linux_thread *next_in_turn(const struct nub_linux *linux)
 			first = i + 1;
 	for (size_t i = 0; i < threads->count; i++) {
 		struct nub_linux_thread *thread = threads->list[(first + i) % threads->count];
-		if (can_run(thread))
+		if (can_run(linux, thread))
 			return thread;
 	}
 	return NULL;
@@ -32,7 +34,7 @@ static struct nub_linux_thread *next_in_turn(const struct nub_linux *linux)
 static bool others_can_run(const struct nub_linux *linux)
 {
 	for (size_t i = 0; i < linux->threads->count; i++)
-		if (linux->threads->list[i] != linux->current && can_run(linux->threads->list[i]))
+		if (linux->threads->list[i] != linux->current && can_run(linux, linux->threads->list[i]))
 			return true;
 	return false;
 }
@@ -80,8 +82,9 @@ static bool enter(struct nub_linux *linux, struct nub_linux_thread *thread)
 			nub_linux_vcpu_save(linux);
 		threads->on_vcpu = NULL;
 		nub_linux_signal_deliver(linux, thread);
+		linux->debug.signal = nub_linux_signal_to_show(linux, thread);
 	}
-	if (nub_linux_ended(linux) || !can_run(thread))
+	if (nub_linux_ended(linux) || linux->debug.signal != 0 || !can_run(linux, thread))
 		return false;
 	if (threads->on_vcpu)
 		linux->machine.ops->set_regs(linux->machine.context, &thread->vcpu.regs);
@@ -110,7 +113,7 @@ static struct nub_linux_thread *choose(struct nub_linux *linux)
 
 	if (linux->config.deterministic && calls_made(linux) - threads->slice_calls >= NUB_LINUX_SLICE_CALLS)
 		threads->preempted = true;
-	if (thread && can_run(thread) && !threads->preempted && !threads->yields)
+	if (thread && can_run(linux, thread) && !threads->preempted && !threads->yields)
 		return thread;
 	if (threads->preempted) {
 		threads->slice_calls = linux->config.deterministic ? calls_made(linux) : 0;
@@ -156,7 +159,8 @@ static bool idle_until(struct nub_linux *linux, struct nub_linux_idle *idle)
 
 	if (nub_linux_waits_poll(linux))
 		return false;
-	if (due == NUB_LINUX_NEVER && linux->threads->poll_count == 0) {
+	/* While a debugger holds others back, it is asked. */
+	if (due == NUB_LINUX_NEVER && linux->threads->poll_count == 0 && linux->debug.only == 0) {
 		nub_linux_deadlock(linux);
 		return false;
 	}
@@ -176,17 +180,33 @@ enum nub_linux_next nub_linux_next(struct nub_linux *linux, struct nub_linux_idl
 		linux->threads->look = true;
 	else if (linux->current)
 		nub_linux_signal_unmask_after_call(linux->current);
+	linux->debug.signal = 0;
 	for (;;) {
 		nub_linux_threads_reap(linux);
 		if (nub_linux_ended(linux))
 			return NUB_LINUX_ENDED;
+		if (linux->debug.only != 0 && !nub_linux_thread_find(linux, linux->debug.only))
+			linux->debug.only = 0;
 		look(linux);
 		struct nub_linux_thread *thread = choose(linux);
 		if (thread && enter(linux, thread))
 			return NUB_LINUX_RUN;
+		if (linux->debug.signal != 0 && !nub_linux_ended(linux))
+			return NUB_LINUX_SIGNAL;
 		if (!thread && !linux->threads->look && !nub_linux_ended(linux) && idle_until(linux, idle))
 			return NUB_LINUX_IDLE;
 	}
+}
+
+void nub_linux_rest(struct nub_linux *linux)
+{
+	struct nub_linux_thread *current = linux->current;
+
+	if (linux->threads->on_vcpu)
+		switch_to(linux, current);
+	/* Its turn goes on afterwards. */
+	linux->threads->slice_end_ns = 0;
+	linux->threads->preempted = false;
 }
 
 void nub_linux_stopped(struct nub_linux *linux)

@@ -6,9 +6,6 @@
 #include "personality/linux/signals.h"
 #include "personality/linux/threads.h"
 
-/* The length of `syscall`. */
-enum { SYSCALL_SIZE = 2 };
-
 static bool has_handler(const struct nub_linux_sigaction *action)
 {
 	return action->handler != (uint64_t)(uintptr_t)SIG_DFL && action->handler != (uint64_t)(uintptr_t)SIG_IGN;
@@ -82,7 +79,7 @@ static void end_call(struct nub_linux *linux, struct nub_linux_thread *thread, c
 	} else if (data->interrupted == NUB_LINUX_ERESTARTNOINTR ||
 	           (data->interrupted == NUB_LINUX_ERESTARTSYS && (action->flags & SA_RESTART) && !woken)) {
 		regs->rax = thread->call;
-		regs->rip -= SYSCALL_SIZE;
+		regs->rip -= NUB_LINUX_SYSCALL_SIZE;
 		data->interrupted = 0;
 		return;
 	} else {
@@ -156,18 +153,21 @@ static void run_handler(struct nub_linux *linux, struct nub_linux_thread *thread
 
 void nub_linux_signal_deliver(struct nub_linux *linux, struct nub_linux_thread *thread)
 {
+	struct nub_linux_signal_data *data = thread->signal_data;
 	siginfo_t info;
 
-	while (!nub_linux_ended(linux) &&
+	while (!nub_linux_ended(linux) && nub_linux_signal_to_show(linux, thread) == 0 &&
 	       nub_linux_signal_take(linux, thread, nub_linux_signals_due(linux, thread), &info)) {
+		if (data->agreed == info.si_signo)
+			data->agreed = 0;
 		if (has_handler(&linux->signals->actions[info.si_signo - 1]))
 			run_handler(linux, thread, &info);
 		else if (!nub_linux_signal_ignored(linux, info.si_signo))
 			end_run(linux, thread, &info);
-		if (thread->signal_data->fault_signal == info.si_signo)
-			thread->signal_data->fault_signal = 0;
+		if (data->fault_signal == info.si_signo)
+			data->fault_signal = 0;
 	}
-	if (!thread->thread_data->interrupted || nub_linux_ended(linux))
+	if (!thread->thread_data->interrupted || nub_linux_ended(linux) || nub_linux_signal_to_show(linux, thread) > 0)
 		return;
 	/* Another thread took the signal. */
 	thread->thread_data->interrupted = 0;

@@ -56,16 +56,20 @@ static void remove_at(struct nub_linux_queue *queue, size_t index)
 		queue->set |= nub_linux_signal_bit(queue->items[i].si_signo);
 }
 
-bool nub_linux_queue_take(struct nub_linux_queue *queue, uint64_t wanted, siginfo_t *info)
+int nub_linux_queue_first(const struct nub_linux_queue *queue, uint64_t wanted)
 {
 	uint64_t candidates = queue->set & wanted;
 
 	if (candidates & synchronous())
 		candidates &= synchronous();
-	if (candidates == 0)
-		return false;
-	const int signal = __builtin_ctzll(candidates) + 1;
-	for (size_t i = 0; i < queue->count; i++)
+	return candidates != 0 ? __builtin_ctzll(candidates) + 1 : 0;
+}
+
+bool nub_linux_queue_take(struct nub_linux_queue *queue, uint64_t wanted, siginfo_t *info)
+{
+	const int signal = nub_linux_queue_first(queue, wanted);
+
+	for (size_t i = 0; signal != 0 && i < queue->count; i++)
 		if (queue->items[i].si_signo == signal) {
 			*info = queue->items[i];
 			remove_at(queue, i);

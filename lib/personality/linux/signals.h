@@ -54,6 +54,7 @@ struct nub_linux_signal_data {
 	/* The last fault: the signal that it became, until that is delivered, and what frames tell of it. */
 	int fault_signal;
 	uint64_t vector, error_code, cr2;
+	int agreed; /* a debugger has seen this one, and it is to be delivered; 0 none */
 };
 
 struct nub_linux_signals {
@@ -70,6 +71,8 @@ void nub_linux_queue_release(struct nub_linux_queue *queue);
 int64_t nub_linux_queue_add(struct nub_linux_queue *queue, const siginfo_t *info);
 /* Take the one to deliver first of those in `wanted`: what an instruction caused, then by number, then by time. */
 bool nub_linux_queue_take(struct nub_linux_queue *queue, uint64_t wanted, siginfo_t *info);
+/* Which one that would be; 0 none. */
+int nub_linux_queue_first(const struct nub_linux_queue *queue, uint64_t wanted);
 void nub_linux_queue_drop(struct nub_linux_queue *queue, uint64_t signals);
 /* Is the signal of this timer in it? And drop it. */
 bool nub_linux_queue_has_timer(const struct nub_linux_queue *queue, int timer);
@@ -111,6 +114,15 @@ int64_t nub_linux_signal_read_mask(struct nub_linux *linux, uint64_t gva, uint64
 void nub_linux_signal_deliver(struct nub_linux *linux, struct nub_linux_thread *thread);
 /* Forget what is due but ignored. What is still due then will run a handler or end the run. */
 uint64_t nub_linux_signals_drop_ignored(struct nub_linux *linux, struct nub_linux_thread *thread);
+
+/* ---- signal_debug.c: what a debugger sees of them ---- */
+
+/* The signal that the thread takes next, if it is one to be shown first; else 0. */
+int nub_linux_signal_to_show(const struct nub_linux *linux, const struct nub_linux_thread *thread);
+/* What its handler would be told of linux->debug.signal. False: it is 0. */
+bool nub_linux_signal_shown(const struct nub_linux *linux, siginfo_t *info);
+/* The thread takes this one, 0 none, instead of linux->debug.signal if that is what it was shown. */
+void nub_linux_signal_answer(struct nub_linux *linux, struct nub_linux_thread *thread, int signal);
 
 /* ---- signal_trace.c: --strace's lines ---- */
 

@@ -31,7 +31,7 @@ void nub_linux_tell_thread(const struct nub_linux *linux, const struct nub_linux
 	*out =
 	    (struct nub_guest_thread){ .tid = (uint32_t)thread->tid,
 		                       .current = thread == (linux->current ? linux->current : linux->threads->list[0]),
-		                       .call = thread->wait.waiting ? (int64_t)thread->call : -1,
+		                       .call = nub_linux_thread_in_call(thread) ? (int64_t)thread->call : -1,
 		                       .regs = vcpu->regs,
 		                       .fs_base = vcpu->fs_base,
 		                       .gs_base = vcpu->gs_base };

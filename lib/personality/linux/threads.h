@@ -34,12 +34,26 @@ struct nub_linux_futex_wait {
 	uint64_t order; /* who waits longest has the smallest */
 };
 
+/* A call that a thread has waited in until a debugger took it out, for its own ends, and may put it back. */
+struct nub_linux_left_call {
+	bool there;
+	uint64_t call, args[6];
+	struct nub_linux_wait wait; /* without what was waited for, which is looked for anew */
+};
+
 struct nub_linux_thread_data {
 	struct nub_linux_futex_wait futex;
 	uint64_t cpu_ns; /* spent on the vCPU, but for the turn that it is in */
 	bool dead;
 	int interrupted; /* EINTR or NUB_LINUX_ERESTART*: a signal ended its wait, and has not been delivered yet */
+	struct nub_linux_left_call left;
 };
+
+/* Does it wait in a call, or has a signal just ended that? Then rip is behind the call, and rax not what it gives. */
+static inline bool nub_linux_thread_in_call(const struct nub_linux_thread *thread)
+{
+	return thread->wait.waiting || thread->thread_data->interrupted != 0;
+}
 
 struct nub_linux_threads {
 	struct nub_linux_thread **list; /* owned */

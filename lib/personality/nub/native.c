@@ -151,6 +151,13 @@ static int regions(struct nub_personality *personality, struct nub_error *err)
 	return 0;
 }
 
+static const char *region_name(const struct nub_personality *personality, size_t index)
+{
+	(void)personality;
+	(void)index;
+	return NULL;
+}
+
 static bool thread(struct nub_personality *personality, size_t index, struct nub_guest_thread *thread)
 {
 	(void)personality;
@@ -173,6 +180,13 @@ static void modules(struct nub_personality *personality, struct nub_image *image
 {
 	(void)personality;
 	(void)image;
+}
+
+static const uint8_t *auxv(const struct nub_personality *personality, size_t *size)
+{
+	(void)personality;
+	*size = 0;
+	return NULL;
 }
 
 /* ---- Runs ---- */
@@ -227,9 +241,11 @@ static const struct nub_personality_ops ops = {
 	.load = load,
 	.save = save,
 	.regions = regions,
+	.region_name = region_name,
 	.thread = thread,
 	.survey = survey,
 	.modules = modules,
+	.auxv = auxv,
 	.at_rest = at_rest,
 	.enter = nub_native_enter,
 	.next = next,
