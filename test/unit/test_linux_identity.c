@@ -162,6 +162,19 @@ static void limits_go_down(void **state)
 	CHECK(alone, over);
 }
 
+/* How nice nubrun is, is nobody's business. */
+static void it_is_as_nice_as_any(void **state)
+{
+	struct alone *alone = *state;
+	const struct said steps[] = {
+		{ __NR_getpriority, { PRIO_PROCESS, 0 }, 20 },
+		{ __NR_setpriority, { PRIO_PROCESS, 0, 5 }, 0 },
+		{ __NR_setpriority, { PRIO_PROCESS, 0, UINT64_MAX }, -EACCES },
+	};
+
+	CHECK(alone, steps);
+}
+
 static void usage_is_its_own(void **state)
 {
 	struct alone *alone = *state;
@@ -189,6 +202,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(there_is_one_user, program_setup, program_teardown),
 		cmocka_unit_test_setup_teardown(it_has_no_capability, program_setup, program_teardown),
 		cmocka_unit_test_setup_teardown(limits_go_down, program_setup, program_teardown),
+		cmocka_unit_test_setup_teardown(it_is_as_nice_as_any, program_setup, program_teardown),
 		cmocka_unit_test_setup_teardown(usage_is_its_own, program_setup, program_teardown),
 	};
 

@@ -218,9 +218,7 @@ static void test_scheduling(void **state)
 		{ SYS_sched_setaffinity, { V(0), V(8), DATA_OF(nobody) } },
 		{ SYS_sched_setaffinity, { V(0), V(8), NOWHERE } },
 		{ SYS_sched_setaffinity, { V(0x7ffffff0), V(8), DATA_OF(first) } },
-		{ SYS_getpriority, { V(PRIO_PROCESS), V(0) } },
 		{ SYS_getpriority, { V(99), V(0) } },
-		{ SYS_setpriority, { V(PRIO_PROCESS), V(0), V(0) } },
 		{ SYS_setpriority, { V(99), V(0), V(0) } },
 	};
 
