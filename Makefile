@@ -47,7 +47,7 @@ PACKAGES = libelf libxxhash $(JSON_PACKAGE_$(JSON))
 .DEFAULT_GOAL := all
 
 # Only targets that compile against them ask for the packages.
-ifneq ($(filter-out help clean uninstall emulate check check-sanitize fuzz lint-format lint-dialect lint-kinds lint-man lint-shell,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out help clean uninstall emulate check check-sanitize coverage fuzz lint-format lint-dialect lint-kinds lint-man lint-shell,$(or $(MAKECMDGOALS),all)),)
 need = $(if $(shell $(PKG_CONFIG) --exists $(1) && echo yes),,$(error $(1) is missing: $(2); scripts/quickstart installs it))
 $(call need,libelf,nubrun reads guests with it (Debian: libelf-dev))
 $(call need,libxxhash,snapshots are sealed with it (Debian: libxxhash-dev))

@@ -89,9 +89,19 @@ int cmd_command_unknown(const char *name, struct nub_error *err)
 	return nub_hint(err, "'nubrun help' lists the commands; to run a guest, 'nubrun run GUEST'");
 }
 
+/* The command that runs, which is one of the table's. */
+static const struct cmd_command *running(const struct cmd_report *report)
+{
+	const struct cmd_command *command = cmd_commands;
+
+	while (strcmp(command->name, report->command) != 0)
+		command++;
+	return command;
+}
+
 bool cmd_command_options(int *argc, char ***argv, void *fields, struct cmd_report *report)
 {
-	const struct cmd_command *command = cmd_command_find(report->command);
+	const struct cmd_command *command = running(report);
 	struct nub_error err = { 0 };
 	int used;
 	enum cmd_options_result result = cmd_options_parse(command->options, *argc, *argv, fields, &used, &err);
@@ -111,7 +121,7 @@ bool cmd_command_options(int *argc, char ***argv, void *fields, struct cmd_repor
 
 bool cmd_command_operands(int argc, char **argv, int least, int most, struct cmd_report *report)
 {
-	const struct cmd_command *command = cmd_command_find(report->command);
+	const struct cmd_command *command = running(report);
 	struct nub_error err = { 0 };
 
 	if (argc >= least && argc <= most)

@@ -27,6 +27,7 @@ test   binutils       command  readelf
 test   python3        command  python3
 test   procps         command  pgrep
 test   strace         command  strace
+test   valgrind       command  valgrind
 test   busybox-static command  busybox
 test   liblua5.4-dev  module   lua5.4
 test   libsqlite3-dev module   sqlite3
@@ -45,6 +46,8 @@ bochs  xorriso          command  xorriso
 suites  golang-go                command  go
 suites  rustc                    command  rustc
 suites  libpython3.11-testsuite  file     /usr/lib/python3.11/test/libregrtest
+lint   gcc            command  gcc
+lint   clang          command  clang
 lint   clang-format   command  clang-format
 lint   clang-tidy     command  clang-tidy
 lint   cppcheck       command  cppcheck
@@ -55,6 +58,8 @@ lint   shellcheck     command  shellcheck
 # The versions that the sources are clean with. Another clang-format lays code out differently, and another linter
 # finds other things: a mismatch skips that step, and fails it in CI.
 LINT_VERSIONS='
+gcc           12
+clang         14
 clang-format  14
 clang-tidy    14
 cppcheck      2.10

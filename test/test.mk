@@ -120,6 +120,22 @@ check:
 check-sanitize:
 	@scripts/check sanitize
 
+# Not those that it can't run. What has not changed since is not run again.
+VALGRINDED = $(filter-out $(shell sed '/^\#/d; s/[[:space:]].*//' test/unit/not-in-valgrind),$(UNIT_NAMES))
+## valgrind: the unit tests that run no guests, under valgrind's memcheck; test/unit/not-in-valgrind says which it can't run
+valgrind: $(VALGRINDED:%=$(B)/valgrind/%)
+
+$(B)/valgrind/%: $(B)/test/%
+	$(call say,MEMCHECK,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite,possible $< >$@.out 2>&1 </dev/null || \
+		{ cat $@.out; exit 1; }
+	$(Q)mv $@.out $@
+
+## coverage: how many of the library's lines the tests run, by room, and whether that is 90 % of them
+coverage:
+	@scripts/coverage
+
 ## fuzz: T=value S=60 looks for inputs that break a fuzz target, with libFuzzer (clang), and keeps what it learnt in build/fuzz
 fuzz:
 	@scripts/fuzz '$(T)' '$(or $(S),60)'
@@ -132,5 +148,5 @@ mutants: $(B)/nubrun $(GUESTS) $(LINUX_PROGRAMS) $(B)/test/mutants
 soak: $(B)/nubrun $(GUESTS) $(B)/test/soak
 	@BUILD=$(B) scripts/soak $(or $(S),3600)
 
-.PHONY: tests unit check check-sanitize fuzz mutants soak
+.PHONY: tests unit check check-sanitize valgrind coverage fuzz mutants soak
 -include $(addsuffix .d,$(patsubst %,$(B)/libfuzzer/%,$(FUZZ_NAMES)) $(UNITS) $(FUZZERS) $(TOOLS) $(TEST_GUESTS) $(ATTACKS) $(LINUX_PROGRAMS))

@@ -170,12 +170,16 @@ void nub_cpu_fill_native_cpuid(struct nub_cpuid *cpuid)
 	if (!known_leaf(&host))
 		__cpuid_count(7, 0, host.eax, host.ebx, host.ecx, host.edx);
 	__cpuid_count(0xd, 0, state, unused, unused, unused);
-	struct nub_cpuid_leaf *leaf = find_leaf(cpuid, 7, 0), *xsave = find_leaf(cpuid, 0xd, 0);
-	leaf->ebx |= host.ebx & native.leaf_7_ebx;
-	leaf->ecx |= host.ecx & native.leaf_7_ecx;
-	leaf->edx |= host.edx & native.leaf_7_edx;
-	if ((state & NUB_XCR0_AVX512) == NUB_XCR0_AVX512)
-		xsave->eax |= NUB_XCR0_AVX512;
+	for (uint32_t i = 0; i < cpuid->count; i++) {
+		struct nub_cpuid_leaf *leaf = &cpuid->entries[i];
+		if (leaf->function == 7) {
+			leaf->ebx |= host.ebx & native.leaf_7_ebx;
+			leaf->ecx |= host.ecx & native.leaf_7_ecx;
+			leaf->edx |= host.edx & native.leaf_7_edx;
+		} else if (leaf->function == 0xd && leaf->index == 0 && (state & NUB_XCR0_AVX512) == NUB_XCR0_AVX512) {
+			leaf->eax |= NUB_XCR0_AVX512;
+		}
+	}
 }
 
 void nub_cpuid_add(struct nub_cpuid *cpuid, const struct nub_cpuid *more)

@@ -41,12 +41,13 @@ uint64_t nub_edited_tables_take(struct nub_edited_tables *tables, struct nub_err
 {
 	for (size_t i = 0; i < tables->page_count; i++) {
 		const size_t at = (tables->cursor + i) % tables->page_count;
-		if (tables->used[at])
-			continue;
 		const uint64_t gpa = tables->gpa + at * NUB_PAGE_SIZE;
+		uint64_t *table = nub_edited_tables_at(tables, gpa);
+		if (tables->used[at] || !table)
+			continue;
 		tables->used[at] = 1;
 		tables->cursor = at + 1;
-		memset(nub_edited_tables_at(tables, gpa), 0, NUB_PAGE_SIZE);
+		memset(table, 0, NUB_PAGE_SIZE);
 		return gpa;
 	}
 	nub_fail(err, NUB_E_PAGE_LIMIT, 0, "the guest's address space takes more than %zu page tables",

@@ -130,7 +130,7 @@ static int make_parts(struct cmd_diff *diff, const struct nub_snapshot_info *fir
 		const struct nub_region *a = i < first->region_count ? &first->regions[i] : NULL;
 		const struct nub_region *b = j < second->region_count ? &second->regions[j] : NULL;
 		const bool take_b = !a || (b && b->gva <= a->gva);
-		i += !take_b || (a && a->gva == b->gva);
+		i += !take_b || (a && b && a->gva == b->gva);
 		j += take_b;
 		diff->parts[diff->part_count++].region = take_b ? b : a;
 	}

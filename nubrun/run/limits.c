@@ -36,6 +36,9 @@ static void share_out(const struct cmd_limits *limits)
 {
 	uint64_t used = 0;
 
+	/* A timer may fire between its clock's leaving the list and its end. */
+	if (limits->clock_count == 0)
+		return;
 	for (unsigned i = 0; i < limits->clock_count; i++) {
 		const uint64_t now = now_ns(limits->clocks[i].clock), start = limits->clocks[i].start_ns;
 		used += now > start ? now - start : 0;

@@ -186,7 +186,7 @@ peak() { # NUBRUN-ARG...
 		[ "$kib" -gt 0 ] && [ "$kib" -lt $((32 << 10)) ]
 	done
 	# What the program has itself is up to 64 MiB, and its files in memory as much.
-	for way in areas tables pipes files names content threads; do
+	for way in areas tables pipes files names content threads links texts; do
 		kib=$(peak run --timeout 1s --memory 64M "$A/hoard" "$way")
 		echo "hoard $way: $kib KiB"
 		[ "$kib" -gt 0 ] && [ "$kib" -lt $((160 << 10)) ]

@@ -27,6 +27,17 @@ crashes() { # WAY MESSAGE-PATTERN FILTER
 	crashes stub 'invalid instruction (#UD*at 0x6ff0000*' '.crash.vector == 6'
 }
 
+@test "process: CPUID is the host's" {
+	local guest expected
+	expected=$("$TEST_TOOLS/linux/cpuid")
+	[[ $expected == "SSE2 1 "*$'\n'*MCE* ]]
+	for guest in "$TEST_GUESTS/cpuid.elf" "$TEST_TOOLS/linux/cpuid"; do
+		nub run "$guest"
+		[ "$status" -eq 0 ]
+		[ "$output" = "$expected" ]
+	done
+}
+
 @test "process: what a guest does to its own stub, stack and signals ends it alone" {
 	crashes write-stub 'write to 0x6ff000000000*' '.crash.vector == 14'
 	crashes unmap-stack '*' '.crash.vector == 14'

@@ -382,6 +382,21 @@ crashes() { # WAY JQ-FILTER...
 	done
 }
 
+@test "guests: CPUID shows no VMX, SVM, x2APIC, CET, MONITOR, protection keys and the like" {
+	only_kvm
+	local guest rest
+	# What kvm_pvm shows all its guests, whose code at CPL 3 executes CPUID without leaving to it.
+	local -a pvm=(MCE MTRR MCA TSC_ADJUST HLE SMEP RTM AVX512F SMAP UMIP ARCH_CAPABILITIES AVX512_MASKS)
+	for guest in "$TEST_GUESTS/cpuid.elf" "$TEST_TOOLS/linux/cpuid"; do
+		nub run "$guest"
+		[ "$status" -eq 0 ]
+		[ "${lines[0]}" = "SSE2 1 hypervisor 1" ]
+		rest=$(printf '%s\n' "${lines[@]:1}")
+		[ ! -d /sys/module/kvm_pvm ] || rest=$(grep -vxFf <(printf '%s\n' "${pvm[@]}") <<<"$rest") || true
+		[ -z "$rest" ]
+	done
+}
+
 @test "guests: code at CPL 0 reaches the MSRs of its own state, and no others" {
 	only_kvm
 	local msr

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "linux_program.h"
+#include "quiet_call.h"
 
 enum { ARENA_SIZE = 4096, PUT = 100000, STEPS_MAX = 256 };
 
@@ -57,7 +58,7 @@ static inline void script_native(const struct script_step *steps, size_t count, 
 
 	for (size_t i = 0; i < count; i++) {
 		const struct script_step *step = &steps[i];
-		uint64_t args[5];
+		uint64_t args[6] = { 0 };
 		for (int j = 0; j < 5; j++) {
 			const struct script_arg *arg = &step->args[j];
 			args[j] = arg->kind == SCRIPT_VALUE     ? arg->value
@@ -68,7 +69,7 @@ static inline void script_native(const struct script_step *steps, size_t count, 
 		if (step->number == PUT) {
 			memcpy(arena + step->args[0].value, &args[1], sizeof(args[1]));
 		} else {
-			const long got = syscall((long)step->number, args[0], args[1], args[2], args[3], args[4]);
+			const long got = quiet_call((long)step->number, args);
 			result->results[i] = got < 0 ? -errno : got;
 		}
 		if (step->volatile_memory)

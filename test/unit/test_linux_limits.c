@@ -116,13 +116,71 @@ static void test_nested_epolls(void **state)
 	assert_int_equal(call(alone, SYS_epoll_wait, 3, DATA, 1, 0, 0, 0), 0);
 }
 
+/* What instances watch is counted in all: a thousand of them, that watch a thousand each, are more than they look. */
+static void test_watches(void **state)
+{
+	struct jail *jail = *state;
+	struct alone *alone = &jail->alone;
+	const struct epoll_event event = { .events = EPOLLIN };
+	size_t *watches = &alone->linux->files->watches;
+
+	put(alone, DATA, &event, sizeof(event));
+	assert_int_equal(call(alone, SYS_epoll_create1, 0, 0, 0, 0, 0, 0), 3);
+	for (uint64_t fd = 4; fd < 7; fd++)
+		assert_int_equal(call(alone, SYS_eventfd2, 0, 0, 0, 0, 0, 0), fd);
+	*watches = NUB_LINUX_WATCHES_MAX - 2;
+	assert_int_equal(call(alone, SYS_epoll_ctl, 3, EPOLL_CTL_ADD, 4, DATA, 0, 0), 0);
+	assert_int_equal(call(alone, SYS_epoll_ctl, 3, EPOLL_CTL_ADD, 5, DATA, 0, 0), 0);
+	assert_int_equal(call(alone, SYS_epoll_ctl, 3, EPOLL_CTL_ADD, 6, DATA, 0, 0), -ENOSPC);
+	assert_int_equal(call(alone, SYS_epoll_ctl, 3, EPOLL_CTL_DEL, 4, 0, 0, 0), 0);
+	assert_int_equal(call(alone, SYS_epoll_ctl, 3, EPOLL_CTL_ADD, 6, DATA, 0, 0), 0);
+	assert_int_equal(call(alone, SYS_close, 5, 0, 0, 0, 0, 0), 0);
+	assert_int_equal(*watches, NUB_LINUX_WATCHES_MAX - 1);
+	assert_int_equal(call(alone, SYS_close, 3, 0, 0, 0, 0, 0), 0);
+	assert_int_equal(*watches, NUB_LINUX_WATCHES_MAX - 2);
+	*watches = 0;
+}
+
+static int64_t with_paths(struct alone *alone, unsigned number, const char *path, const char *other)
+{
+	put(alone, DATA + 4096, other, strlen(other) + 1);
+	return with_path(alone, number, path, DATA + 4096, 0, 0);
+}
+
+/* Names of one file are counted like files. */
+static void test_names(void **state)
+{
+	struct jail *jail = *state;
+	struct alone *alone = &jail->alone;
+	char name[32];
+	int64_t result = 0;
+	unsigned names = 0;
+
+	assert_int_equal(with_path(alone, SYS_mknod, "/tmp/file", S_IFREG | 0600, 0, 0), 0);
+	for (; result == 0 && names < 1u << 20; names += result == 0) {
+		snprintf(name, sizeof(name), "/tmp/%u", names);
+		result = with_paths(alone, SYS_link, "/tmp/file", name);
+	}
+	assert_int_equal(result, -ENOSPC);
+	assert_int_equal(with_path(alone, SYS_mkdir, "/tmp/folder", 0700, 0, 0), -ENOSPC);
+	assert_int_equal(with_paths(alone, SYS_rename, "/tmp/0", "/tmp/renamed"), 0);
+	assert_int_equal(with_paths(alone, SYS_link, "/tmp/file", "/tmp/0"), -ENOSPC);
+	assert_int_equal(with_path(alone, SYS_unlink, "/tmp/renamed", 0, 0, 0), 0);
+	assert_int_equal(with_paths(alone, SYS_link, "/tmp/file", "/tmp/0"), 0);
+	assert_int_equal(with_paths(alone, SYS_link, "/tmp/file", "/tmp/1x"), -ENOSPC);
+	assert_int_equal(with_path(alone, SYS_unlink, "/tmp/file", 0, 0, 0), 0);
+	for (unsigned i = 0; i < names; i++) {
+		snprintf(name, sizeof(name), "/tmp/%u", i);
+		assert_int_equal(with_path(alone, SYS_unlink, name, 0, 0, 0), 0);
+	}
+	assert_int_equal(with_path(alone, SYS_mkdir, "/tmp/folder", 0700, 0, 0), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_JAIL(test_read_only),
-		IN_JAIL(test_set_user_id),
-		IN_JAIL(test_limits),
-		IN_JAIL(test_nested_epolls),
+		IN_JAIL(test_read_only),     IN_JAIL(test_set_user_id), IN_JAIL(test_limits),
+		IN_JAIL(test_nested_epolls), IN_JAIL(test_watches),     IN_JAIL(test_names),
 	};
 
 	return cmocka_run_group_tests_name("limits of Linux programs' files", tests, NULL, NULL);

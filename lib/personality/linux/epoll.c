@@ -83,7 +83,7 @@ static void release_epoll(struct nub_linux *linux, struct nub_linux_file *file)
 {
 	struct nub_linux_epoll *epoll = file->object;
 
-	(void)linux;
+	linux->files->watches -= epoll->count;
 	free(epoll->items);
 	free(epoll);
 }
@@ -138,6 +138,7 @@ void nub_linux_epoll_forget(struct nub_linux_files *files, const struct nub_linu
 			if (epoll->items[i].file != file)
 				epoll->items[kept++] = epoll->items[i];
 		}
+		files->watches -= epoll->count - kept;
 		epoll->count = kept;
 	}
 }
@@ -210,10 +211,13 @@ int nub_linux_epoll_watch(struct nub_linux_files *files, struct nub_linux_file *
 {
 	if (item->file == watcher)
 		return -EINVAL;
+	if (files->watches >= NUB_LINUX_WATCHES_MAX)
+		return -ENOSPC;
 	int error = item->file->ops == &nub_linux_epoll_ops ? check_nesting(files, watcher, item->file) : 0;
 
 	if (error == 0)
 		error = add(watcher->object, item);
+	files->watches += error == 0;
 	item->file->watched = item->file->watched || error == 0;
 	return error;
 }

@@ -32,7 +32,7 @@ extern const struct nub_linux_file_ops nub_linux_epoll_ops;
 struct nub_linux_file *nub_linux_epoll_open(struct nub_linux_files *files);
 
 /* Have `watcher`, an instance, watch one more. 0, -EINVAL (itself, or too many instances in instances), -ELOOP (a ring of
- * instances, or a chain of more than five), or -ENOMEM. */
+ * instances, or a chain of more than five), -ENOSPC (NUB_LINUX_WATCHES_MAX), or -ENOMEM. */
 int nub_linux_epoll_watch(struct nub_linux_files *files, struct nub_linux_file *watcher,
                           const struct nub_linux_epoll_item *item);
 

@@ -70,6 +70,7 @@ static int control(struct nub_linux *linux, struct nub_linux_file *epoll_file, s
 		if (!item)
 			return -ENOENT;
 		*item = epoll->items[--epoll->count];
+		linux->files->watches--;
 		return 0;
 	}
 	return -EINVAL;

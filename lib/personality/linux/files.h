@@ -14,7 +14,8 @@
 enum {
 	NUB_LINUX_BOUNCE_SIZE = 65536,
 	NUB_LINUX_RINGS_MAX = 64 << 20, /* bytes that pipes and sockets hold; those made beyond it hold a page each */
-	NUB_LINUX_LISTINGS_MAX = 64 << 20, /* bytes of directories that are being read */
+	NUB_LINUX_LISTINGS_MAX = 64 << 20, /* bytes of directories, and of files of /proc, that are being read */
+	NUB_LINUX_WATCHES_MAX = 1 << 20,   /* descriptions that epoll instances watch, each by each */
 };
 
 struct nub_linux_descriptor {
@@ -40,7 +41,7 @@ struct nub_linux_files {
 	uint64_t next_device;              /* minor number of the next volume */
 	uint64_t next_object;              /* number of the next pipe, socket, ... as /proc/self/fd shows it */
 	uint64_t next_file;                /* number of the next description */
-	size_t ring_bytes, listing_bytes;
+	size_t ring_bytes, listing_bytes, watches;
 	uint8_t *bounce; /* NUB_LINUX_BOUNCE_SIZE bytes between the host's files and the guest */
 };
 

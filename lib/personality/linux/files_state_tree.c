@@ -169,7 +169,7 @@ static struct nub_linux_inode *make_inode(struct nub_linux_files_state *state, u
 		                    mode);
 		return NULL;
 	}
-	if (state->inode_count < volume && volume == state->inode_count + 1 && type == S_IFDIR) {
+	if (mount && volume == state->inode_count + 1 && type == S_IFDIR) {
 		mount->root->mode = mode;
 		return nub_linux_inode_ref(mount->root);
 	}

@@ -182,13 +182,15 @@ static int sync_file(struct nub_linux *linux, struct nub_linux_file *file, bool 
 }
 
 /* Locks are the host's, so that they hold between guests, too: as Linux does, all of a program's are one owner's. */
+/* Whose a lock is that is in the way, the program knows by its own pid; another process is none of its namespace. */
 static int lock_file(struct nub_linux *linux, struct nub_linux_file *file, int command, struct flock *lock)
 {
-	(void)linux;
 	if (lock->l_whence == SEEK_CUR)
 		(void)lseek(file->fd, (off_t)file->offset, SEEK_SET);
 	if (fcntl(file->fd, command, lock) < 0)
 		return errno == EACCES ? -EAGAIN : -errno;
+	if (lock->l_pid > 0)
+		lock->l_pid = lock->l_pid == getpid() ? linux->pid : 0;
 	return 0;
 }
 

@@ -45,6 +45,14 @@ static void take_out(struct nub_linux_inode *directory, size_t at)
 	directory->slot_count--;
 }
 
+/* As in Linux's tmpfs, each name of a file but one counts as an inode: names are no way around the limit. */
+static void lose_name(struct nub_linux_inode *inode)
+{
+	inode->links--;
+	if (!S_ISDIR(inode->mode) && inode->links > 0)
+		inode->volume->inodes--;
+}
+
 /* Without recursion: a guest makes directories as deep as it likes. A directory that goes hands its children to `top`'s
  * list, whose last entry is always the next to go. */
 void nub_linux_inode_prune(struct nub_linux_inode *top)
@@ -64,7 +72,7 @@ void nub_linux_inode_prune(struct nub_linux_inode *top)
 		struct nub_linux_inode *child = directory->slots[directory->slot_count - 1].inode;
 
 		take_out(directory, directory->slot_count - 1);
-		child->links--;
+		lose_name(child);
 		if (S_ISDIR(child->mode))
 			directory = child; /* whose parent is the one that it was found in */
 		else
@@ -178,6 +186,10 @@ int nub_linux_inode_link(struct nub_linux_inode *directory, const char *name, st
 
 	if (search(directory, name, length, &at))
 		return -EEXIST;
+	const bool counts = !S_ISDIR(inode->mode) && inode->links > 0;
+
+	if (counts && inode->volume->inodes >= inode->volume->inode_limit)
+		return -ENOSPC;
 	if (directory->slot_count == directory->slot_capacity) {
 		const size_t capacity = directory->slot_capacity ? 2 * directory->slot_capacity : 8;
 		void *grown = reallocarray(directory->slots, capacity, sizeof(*directory->slots));
@@ -196,6 +208,7 @@ int nub_linux_inode_link(struct nub_linux_inode *directory, const char *name, st
 	directory->slots[at] = (struct nub_linux_dirent_slot){ .name = copy, .inode = nub_linux_inode_ref(inode) };
 	directory->slot_count++;
 	inode->links++;
+	inode->volume->inodes += counts;
 	if (S_ISDIR(inode->mode)) {
 		inode->parent = directory;
 		directory->links++;
@@ -214,7 +227,7 @@ void nub_linux_inode_unlink(struct nub_linux_inode *directory, const char *name)
 	struct nub_linux_inode *inode = directory->slots[at].inode;
 
 	take_out(directory, at);
-	inode->links--;
+	lose_name(inode);
 	if (S_ISDIR(inode->mode)) {
 		inode->parent = NULL;
 		directory->links--;

@@ -44,6 +44,18 @@ const struct nub_linux_file_ops nub_linux_memory_directory_ops = {
 	.sync = sync_nothing,
 };
 
+static void release_text(struct nub_linux *linux, struct nub_linux_file *file)
+{
+	struct nub_buffer *text = file->object;
+
+	if (!text)
+		return;
+	linux->files->listing_bytes -= text->capacity;
+	nub_buffer_release(text);
+	free(text);
+	file->object = NULL;
+}
+
 /* A generated file's text is made when it is read from its start, and stays until then. */
 static int make_text(struct nub_linux *linux, struct nub_linux_file *file)
 {
@@ -53,7 +65,14 @@ static int make_text(struct nub_linux *linux, struct nub_linux_file *file)
 		return -ENOMEM;
 	file->object = text;
 	text->size = 0;
-	return file->inode->generator->text(linux, file->inode, text);
+	linux->files->listing_bytes -= text->capacity;
+	const int error = file->inode->generator->text(linux, file->inode, text);
+
+	linux->files->listing_bytes += text->capacity;
+	if (linux->files->listing_bytes <= NUB_LINUX_LISTINGS_MAX)
+		return error;
+	release_text(linux, file);
+	return -ENOMEM;
 }
 
 static int64_t read_text(struct nub_linux *linux, struct nub_linux_file *file, struct nub_linux_user *to,
@@ -75,14 +94,6 @@ static int64_t seek_text(struct nub_linux *linux, struct nub_linux_file *file, i
 	if (whence != SEEK_SET && whence != SEEK_CUR)
 		return -EINVAL;
 	return __builtin_add_overflow(from, offset, &from) || from < 0 ? -EINVAL : from;
-}
-
-static void release_text(struct nub_linux *linux, struct nub_linux_file *file)
-{
-	(void)linux;
-	if (file->object)
-		nub_buffer_release(file->object);
-	free(file->object);
 }
 
 const struct nub_linux_file_ops nub_linux_text_file_ops = {

@@ -72,9 +72,9 @@ static void fill_guest(struct nub_snapshot_writer *writer)
 	meta->image_base = guest->image_base;
 	meta->image_size = guest->image_size;
 	meta->entry = guest->entry;
-	if (guest->build_id_size <= sizeof(meta->build_id)) {
+	if (guest->build_id && guest->build_id_size <= sizeof(meta->build_id)) {
 		meta->build_id_size = (uint32_t)guest->build_id_size;
-		memcpy(meta->build_id, guest->build_id ? guest->build_id : meta->build_id, guest->build_id_size);
+		memcpy(meta->build_id, guest->build_id, guest->build_id_size);
 	}
 	meta->peb_gva = writer->state.peb_gva;
 	meta->stack_top_gva = writer->state.stack_top_gva;

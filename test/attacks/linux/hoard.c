@@ -93,6 +93,33 @@ static int make_name(void)
 	return symlink(target, name);
 }
 
+/* One file, of as many names as there is room for. */
+static int make_link(void)
+{
+	static char name[256];
+
+	if (count == 0)
+		close(open("/tmp/file", O_CREAT | O_WRONLY, 0600));
+	memset(name, 'x', sizeof(name) - 1);
+	memcpy(name, "/tmp/", 5);
+	snprintf(name + 5, 16, "%lu", count);
+	name[strlen(name)] = 'x';
+	return link("/tmp/file", name);
+}
+
+/* /proc/self/maps at its longest, open as often as it can be. */
+static int make_text(void)
+{
+	char byte;
+
+	if (count == 0)
+		for (count = 0; count < 4000; count++)
+			make_area();
+	const int fd = open("/proc/self/maps", O_RDONLY);
+
+	return fd < 0 || read(fd, &byte, 1) != 1 ? -1 : 0;
+}
+
 static int make_content(void)
 {
 	static char bytes[1 << 20];
@@ -160,7 +187,7 @@ static const struct {
 	{ "sockets", make_sockets },      { "events", make_events }, { "files", make_file },
 	{ "deeper", make_deeper },        { "names", make_name },    { "content", make_content },
 	{ "signals", make_signal },       { "timers", make_timer },  { "threads", make_thread },
-	{ "attributes", make_attribute },
+	{ "attributes", make_attribute }, { "links", make_link },    { "texts", make_text },
 };
 
 int main(int argc, char **argv)
