@@ -14,7 +14,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <time.h>
 
 #include "nub/config.h"
 #include "nub/error.h"
@@ -62,9 +61,9 @@ int nub_sandbox_call(struct nub_sandbox *sandbox, const char *name, const struct
  * NUB_E_NONE. */
 uint64_t nub_sandbox_remaining_ns(const struct nub_sandbox *sandbox);
 
-/* The clock of the CPU time that the guest takes in a process of its own (clock_gettime(2), timer_create(2)), until the sandbox is
+/* The clock (clockid_t) of the CPU time that the guest takes in a process of its own (clock_gettime(2), timer_create(2)), until the sandbox is
  * reset or freed. False: it takes this process's. */
-bool nub_sandbox_cpu_clock(const struct nub_sandbox *sandbox, clockid_t *clock);
+bool nub_sandbox_cpu_clock(const struct nub_sandbox *sandbox, int *clock);
 
 /* Have the guest stop for config.ops.stopped, soon, then go on. For signal handlers of the thread that uses the sandbox, at
  * any time while there is one: between two runs, it is the next that stops. */

@@ -99,7 +99,7 @@ struct nub_sandbox *nub_sandbox_create(const struct nub_config *config, const st
 	return sandbox;
 }
 
-bool nub_sandbox_cpu_clock(const struct nub_sandbox *sandbox, clockid_t *clock)
+bool nub_sandbox_cpu_clock(const struct nub_sandbox *sandbox, int *clock)
 {
 	return nub_engine_cpu_clock(sandbox->machine.engine, clock);
 }

@@ -272,7 +272,7 @@ static inline struct nub_linux_machine fake_init(struct fake *fake, uint64_t siz
 	FAKE_CHECK(fake->pages);
 	fake->monotonic_ns = UINT64_C(1000) * 1000000000;
 	fake->realtime_ns = UINT64_C(1700000000) * 1000000000;
-	return (struct nub_linux_machine){ .ops = &fake_ops, .context = fake, .xcr0 = 7, .file_pages = 32 };
+	return (struct nub_linux_machine){ .ops = &fake_ops, .context = fake, .xcr0 = 7 };
 }
 
 static inline void fake_release(struct fake *fake)

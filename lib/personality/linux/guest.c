@@ -18,10 +18,6 @@
 #include "personality/linux/threads.h"
 #include "personality/personalities.h"
 
-/* Busybox, which touches a tenth of its file, starts soonest with these: reading a page takes a fifth of an exit by the process
- * engine, and less than a tenth where KVM shadows page tables. */
-enum { FILE_PAGES = 8, FILE_PAGES_DEAR = 32 };
-
 /* ---- The program ---- */
 
 static int make_linux(struct nub_linux_guest *guest, struct nub_error *err)
@@ -32,8 +28,6 @@ static int make_linux(struct nub_linux_guest *guest, struct nub_error *err)
 		.ops = &nub_linux_guest_machine_ops,
 		.context = guest,
 		.xcr0 = guest->personality.machine->engine->xcr0,
-		.file_pages =
-		    nub_engine_touch_is_dear(guest->personality.machine->engine) ? FILE_PAGES_DEAR : FILE_PAGES,
 	};
 	const struct nub_linux_config linux_config = {
 		.argv = program->argv,

@@ -76,8 +76,7 @@ struct nub_linux_machine_ops {
 struct nub_linux_machine {
 	const struct nub_linux_machine_ops *ops;
 	void *context;
-	uint64_t xcr0;       /* what of XSAVE's programs can use: 7, or with AVX-512 0xe7 */
-	unsigned file_pages; /* of a mapped file, that come together at a touch: a power of two */
+	uint64_t xcr0; /* what of XSAVE's programs can use: 7, or with AVX-512 0xe7 */
 };
 
 static inline uint32_t nub_linux_xsave_size(const struct nub_linux_machine *machine)
