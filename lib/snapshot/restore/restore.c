@@ -48,17 +48,33 @@ static void take_identity(struct nub_sandbox *sandbox, const struct nub_snapshot
 	sandbox->machine.config.cow = meta->layout.cow;
 }
 
+/* The parts of one file after the other; what is asked of a file is asked once. */
+struct showing {
+	struct nub_memory *memory;
+	const struct nub_snapshot *file;
+	bool no_code;
+};
+
+static bool is_noexec(int fd)
+{
+	struct statvfs system;
+
+	return fstatvfs(fd, &system) == 0 && system.f_flag & ST_NOEXEC;
+}
+
 /* The offset in the file is the gpa (nub-snapshot(5)). */
 static int show_part(void *context, const struct nub_snapshot *file, uint64_t gpa, uint64_t size, struct nub_error *err)
 {
-	struct nub_sandbox *sandbox = context;
-	struct statvfs system;
-	const bool known = fstatvfs(file->fd, &system) == 0;
-	const struct nub_memory_piece piece = {
-		.gpa = gpa, .size = size, .fd = file->fd, .offset = gpa, .no_code = known && system.f_flag & ST_NOEXEC
-	};
+	struct showing *showing = context;
 
-	if (nub_memory_show_file(&sandbox->machine.memory, &piece, err) < 0)
+	if (file != showing->file) {
+		showing->file = file;
+		showing->no_code = is_noexec(file->fd);
+	}
+	const struct nub_memory_piece piece = {
+		.gpa = gpa, .size = size, .fd = file->fd, .offset = gpa, .no_code = showing->no_code
+	};
+	if (nub_memory_show_file(showing->memory, &piece, err) < 0)
 		return nub_error_context(err, "%s", file->name);
 	return 0;
 }
@@ -76,8 +92,10 @@ static int map_memory(struct nub_sandbox *sandbox, const struct nub_snapshot *sn
 	                          ? snapshot->meta.layout.data_end_gpa - NUB_BASE_ADDRESS
 	                          : layout->snapshot_size;
 	sandbox->machine.image_end = NUB_BASE_ADDRESS + size;
-	if (memory->shared.on)
-		return nub_snapshot_parts(snapshot, NUB_BASE_ADDRESS, size, show_part, sandbox, err);
+	if (memory->shared.on) {
+		struct showing showing = { .memory = memory };
+		return nub_snapshot_parts(snapshot, NUB_BASE_ADDRESS, size, show_part, &showing, err);
+	}
 	return nub_snapshot_map(snapshot, NUB_BASE_ADDRESS, size, memory->snapshot.host, PROT_READ | PROT_WRITE, err);
 }
 
