@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/util.h"
 #include "coredump/core_file.h"
+#include "coredump/core_notes.h"
 
 /* A u32 that is at most `most`. */
 static uint32_t take_upto(struct nub_cursor *cursor, const char *what, uint32_t most)
@@ -108,6 +109,22 @@ static int decode_own(const uint8_t *bytes, size_t size, struct nub_core *core, 
 	return cursor.failed ? -1 : 0;
 }
 
+bool nub_core_take_note(struct nub_cursor *cursor, struct nub_core_note *note)
+{
+	note->name_size = nub_cursor_u32(cursor, "a note's name size");
+	note->size = nub_cursor_u32(cursor, "a note's size");
+	note->type = nub_cursor_u32(cursor, "a note's type");
+	note->name =
+	    (const char *)nub_cursor_take(cursor, "a note's name", note->name_size + (size_t)(-note->name_size & 3));
+	note->bytes = nub_cursor_take(cursor, "a note", note->size + (size_t)(-note->size & 3));
+	return note->bytes;
+}
+
+bool nub_core_note_is(const struct nub_core_note *note, const char *name)
+{
+	return note->name_size == strlen(name) + 1 && memcmp(note->name, name, note->name_size) == 0;
+}
+
 int nub_core_decode_notes(const uint8_t *bytes, size_t size, struct nub_core *core, struct nub_core_segment *segments,
                           size_t segment_count, struct nub_error *err)
 {
@@ -117,13 +134,9 @@ int nub_core_decode_notes(const uint8_t *bytes, size_t size, struct nub_core *co
 
 	memset(core, 0, sizeof(*core));
 	while (cursor.offset < size && !cursor.failed) {
-		const uint32_t name_size = nub_cursor_u32(&cursor, "a note's name size");
-		const uint32_t note_size = nub_cursor_u32(&cursor, "a note's size");
-		const uint32_t type = nub_cursor_u32(&cursor, "a note's type");
-		const uint8_t *name = nub_cursor_take(&cursor, "a note's name", name_size + (size_t)(-name_size & 3));
-		const uint8_t *note = nub_cursor_take(&cursor, "a note", note_size + (size_t)(-note_size & 3));
-		if (note && type == NUB_CORE_NOTE && name_size == sizeof("nub") && memcmp(name, "nub", name_size) == 0)
-			return decode_own(note, note_size, core, segments, segment_count, err);
+		struct nub_core_note note;
+		if (nub_core_take_note(&cursor, &note) && note.type == NUB_CORE_NOTE && nub_core_note_is(&note, "nub"))
+			return decode_own(note.bytes, note.size, core, segments, segment_count, err);
 	}
 	if (cursor.failed)
 		return -1;

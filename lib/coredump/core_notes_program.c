@@ -89,15 +89,11 @@ int nub_core_decode_program(const uint8_t *bytes, size_t size, struct nub_survey
 	};
 
 	while (cursor.offset < size && !cursor.failed) {
-		const uint32_t name_size = nub_cursor_u32(&cursor, "a note's name size");
-		const uint32_t note_size = nub_cursor_u32(&cursor, "a note's size");
-		const uint32_t type = nub_cursor_u32(&cursor, "a note's type");
-		const uint8_t *name = nub_cursor_take(&cursor, "a note's name", name_size + (size_t)(-name_size & 3));
-		const uint8_t *note = nub_cursor_take(&cursor, "a note", note_size + (size_t)(-note_size & 3));
-		if (!note || name_size != sizeof("CORE") || memcmp(name, "CORE", sizeof("CORE")) != 0)
+		struct nub_core_note note;
+		if (!nub_core_take_note(&cursor, &note) || !nub_core_note_is(&note, "CORE"))
 			continue;
-		if ((type == NT_PRSTATUS && take_thread(note, note_size, survey, err) < 0) ||
-		    (type == NT_FILE && take_files(note, note_size, survey, err) < 0))
+		if ((note.type == NT_PRSTATUS && take_thread(note.bytes, note.size, survey, err) < 0) ||
+		    (note.type == NT_FILE && take_files(note.bytes, note.size, survey, err) < 0))
 			return -1;
 	}
 	return 0;
