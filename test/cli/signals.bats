@@ -110,7 +110,7 @@ interrupted() { # SIGNAL
 		gdb -nx -batch -iex 'set debuginfod enabled off' -ex bt "$SPIN" "$name.core" >gdb.out 2>&1
 		cat gdb.out
 		grep -qF 'terminated with signal SIGINT,' gdb.out
-		grep -qE '^#0 .*main \(.*\) at guests/spin.c' gdb.out
+		grep -qE '^#[0-9]+ .*main \(.*\) at guests/spin.c' gdb.out
 		nub inspect "$name.core"
 		[[ $output == *'core of a guest that a signal to nubrun ended'* ]]
 		nub dump --json "$name.core"
