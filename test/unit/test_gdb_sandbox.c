@@ -226,6 +226,42 @@ static void a_flood_is_cut_off(void **state)
 	debug_close(&d);
 }
 
+/* Ask for so much that no socket holds the answers. */
+static void ask_without_reading(struct debugged *debugged)
+{
+	char packet[40];
+
+	snprintf(packet, sizeof(packet), "m%" PRIx64 ",2000", address_of(debugged, "main") & ~UINT64_C(0xfff));
+	for (int i = 0; i < 100; i++)
+		send_packet(debugged, packet);
+}
+
+/* Nor does one hold it up that never reads; and it can be ended meanwhile. */
+static void who_does_not_read_is_left(void **state)
+{
+	struct timespec before, after;
+	struct debugged d;
+
+	(void)state;
+	debug_open(&d, "debug.elf", NUB_COW_HOST);
+	debug_start(&d);
+	ask_without_reading(&d);
+	ended_with(&d, 7);
+	debug_close(&d);
+
+	debug_open(&d, "spin.elf", NUB_COW_HOST);
+	debug_start(&d);
+	ask_without_reading(&d);
+	usleep((useconds_t)slow(200000));
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	nub_sandbox_stop(d.guest.sandbox);
+	debug_join(&d);
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	assert_int_equal(d.guest.outcome.kind, NUB_OUTCOME_INTERRUPTED);
+	assert_true(after.tv_sec - before.tv_sec < (time_t)slow(2));
+	debug_close(&d);
+}
+
 static void time_stands_still_while_stopped(void **state)
 {
 	struct debugged d;
@@ -564,6 +600,7 @@ int main(void)
 		KVM_TEST(a_crash_is_the_same_crash),
 		KVM_TEST(a_guest_outlives_its_client),
 		KVM_TEST(a_flood_is_cut_off),
+		KVM_TEST(who_does_not_read_is_left),
 		KVM_TEST(time_stands_still_while_stopped),
 		KVM_TEST(breakpoints_stay_from_call_to_call),
 		KVM_TEST(a_snapshot_can_be_taken_anywhere),
