@@ -110,7 +110,7 @@ static void mark(uint8_t verdicts[NUB_CONFINE_NUMBERS], const uint16_t *list, si
 
 static bool opens(const struct nub_confine_config *config)
 {
-	return config->path_count > 0 || config->resets || config->looks_back || config->debugger || config->program;
+	return config->path_count > 0 || config->resets || config->looks_back || config->program;
 }
 
 static bool boxes_anew(const struct nub_confine_config *config)

@@ -315,10 +315,13 @@ teardown() {
 	done
 	# 0100007F is 127.0.0.1 in /proc/net/tcp.
 	grep -q " 0100007F:$(printf %04X "$port") 00000000:0000 0A " /proc/net/tcp
-	run timeout "$(slow 60)" gdb -nx -batch -ex "target remote :$port" -ex continue "$DEBUG"
+	# Others can come there than who may write this user's files.
+	run timeout "$(slow 60)" gdb -nx -batch -ex "target remote :$port" -ex 'break square' -ex continue -ex delete \
+		-ex 'monitor snapshot forbidden.nub' -ex continue "$DEBUG"
 	finish
 	ended 7 guest-exit
-	[[ $output == *"exited with code 07]"* ]]
+	[[ $output == *"may not write files"*"exited with code 07]"* ]]
+	[ ! -e forbidden.nub ]
 }
 
 @test "gdb: a socket is its owner's, is gone when gdb has come, and a stale one is no obstacle" {

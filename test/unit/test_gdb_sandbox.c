@@ -394,6 +394,28 @@ static void a_snapshot_can_be_taken_anywhere(void **state)
 	}
 }
 
+/* Who may not write files has none written, whatever path it says. */
+static void a_snapshot_can_be_forbidden(void **state)
+{
+	/* snapshot /tmp/nub-gdb-forbidden */
+	static const char packet[] = "qRcmd,736e617073686f74202f746d702f6e75622d6764622d666f7262696464656e";
+	struct debugged d;
+
+	(void)state;
+	unlink("/tmp/nub-gdb-forbidden");
+	debug_open(&d, "debug.elf", NUB_COW_HOST);
+	d.saves_nothing = true;
+	debug_start(&d);
+	set_breakpoint(&d, address_of(&d, "square"));
+	expect(&d, "c", "T05");
+	/* "who comes" */
+	expect(&d, packet, "77686f20636f6d6573");
+	assert_int_equal(access("/tmp/nub-gdb-forbidden", F_OK), -1);
+	expect(&d, "D", "OK");
+	ended_with(&d, 7);
+	debug_close(&d);
+}
+
 /* A guest at CPL 0 without an interrupt table of its own. */
 static void a_kernel_is_debugged_too(void **state)
 {
@@ -604,6 +626,7 @@ int main(void)
 		KVM_TEST(time_stands_still_while_stopped),
 		KVM_TEST(breakpoints_stay_from_call_to_call),
 		KVM_TEST(a_snapshot_can_be_taken_anywhere),
+		KVM_TEST(a_snapshot_can_be_forbidden),
 		KVM_TEST(a_kernel_is_debugged_too),
 		KVM_TEST(a_snapshot_of_a_kernel_can_be_taken_anywhere),
 		KVM_TEST(hardware_breakpoints_are_those_of_the_host),
