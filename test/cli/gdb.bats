@@ -361,7 +361,7 @@ client() { # PORT
 
 @test "gdb: whoever talks nonsense, too much, or breaks off within a packet, is left; the guest runs" {
 	local words port
-	for words in '' '$m1000' 'GET / HTTP/1.1\r\n\r\n' '\3\3\3' '$c#63' '$qSupported#37+$vCont;s#b8+$g#6' '-----------------' flood; do
+	for words in '' '$m1000' 'GET / HTTP/1.1\r\n\r\n' 'POST / HTTP/1.1\r\n\r\n$k#6b' '\3\3\3' '$c#63' '$qSupported#37+$vCont;s#b8+$g#6' '-----------------' flood; do
 		"$NUBRUN" run --gdb :0 --status status "$DEBUG" >out 2>err &
 		nubrun_pid=$!
 		port=
