@@ -308,6 +308,9 @@ static void ask_devices(const struct nub_confine_config *config)
 	MUST(TRAPS(SYS_ioctl, STDIN_FILENO, FIONBIO, NULL));
 	MUST(TRAPS(SYS_ioctl, -1, KVM_RUN, 0) != kvm);
 	MUST(!TRAPS(SYS_ioctl, -1, TCGETS, NULL) && errno == EBADF);
+	MUST(TRAPS(SYS_ioctl, -1, TCSETS, NULL) != config->program);
+	MUST(TRAPS(SYS_ioctl, -1, TCSETSF, NULL) != config->program);
+	MUST(TRAPS(SYS_ioctl, -1, FIONREAD, NULL) != config->program);
 }
 
 static void few_requests_to_devices(void **state)
