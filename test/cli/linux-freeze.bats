@@ -61,6 +61,27 @@ setup() {
 	[ "$output" = $'two\nthree' ]
 }
 
+@test "linux freeze: memory that is writable and executable is thawed where it is allowed again" {
+	local engine program=$PROGRAMS/written
+	for engine in $(engines); do
+		export NUBRUN_ENGINE=$engine
+		nub run "$program"
+		ended 3 guest-exit
+		nub snapshot --allow-wx --until-output ready -o "$SNAP" "$program"
+		ended 0 ok
+		nub restore "$SNAP"
+		refused 125 snapshot-grant '*program.snap: the area at 0x* is writable and executable, which is not allowed'
+		[[ $(field .error.hint) == *--allow-wx* ]]
+		nub restore --allow-wx "$SNAP"
+		ended 0 ok
+		[ "$output" = 42 ]
+		nub snapshot --allow-wx --until-syscall exit_group -o "$SNAP.2" "$SNAP"
+		ended 0 ok
+		nub restore --allow-wx "$SNAP.2"
+		ended 0 ok
+	done
+}
+
 @test "linux freeze: mappings of one file are still of one file in a copy" {
 	nub snapshot -o "$SNAP" --until-output ready "$PROGRAMS/shared"
 	ended 0 ok
