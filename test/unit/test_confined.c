@@ -83,11 +83,46 @@ static void what_does_not(void **state)
 	}
 }
 
+/* Each entry of a table leads to the one table below it: to look at each as often as it is in the tree would never end. */
+static void tables_in_many_places(void **state)
+{
+	const struct nub_snapshot_options options = { 0 };
+	const int fd = temporary_file();
+	uint64_t entries[NUB_PT_ENTRIES];
+	struct guest guest;
+
+	(void)state;
+	open_guest(&guest, NUB_COW_HOST, MIB);
+	if (nub_snapshot_write(guest.sandbox, &options, fd, &guest.err) < 0)
+		fail_msg("snapshot: %s", guest.err.message);
+	struct nub_snapshot *snapshot = nub_snapshot_open(fd, "straight.snap", NULL, NULL);
+	assert_non_null(snapshot);
+	const struct nub_layout layout = snapshot->meta.layout;
+	assert_int_equal(snapshot->meta.roots[0], layout.page_table_gpa);
+	assert_true(layout.page_table_size >= 4 * NUB_PAGE_SIZE);
+	for (uint64_t level = 0; level < 4; level++) {
+		const uint64_t below = layout.page_table_gpa + (level + 1) * NUB_PAGE_SIZE;
+		for (unsigned i = 0; i < NUB_PT_ENTRIES; i++)
+			entries[i] = level < 3 ? below | CROOKED_USER_PAGE : 0;
+		assert_int_equal(
+		    pwrite(fd, entries, sizeof(entries), (off_t)(layout.data_end_gpa + level * NUB_PAGE_SIZE)),
+		    sizeof(entries));
+	}
+	nub_snapshot_free(snapshot);
+	snapshot = nub_snapshot_open(fd, "crooked.snap", NULL, NULL);
+	assert_non_null(snapshot);
+	assert_false(nub_snapshot_confines(snapshot));
+	nub_snapshot_free(snapshot);
+	close(fd);
+	guest_close(&guest);
+}
+
 int main(void)
 {
 	struct CMUnitTest tests[] = {
 		KVM_TEST(what_nubrun_writes),
 		KVM_TEST(what_does_not),
+		KVM_TEST(tables_in_many_places),
 	};
 
 	return run_kvm_tests("confined", tests);
