@@ -9,9 +9,6 @@
 #include "base/util.h"
 #include "paging/paging.h"
 
-/* A page each of all that a guest can have, and of as much again for what it maps twice. */
-#define MAX_LEAVES (2 * NUB_MAX_MEMORY_SIZE / NUB_PAGE_SIZE)
-
 /* More than any layout needs: with cow=guest each copied page can be one. */
 #define MAX_REGIONS (UINT64_C(1) << 20)
 
@@ -137,12 +134,13 @@ static int walk_spaces(struct list *list, struct nub_error *err)
 {
 	const struct nub_crash_space *space = list->space;
 	const struct nub_pt_reader reader = nub_memory_reader(space->memory);
+	const uint64_t limit = nub_memory_leaf_limit(space->memory);
 	size_t first_space_end = 0;
 
 	for (unsigned i = 0; i < space->root_count; i++) {
 		list->root = i;
 		list->first = list->count;
-		if (nub_pt_walk(&reader, space->roots[i], 0, UINT64_MAX, MAX_LEAVES, visit, list, err) < 0)
+		if (nub_pt_walk(&reader, space->roots[i], 0, UINT64_MAX, limit, visit, list, err) < 0)
 			return -1;
 		if (i == 0)
 			first_space_end = list->count;

@@ -283,6 +283,16 @@ struct nub_pt_reader nub_memory_reader(struct nub_memory *memory)
 	return (struct nub_pt_reader){ .table = read_table, .context = memory, .deferred = memory->deferred };
 }
 
+uint64_t nub_memory_leaf_limit(const struct nub_memory *memory)
+{
+	enum { SPARE = 65536, LEAVES_A_PAGE = 4 };
+	uint64_t size = memory->snapshot.size + memory->scratch.size;
+
+	for (size_t i = 0; i < memory->file_count; i++)
+		size += memory->files[i].size;
+	return SPARE + LEAVES_A_PAGE * (size / NUB_PAGE_SIZE);
+}
+
 static int fail_unmapped(uint64_t start, uint64_t gva, size_t size, struct nub_error *err)
 {
 	if (gva == start)

@@ -76,6 +76,10 @@ bool nub_memory_from_file(const struct nub_memory *memory, uint64_t gpa);
 /* Page tables as walks see them. Those in files that became shorter are not there. */
 struct nub_pt_reader nub_memory_reader(struct nub_memory *memory);
 
+/* How many leaves to walk, where not all need be seen: enough to map each page four times. Tables that name few pages, or none,
+ * in many places would keep a walk busy for long after the guest's end. */
+uint64_t nub_memory_leaf_limit(const struct nub_memory *memory);
+
 /* Copy [gva, gva + size) through the tables at root_gpa. Errors: GVA_UNMAPPED, GVA_HOLE, GPA_UNRESOLVABLE, GPA_BOUNDS,
  * IO, PAGE_ARGUMENT when the range is not canonical or wraps. */
 int nub_memory_read(struct nub_memory *memory, uint64_t root_gpa, uint64_t gva, void *bytes, size_t size,

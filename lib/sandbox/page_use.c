@@ -61,9 +61,6 @@ static int add_map(struct page_list *list, int pagemap_fd, const struct nub_memo
 	return 0;
 }
 
-/* More than this no guest maps but one that plays with its tables. */
-#define MAX_LEAVES (UINT64_C(1) << 24)
-
 struct page_walk {
 	struct page_list *list;
 	bool restored;
@@ -106,7 +103,8 @@ static int find_gvas(struct nub_sandbox *sandbox, struct page_list *list, struct
 	if (nub_engine_sregs(sandbox->machine.engine, &sregs, err) < 0)
 		return -1;
 	/* Tables of a guest's own may have no end: what was found until the walk gave up is enough. */
-	nub_pt_walk(&reader, sregs.cr3, 0, UINT64_MAX, MAX_LEAVES, visit, &walk, &endless);
+	nub_pt_walk(&reader, sregs.cr3, 0, UINT64_MAX, nub_memory_leaf_limit(&sandbox->machine.memory), visit, &walk,
+	            &endless);
 	return 0;
 }
 
