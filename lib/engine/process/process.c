@@ -23,14 +23,6 @@ static int check_guest(const struct nub_engine_guest *guest, struct nub_error *e
 	return nub_hint(err, "run it with the kvm engine");
 }
 
-/* What of XSAVE's a program finds, which no CPUID can hide from it, as far as it is kept (XGETBV). */
-__attribute__((target("xsave"))) static uint64_t host_xcr0(void)
-{
-	const uint64_t xcr0 = _xgetbv(0);
-
-	return (xcr0 & NUB_XCR0_AVX512) == NUB_XCR0_AVX512 ? NUB_XCR0 | NUB_XCR0_AVX512 : NUB_XCR0;
-}
-
 int nub_process_seal(struct nub_process *process, struct nub_error *err)
 {
 	if (process->sealed)
@@ -58,7 +50,7 @@ static int attach(struct nub_engine *engine, const struct nub_engine_guest *gues
 	uint64_t size;
 
 	process->guest = *guest;
-	engine->xcr0 = guest->syscalls ? host_xcr0() : NUB_XCR0;
+	engine->xcr0 = guest->syscalls ? nub_cpu_host_xcr0() : NUB_XCR0; /* no CPUID hides it */
 	nub_copies_init(&process->copies, guest->memory, &guest->plan->layout);
 	process->site.size = 0;
 	memset(process->ports, 0, sizeof(process->ports));
