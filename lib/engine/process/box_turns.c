@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/futex.h>
+#include <linux/sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -182,18 +183,28 @@ static int fail_gone(struct nub_error *err)
 	return nub_fail(err, NUB_E_PROCESS, 0, "the guest's process ended while it was set up");
 }
 
+static int make_child(struct nub_box *box, uint64_t clone_flags, struct nub_error *err)
+{
+	/* Its set-up takes longer than it is worth looking. */
+	box->shared->box_cpu = box->shared->host_cpu = this_cpu();
+	return nub_box_clone(box, clone_flags, err);
+}
+
 /* Let the box make the calls and then do `next`, which gives the turn back. */
 static int start_calls(struct nub_box *box, uint32_t next, struct nub_error *err)
 {
-	box->shared->call_count = box->call_count;
-	box->shared->next = next;
+	struct nub_box_shared *shared = box->shared;
+
+	__atomic_store_n(&shared->call_count, box->call_count, __ATOMIC_RELEASE);
+	__atomic_exchange_n(&shared->next, next, __ATOMIC_SEQ_CST);
 	box->call_count = 0;
-	if (box->pid == 0) {
-		/* Its set-up takes longer than it is worth looking. */
-		box->shared->box_cpu = box->shared->host_cpu = this_cpu();
-		return nub_box_clone(box, err);
-	}
-	give_turn(box);
+	if (box->pid == 0)
+		return make_child(box, 0, err);
+	if (!box->starting)
+		give_turn(box);
+	else if (load(&shared->box_sleeps))
+		futex_wake(&shared->next);
+	box->starting = false;
 	return 0;
 }
 
@@ -245,6 +256,15 @@ int nub_box_protect(struct nub_box *box, uint64_t gva, uint64_t size, int protec
 int nub_box_unmap(struct nub_box *box, uint64_t gva, uint64_t size, struct nub_error *err)
 {
 	return nub_box_call(box, NUB_BOX_CHECK_OK, SYS_munmap, (uint64_t[6]){ gva, size }, err);
+}
+
+/* A copy of the table of descriptors takes longer the more there are, and is without those that nubrun opens next. */
+int nub_box_start(struct nub_box *box, struct nub_error *err)
+{
+	box->shared->call_count = box->call_count;
+	box->shared->next = NUB_BOX_NEXT_MORE;
+	box->starting = make_child(box, CLONE_FILES, err) == 0;
+	return box->starting ? 0 : -1;
 }
 
 int nub_box_trap(struct nub_box *box, struct nub_error *err)

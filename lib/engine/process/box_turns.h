@@ -10,8 +10,8 @@
 /* Queue one system call, `check` is one of NUB_BOX_CHECK_. When the queue is full, those in it are made first. */
 int nub_box_call(struct nub_box *box, uint32_t check, uint64_t number, const uint64_t args[6], struct nub_error *err);
 
-/* Make the child, which starts with what is queued. All signals are blocked in it. */
-int nub_box_clone(struct nub_box *box, struct nub_error *err);
+/* Make the child, which starts with what is queued. All signals are blocked in it. The flags are clone(2)'s. */
+int nub_box_clone(struct nub_box *box, uint64_t flags, struct nub_error *err);
 
 /* ---- box_frame.c ---- */
 
