@@ -6,6 +6,7 @@
  *
  * What is not installed is not measured, and that is said; so is a criu that can freeze no process on this host.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
@@ -61,7 +62,8 @@ static pid_t start_warmed(void)
 	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
 	posix_spawnattr_init(&attributes);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
-	if (posix_spawn(&pid, argv[0], &actions, &attributes, (char *const *)(uintptr_t)argv, environ) != 0)
+	errno = posix_spawn(&pid, argv[0], &actions, &attributes, (char *const *)(uintptr_t)argv, environ);
+	if (errno != 0)
 		fail(PYTHON);
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
