@@ -29,13 +29,6 @@ uint64_t nub_cpu_host_xcr0(void)
 	return (xcr0 & NUB_XCR0_AVX512) == NUB_XCR0_AVX512 ? NUB_XCR0 | NUB_XCR0_AVX512 : NUB_XCR0;
 }
 
-static struct nub_cpuid_leaf *find_leaf(struct nub_cpuid *cpuid, uint32_t function, uint32_t index)
-{
-	const struct nub_cpuid_leaf *found = nub_cpuid_find(cpuid, function, index);
-
-	return found ? &cpuid->entries[found - cpuid->entries] : NULL;
-}
-
 /* The C library makes room for XSAVE once, by CPUID at the program's start, and XSAVE stores what the CPU has that the program
  * was thawed on. EBX of index 0 can't be larger than here: KVM makes it of XCR0. Where there is XSAVEC, the C library takes the
  * sum of the sizes of 2, 3, 5, 6 and 7 instead, whatever XCR0 has. Others may go by ECX, the most that there could be. */
@@ -47,9 +40,11 @@ static void add_states(struct nub_cpuid *cpuid)
 	} states[] = { { 3, 64, 960, 960 }, { 5, 64, 1088, 832 }, { 6, 512, 1152, 896 }, { 7, 1024, 1664, 1408 } };
 	enum { VENDOR_AUTHENTICAMD_EBX = 0x68747541 };
 	const bool amd = cpuid->entries[0].ebx == VENDOR_AUTHENTICAMD_EBX;
-	struct nub_cpuid_leaf *leaf = find_leaf(cpuid, 0xd, 0);
+	struct nub_cpuid_leaf *leaf;
 
-	leaf->ecx = NUB_XSAVE_WIDE_SIZE;
+	for (uint32_t i = 0; i < cpuid->count; i++)
+		if (cpuid->entries[i].function == 0xd && cpuid->entries[i].index == 0)
+			cpuid->entries[i].ecx = NUB_XSAVE_WIDE_SIZE;
 	leaf = nub_cpuid_append(cpuid, 0xd, 1, true);
 	leaf->eax = nub_cpu_host_leaf(0xd, 1).eax & EAX_XSAVEC;
 	leaf->ebx = NUB_XSAVE_SIZE;
@@ -71,11 +66,16 @@ void nub_cpu_fill_native_cpuid(struct nub_cpuid *cpuid)
 	const struct nub_cpuid_leaf host = nub_cpu_host_leaf(7, 0);
 
 	nub_cpu_fill_program_cpuid(cpuid);
-	struct nub_cpuid_leaf *leaf = find_leaf(cpuid, 7, 0);
-	leaf->ebx |= host.ebx & native.ebx;
-	leaf->ecx |= host.ecx & native.ecx;
-	leaf->edx |= host.edx & native.edx;
-	find_leaf(cpuid, 0xd, 0)->eax |= (uint32_t)nub_cpu_host_xcr0();
+	for (uint32_t i = 0; i < cpuid->count; i++) {
+		struct nub_cpuid_leaf *leaf = &cpuid->entries[i];
+		if (leaf->function == 7) {
+			leaf->ebx |= host.ebx & native.ebx;
+			leaf->ecx |= host.ecx & native.ecx;
+			leaf->edx |= host.edx & native.edx;
+		} else if (leaf->function == 0xd && leaf->index == 0) {
+			leaf->eax |= (uint32_t)nub_cpu_host_xcr0();
+		}
+	}
 }
 
 static void add_features(struct nub_cpuid_leaf *leaf, const struct nub_cpuid_leaf *more)
@@ -92,9 +92,9 @@ void nub_cpuid_add(struct nub_cpuid *cpuid, const struct nub_cpuid *more)
 {
 	for (uint32_t i = 0; i < more->count && i < NUB_CPUID_ENTRIES; i++) {
 		const struct nub_cpuid_leaf *from = &more->entries[i];
-		struct nub_cpuid_leaf *leaf = find_leaf(cpuid, from->function, from->index);
-		if (leaf)
-			add_features(leaf, from);
+		const struct nub_cpuid_leaf *found = nub_cpuid_find(cpuid, from->function, from->index);
+		if (found)
+			add_features(&cpuid->entries[found - cpuid->entries], from);
 		else if (cpuid->count < NUB_CPUID_ENTRIES)
 			*nub_cpuid_append(cpuid, from->function, from->index, from->flags != 0) = *from;
 	}
