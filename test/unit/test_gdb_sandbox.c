@@ -422,6 +422,7 @@ static void a_kernel_is_debugged_too(void **state)
 	struct debugged d, plain;
 
 	(void)state;
+	only_kvm();
 	debug_open(&plain, "two-spaces.elf", NUB_COW_HOST);
 	assert_int_equal(run_main(&plain), 0);
 	assert_int_equal(plain.guest.outcome.kind, NUB_OUTCOME_EXITED);
@@ -455,6 +456,7 @@ static void a_snapshot_of_a_kernel_can_be_taken_anywhere(void **state)
 	struct guest restored;
 
 	(void)state;
+	only_kvm();
 	close(mkstemp(path));
 	snprintf(command, sizeof(command), "snapshot %s", path);
 	for (size_t j = 0; j < strlen(command); j++)
@@ -581,6 +583,7 @@ static void stop_kernel_by_hardware(struct debugged *d, bool by_range)
 static void a_kernel_stops_by_hardware(void **state)
 {
 	(void)state;
+	only_kvm();
 	for (unsigned i = 0; i < 2; i++) {
 		struct debugged d;
 

@@ -247,6 +247,7 @@ static void without_paging_a_core_has_the_memory(void **state)
 	struct guest guest;
 
 	(void)state;
+	only_kvm();
 	crash(&guest, "ud2");
 	kvm_of(guest.sandbox)->vm.run->s.regs.sregs.cr0 &= ~(UINT64_C(1) << 31);
 	expect_memory_in_core(&guest);
@@ -259,6 +260,7 @@ static void with_endless_tables_too(void **state)
 	struct guest guest;
 
 	(void)state;
+	only_kvm();
 	crash(&guest, "ud2");
 	struct nub_sandbox *sandbox = guest.sandbox;
 	const uint64_t gpa = nub_layout_first_free_gpa(&sandbox->machine.plan.layout);
@@ -280,6 +282,7 @@ static void tables_that_lead_nowhere_are_soon_given_up(void **state)
 	struct guest guest;
 
 	(void)state;
+	only_kvm();
 	crash(&guest, "ud2");
 	struct nub_sandbox *sandbox = guest.sandbox;
 	const uint64_t gpa = nub_layout_first_free_gpa(&sandbox->machine.plan.layout);
