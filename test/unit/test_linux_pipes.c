@@ -6,6 +6,7 @@
 #include <sys/timerfd.h>
 
 #include "linux_cases.h"
+#include "personality/linux/files.h"
 
 static const uint8_t big[8000] = { 1, 2, 3 };
 
@@ -241,11 +242,42 @@ static void test_memfd(void **state)
 	CASES_COMPARE(steps);
 }
 
+/* All pipes together hold no more than NUB_LINUX_RINGS_MAX; then those that are made hold a page, and none can be made larger. */
+static void test_room_of_all_pipes(void **state)
+{
+	enum { MIB = 1 << 20, LIMIT = 1000 };
+	struct alone *alone = *state;
+	int64_t larger = 0, made = 0, got = 0;
+	int fds[2];
+
+	for (; made < LIMIT; made++) {
+		assert_int_equal(call(alone, SYS_pipe2, DATA, 0, 0, 0, 0, 0), 0);
+		get(alone, DATA, fds, sizeof(fds));
+		got = call(alone, SYS_fcntl, (uint64_t)fds[0], F_SETPIPE_SZ, MIB, 0, 0, 0);
+		if (got != MIB)
+			break;
+		larger++;
+	}
+	assert_int_equal(got, -EPERM);
+	assert_in_range(larger, NUB_LINUX_RINGS_MAX / MIB - 2, NUB_LINUX_RINGS_MAX / MIB);
+	for (got = 0; got != NUB_PAGE_SIZE && made < LIMIT; made++) {
+		assert_int_equal(call(alone, SYS_pipe2, DATA, 0, 0, 0, 0, 0), 0);
+		get(alone, DATA, fds, sizeof(fds));
+		got = call(alone, SYS_fcntl, (uint64_t)fds[0], F_GETPIPE_SZ, 0, 0, 0, 0);
+	}
+	assert_int_equal(got, NUB_PAGE_SIZE);
+	assert_true(alone->linux->files->ring_bytes <= (uint64_t)NUB_LINUX_RINGS_MAX + NUB_PAGE_SIZE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pipes),  cmocka_unit_test(test_sockets), cmocka_unit_test(test_events),
-		cmocka_unit_test(test_timers), cmocka_unit_test(test_memfd),
+		cmocka_unit_test(test_pipes),
+		cmocka_unit_test(test_sockets),
+		cmocka_unit_test(test_events),
+		cmocka_unit_test(test_timers),
+		cmocka_unit_test(test_memfd),
+		cmocka_unit_test_setup_teardown(test_room_of_all_pipes, program_setup, program_teardown),
 	};
 
 	return cmocka_run_group_tests_name("pipes of Linux programs", tests, NULL, NULL);
