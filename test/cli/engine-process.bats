@@ -79,6 +79,8 @@ end() {
 	start spin
 	grep -qx $'Seccomp:\t2' "/proc/$BOX/status"
 	grep -qx $'NoNewPrivs:\t1' "/proc/$BOX/status"
+	grep -q '^Max core file size  *0  *0 ' "/proc/$BOX/limits"
+	grep -q '^Max address space  *[0-9]* ' "/proc/$BOX/limits"
 	[ "$(cat "/proc/$BOX/environ" "/proc/$BOX/cmdline" | wc -c)" -eq 0 ]
 	# The memory, and nothing else; nothing of nubrun's own file.
 	[ "$(find "/proc/$BOX/fd" -type l | wc -l)" -eq 1 ]
