@@ -114,8 +114,11 @@ static struct nub_pt_editor editor_of(struct nub_kvm *kvm)
 int nub_kvm_map(struct nub_engine *engine, uint64_t gva, uint64_t gpa, uint64_t size, unsigned rights,
                 struct nub_error *err)
 {
-	const struct nub_pt_editor editor = editor_of(nub_kvm_of(engine));
+	struct nub_kvm *kvm = nub_kvm_of(engine);
+	const struct nub_pt_editor editor = editor_of(kvm);
 
+	if (nub_memslots_reach(kvm, gpa, size, err) < 0)
+		return -1;
 	return nub_pt_edit_map(&editor, gva, gpa, size, rights, err);
 }
 
@@ -183,11 +186,6 @@ static int by_monitor(struct nub_kvm *kvm, struct nub_error *err)
 	return result;
 }
 
-static int by_memslots(struct nub_kvm *kvm, struct nub_error *err)
-{
-	return nub_memslots_drop(kvm, err) < 0 ? -1 : nub_memslots_set(kvm, err);
-}
-
 int nub_kvm_tables_flush(struct nub_kvm *kvm, struct nub_error *err)
 {
 	struct nub_kvm_tables *edited = &kvm->edited;
@@ -195,7 +193,7 @@ int nub_kvm_tables_flush(struct nub_kvm *kvm, struct nub_error *err)
 
 	if (edited->again_count == 0 && !edited->overflow)
 		return 0;
-	result = edited->overflow ? by_memslots(kvm, err) : by_monitor(kvm, err);
+	result = edited->overflow ? nub_memslots_renew(kvm, err) : by_monitor(kvm, err);
 	if (result == 0) {
 		edited->again_count = edited->in_table = 0;
 		edited->table = 0;
