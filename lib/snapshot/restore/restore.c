@@ -175,19 +175,6 @@ int nub_restore_copy_tables(struct nub_sandbox *sandbox, struct nub_error *err)
 	return nub_snapshot_read(sandbox->snapshot, layout->data_end_gpa, tables, layout->page_table_size, err);
 }
 
-/* A program was frozen when it was warm: of its first pages it will touch many. With CPython's 15 MiB under shadow paging it
- * goes on five times sooner. */
-#define MOST_AHEAD (UINT64_C(32) << 20)
-static int own_ahead(struct nub_sandbox *sandbox, struct nub_error *err)
-{
-	const uint64_t size = sandbox->machine.image_end - NUB_BASE_ADDRESS;
-
-	if (!nub_engine_touch_is_dear(sandbox->machine.engine))
-		return 0;
-	return nub_memory_expect_writes(&sandbox->machine.memory, NUB_BASE_ADDRESS,
-	                                size < MOST_AHEAD ? size : MOST_AHEAD, err);
-}
-
 int nub_restore_take_memory(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err)
 {
 	take_identity(sandbox, snapshot);
@@ -195,7 +182,7 @@ int nub_restore_take_memory(struct nub_sandbox *sandbox, const struct nub_snapsh
 	    nub_restore_copy_tables(sandbox, err) < 0)
 		return -1;
 	if (nub_snapshot_is_program(&snapshot->meta)) {
-		if (own_ahead(sandbox, err) < 0)
+		if (nub_restore_own_ahead(sandbox, err) < 0)
 			return -1;
 	} else if (nub_place_scratch(sandbox, err) < 0 || prepare_writes(sandbox, err) < 0) {
 		return -1;
