@@ -106,6 +106,14 @@ static inline int fake_store(void *context, uint64_t gpa, const void *bytes, siz
 	return 0;
 }
 
+static inline void fake_expect(void *context, uint64_t gpa, uint64_t size, bool by_program)
+{
+	const struct fake *fake = context;
+
+	(void)by_program;
+	FAKE_CHECK(gpa >= FAKE_BASE && gpa + size <= FAKE_BASE + fake->size && (gpa | size) % NUB_PAGE_SIZE == 0);
+}
+
 static inline int fake_discard(void *context, uint64_t gpa, uint64_t size, struct nub_error *err)
 {
 	struct fake *fake = context;
@@ -246,6 +254,7 @@ static const struct nub_linux_machine_ops fake_ops = {
 	.memory = fake_memory,
 	.copy = fake_copy,
 	.store = fake_store,
+	.expect = fake_expect,
 	.discard = fake_discard,
 	.map = fake_map,
 	.protect = fake_protect,

@@ -40,6 +40,9 @@ struct nub_linux_machine_ops {
 	 * file is behind. */
 	int (*copy)(void *context, uint64_t gpa, void *bytes, size_t size, struct nub_error *err);
 	int (*store)(void *context, uint64_t gpa, const void *bytes, size_t size, struct nub_error *err);
+	/* All of [gpa, gpa + size) is about to be written, by the caller or by the program: to have its pages at once may cost less
+	 * than one after the other. What can't be had now is had when it is touched. */
+	void (*expect)(void *context, uint64_t gpa, uint64_t size, bool by_program);
 	/* Zero [gpa, gpa + size) by giving the host's pages back. */
 	int (*discard)(void *context, uint64_t gpa, uint64_t size, struct nub_error *err);
 
