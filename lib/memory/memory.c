@@ -115,10 +115,10 @@ void nub_memory_release(struct nub_memory *memory)
 	memset(memory, 0, sizeof(*memory));
 }
 
-void nub_memory_advise_heap(struct nub_memory *memory, const struct nub_layout *layout)
+void nub_memory_advise_huge(struct nub_memory *memory, uint64_t gpa, uint64_t size)
 {
-	const uint64_t start = nub_large_page_down(layout->heap_gpa + NUB_LARGE_PAGE_SIZE - 1);
-	const uint64_t end = nub_large_page_down(layout->heap_gpa + layout->heap_size);
+	const uint64_t start = nub_large_page_down(gpa + NUB_LARGE_PAGE_SIZE - 1);
+	const uint64_t end = nub_large_page_down(gpa + size);
 
 	if (start < end)
 		madvise(memory->snapshot.host + (start - NUB_BASE_ADDRESS), end - start, MADV_HUGEPAGE);

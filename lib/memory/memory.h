@@ -41,8 +41,9 @@ int nub_memory_init(struct nub_memory *memory, const struct nub_plan *plan, cons
                     struct nub_error *err);
 void nub_memory_release(struct nub_memory *memory);
 
-/* Let the heap's inner 2 MiB ranges be huge pages: a fresh page costs a twentieth then. Advice; can't fail. */
-void nub_memory_advise_heap(struct nub_memory *memory, const struct nub_layout *layout);
+/* Let the whole 2 MiB ranges of [gpa, gpa + size), of the snapshot region, be huge pages: a fresh page costs a twentieth then.
+ * Advice; can't fail. */
+void nub_memory_advise_huge(struct nub_memory *memory, uint64_t gpa, uint64_t size);
 
 /* The host's address of [gpa, gpa + size), NULL when not all of it is in one region. Scratch first, then the snapshot
  * region, then files. What is from a file is not to be touched there, but for scratch: see nub_memory_copy. */

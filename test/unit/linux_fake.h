@@ -114,6 +114,12 @@ static inline void fake_expect(void *context, uint64_t gpa, uint64_t size, bool 
 	FAKE_CHECK(gpa >= FAKE_BASE && gpa + size <= FAKE_BASE + fake->size && (gpa | size) % NUB_PAGE_SIZE == 0);
 }
 
+static inline void fake_expect_large(void *context, uint64_t gpa, uint64_t size)
+{
+	fake_expect(context, gpa, size, true);
+	FAKE_CHECK((gpa | size) % NUB_LARGE_PAGE_SIZE == 0);
+}
+
 static inline int fake_discard(void *context, uint64_t gpa, uint64_t size, struct nub_error *err)
 {
 	struct fake *fake = context;
@@ -255,6 +261,7 @@ static const struct nub_linux_machine_ops fake_ops = {
 	.copy = fake_copy,
 	.store = fake_store,
 	.expect = fake_expect,
+	.expect_large = fake_expect_large,
 	.discard = fake_discard,
 	.map = fake_map,
 	.protect = fake_protect,

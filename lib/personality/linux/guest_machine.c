@@ -52,6 +52,11 @@ static void expect(void *context, uint64_t gpa, uint64_t size, bool by_program)
 		nub_memory_populate(memory, gpa, size);
 }
 
+static void expect_large(void *context, uint64_t gpa, uint64_t size)
+{
+	nub_memory_advise_huge(&machine_of(context)->memory, gpa, size);
+}
+
 static int discard(void *context, uint64_t gpa, uint64_t size, struct nub_error *err)
 {
 	struct nub_machine *machine = machine_of(context);
@@ -184,6 +189,7 @@ const struct nub_linux_machine_ops nub_linux_guest_machine_ops = {
 	.copy = copy,
 	.store = store,
 	.expect = expect,
+	.expect_large = expect_large,
 	.discard = discard,
 	.map = map,
 	.protect = protect,

@@ -46,8 +46,10 @@ static bool bring_large(struct nub_linux *linux, const struct nub_linux_area *ar
 	    memory->pool.free < memory->pool.total / 2 || nub_linux_page_map_next(&memory->pages, start, end) != end)
 		return false;
 	gpa = nub_linux_page_pool_take_large(&memory->pool);
-	return gpa != 0 && nub_linux_pages_renew(linux, gpa, NUB_LARGE_PAGE_SIZE / NUB_PAGE_SIZE) &&
-	       enter(linux, area, start, gpa, NUB_LARGE_PAGE_SIZE) == NUB_LINUX_TOUCH_OK;
+	if (gpa == 0 || !nub_linux_pages_renew(linux, gpa, NUB_LARGE_PAGE_SIZE / NUB_PAGE_SIZE))
+		return false;
+	linux->machine.ops->expect_large(linux->machine.context, gpa, NUB_LARGE_PAGE_SIZE);
+	return enter(linux, area, start, gpa, NUB_LARGE_PAGE_SIZE) == NUB_LINUX_TOUCH_OK;
 }
 
 /* Fill fresh pages from the area's file; *size becomes what of them is in the file, whole pages. */
