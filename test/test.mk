@@ -64,6 +64,8 @@ $(LINUX_PROGRAMS): $(B)/test/linux/%: test/linux/%.c
 	$(Q)$(CC) $(LINUX_FLAGS) -o $@.dynamic $<
 
 LINUX_FLAGS = -std=gnu17 -O2 -g -Wall -Wextra -Ilib/abi -pthread
+# Wherever linkers bind at once unless they are told otherwise.
+$(B)/test/linux/lazy: LINUX_FLAGS += -Wl,-z,lazy
 # What gdb shows of it goes line by line.
 $(B)/test/linux/debugged $(B)/test/linux/debugged.pie: LINUX_FLAGS += -O0
 $(B)/test/linux/debugged.pie: test/linux/debugged.c

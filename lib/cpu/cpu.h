@@ -90,23 +90,38 @@ struct nub_cpuid_leaf {
 };
 
 /* The CPUID that guests see: a fixed set of user-level features, as far as this host has them. */
-enum { NUB_CPUID_ENTRIES = 10 };
+enum { NUB_CPUID_ENTRIES = 16 };
 struct nub_cpuid {
 	uint32_t count;
 	struct nub_cpuid_leaf entries[NUB_CPUID_ENTRIES];
 };
 void nub_cpu_fill_cpuid(struct nub_cpuid *cpuid);
-/* The same leaves with what code finds that runs on this host's CPU itself, AVX-512 included: no less than guests see. */
-void nub_cpu_fill_native_cpuid(struct nub_cpuid *cpuid);
-/* Have `cpuid` promise what `more` does, too: the same leaves. */
-void nub_cpuid_add(struct nub_cpuid *cpuid, const struct nub_cpuid *more);
 
 /* The same without the vendor's name, which is no feature, and which the C library doesn't know (see below). */
 void nub_cpu_fill_features(struct nub_cpuid *cpuid);
 
-/* What CPUID says on the host, index 0. Where the C library knows it, it is not asked again. */
-struct nub_cpuid_leaf nub_cpu_host_leaf(uint32_t function);
+/* What CPUID says on the host. Where the C library knows it, it is not asked again. */
+struct nub_cpuid_leaf nub_cpu_host_leaf(uint32_t function, uint32_t index);
 bool nub_cpuid_equal(const struct nub_cpuid *a, const struct nub_cpuid *b);
+
+/* NULL if there is none. */
+const struct nub_cpuid_leaf *nub_cpuid_find(const struct nub_cpuid *cpuid, uint32_t function, uint32_t index);
+
+/* Registers of 0. There must be room. */
+struct nub_cpuid_leaf *nub_cpuid_append(struct nub_cpuid *cpuid, uint32_t function, uint32_t index, bool indexed);
+
+/* ---- cpuid_program.c: that of Linux programs ---- */
+
+/* What one is shown: as guests are, and XSAVEC where the host has it, with the sizes of states that are not shown, so that there
+ * is room for them where it is thawed (SDM vol. 1, 13.4; vol. 2A, CPUID). */
+void nub_cpu_fill_program_cpuid(struct nub_cpuid *cpuid);
+/* The same leaves with what code finds that runs on this host's CPU itself, AVX-512 included: no less than is shown. */
+void nub_cpu_fill_native_cpuid(struct nub_cpuid *cpuid);
+/* Have `cpuid` promise what `more` does, too. */
+void nub_cpuid_add(struct nub_cpuid *cpuid, const struct nub_cpuid *more);
+
+/* What of XSAVE's states the host has, as far as those of programs are kept: NUB_XCR0, and NUB_XCR0_AVX512 or nothing of it. */
+uint64_t nub_cpu_host_xcr0(void);
 
 /* Does the host's CPU have what guests are promised (XSAVE, AVX, NX)? Error: KVM, naming what is missing. */
 int nub_cpu_check_host(const struct nub_cpuid *cpuid, struct nub_error *err);

@@ -1,6 +1,6 @@
 /* The names of the CPU features that guests are shown: CPUID bits and their mnemonics. Pure.
  *
- * The bits are those of cpu.c's masks; registers that hold something else (vendor, sizes) have no feature in here.
+ * The bits are those of cpuid.c's masks; registers that hold something else (vendor, sizes) have no feature in here.
  */
 #ifndef NUB_CPU_FEATURES_H
 #define NUB_CPU_FEATURES_H
@@ -19,7 +19,7 @@ enum nub_cpuid_register {
 /* Do the bits of this register stand for features? */
 bool nub_cpu_has_features(uint32_t function, uint32_t index, enum nub_cpuid_register reg);
 
-/* "AVX2", …; NULL for a bit without a name. Of leaves with an index, index 0. */
-const char *nub_cpu_feature_name(uint32_t function, enum nub_cpuid_register reg, unsigned bit);
+/* "AVX2", …; NULL for a bit without a name. */
+const char *nub_cpu_feature_name(uint32_t function, uint32_t index, enum nub_cpuid_register reg, unsigned bit);
 
 #endif

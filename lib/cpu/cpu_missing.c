@@ -5,14 +5,6 @@
 #include "cpu/cpu.h"
 #include "cpu/cpu_features.h"
 
-static const struct nub_cpuid_leaf *find_leaf(const struct nub_cpuid *cpuid, uint32_t function, uint32_t index)
-{
-	for (uint32_t i = 0; i < cpuid->count && i < NUB_CPUID_ENTRIES; i++)
-		if (cpuid->entries[i].function == function && cpuid->entries[i].index == index)
-			return &cpuid->entries[i];
-	return NULL;
-}
-
 static uint32_t leaf_register(const struct nub_cpuid_leaf *leaf, enum nub_cpuid_register reg)
 {
 	const uint32_t values[NUB_CPUID_REGISTERS] = { leaf->eax, leaf->ebx, leaf->ecx, leaf->edx };
@@ -20,14 +12,18 @@ static uint32_t leaf_register(const struct nub_cpuid_leaf *leaf, enum nub_cpuid_
 	return values[reg];
 }
 
-static int fail_missing(uint32_t function, enum nub_cpuid_register reg, unsigned bit, struct nub_error *err)
+static int fail_missing(uint32_t function, uint32_t index, enum nub_cpuid_register reg, unsigned bit,
+                        struct nub_error *err)
 {
 	static const char *const registers[NUB_CPUID_REGISTERS] = { "EAX", "EBX", "ECX", "EDX" };
-	const char *name = nub_cpu_feature_name(function, reg, bit);
+	const char *name = nub_cpu_feature_name(function, index, reg, bit);
+	char indexed[sizeof(" index 4294967295")] = "";
 
+	if (index != 0)
+		snprintf(indexed, sizeof(indexed), " index %u", index);
 	nub_fail(err, NUB_E_SNAPSHOT_CPU, 0,
-	         "this CPU has no %s (CPUID leaf 0x%x %s bit %u), which the snapshot's guest was shown",
-	         name ? name : "unnamed feature", function, registers[reg], bit);
+	         "this CPU has no %s (CPUID leaf 0x%x%s %s bit %u), which the snapshot's guest was shown",
+	         name ? name : "unnamed feature", function, indexed, registers[reg], bit);
 	return nub_hint(err, "restore it on a CPU that has it, or take the snapshot again on this one");
 }
 
@@ -36,7 +32,7 @@ int nub_cpu_check_features(const struct nub_cpuid *cpuid, uint64_t xcr0, const s
 {
 	for (uint32_t i = 0; i < cpuid->count; i++) {
 		const struct nub_cpuid_leaf *shown = &cpuid->entries[i];
-		const struct nub_cpuid_leaf *here = find_leaf(host, shown->function, shown->index);
+		const struct nub_cpuid_leaf *here = nub_cpuid_find(host, shown->function, shown->index);
 		if (!here) {
 			nub_fail(err, NUB_E_SNAPSHOT_CPU, 0,
 			         "this libnub shows guests no CPUID leaf 0x%x, index %u, the snapshot's guest has one",
@@ -46,10 +42,11 @@ int nub_cpu_check_features(const struct nub_cpuid *cpuid, uint64_t xcr0, const s
 		for (enum nub_cpuid_register reg = NUB_CPUID_EAX; reg < NUB_CPUID_REGISTERS; reg++) {
 			const uint32_t missing = leaf_register(shown, reg) & ~leaf_register(here, reg);
 			if (missing != 0 && nub_cpu_has_features(shown->function, shown->index, reg))
-				return fail_missing(shown->function, reg, (unsigned)__builtin_ctz(missing), err);
+				return fail_missing(shown->function, shown->index, reg,
+				                    (unsigned)__builtin_ctz(missing), err);
 		}
 	}
-	const struct nub_cpuid_leaf *state = find_leaf(host, 0xd, 0);
+	const struct nub_cpuid_leaf *state = nub_cpuid_find(host, 0xd, 0);
 	const uint64_t missing = xcr0 & ~(uint64_t)(state ? state->eax : 0);
-	return missing == 0 ? 0 : fail_missing(0xd, NUB_CPUID_EAX, (unsigned)__builtin_ctzll(missing), err);
+	return missing == 0 ? 0 : fail_missing(0xd, 0, NUB_CPUID_EAX, (unsigned)__builtin_ctzll(missing), err);
 }

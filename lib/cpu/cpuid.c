@@ -1,4 +1,4 @@
-/* The CPUID that guests are shown. */
+/* The CPUID that guests are shown, and what the host says. */
 #include "cpu/cpu.h"
 
 #include <cpuid.h>
@@ -8,7 +8,6 @@
 #endif
 
 #include "base/error.h"
-#include "cpu/cpu_features.h"
 
 /* Registers of one CPUID leaf. */
 enum { EAX, EBX, ECX, EDX };
@@ -36,18 +35,15 @@ static const struct features shown = {
 	.leaf_80000001_edx = 1u << 20 /* NX */ | 1u << 26 /* 1 GiB pages */ | 1u << 29 /* long mode */,
 };
 
-/* What is there beside them for code that nobody hides it from. */
-static const struct features native = {
-	.leaf_7_ebx = 1u << 11 /* RTM */ | 1u << 16 /* AVX512F */ | 1u << 17 /* AVX512DQ */ |
-	              1u << 21 /* AVX512IFMA */ | 1u << 28 /* AVX512CD */ | 1u << 30 /* AVX512BW */ |
-	              1u << 31 /* AVX512VL */,
-	.leaf_7_ecx = 1u << 1 /* AVX512VBMI */ | 1u << 5 /* WAITPKG */ | 1u << 6 /* AVX512VBMI2 */ |
-	              1u << 11 /* AVX512VNNI */ | 1u << 12 /* AVX512BITALG */ | 1u << 14 /* AVX512VPOPCNTDQ */ |
-	              1u << 22 /* RDPID */ | 1u << 27 /* MOVDIRI */ | 1u << 28 /* MOVDIR64B */,
-	.leaf_7_edx = 1u << 8 /* AVX512VP2INTERSECT */ | 1u << 14 /* SERIALIZE */ | 1u << 23 /* AVX512FP16 */,
-};
+const struct nub_cpuid_leaf *nub_cpuid_find(const struct nub_cpuid *cpuid, uint32_t function, uint32_t index)
+{
+	for (uint32_t i = 0; i < cpuid->count && i < NUB_CPUID_ENTRIES; i++)
+		if (cpuid->entries[i].function == function && cpuid->entries[i].index == index)
+			return &cpuid->entries[i];
+	return NULL;
+}
 
-static struct nub_cpuid_leaf *add_leaf(struct nub_cpuid *cpuid, uint32_t function, uint32_t index, bool indexed)
+struct nub_cpuid_leaf *nub_cpuid_append(struct nub_cpuid *cpuid, uint32_t function, uint32_t index, bool indexed)
 {
 	struct nub_cpuid_leaf *entry = &cpuid->entries[cpuid->count++];
 
@@ -73,6 +69,11 @@ static bool known_leaf(struct nub_cpuid_leaf *entry)
 	case 7:
 		leaf = CPUID_INDEX_7;
 		break;
+	case 0xd:
+		if (entry->index != 1)
+			return false;
+		leaf = CPUID_INDEX_D_ECX_1;
+		break;
 	case 0x80000001:
 		leaf = CPUID_INDEX_80000001;
 		break;
@@ -97,12 +98,12 @@ static bool known_leaf(struct nub_cpuid_leaf *entry)
 static void ask_host(struct nub_cpuid_leaf *entry)
 {
 	if (!known_leaf(entry))
-		__cpuid_count(entry->function, 0, entry->eax, entry->ebx, entry->ecx, entry->edx);
+		__cpuid_count(entry->function, entry->index, entry->eax, entry->ebx, entry->ecx, entry->edx);
 }
 
-struct nub_cpuid_leaf nub_cpu_host_leaf(uint32_t function)
+struct nub_cpuid_leaf nub_cpu_host_leaf(uint32_t function, uint32_t index)
 {
-	struct nub_cpuid_leaf entry = { .function = function };
+	struct nub_cpuid_leaf entry = { .function = function, .index = index };
 
 	ask_host(&entry);
 	return entry;
@@ -110,7 +111,7 @@ struct nub_cpuid_leaf nub_cpu_host_leaf(uint32_t function)
 
 static struct nub_cpuid_leaf *add_host_leaf(struct nub_cpuid *cpuid, uint32_t function, bool indexed)
 {
-	struct nub_cpuid_leaf *entry = add_leaf(cpuid, function, 0, indexed);
+	struct nub_cpuid_leaf *entry = nub_cpuid_append(cpuid, function, 0, indexed);
 
 	ask_host(entry);
 	return entry;
@@ -125,7 +126,7 @@ void nub_cpu_fill_features(struct nub_cpuid *cpuid)
 	struct nub_cpuid_leaf *leaf;
 
 	memset(cpuid, 0, sizeof(*cpuid));
-	leaf = add_leaf(cpuid, 0, 0, false);
+	leaf = nub_cpuid_append(cpuid, 0, 0, false);
 	leaf->eax = 0xd;
 	leaf = add_host_leaf(cpuid, 1, false);
 	leaf->ebx = leaf->ebx & 0xff00; /* CLFLUSH line size; one CPU, APIC 0 */
@@ -136,13 +137,13 @@ void nub_cpu_fill_features(struct nub_cpuid *cpuid)
 	leaf->ebx &= shown.leaf_7_ebx;
 	leaf->ecx &= shown.leaf_7_ecx;
 	leaf->edx &= shown.leaf_7_edx;
-	leaf = add_leaf(cpuid, 0xd, 0, true);
+	leaf = nub_cpuid_append(cpuid, 0xd, 0, true);
 	leaf->eax = NUB_XCR0;
 	leaf->ebx = leaf->ecx = XSAVE_SIZE;
-	leaf = add_leaf(cpuid, 0xd, 2, true);
+	leaf = nub_cpuid_append(cpuid, 0xd, 2, true);
 	leaf->eax = XSAVE_AVX_SIZE;
 	leaf->ebx = XSAVE_AVX_OFFSET;
-	leaf = add_leaf(cpuid, 0x80000000, 0, false);
+	leaf = nub_cpuid_append(cpuid, 0x80000000, 0, false);
 	leaf->eax = 0x80000008;
 	leaf = add_host_leaf(cpuid, 0x80000001, false);
 	leaf->ebx = 0;
@@ -153,54 +154,10 @@ void nub_cpu_fill_features(struct nub_cpuid *cpuid)
 	leaf->ebx = leaf->ecx = leaf->edx = 0;
 }
 
-static struct nub_cpuid_leaf *find_leaf(struct nub_cpuid *cpuid, uint32_t function, uint32_t index)
-{
-	for (uint32_t i = 0; i < cpuid->count && i < NUB_CPUID_ENTRIES; i++)
-		if (cpuid->entries[i].function == function && cpuid->entries[i].index == index)
-			return &cpuid->entries[i];
-	return NULL;
-}
-
-void nub_cpu_fill_native_cpuid(struct nub_cpuid *cpuid)
-{
-	struct nub_cpuid_leaf host = { .function = 7 };
-	uint32_t state, unused;
-
-	nub_cpu_fill_cpuid(cpuid);
-	if (!known_leaf(&host))
-		__cpuid_count(7, 0, host.eax, host.ebx, host.ecx, host.edx);
-	__cpuid_count(0xd, 0, state, unused, unused, unused);
-	for (uint32_t i = 0; i < cpuid->count; i++) {
-		struct nub_cpuid_leaf *leaf = &cpuid->entries[i];
-		if (leaf->function == 7) {
-			leaf->ebx |= host.ebx & native.leaf_7_ebx;
-			leaf->ecx |= host.ecx & native.leaf_7_ecx;
-			leaf->edx |= host.edx & native.leaf_7_edx;
-		} else if (leaf->function == 0xd && leaf->index == 0 && (state & NUB_XCR0_AVX512) == NUB_XCR0_AVX512) {
-			leaf->eax |= NUB_XCR0_AVX512;
-		}
-	}
-}
-
-void nub_cpuid_add(struct nub_cpuid *cpuid, const struct nub_cpuid *more)
-{
-	for (uint32_t i = 0; i < more->count && i < NUB_CPUID_ENTRIES; i++) {
-		const struct nub_cpuid_leaf *from = &more->entries[i];
-		struct nub_cpuid_leaf *leaf = find_leaf(cpuid, from->function, from->index);
-		if (!leaf)
-			continue;
-		uint32_t *const registers[] = { &leaf->eax, &leaf->ebx, &leaf->ecx, &leaf->edx };
-		const uint32_t values[] = { from->eax, from->ebx, from->ecx, from->edx };
-		for (enum nub_cpuid_register reg = NUB_CPUID_EAX; reg < NUB_CPUID_REGISTERS; reg++)
-			if (nub_cpu_has_features(from->function, from->index, reg))
-				*registers[reg] |= values[reg];
-	}
-}
-
 void nub_cpu_fill_cpuid(struct nub_cpuid *cpuid)
 {
 	nub_cpu_fill_features(cpuid);
-	const struct nub_cpuid_leaf vendor = nub_cpu_host_leaf(0);
+	const struct nub_cpuid_leaf vendor = nub_cpu_host_leaf(0, 0);
 	cpuid->entries[0].ebx = vendor.ebx;
 	cpuid->entries[0].ecx = vendor.ecx;
 	cpuid->entries[0].edx = vendor.edx;

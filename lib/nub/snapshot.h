@@ -97,7 +97,7 @@ const struct nub_snapshot_info *nub_snapshot_info(const struct nub_snapshot *sna
 struct nub_region *nub_snapshot_regions(const struct nub_snapshot *snapshot, size_t *count, struct nub_error *err);
 
 /* Names of what a CPU must have to restore it, in names[0..returned); static strings, at most `capacity`. */
-#define NUB_SNAPSHOT_MAX_FEATURES 64
+#define NUB_SNAPSHOT_MAX_FEATURES 96
 size_t nub_snapshot_cpu_features(const struct nub_snapshot *snapshot, const char **names, size_t capacity);
 
 /* Read all memory and compare it with its hash. Errors: SNAPSHOT_CORRUPT, IO. */

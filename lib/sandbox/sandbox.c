@@ -68,11 +68,21 @@ bool nub_sandbox_finds_native_cpuid(const struct nub_sandbox *sandbox)
 	return sandbox->machine.config.engine == NUB_ENGINE_PROCESS && sandbox->personality->is_program;
 }
 
+static void fill_cpuid(struct nub_sandbox *sandbox)
+{
+	struct nub_cpuid *cpuid = &sandbox->machine.cpuid;
+
+	if (nub_sandbox_finds_native_cpuid(sandbox))
+		nub_cpu_fill_native_cpuid(cpuid);
+	else if (sandbox->personality->is_program)
+		nub_cpu_fill_program_cpuid(cpuid);
+	else
+		nub_cpu_fill_cpuid(cpuid);
+}
+
 static int start_cpu(struct nub_sandbox *sandbox, struct nub_error *err)
 {
-	nub_cpu_fill_cpuid(&sandbox->machine.cpuid);
-	if (nub_sandbox_finds_native_cpuid(sandbox))
-		nub_cpu_fill_native_cpuid(&sandbox->machine.cpuid);
+	fill_cpuid(sandbox);
 	const struct nub_engine_guest guest = nub_sandbox_engine_guest(sandbox);
 	if (nub_cpu_check_host(&sandbox->machine.cpuid, err) < 0 ||
 	    nub_engine_attach(sandbox->machine.engine, &guest, err) < 0)

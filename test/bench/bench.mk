@@ -1,7 +1,7 @@
 # Measurements: floor.c (the bare KVM ioctls), floor_process.c (a bare process under seccomp) and a native compute.c are what nubrun and its guests are measured against.
 
 BENCH = $(B)/bench/bench
-BENCH_SRCS = test/bench/bench.c test/bench/bench_snapshot.c test/bench/bench_linux.c test/bench/measure.c
+BENCH_SRCS = test/bench/bench.c test/bench/bench_snapshot.c test/bench/bench_linux.c test/bench/bench_python.c test/bench/measure.c
 BENCH_BASES = $(B)/bench/floor $(B)/bench/floor_process $(B)/bench/compute $(B)/bench/linux_calls
 RUNS ?= 40
 COUNT_RUNS ?= 3

@@ -4,10 +4,9 @@
  * clock     clock_gettime natively against in the guest
  * walk      64 MiB of touched memory natively against in the guest: every line of it, then 100,000 in no order
  * busybox   floor (bare system calls) against `nubrun run busybox true`, the whole process
- * python    CPython natively, from its start to its first byte behind some imports, against a thaw behind them
  * lua       restoring a guest of nubrun's own that writes as many pages against thawing Lua for a script, the whole process
  *
- * What is not installed is not measured, and that is said.
+ * and what bench_python.c measures. What is not installed is not measured, and that is said.
  */
 #include <errno.h>
 #include <signal.h>
@@ -22,20 +21,10 @@
 #include "measure.h"
 
 #define QUIET "--status", "/dev/null"
-#define PYTHON "/usr/bin/python3"
 #define LUA "guests/linux/lua"
 
-static const char python_snap[] = "bench/python.snap", lua_snap[] = "bench/lua.snap", layer[] = "bench/lua-layer.snap",
-		  small_snap[] = "bench/small.snap", script[] = "bench/script.lua";
-
-static bool is_there(const char *row, const char *program)
-{
-	const bool there = access(program, X_OK) == 0;
-
-	if (!there)
-		printf("%-8s  not measured: no %s\n", row, program);
-	return there;
-}
+static const char lua_snap[] = "bench/lua.snap", layer[] = "bench/lua-layer.snap", small_snap[] = "bench/small.snap",
+		  script[] = "bench/script.lua";
 
 static void bench_syscall(const struct bench_engine *engine, size_t runs)
 {
@@ -82,36 +71,10 @@ static void bench_busybox(const struct bench_engine *engine, size_t runs)
 	const char *const ours[] = { "./nubrun", "run", QUIET, "/bin/busybox", "true", NULL };
 	struct contender contenders[] = { { .argv = floor }, { .argv = ours } };
 
-	if (!is_there("busybox", "/bin/busybox"))
+	if (!is_installed("busybox", "/bin/busybox"))
 		return;
 	run_in_turn(contenders, 2, runs);
 	report("busybox", "floor", &contenders[0].series, "busybox true", &contenders[1].series, 2.0);
-}
-
-static void bench_python(size_t runs)
-{
-	static const char imports[] = "import json, re, decimal, sqlite3\n", ready[] = "print('ready', flush=True)\n",
-			  work[] = "print(json.dumps(str(decimal.Decimal(1) / 7)), flush=True)\n";
-	char native_code[256], frozen_code[256];
-	const char *const native[] = { PYTHON, "-c", native_code, NULL };
-	const char *const save[] = { "./nubrun",       "snapshot", QUIET,  "-o", python_snap, "--rootfs", "/",
-		                     "--until-output", "ready",    PYTHON, "-c", frozen_code, NULL };
-	const char *const ours[] = { "./nubrun", "restore", QUIET, "--rootfs", "/", python_snap, NULL };
-	struct series base = { 0 }, series = { 0 };
-
-	if (!is_there("python", PYTHON))
-		return;
-	snprintf(native_code, sizeof(native_code), "%s%s", imports, work);
-	snprintf(frozen_code, sizeof(frozen_code), "%s%s%s", imports, ready, work);
-	run(save, -1);
-	first_byte(native, NULL);
-	first_byte(ours, NULL);
-	for (size_t i = 0; i < runs; i++) {
-		add(&base, first_byte(native, NULL));
-		add(&series, first_byte(ours, NULL));
-	}
-	report("python", "natively", &base, "thawed, to first byte", &series, 0.05);
-	unlink(python_snap);
 }
 
 static void write_script(const char *text)
@@ -149,7 +112,7 @@ static void bench_lua(size_t runs)
 	const char *const ours[] = { "./nubrun", "restore", QUIET, lua_snap, NULL };
 	struct contender contenders[] = { { .argv = floor }, { .argv = ours, .input = script } };
 
-	if (!is_there("lua", LUA))
+	if (!is_installed("lua", LUA))
 		return;
 	run(save, -1);
 	run(save_small, -1);

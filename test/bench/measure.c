@@ -72,6 +72,32 @@ double run(const char *const argv[], int out_fd)
 	return run_input(argv, NULL, out_fd);
 }
 
+bool succeeds(const char *const argv[])
+{
+	extern char **environ;
+	posix_spawn_file_actions_t actions;
+	int status;
+	pid_t pid;
+
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+	errno = posix_spawn(&pid, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	if (errno != 0 || waitpid(pid, &status, 0) < 0)
+		fail(argv[0]);
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+bool is_installed(const char *row, const char *program)
+{
+	const bool there = access(program, X_OK) == 0;
+
+	if (!there)
+		printf("%-8s  not measured: no %s\n", row, program);
+	return there;
+}
+
 struct running run_to_first_byte(const char *const argv[], const char *input)
 {
 	struct running running;

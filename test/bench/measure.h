@@ -2,6 +2,7 @@
 #ifndef MEASURE_H
 #define MEASURE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -17,6 +18,12 @@ double now_us(void);
 
 /* Run a command to its end, its stdout in out_fd (or nowhere when -1); microseconds from spawn to reaped. */
 double run(const char *const argv[], int out_fd);
+
+/* Run a command to its end, which may be a failure, and show nothing of it: did it succeed? */
+bool succeeds(const char *const argv[]);
+
+/* Can this program be run? If not, say that the row isn't measured. */
+bool is_installed(const char *row, const char *program);
 
 /* A command that has printed something, after so many microseconds; the caller closes out_fd and reaps pid. */
 struct running {
@@ -68,7 +75,8 @@ struct bench_engine {
 /* bench_snapshot.c; the current folder is the build's. */
 void bench_snapshots(const struct bench_engine *engine, size_t runs);
 
-/* bench_linux.c; likewise. */
+/* bench_linux.c and, as a part of it, bench_python.c; likewise. */
+void bench_python(size_t runs);
 void bench_linux(const struct bench_engine *engine, size_t runs);
 
 #endif

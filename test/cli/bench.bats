@@ -9,11 +9,11 @@ load helper
 	! has_kvm || kvm=1
 	capture "${NUBRUN%/*}/bench/bench" "${NUBRUN%/*}" 1
 	[ "$status" -eq 0 ]
-	[ "${#lines[@]}" -eq $((1 + 16 * engines + kvm)) ]
+	[ "${#lines[@]}" -eq $((1 + 18 * engines + kvm)) ]
 	[ "$(grep -cE '^engine    (kvm|process)$' <<<"$output")" -eq "$engines" ]
 	[ "$(grep -cE '^floor .* us .* us$' <<<"$output")" -eq "$kvm" ]
 	[ "$(grep -cE '^(process|confine|call|compute|restore|heap|save|reset) .* us .* us   ratio [0-9]+\.[0-9]{3} ' <<<"$output")" -eq $((8 * engines)) ]
-	[ "$(grep -cE '^(syscall|clock|walk|busybox|python|lua) +(.* us .* us   ratio [0-9]+\.[0-9]{3} |not measured: )' <<<"$output")" -eq $((6 * engines)) ]
+	[ "$(grep -cE '^(syscall|clock|walk|busybox|python|criu|runsc|lua) +(.* us .* us   ratio [0-9]+\.[0-9]{3} |not measured: )' <<<"$output")" -eq $((8 * engines)) ]
 	[ "$(grep -cE '^memory .* PSS of each [0-9]+ KiB ' <<<"$output")" -eq "$engines" ]
 }
 

@@ -104,6 +104,38 @@ setup() {
 	ended 7 guest-exit
 }
 
+# Whether this CPU has it.
+cpu_has() { # FLAG
+	grep -qw "$1" /proc/cpuinfo
+}
+
+@test "engines: a Linux program that binds functions when they are called has room for the registers of where it is thawed" {
+	local by on program=${GUESTS%/guests}/test/linux/lazy.dynamic words wide='no AVX-512'
+	only_kvm
+	cpu_has xsavec || skip "no XSAVEC, without which the C library goes by the size that KVM shows"
+	# Header, SSE and AVX take 832 bytes, AVX-512 1600, and what the C library itself keeps below them 64.
+	nub run --rootfs / "$(readelf -p .interp "$program" | grep -o '/[^ ]*')" --list-diagnostics
+	ended 0 ok
+	words=$(grep -o 'xsave_state_size=.*' <<<"$output")
+	((${words#*=} >= 832 + 1600 + 64))
+	# Leaf 0xd, index 1, as the C library goes by it: XSAVEC.
+	words=$(grep -o 'features\[0x3\]\.cpuid\[0x0\]=.*' <<<"$output")
+	((${words#*=} & 2))
+	! cpu_has avx512bw || wide='AVX-512 in use'
+	for by in kvm process; do
+		nub snapshot --engine "$by" -o "$by.snap" --rootfs / --until-output ready "$program"
+		ended 0 ok
+		capture "$NUBRUN" inspect --json "$by.snap"
+		holds '.cpu_features | index("XSAVEC") != null' "$output"
+		for on in kvm process; do
+			nub restore --engine "$on" --rootfs / "$by.snap"
+			ended 0 ok
+			[ "${lines[0]}" = '42 0.5' ]
+			[ "$on" = kvm ] || [ "${lines[1]}" = "$wide" ]
+		done
+	done
+}
+
 @test "engines: what the unit tests say of lives, layers and written pages holds by the process engine, too (R30 R31)" {
 	local name
 	for name in test_restore_leaks test_layers test_dirty test_sandbox_stop; do

@@ -392,6 +392,8 @@ crashes() { # WAY JQ-FILTER...
 		[ "$status" -eq 0 ]
 		[ "${lines[0]}" = "SSE2 1 hypervisor 1" ]
 		rest=$(printf '%s\n' "${lines[@]:1}")
+		# There is room for its registers, without an instruction that uses them.
+		[ "$guest" != "$TEST_TOOLS/linux/cpuid" ] || rest=$(grep -vx AVX512_MASKS <<<"$rest") || true
 		[ ! -d /sys/module/kvm_pvm ] || rest=$(grep -vxFf <(printf '%s\n' "${pvm[@]}") <<<"$rest") || true
 		[ -z "$rest" ]
 	done

@@ -93,7 +93,6 @@ static void open_box(struct world *world)
 {
 	struct nub_box *box = &world->process.box;
 
-	box->memory_fd = world->memory.shared.fd;
 	box->stops = &world->stops;
 	box->pages = calloc(1, NUB_BOX_SIZE);
 	FUZZ_CHECK(box->pages);

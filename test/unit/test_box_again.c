@@ -2,18 +2,35 @@
  * another CPU than nubrun. */
 #include "box_guest.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+
+/* How many descriptors a process has. */
+static unsigned descriptors_of(pid_t pid)
+{
+	char path[64];
+	unsigned count = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	DIR *folder = opendir(path);
+	assert_non_null(folder);
+	for (const struct dirent *entry; (entry = readdir(folder));)
+		count += entry->d_name[0] != '.';
+	closedir(folder);
+	return count;
+}
 
 static void begin_again(struct box_guest *guest)
 {
 	struct nub_error err = { 0 };
 
 	nub_box_release(&guest->box);
-	if (nub_box_init(&guest->box, guest->fd, &guest->stops, &guest->stack, &err) < 0 ||
+	if (nub_box_init(&guest->box, &guest->stops, &guest->stack, &err) < 0 ||
 	    nub_box_map(&guest->box, CODE_GVA, 0x1000, PROT_READ | PROT_EXEC, guest->fd, 0, false, &err) < 0 ||
 	    nub_box_map(&guest->box, DATA_GVA, 0x1000, PROT_READ | PROT_WRITE, guest->fd, 0x1000, false, &err) < 0 ||
-	    nub_box_seal(&guest->box, 8 * GUEST_SIZE, &err) < 0)
+	    nub_box_seal(&guest->box, guest->fd, 8 * GUEST_SIZE, &err) < 0)
 		fail_msg("%s", err.message);
 }
 
@@ -82,12 +99,57 @@ static void test_second_box_fails(void **state)
 	struct nub_error err = { 0 };
 
 	nub_box_release(&guest->box);
-	assert_int_equal(nub_box_init(&guest->box, guest->fd, &guest->stops, &guest->stack, &err), 0);
+	assert_int_equal(nub_box_init(&guest->box, &guest->stops, &guest->stack, &err), 0);
 	assert_int_equal(nub_box_map(&guest->box, CODE_GVA + 1, 0x1000, PROT_READ, guest->fd, 0, false, &err), 0);
-	assert_int_equal(nub_box_seal(&guest->box, 8 * GUEST_SIZE, &err), 0);
+	assert_int_equal(nub_box_seal(&guest->box, guest->fd, 8 * GUEST_SIZE, &err), 0);
 	assert_int_equal(nub_box_run(&guest->box, 0, &err), NUB_BOX_ERROR);
 	assert_int_equal(err.kind, NUB_E_PROCESS);
 	assert_non_null(strstr(err.message, "mmap"));
+}
+
+/* One that makes itself ready while nubrun does something else, which takes less time or more. It has none of the descriptors then
+ * that it shared. */
+static void test_started(void **state)
+{
+	struct box_guest *guest = *state;
+	struct nub_error err = { 0 };
+
+	for (unsigned us = 0; us < 600; us += 20) {
+		nub_box_release(&guest->box);
+		nub_box_stack_release(&guest->stack);
+		assert_int_equal(nub_box_init(&guest->box, &guest->stops, &guest->stack, &err), 0);
+		assert_int_equal(nub_box_start(&guest->box, &err), 0);
+		assert_true(guest->box.pid > 0);
+		usleep(us);
+		const int later = dup(guest->fd);
+		assert_int_equal(
+		    nub_box_map(&guest->box, CODE_GVA, 0x1000, PROT_READ | PROT_EXEC, later, 0, false, &err), 0);
+		assert_int_equal(nub_box_seal(&guest->box, guest->fd, 8 * GUEST_SIZE, &err), 0);
+		guest->box.frame.rcx = us;
+		assert_int_equal(GUEST_RUN(guest, "\xff\xc1\xe6\x6c"), NUB_BOX_STOPPED); /* inc %ecx; out */
+		expect_stop(guest, SIGSEGV, 13, CODE_GVA + 2);
+		assert_int_equal(guest->box.frame.rcx, us + 1);
+		assert_int_equal(descriptors_of(guest->box.pid), 1);
+		assert_true(fcntl(later, F_GETFD) >= 0);
+		close(later);
+	}
+}
+
+/* It dies with the others, whatever it waits for. */
+static void test_started_and_left(void **state)
+{
+	struct box_guest *guest = *state;
+	struct nub_error err = { 0 };
+
+	for (unsigned us = 0; us < 600; us += 50) {
+		nub_box_release(&guest->box);
+		assert_int_equal(nub_box_init(&guest->box, &guest->stops, &guest->stack, &err), 0);
+		assert_int_equal(nub_box_start(&guest->box, &err), 0);
+		const pid_t pid = guest->box.pid;
+		usleep(us);
+		nub_box_release(&guest->box);
+		assert_int_equal(kill(pid, 0), -1);
+	}
 }
 
 /* ---- Two CPUs ---- */
@@ -137,9 +199,10 @@ int main(void)
 {
 #define WITH_BOX(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		WITH_BOX(test_second_box),      WITH_BOX(test_second_box_is_kicked),
-		WITH_BOX(test_frame_elsewhere), WITH_BOX(test_second_box_fails),
-		WITH_BOX(test_two_cpus),
+		WITH_BOX(test_second_box),       WITH_BOX(test_second_box_is_kicked),
+		WITH_BOX(test_frame_elsewhere),  WITH_BOX(test_second_box_fails),
+		WITH_BOX(test_two_cpus),         WITH_BOX(test_started),
+		WITH_BOX(test_started_and_left),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

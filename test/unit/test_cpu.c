@@ -101,9 +101,14 @@ static const struct nub_cpuid_leaf *leaf(const struct nub_cpuid *cpuid, uint32_t
 	return NULL;
 }
 
+static void host_leaf_at(uint32_t function, uint32_t index, uint32_t found[4])
+{
+	__cpuid_count(function, index, found[0], found[1], found[2], found[3]);
+}
+
 static void host_leaf(uint32_t function, uint32_t found[4])
 {
-	__cpuid_count(function, 0, found[0], found[1], found[2], found[3]);
+	host_leaf_at(function, 0, found);
 }
 
 /* A guest that believes in a feature which the CPU lacks dies of #UD. */
@@ -185,6 +190,97 @@ static void cpuid_limits(void **state)
 		assert_ptr_equal(leaf(&cpuid, cpuid.entries[i].function, cpuid.entries[i].index), &cpuid.entries[i]);
 }
 
+enum { XSAVEC = 1 << 1 };
+
+/* What a program is shown beside it: XSAVEC as the host has it, and sizes by which the C library (2.36 and later) makes room for
+ * AVX-512's state, as large as this CPU's own, without a word of it where a program would look whether it is there. */
+static void cpuid_of_programs(void **state)
+{
+	struct nub_cpuid guests, shown;
+	uint32_t host[4], size = 576;
+
+	(void)state;
+	nub_cpu_fill_cpuid(&guests);
+	nub_cpu_fill_program_cpuid(&shown);
+	assert_int_equal(leaf(&shown, 0xd, 0)->ecx, NUB_XSAVE_WIDE_SIZE);
+	shown.entries[leaf(&shown, 0xd, 0) - shown.entries].ecx = leaf(&guests, 0xd, 0)->ecx;
+	for (unsigned i = 0; i < guests.count; i++)
+		assert_memory_equal(leaf(&shown, guests.entries[i].function, guests.entries[i].index),
+		                    &guests.entries[i], sizeof(guests.entries[i]));
+	host_leaf_at(0xd, 1, host);
+	assert_int_equal(leaf(&shown, 0xd, 1)->eax, host[0] & XSAVEC);
+	assert_int_equal(leaf(&shown, 0xd, 1)->ebx, NUB_XSAVE_SIZE);
+	assert_int_equal(leaf(&shown, 0xd, 1)->ecx | leaf(&shown, 0xd, 1)->edx, 0);
+	for (unsigned index = 2; index <= 7; index++) {
+		if (index == 4)
+			continue;
+		const struct nub_cpuid_leaf *found = leaf(&shown, 0xd, index);
+		assert_int_equal(found->flags, NUB_CPUID_INDEXED);
+		assert_int_equal(found->ecx | found->edx, 0);
+		host_leaf_at(0xd, index, host);
+		if (host[0] != 0) {
+			assert_int_equal(found->eax, host[0]);
+			assert_int_equal(found->ebx, host[1]);
+		}
+		size += found->eax;
+	}
+	assert_int_equal(size, 2496);
+	for (unsigned i = 0; i < shown.count; i++)
+		assert_ptr_equal(leaf(&shown, shown.entries[i].function, shown.entries[i].index), &shown.entries[i]);
+}
+
+/* A program that stores its registers by XSAVEC needs a CPU with it, whoever froze it; one that was shown none needs none, and
+ * may have found it once nothing hid it any more. */
+static void programs_need_xsavec_where_they_were_shown_it(void **state)
+{
+	struct nub_cpuid guests, shown, host;
+	struct nub_error err = { 0 };
+
+	(void)state;
+	nub_cpu_fill_cpuid(&guests);
+	nub_cpu_fill_program_cpuid(&shown);
+	nub_cpu_fill_native_cpuid(&host);
+	shown.entries[leaf(&shown, 0xd, 1) - shown.entries].eax |= XSAVEC;
+	host.entries[leaf(&host, 0xd, 1) - host.entries].eax |= XSAVEC;
+	assert_int_equal(nub_cpu_check_features(&shown, NUB_XCR0, &host, &err), 0);
+	assert_int_equal(nub_cpu_check_features(&guests, NUB_XCR0, &host, &err), 0);
+	nub_cpuid_add(&guests, &host);
+	assert_int_equal(leaf(&guests, 0xd, 1)->eax, XSAVEC);
+	assert_int_equal(nub_cpu_check_features(&host, NUB_XCR0, &guests, &err), 0);
+	host.entries[leaf(&host, 0xd, 1) - host.entries].eax = 0;
+	assert_int_equal(nub_cpu_check_features(&shown, NUB_XCR0, &host, &err), -1);
+	assert_int_equal(err.kind, NUB_E_SNAPSHOT_CPU);
+	assert_non_null(strstr(err.message, "this CPU has no XSAVEC (CPUID leaf 0xd index 1 EAX bit 1)"));
+	nub_cpu_fill_cpuid(&guests);
+	assert_int_equal(nub_cpu_check_features(&guests, NUB_XCR0, &host, &err), 0);
+}
+
+/* However many leaves a file has. */
+static void adding_to_a_full_cpuid(void **state)
+{
+	struct nub_cpuid full = { .count = NUB_CPUID_ENTRIES }, host;
+
+	(void)state;
+	for (unsigned i = 0; i < NUB_CPUID_ENTRIES; i++)
+		full.entries[i] = (struct nub_cpuid_leaf){ .function = 0x1000 + i };
+	const struct nub_cpuid before = full;
+	nub_cpu_fill_native_cpuid(&host);
+	nub_cpuid_add(&full, &host);
+	assert_memory_equal(&full, &before, sizeof(full));
+}
+
+/* Here, AVX-512 or nothing of it. */
+static void state_of_the_host(void **state)
+{
+	struct nub_cpuid native;
+	const uint64_t xcr0 = nub_cpu_host_xcr0();
+
+	(void)state;
+	assert_true(xcr0 == NUB_XCR0 || xcr0 == (NUB_XCR0 | NUB_XCR0_AVX512));
+	nub_cpu_fill_native_cpuid(&native);
+	assert_int_equal(leaf(&native, 0xd, 0)->eax, xcr0);
+}
+
 /* What code finds that nobody hides anything from: all that guests are shown, AVX-512 where it is, nothing that is not. */
 static void native_cpuid(void **state)
 {
@@ -263,6 +359,10 @@ int main(void)
 		cmocka_unit_test(cpuid_is_a_subset_of_the_hosts),
 		cmocka_unit_test(cpuid_hides_what_guests_may_not_use),
 		cmocka_unit_test(cpuid_limits),
+		cmocka_unit_test(cpuid_of_programs),
+		cmocka_unit_test(programs_need_xsavec_where_they_were_shown_it),
+		cmocka_unit_test(adding_to_a_full_cpuid),
+		cmocka_unit_test(state_of_the_host),
 		cmocka_unit_test(native_cpuid),
 		cmocka_unit_test(missing_features_are_named),
 	};

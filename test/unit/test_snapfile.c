@@ -376,7 +376,7 @@ static void test_feature_names(void **state)
 	struct nub_cpuid host;
 	unsigned named = 0;
 
-	nub_cpu_fill_cpuid(&host);
+	nub_cpu_fill_native_cpuid(&host);
 	for (uint32_t i = 0; i < host.count; i++) {
 		const struct nub_cpuid_leaf *leaf = &host.entries[i];
 		const uint32_t values[NUB_CPUID_REGISTERS] = { leaf->eax, leaf->ebx, leaf->ecx, leaf->edx };
@@ -386,13 +386,13 @@ static void test_feature_names(void **state)
 				    !nub_cpu_has_features(leaf->function, leaf->index, reg))
 					continue;
 				named++;
-				if (!nub_cpu_feature_name(leaf->function, reg, bit))
+				if (!nub_cpu_feature_name(leaf->function, leaf->index, reg, bit))
 					fail_msg("leaf 0x%x register %d bit %u has no name", leaf->function, (int)reg,
 					         bit);
 			}
 	}
 	assert_true(named > 20);
-	assert_null(nub_cpu_feature_name(1, NUB_CPUID_ECX, 2));
+	assert_null(nub_cpu_feature_name(1, 0, NUB_CPUID_ECX, 2));
 	assert_false(nub_cpu_has_features(0xd, 2, NUB_CPUID_EAX));
 	assert_false(nub_cpu_has_features(0, 0, NUB_CPUID_EBX));
 	meta.cpu.cpuid = host;

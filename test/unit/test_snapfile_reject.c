@@ -269,7 +269,7 @@ static const struct mangle mangles[] = {
 	OF(KERNEL, CPU, "R31 CPL 0: LSTAR", MSR + 64 + 8, 8, NOT_CANONICAL, "cpu.msrs[4].value is 0x800000000000"),
 	OF(KERNEL, GUEST, "R31 CPL 0 called CPL 3", 8, 4, 3, "cpu.cs.dpl is 0x0 (selector 0x8), it must be 3"),
 
-	IN(CPUID, "count", 0, 4, 11, "cpuid.count is 0xb, it must be at most 0xa"),
+	IN(CPUID, "count", 0, 4, 17, "cpuid.count is 0x11, it must be at most 0x10"),
 	IN(CPUID, "reserved", 4, 4, 1, "section CPUID has a reserved byte"),
 	IN(CPUID, "flags", CPUID + 8, 4, 2, "cpuid[0].flags is 0x2, it must be 0 or 1"),
 	IN(CPUID, "index without a flag", CPUID + 4, 4, 1, "cpuid[0].index is 0x1"),

@@ -53,8 +53,8 @@ int nub_kvm_fail_ioctl(struct nub_error *err, const char *name);
 
 /* ---- kvm_registers.c: the state of the vCPU, in everybody's structs (cpu/cpu.h) and KVM's ---- */
 
-/* What the guest is shown. */
-int nub_vcpu_set_cpuid(struct nub_vm *vm, const struct nub_cpuid *cpuid, struct nub_error *err);
+/* What the guest is shown: this, and in leaf 0xd the states of `xcr0`, none of which KVM takes into XCR0 that is not there. */
+int nub_vcpu_set_cpuid(struct nub_vm *vm, const struct nub_cpuid *cpuid, uint64_t xcr0, struct nub_error *err);
 int nub_vcpu_set_xcr0(struct nub_vm *vm, uint64_t xcr0, struct nub_error *err);
 
 /* Segment and control registers. The rest of KVM's special registers (APIC base, pending interrupts) stays as it is. Reading

@@ -1,7 +1,6 @@
 /* The life of a virtual machine: made, given a guest, taken from it, taken apart. */
 #include "engine/kvm/kvm_engine.h"
 
-#include <cpuid.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -21,23 +20,15 @@ static bool may_have_apic(const struct nub_engine_guest *guest)
 	       NUB_BASE_ADDRESS + guest->plan->layout.snapshot_size <= NUB_LOCAL_APIC_GPA;
 }
 
-/* Where guest code is held at the host's ring 3, XSAVE stores what the host's XCR0 has, whatever the guest's says. A dynamic
- * linker asks CPUID for the size, which goes by the guest's: it must not be too small. Elsewhere room for AVX-512, of which
- * CPUID shows no instruction, does no harm. */
-static uint64_t xcr0_with_syscalls(void)
-{
-	uint32_t eax = 0, ebx, ecx, edx;
-
-	__cpuid_count(13, 0, eax, ebx, ecx, edx);
-	return (eax & NUB_XCR0_AVX512) == NUB_XCR0_AVX512 ? NUB_XCR0 | NUB_XCR0_AVX512 : NUB_XCR0;
-}
-
+/* A program's XCR0 is the host's: where guest code is held at the host's ring 3, XSAVE stores what that one has, whatever the
+ * guest's says, and a dynamic linker asks CPUID for the size, which goes by the guest's: it must not be too small. Elsewhere
+ * room for AVX-512, of which CPUID shows no instruction, does no harm. */
 static int make_vm(struct nub_kvm *kvm, struct nub_error *err)
 {
+	kvm->engine.xcr0 = kvm->guest.syscalls ? nub_cpu_host_xcr0() : NUB_XCR0;
 	if (nub_vm_init(&kvm->vm, may_have_apic(&kvm->guest), err) < 0 || nub_memslots_set(kvm, err) < 0 ||
-	    nub_vcpu_set_cpuid(&kvm->vm, kvm->guest.cpuid, err) < 0)
+	    nub_vcpu_set_cpuid(&kvm->vm, kvm->guest.cpuid, kvm->engine.xcr0, err) < 0)
 		return -1;
-	kvm->engine.xcr0 = kvm->guest.syscalls ? xcr0_with_syscalls() : NUB_XCR0;
 	if (kvm->guest.privilege_level == 0 && nub_vm_filter_msrs(&kvm->vm, err) < 0)
 		return -1;
 	if (nub_vcpu_set_xcr0(&kvm->vm, kvm->engine.xcr0, err) < 0)

@@ -9,7 +9,7 @@
 /* Of the first CPU: NUB_LOCAL_APIC_GPA, switched on (SDM vol. 3A, 11.4.4). */
 #define RESET_APIC_BASE (NUB_LOCAL_APIC_GPA | 0x900)
 
-int nub_vcpu_set_cpuid(struct nub_vm *vm, const struct nub_cpuid *cpuid, struct nub_error *err)
+int nub_vcpu_set_cpuid(struct nub_vm *vm, const struct nub_cpuid *cpuid, uint64_t xcr0, struct nub_error *err)
 {
 	union {
 		struct kvm_cpuid2 head;
@@ -22,11 +22,12 @@ int nub_vcpu_set_cpuid(struct nub_vm *vm, const struct nub_cpuid *cpuid, struct 
 		                NUB_CPUID_ENTRIES);
 	for (uint32_t i = 0; i < cpuid->count; i++) {
 		const struct nub_cpuid_leaf *leaf = &cpuid->entries[i];
+		const bool states = leaf->function == 0xd && leaf->index == 0;
 		argument.head.entries[i] = (struct kvm_cpuid_entry2){
 			.function = leaf->function,
 			.index = leaf->index,
 			.flags = leaf->flags,
-			.eax = leaf->eax,
+			.eax = states ? leaf->eax | (uint32_t)xcr0 : leaf->eax,
 			.ebx = leaf->ebx,
 			.ecx = leaf->ecx,
 			.edx = leaf->edx,

@@ -26,9 +26,9 @@ enum { TYPE_TSS_AVAILABLE = 9, TYPE_TSS_BUSY = 11 };
 /* Of virtualisations, it has SVM alone. Elsewhere its name isn't asked for, which takes microseconds in a virtual machine. */
 bool nub_quirk_tcg(void)
 {
-	if (!(nub_cpu_host_leaf(CPUID_EXTENDED).ecx & ECX_SVM))
+	if (!(nub_cpu_host_leaf(CPUID_EXTENDED, 0).ecx & ECX_SVM))
 		return false;
-	const struct nub_cpuid_leaf leaf = nub_cpu_host_leaf(CPUID_HYPERVISOR);
+	const struct nub_cpuid_leaf leaf = nub_cpu_host_leaf(CPUID_HYPERVISOR, 0);
 	const uint32_t name[3] = { leaf.ebx, leaf.ecx, leaf.edx };
 	return memcmp(name, "TCGTCGTCGTCG", sizeof(name)) == 0;
 }

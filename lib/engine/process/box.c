@@ -148,10 +148,10 @@ static int queue_signals(struct nub_box *box, struct nub_error *err)
 	                                        (uint64_t[6]){ SIG_SETMASK, BOX_ADDRESS(signal_mask), 0, 8 }, err);
 }
 
-int nub_box_init(struct nub_box *box, int memory_fd, const struct nub_box_stops *stops, struct nub_box_stack *stack,
+int nub_box_init(struct nub_box *box, const struct nub_box_stops *stops, struct nub_box_stack *stack,
                  struct nub_error *err)
 {
-	*box = (struct nub_box){ .memory_fd = memory_fd, .stops = stops, .stack = stack };
+	*box = (struct nub_box){ .stops = stops, .stack = stack };
 	box->pages =
 	    mmap(NULL, NUB_BOX_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (box->pages == MAP_FAILED) {
@@ -167,13 +167,13 @@ int nub_box_init(struct nub_box *box, int memory_fd, const struct nub_box_stops 
 
 /* No signal tells that it ended, and no wait(2) of the embedder's sees it (clone(2): __WALL). A signal that is for both must find
  * no handler of nubrun's in the child. */
-int nub_box_clone(struct nub_box *box, struct nub_error *err)
+int nub_box_clone(struct nub_box *box, uint64_t flags, struct nub_error *err)
 {
 	sigset_t all, before;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	const pid_t pid = (pid_t)syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
+	const pid_t pid = (pid_t)syscall(SYS_clone, flags, NULL, NULL, NULL, NULL);
 	if (pid == 0)
 		enter_stub(box->pages);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -183,21 +183,20 @@ int nub_box_clone(struct nub_box *box, struct nub_error *err)
 	return 0;
 }
 
-int nub_box_seal(struct nub_box *box, uint64_t address_space, struct nub_error *err)
+int nub_box_seal(struct nub_box *box, int memory_fd, uint64_t address_space, struct nub_error *err)
 {
-	const uint64_t fd = (uint64_t)box->memory_fd;
+	const uint64_t fd = (uint64_t)memory_fd;
 	struct setup_data *data = data_of(box);
 
 	data->address_space.rlim_cur = data->address_space.rlim_max = address_space + NUB_BOX_SIZE;
 	data->program = (struct sock_fprog){
-		.len = (unsigned short)nub_filter_fill(data->filter, box->memory_fd),
+		.len = (unsigned short)nub_filter_fill(data->filter, memory_fd),
 		/* Where it is in the box. */
 		.filter = (struct sock_filter *)BOX_ADDRESS(filter), // NOLINT(performance-no-int-to-ptr)
 	};
 	const struct {
 		uint64_t number, args[6];
 	} calls[] = {
-		{ SYS_close_range, { fd + 1, UINT32_MAX } },
 		{ SYS_prlimit64, { 0, RLIMIT_AS, BOX_ADDRESS(address_space) } },
 		{ SYS_prlimit64, { 0, RLIMIT_CORE, BOX_ADDRESS(nothing) } },
 		{ SYS_prctl, { PR_SET_DUMPABLE, 0 } },
@@ -205,7 +204,10 @@ int nub_box_seal(struct nub_box *box, uint64_t address_space, struct nub_error *
 		{ SYS_seccomp, { SECCOMP_SET_MODE_FILTER, 0, BOX_ADDRESS(program) } },
 	};
 
-	if (fd > 0 && nub_box_call(box, NUB_BOX_CHECK_OK, SYS_close_range, (uint64_t[6]){ 0, fd - 1 }, err) < 0)
+	/* Those above first: then the rest are its own to close, too, if it shared them with nubrun. */
+	if (nub_box_call(box, NUB_BOX_CHECK_OK, SYS_close_range,
+	                 (uint64_t[6]){ fd + 1, UINT32_MAX, CLOSE_RANGE_UNSHARE }, err) < 0 ||
+	    (fd > 0 && nub_box_call(box, NUB_BOX_CHECK_OK, SYS_close_range, (uint64_t[6]){ 0, fd - 1 }, err) < 0))
 		return -1;
 	for (unsigned i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
 		if (nub_box_call(box, NUB_BOX_CHECK_OK, calls[i].number, calls[i].args, err) < 0)
@@ -237,7 +239,7 @@ void nub_box_release(struct nub_box *box)
 	}
 	uint8_t *pages = box->pages;
 	/* A signal handler may come in between. */
-	*box = (struct nub_box){ .memory_fd = -1 };
+	*box = (struct nub_box){ 0 };
 	if (pages)
 		munmap(pages, NUB_BOX_SIZE);
 }

@@ -1,8 +1,9 @@
 /* The box: a process that has nothing but guest memory and a stub, and a seccomp filter around it.
  *
- *     nub_box_init(&box, memory_fd, ..., &err);        the pages of a child to be
+ *     nub_box_init(&box, ..., &err);                   the pages of a child to be
+ *     nub_box_start(&box, &err);                       not needed: let it make itself ready meanwhile
  *     nub_box_map(&box, ...);                          as often as needed, with any descriptor
- *     nub_box_seal(&box, address_space, &err);         from then on only memory_fd can be mapped
+ *     nub_box_seal(&box, memory_fd, ..., &err);        from then on only memory_fd can be mapped
  *     nub_box_regs, nub_box_run, ...                   guest code
  *     nub_box_release(&box);
  *
@@ -50,13 +51,13 @@ struct nub_box_stack {
 };
 
 struct nub_box {
-	pid_t pid; /* 0: none yet */
-	int memory_fd;
+	pid_t pid;                          /* 0: none yet */
 	struct nub_box_shared *shared;      /* nubrun's view of the pages from NUB_BOX_SHARED_OFFSET on */
 	uint8_t *pages;                     /* and of all of them */
 	unsigned call_count;                /* queued */
 	bool kick_sent;                     /* a signal is on its way to the box, or pending there */
 	bool full;                          /* the last error was of a call that the kernel had no room for */
+	bool starting;                      /* it makes those that nub_box_start found, and waits for more */
 	bool trapping;                      /* it is set up, and then makes its first frame */
 	bool settled;                       /* there is one: the next three are known */
 	struct nub_signal_frame first;      /* as the kernel wrote it: what is constant in all later ones */
@@ -77,10 +78,14 @@ struct nub_box {
 /* Can this host have boxes? Error: PROCESS, with what is missing. */
 int nub_box_probe(struct nub_error *err);
 
-/* The struct is valid for nub_box_release whatever happens. memory_fd stays the caller's, and so do the stops and the stack,
- * which is all zero at first, and filled by the first box. */
-int nub_box_init(struct nub_box *box, int memory_fd, const struct nub_box_stops *stops, struct nub_box_stack *stack,
+/* The struct is valid for nub_box_release whatever happens. The stops and the stack stay the caller's; the stack is all zero at
+ * first, and filled by the first box. */
+int nub_box_init(struct nub_box *box, const struct nub_box_stops *stops, struct nub_box_stack *stack,
                  struct nub_error *err);
+
+/* Make the child now, of which nubrun has little yet: it drops that and takes up its signals while nubrun does something else.
+ * Until it is sealed it shares nubrun's descriptors: those that are mapped later are to be there until its first run. */
+int nub_box_start(struct nub_box *box, struct nub_error *err);
 void nub_box_release(struct nub_box *box);
 /* It will not run again: let it die while nubrun does something else. */
 void nub_box_kill(struct nub_box *box);
@@ -94,8 +99,8 @@ int nub_box_unmap(struct nub_box *box, uint64_t gva, uint64_t size, struct nub_e
 int nub_box_flush(struct nub_box *box, struct nub_error *err);
 
 /* Close every descriptor but memory_fd, bound the address space to so many bytes beside the stub's, install the filter. It
- * does not wait until that is done. */
-int nub_box_seal(struct nub_box *box, uint64_t address_space, struct nub_error *err);
+ * does not wait until that is done. memory_fd stays the caller's. */
+int nub_box_seal(struct nub_box *box, int memory_fd, uint64_t address_space, struct nub_error *err);
 
 /* Let the guest go on with the registers in box->frame and the segments, until it stops. deadline_ns is CLOCK_MONOTONIC, 0
  * none. A box that does not stand still when it must is killed: GONE. When a call that was queued failed, those behind it were

@@ -1,17 +1,43 @@
-/* What box.c, box_turns.c and box_frame.c share: calls in the box, and whose turn it is. Private. */
+/* What box.c, box_calls.c, box_turns.c and box_frame.c share: calls in the box, and whose turn it is. Private. */
 #ifndef NUB_BOX_TURNS_H
 #define NUB_BOX_TURNS_H
 
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include "engine/process/box.h"
+
+/* So long may a box that was told to stand still compute on. It does not need it, unless nothing runs here for so long, or
+ * the guest has blocked its signals. */
+#define NUB_BOX_PATIENCE_NS UINT64_C(2000000000)
 
 /* Ends the guest's computing, so that it stands still. */
 #define NUB_BOX_KICK_SIGNAL SIGUSR1
 
+/* ---- box.c ---- */
+
+/* Make the child, which starts with what is queued. All signals are blocked in it. The flags are clone(2)'s. */
+int nub_box_clone(struct nub_box *box, uint64_t flags, struct nub_error *err);
+
+/* ---- box_calls.c ---- */
+
 /* Queue one system call, `check` is one of NUB_BOX_CHECK_. When the queue is full, those in it are made first. */
 int nub_box_call(struct nub_box *box, uint32_t check, uint64_t number, const uint64_t args[6], struct nub_error *err);
 
-/* Make the child, which starts with what is queued. All signals are blocked in it. */
-int nub_box_clone(struct nub_box *box, struct nub_error *err);
+/* Let the box make the calls that are queued, and then do `next`, one of NUB_BOX_NEXT_, which gives the turn back. */
+int nub_box_start_calls(struct nub_box *box, uint32_t next, struct nub_error *err);
+
+/* What came of the calls: the first that failed ended the row. */
+int nub_box_check_calls(struct nub_box *box, struct nub_error *err);
+
+/* Have what is queued made, the last of it the filter, and the kernel leave a frame. nub_box_settle waits for it, if there is
+ * none yet. */
+int nub_box_trap(struct nub_box *box, struct nub_error *err);
+int nub_box_settle(struct nub_box *box, struct nub_error *err);
+
+/* It can't be worked with, since it is no more. */
+int nub_box_fail_gone(struct nub_error *err);
 
 /* ---- box_frame.c ---- */
 
@@ -28,9 +54,23 @@ int nub_box_lay_frame(struct nub_box *box, struct nub_error *err);
 
 /* ---- box_turns.c ---- */
 
-/* Have what is queued made, the last of it the filter, and the kernel leave a frame. nub_box_settle waits for it, if there is
- * none yet. */
-int nub_box_trap(struct nub_box *box, struct nub_error *err);
-int nub_box_settle(struct nub_box *box, struct nub_error *err);
+/* The turn is the box's: it is woken if it sleeps. */
+void nub_box_give_turn(struct nub_box *box);
+
+/* Wait for the host's turn: STOPPED when it has come, GONE, or INTERRUPTED when there is a reason to wait no longer. */
+enum nub_box_event nub_box_wait_turn(struct nub_box *box, uint64_t deadline_ns, bool heed_stops);
+
+/* 0 where Linux doesn't tell. */
+uint32_t nub_box_this_cpu(void);
+
+static inline uint32_t nub_box_load(const uint32_t *word)
+{
+	return __atomic_load_n(word, __ATOMIC_SEQ_CST);
+}
+
+static inline void nub_box_futex_wake(uint32_t *word)
+{
+	syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
 
 #endif

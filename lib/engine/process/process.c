@@ -23,21 +23,14 @@ static int check_guest(const struct nub_engine_guest *guest, struct nub_error *e
 	return nub_hint(err, "run it with the kvm engine");
 }
 
-/* What of XSAVE's a program finds, which no CPUID can hide from it, as far as it is kept (XGETBV). */
-__attribute__((target("xsave"))) static uint64_t host_xcr0(void)
-{
-	const uint64_t xcr0 = _xgetbv(0);
-
-	return (xcr0 & NUB_XCR0_AVX512) == NUB_XCR0_AVX512 ? NUB_XCR0 | NUB_XCR0_AVX512 : NUB_XCR0;
-}
-
 int nub_process_seal(struct nub_process *process, struct nub_error *err)
 {
 	if (process->sealed)
 		return 0;
 	process->sealed = true;
 	/* A page is at one address. */
-	return nub_box_seal(&process->box, process->guest.plan->layout.heap_size, err);
+	return nub_box_seal(&process->box, process->guest.memory->shared.fd, process->guest.plan->layout.heap_size,
+	                    err);
 }
 
 /* A program that comes from files is to see them. */
@@ -52,31 +45,39 @@ static int attach_empty(struct nub_process *process, struct nub_error *err)
 	return shared->piece_count > 0 ? 0 : nub_process_seal(process, err);
 }
 
+static int make_box(struct nub_process *process, struct nub_error *err)
+{
+	process->has_box = true;
+	return nub_box_init(&process->box, &process->stops, &process->stack, err);
+}
+
 static int attach(struct nub_engine *engine, const struct nub_engine_guest *guest, struct nub_error *err)
 {
 	struct nub_process *process = nub_process_of(engine);
 	uint64_t size;
 
 	process->guest = *guest;
-	engine->xcr0 = guest->syscalls ? host_xcr0() : NUB_XCR0;
+	engine->xcr0 = guest->syscalls ? nub_cpu_host_xcr0() : NUB_XCR0; /* no CPUID hides it */
 	nub_copies_init(&process->copies, guest->memory, &guest->plan->layout);
 	process->site.size = 0;
 	memset(process->ports, 0, sizeof(process->ports));
 	for (size_t i = 0; i < guest->port_count; i++)
 		if (guest->ports[i] <= NUB_ENGINE_PORT_MAX)
 			process->ports[guest->ports[i]] = true;
-	if (check_guest(guest, err) < 0 || nub_box_probe(err) < 0)
+	if (check_guest(guest, err) < 0)
 		return -1;
 	process->owned_chunks = 0;
 	process->lacks_some = false;
 	process->sealed = false;
-	process->has_box = true;
-	if (nub_box_init(&process->box, guest->memory->shared.fd, &process->stops, &process->stack, err) < 0)
+	/* The first one is there. */
+	if (!process->has_box && make_box(process, err) < 0)
 		return -1;
 	if (guest->syscalls)
 		return attach_empty(process, err);
 	process->sealed = true;
-	return nub_process_map_all(process, &size, err) < 0 ? -1 : nub_box_seal(&process->box, size, err);
+	if (nub_process_map_all(process, &size, err) < 0)
+		return -1;
+	return nub_box_seal(&process->box, guest->memory->shared.fd, size, err);
 }
 
 /* A guest can change its process for good: by what its stub lets it call, it can hide code where no put back page reaches, or
@@ -247,5 +248,9 @@ struct nub_engine *nub_process_create(struct nub_error *err)
 	process->engine.ops = &ops;
 	process->start_ns = nub_clock_ns();
 	process->start_tsc = __rdtsc();
-	return &process->engine;
+	/* While the guest is loaded, its process makes itself ready. */
+	if (nub_box_probe(err) == 0 && make_box(process, err) == 0 && nub_box_start(&process->box, err) == 0)
+		return &process->engine;
+	nub_engine_release(&process->engine);
+	return NULL;
 }

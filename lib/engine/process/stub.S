@@ -82,7 +82,7 @@ report:
 act:
 	leaq	NUB_BOX_CALLS(%rbx), %r12
 	xorl	%r13d, %r13d
-	movl	NUB_BOX_CALL_COUNT(%rbx), %r14d
+0:	movl	NUB_BOX_CALL_COUNT(%rbx), %r14d
 4:	cmpl	%r14d, %r13d
 	jae	7f
 	movl	NUB_BOX_CALL_NUMBER(%r12), %eax
@@ -116,7 +116,28 @@ failed:
 	movl	%r13d, NUB_BOX_FAILED(%rbx)
 	jmp	report
 
+/* Until nubrun knows what the guest is, which takes longer than it is worth looking. */
+more:
+	movl	$1, %eax
+	xchgl	%eax, NUB_BOX_BOX_SLEEPS(%rbx)
+3:	cmpl	$NUB_BOX_NEXT_MORE, NUB_BOX_NEXT(%rbx)
+	jne	4f
+	leaq	NUB_BOX_NEXT(%rbx), %rdi
+	movl	$FUTEX_WAIT, %esi
+	movl	$NUB_BOX_NEXT_MORE, %edx
+	xorl	%r10d, %r10d
+	movl	$__NR_futex, %eax
+	syscall
+	jmp	3b
+4:	movl	$0, NUB_BOX_BOX_SLEEPS(%rbx)
+	jmp	0b
+
 7:	movl	NUB_BOX_NEXT(%rbx), %eax
+	cmpl	$NUB_BOX_NEXT_MORE, %eax
+	je	more
+/* There may be more of them since they were counted: nubrun counts first, and then says what is next. */
+	cmpl	NUB_BOX_CALL_COUNT(%rbx), %r13d
+	jb	0b
 	cmpl	$NUB_BOX_NEXT_REPORT, %eax
 	je	report
 	cmpl	$NUB_BOX_NEXT_TRAP, %eax

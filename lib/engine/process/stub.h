@@ -33,6 +33,7 @@
 #define NUB_BOX_NEXT_RESUME 0 /* return into the guest */
 #define NUB_BOX_NEXT_REPORT 1 /* give the turn back: there are more */
 #define NUB_BOX_NEXT_TRAP 2   /* fault, so that the kernel makes a first frame */
+#define NUB_BOX_NEXT_MORE 3   /* wait until it is one of the others: there are more calls then */
 
 /* How the result of a call is checked. */
 #define NUB_BOX_CHECK_NONE 0
