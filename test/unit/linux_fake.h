@@ -120,6 +120,14 @@ static inline void fake_expect_large(void *context, uint64_t gpa, uint64_t size)
 	FAKE_CHECK((gpa | size) % NUB_LARGE_PAGE_SIZE == 0);
 }
 
+static inline uint64_t fake_shown(void *context, uint64_t offset, uint64_t size)
+{
+	(void)context;
+	(void)offset;
+	(void)size;
+	return 0;
+}
+
 static inline int fake_discard(void *context, uint64_t gpa, uint64_t size, struct nub_error *err)
 {
 	struct fake *fake = context;
@@ -262,6 +270,7 @@ static const struct nub_linux_machine_ops fake_ops = {
 	.store = fake_store,
 	.expect = fake_expect,
 	.expect_large = fake_expect_large,
+	.shown = fake_shown,
 	.discard = fake_discard,
 	.map = fake_map,
 	.protect = fake_protect,

@@ -57,6 +57,11 @@ static void expect_large(void *context, uint64_t gpa, uint64_t size)
 	nub_memory_advise_huge(&machine_of(context)->memory, gpa, size);
 }
 
+static uint64_t shown(void *context, uint64_t offset, uint64_t size)
+{
+	return nub_linux_guest_shown(context, offset, size);
+}
+
 static int discard(void *context, uint64_t gpa, uint64_t size, struct nub_error *err)
 {
 	struct nub_machine *machine = machine_of(context);
@@ -190,6 +195,7 @@ const struct nub_linux_machine_ops nub_linux_guest_machine_ops = {
 	.store = store,
 	.expect = expect,
 	.expect_large = expect_large,
+	.shown = shown,
 	.discard = discard,
 	.map = map,
 	.protect = protect,

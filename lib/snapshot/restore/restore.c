@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/statvfs.h>
 
 #include "base/error.h"
 #include "base/util.h"
@@ -55,13 +54,6 @@ struct showing {
 	bool no_code;
 };
 
-static bool is_noexec(int fd)
-{
-	struct statvfs system;
-
-	return fstatvfs(fd, &system) == 0 && system.f_flag & ST_NOEXEC;
-}
-
 /* The offset in the file is the gpa (nub-snapshot(5)). */
 static int show_part(void *context, const struct nub_snapshot *file, uint64_t gpa, uint64_t size, struct nub_error *err)
 {
@@ -69,7 +61,7 @@ static int show_part(void *context, const struct nub_snapshot *file, uint64_t gp
 
 	if (file != showing->file) {
 		showing->file = file;
-		showing->no_code = is_noexec(file->fd);
+		showing->no_code = nub_shared_is_noexec(file->fd);
 	}
 	const struct nub_memory_piece piece = {
 		.gpa = gpa, .size = size, .fd = file->fd, .offset = gpa, .no_code = showing->no_code
@@ -92,6 +84,7 @@ static int map_memory(struct nub_sandbox *sandbox, const struct nub_snapshot *sn
 	                          ? snapshot->meta.layout.data_end_gpa - NUB_BASE_ADDRESS
 	                          : layout->snapshot_size;
 	sandbox->machine.image_end = NUB_BASE_ADDRESS + size;
+	memory->snapshot.file_end = sandbox->machine.image_end;
 	if (memory->shared.on) {
 		struct showing showing = { .memory = memory };
 		return nub_snapshot_parts(snapshot, NUB_BASE_ADDRESS, size, show_part, &showing, err);
