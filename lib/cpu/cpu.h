@@ -126,8 +126,8 @@ uint64_t nub_cpu_host_xcr0(void);
 /* Does the host's CPU have what guests are promised (XSAVE, AVX, NX)? Error: KVM, naming what is missing. */
 int nub_cpu_check_host(const struct nub_cpuid *cpuid, struct nub_error *err);
 
-/* Has a CPU that shows `host` every feature that `cpuid` promises, and xcr0? Error: SNAPSHOT_CPU, naming the first that is
- * missing. */
+/* Has a CPU that shows `host` every feature that `cpuid` promises, and xcr0, with its states where XSAVE stored them? Error:
+ * SNAPSHOT_CPU, naming the first that is missing. */
 int nub_cpu_check_features(const struct nub_cpuid *cpuid, uint64_t xcr0, const struct nub_cpuid *host,
                            struct nub_error *err);
 

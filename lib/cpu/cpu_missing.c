@@ -27,6 +27,24 @@ static int fail_missing(uint32_t function, uint32_t index, enum nub_cpuid_regist
 	return nub_hint(err, "restore it on a CPU that has it, or take the snapshot again on this one");
 }
 
+/* AMD's processors keep AVX-512's states elsewhere in XSAVE's area than Intel's (their CPUID, leaf 0xd). */
+static int check_places(const struct nub_cpuid *cpuid, uint64_t xcr0, const struct nub_cpuid *host,
+                        struct nub_error *err)
+{
+	for (uint32_t index = 3; index < 64; index++) {
+		const struct nub_cpuid_leaf *shown = nub_cpuid_find(cpuid, 0xd, index);
+		const struct nub_cpuid_leaf *here = nub_cpuid_find(host, 0xd, index);
+		if (!(xcr0 >> index & 1) || !shown || !here || shown->ebx == here->ebx)
+			continue;
+		const char *name = nub_cpu_feature_name(0xd, 0, NUB_CPUID_EAX, index);
+		nub_fail(err, NUB_E_SNAPSHOT_CPU, 0,
+		         "this CPU keeps the %s at byte %u of what XSAVE stores, the snapshot's at %u",
+		         name ? name : "state of an extension", here->ebx, shown->ebx);
+		return nub_hint(err, "restore it on a CPU of the same vendor, or take the snapshot again on this one");
+	}
+	return 0;
+}
+
 int nub_cpu_check_features(const struct nub_cpuid *cpuid, uint64_t xcr0, const struct nub_cpuid *host,
                            struct nub_error *err)
 {
@@ -48,5 +66,7 @@ int nub_cpu_check_features(const struct nub_cpuid *cpuid, uint64_t xcr0, const s
 	}
 	const struct nub_cpuid_leaf *state = nub_cpuid_find(host, 0xd, 0);
 	const uint64_t missing = xcr0 & ~(uint64_t)(state ? state->eax : 0);
-	return missing == 0 ? 0 : fail_missing(0xd, 0, NUB_CPUID_EAX, (unsigned)__builtin_ctzll(missing), err);
+	if (missing != 0)
+		return fail_missing(0xd, 0, NUB_CPUID_EAX, (unsigned)__builtin_ctzll(missing), err);
+	return check_places(cpuid, xcr0, host, err);
 }

@@ -255,6 +255,26 @@ static void programs_need_xsavec_where_they_were_shown_it(void **state)
 	assert_int_equal(nub_cpu_check_features(&guests, NUB_XCR0, &host, &err), 0);
 }
 
+/* What was stored in another place can't be loaded from there. */
+static void states_in_other_places(void **state)
+{
+	const uint64_t wide = NUB_XCR0 | NUB_XCR0_AVX512;
+	struct nub_error err = { 0 };
+	struct nub_cpuid shown, host;
+
+	(void)state;
+	nub_cpu_fill_program_cpuid(&shown);
+	shown.entries[leaf(&shown, 0xd, 0) - shown.entries].eax |= NUB_XCR0_AVX512;
+	host = shown;
+	assert_int_equal(nub_cpu_check_features(&shown, wide, &host, &err), 0);
+	host.entries[leaf(&host, 0xd, 6) - host.entries].ebx = 4000;
+	/* Nobody has stored it. */
+	assert_int_equal(nub_cpu_check_features(&shown, NUB_XCR0, &host, &err), 0);
+	assert_int_equal(nub_cpu_check_features(&shown, wide, &host, &err), -1);
+	assert_int_equal(err.kind, NUB_E_SNAPSHOT_CPU);
+	assert_non_null(strstr(err.message, "AVX-512 state (ZMM_Hi256) at byte 4000 of"));
+}
+
 /* However many leaves a file has. */
 static void adding_to_a_full_cpuid(void **state)
 {
@@ -361,6 +381,7 @@ int main(void)
 		cmocka_unit_test(cpuid_limits),
 		cmocka_unit_test(cpuid_of_programs),
 		cmocka_unit_test(programs_need_xsavec_where_they_were_shown_it),
+		cmocka_unit_test(states_in_other_places),
 		cmocka_unit_test(adding_to_a_full_cpuid),
 		cmocka_unit_test(state_of_the_host),
 		cmocka_unit_test(native_cpuid),
