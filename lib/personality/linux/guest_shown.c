@@ -2,6 +2,7 @@
  * page of it. Where touches are dear, they are so for pages that are not the guest's own: there they are copied, all at once. */
 #include <elf.h>
 #include <errno.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "base/error.h"
@@ -60,6 +61,16 @@ static int show(struct nub_linux_guest *guest, const struct nub_elf_program *pro
 	return 0;
 }
 
+/* Some file systems have files that can only be read. */
+static bool can_be_mapped(int fd)
+{
+	void *page = mmap(NULL, NUB_PAGE_SIZE, PROT_READ, MAP_PRIVATE, fd, 0);
+
+	if (page != MAP_FAILED)
+		munmap(page, NUB_PAGE_SIZE);
+	return page != MAP_FAILED;
+}
+
 int nub_linux_guest_show(struct nub_linux_guest *guest, const struct nub_image *image, struct nub_error *err)
 {
 	struct nub_machine *machine = guest->personality.machine;
@@ -70,7 +81,8 @@ int nub_linux_guest_show(struct nub_linux_guest *guest, const struct nub_image *
 
 	guest->shown_count = 0;
 	/* What is wrong with the file is told when it is loaded. */
-	if (fstat(fd, &status) < 0 || nub_elf_program_read(&program, read_file, &fd, "", &unread) < 0)
+	if (!can_be_mapped(fd) || fstat(fd, &status) < 0 ||
+	    nub_elf_program_read(&program, read_file, &fd, "", &unread) < 0)
 		return 0;
 	if (show(guest, &program, fd, (uint64_t)status.st_size, err) < 0)
 		return -1;
