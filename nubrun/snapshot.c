@@ -8,15 +8,20 @@
 
 static int open_source(struct cmd_session *session, const char *path, struct nub_error *err)
 {
-	const char *given = cmd_guest_options_given(&session->options.guest);
+	struct cmd_guest_options options = session->options.guest;
 
 	if (!cmd_is_snapshot(path))
 		return cmd_session_open_guest(session, path, err);
+	if (cmd_session_open_snapshot(session, path, NULL, err) < 0)
+		return -1;
+	/* Which a program needs for what is to come. */
+	options.allow_wx = options.allow_wx && !cmd_session_is_program(session);
+	const char *given = cmd_guest_options_given(&options);
 	if (given) {
 		nub_fail(err, NUB_E_USAGE, 0, "--%s: %s is a snapshot, whose memory is laid out already", given, path);
 		return nub_hint(err, "leave it out, or start from the guest's ELF file");
 	}
-	return cmd_session_open_snapshot(session, path, NULL, err);
+	return 0;
 }
 
 static int flatten(struct cmd_session *session, const char *path, struct nub_error *err)

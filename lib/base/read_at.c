@@ -1,4 +1,4 @@
-/* Reading a file at an offset until all is there that is asked for. */
+/* Reading a file at an offset, and writing to it, until all is there that is asked for. */
 #include "base/read_at.h"
 
 #include <errno.h>
@@ -17,4 +17,19 @@ ssize_t nub_read_at(int fd, void *bytes, size_t size, uint64_t offset)
 		done += got > 0 ? (size_t)got : 0;
 	}
 	return (ssize_t)done;
+}
+
+int nub_write_at(int fd, const void *bytes, size_t size, uint64_t offset)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		const ssize_t put = pwrite(fd, (const uint8_t *)bytes + done, size - done, (off_t)(offset + done));
+		if (put == 0)
+			errno = ENOSPC;
+		if (put == 0 || (put < 0 && errno != EINTR))
+			return -1;
+		done += put > 0 ? (size_t)put : 0;
+	}
+	return 0;
 }

@@ -96,9 +96,9 @@ enum { CALL_FCHMODAT2 = 452 };
 
 /* Files of Linux programs, which are found by a folder's descriptor. */
 static const uint16_t program[] = {
-	SYS_openat2,   SYS_getdents64, SYS_statx,    SYS_fstatfs,  SYS_mkdirat,
-	SYS_symlinkat, SYS_utimensat,  SYS_flock,    SYS_fchmodat, CALL_FCHMODAT2,
-	SYS_fchown,    SYS_dup,        SYS_sendfile, SYS_getcpu,   SYS_copy_file_range,
+	SYS_openat2,   SYS_getdents64, SYS_statx,           SYS_fstatfs,    SYS_mkdirat, SYS_symlinkat,
+	SYS_utimensat, SYS_flock,      SYS_fchmodat,        CALL_FCHMODAT2, SYS_fchown,  SYS_dup,
+	SYS_sendfile,  SYS_getcpu,     SYS_copy_file_range, SYS_pwritev2,
 };
 
 static void mark(uint8_t verdicts[NUB_CONFINE_NUMBERS], const uint16_t *list, size_t count,
@@ -110,7 +110,7 @@ static void mark(uint8_t verdicts[NUB_CONFINE_NUMBERS], const uint16_t *list, si
 
 static bool opens(const struct nub_confine_config *config)
 {
-	return config->path_count > 0 || config->resets || config->looks_back || config->debugger || config->program;
+	return config->path_count > 0 || config->resets || config->looks_back || config->program;
 }
 
 static bool boxes_anew(const struct nub_confine_config *config)

@@ -51,8 +51,12 @@ static void allow_ioctls(struct writer *writer)
 	allow_where(&writer->bpf, 1, UINT32_MAX, TCGETS);
 	allow_where(&writer->bpf, 1, UINT32_MAX, TIOCGWINSZ);
 	allow_where(&writer->bpf, 1, UINT32_MAX, IOCTL_PAGEMAP_SCAN);
-	if (writer->config->program)
-		allow_where(&writer->bpf, 1, UINT32_MAX, FIONREAD);
+	if (!writer->config->program)
+		return;
+	allow_where(&writer->bpf, 1, UINT32_MAX, FIONREAD);
+	/* It may set the terminal that it was given. */
+	allow_where(&writer->bpf, 1, UINT32_MAX, TCSETS);
+	allow_where(&writer->bpf, 1, UINT32_MAX, TCSETSF);
 }
 
 /* What is CHECKED. */

@@ -84,7 +84,6 @@ static int add_all(const struct ruleset *ruleset, const struct nub_confine_confi
 		{ config->looks_back, { "/proc/self/pagemap", NUB_CONFINE_READ } },
 		{ config->looks_back, { "/proc/self/mem", NUB_CONFINE_READ } },
 		{ config->resets && config->engine == NUB_ENGINE_KVM, { "/dev/kvm", NUB_CONFINE_WRITE } },
-		{ config->debugger, { "/", NUB_CONFINE_WRITE } },
 #if defined(__SANITIZE_ADDRESS__)
 		{ true, { "/proc", NUB_CONFINE_READ } },
 #endif

@@ -326,6 +326,7 @@ int nub_sandbox_attach_debugger(struct nub_sandbox *sandbox, int fd, const struc
 	gdb->sandbox = sandbox;
 	gdb->fd = fd;
 	gdb->attached = true;
+	gdb->saves = snapshot;
 	if (snapshot)
 		gdb->snapshot = *snapshot;
 	nub_gdb_target_init(gdb);

@@ -41,6 +41,7 @@ struct nub_gdb {
 	bool crash_tf;                 /* the flags of a crash have a TF that is ours */
 	bool interrupt;                /* stop as soon as the guest is in its own code */
 	const struct nub_crash *crash; /* stopped for the last time: the registers are these, nothing can be changed */
+	bool saves;                    /* the client may save snapshots, wherever it says, with: */
 	struct nub_snapshot_options snapshot;
 	struct nub_gdb_signal signal;
 	struct nub_gdb_breakpoints breakpoints;
@@ -134,7 +135,7 @@ void nub_gdb_program_release(struct nub_gdb *gdb);
  * when it is gone. */
 enum nub_gdb_action nub_gdb_talk(struct nub_gdb *gdb, bool wait);
 
-/* Send what waits to be sent. False when the client is gone. */
+/* Send what waits to be sent. False when the client is gone, or does not read: it is waited for, but not for ever. */
 bool nub_gdb_flush(struct nub_gdb *gdb);
 
 /* Is there anything to be read? SIGIO does not tell of what came before it was armed. */

@@ -94,6 +94,10 @@ int nub_gdb_monitor(void *context, const char *command, struct nub_buffer *text,
 	if (strcmp(command, "help") == 0)
 		return show_help(text, err);
 	if (strncmp(command, snapshot, strlen(snapshot)) == 0 && command[strlen(snapshot)] != '\0') {
+		if (!gdb->saves)
+			return nub_gdb_put(text, err,
+			                   "who comes by this socket may not write files; by a Unix socket its owner "
+			                   "may\n");
 		if (gdb->crash)
 			return nub_gdb_put(text, err, "the guest has crashed, there is nothing to go on with\n");
 		return save_snapshot(sandbox, &gdb->snapshot, command + strlen(snapshot), text, err);

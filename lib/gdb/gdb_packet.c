@@ -6,7 +6,8 @@
 #include "base/error.h"
 #include "gdb/gdb_protocol.h"
 
-/* gdb over a socket sends no junk and no damage, but a few of each are forgiven. */
+/* gdb over a socket sends no junk and no damage, but a few of each are forgiven: not to a client from which no packet has come. It
+ * may be a browser, in whose request somebody else has put packets. */
 enum { MAX_JUNK = 4096, DAMAGE = 256, INTERRUPT = 3, ESCAPE_XOR = 0x20 };
 
 static int hex_digit(uint8_t c)
@@ -41,7 +42,7 @@ static enum nub_gdb_event between(struct nub_gdb_decoder *decoder, uint8_t byte)
 	case INTERRUPT:
 		return NUB_GDB_INTERRUPT;
 	default:
-		return count_junk(decoder, 1, NUB_GDB_NOTHING);
+		return count_junk(decoder, decoder->met ? 1 : MAX_JUNK + 1, NUB_GDB_NOTHING);
 	}
 }
 
@@ -80,6 +81,7 @@ static enum nub_gdb_event end_packet(struct nub_gdb_decoder *decoder)
 	if (decoder->bad_sum || decoder->expected != decoder->sum)
 		return count_junk(decoder, DAMAGE, NUB_GDB_DAMAGED);
 	decoder->junk = 0;
+	decoder->met = true;
 	return NUB_GDB_PACKET;
 }
 

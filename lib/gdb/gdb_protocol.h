@@ -51,6 +51,7 @@ struct nub_gdb_decoder {
 	enum nub_gdb_decoder_state state;
 	uint8_t sum, expected;
 	bool bad_sum;  /* no hexadecimal digits */
+	bool met;      /* a whole packet has come */
 	unsigned junk; /* what came since the last whole packet and was none */
 	size_t size;
 	uint8_t data[NUB_GDB_PACKET_SIZE + 1];

@@ -1,6 +1,7 @@
 /* The socket between a session and its client: talking, and SIGIO when there is something to read. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -9,14 +10,30 @@
 #include "base/error.h"
 #include "gdb/gdb.h"
 
+/* gdb waits for each answer, and any has room in a socket: a client whose socket stays full does not read at all. */
+enum { PATIENCE_S = 3 };
+
+/* Is there room again? False: the client does not read, or is gone, or the run is to end (what is received ends then). */
+static bool wait_for_room(const struct nub_gdb *gdb)
+{
+	const struct timespec patience = { .tv_sec = PATIENCE_S };
+	struct pollfd socket = { .fd = gdb->fd, .events = POLLOUT | POLLRDHUP };
+	int ready;
+
+	do
+		ready = ppoll(&socket, 1, &patience, NULL);
+	while (ready < 0 && errno == EINTR && !gdb->sandbox->stop);
+	return ready > 0 && (socket.revents & POLLOUT);
+}
+
 bool nub_gdb_flush(struct nub_gdb *gdb)
 {
 	struct nub_buffer *out = &gdb->session.out;
 	size_t done = 0;
 
 	while (done < out->size) {
-		const ssize_t sent = send(gdb->fd, out->bytes + done, out->size - done, MSG_NOSIGNAL);
-		if (sent < 0 && errno != EINTR)
+		const ssize_t sent = send(gdb->fd, out->bytes + done, out->size - done, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (sent < 0 && errno != EINTR && (errno != EAGAIN || !wait_for_room(gdb)))
 			break;
 		done += sent > 0 ? (size_t)sent : 0;
 	}

@@ -47,7 +47,7 @@ struct nub_confine_config {
 	bool resets; /* nub_sandbox_reset will be called, which may make a new virtual machine or process */
 	bool
 	    looks_back; /* nub_sandbox_reset, _pages, _save or _save_core: they ask /proc/self about this process's memory */
-	bool debugger;    /* a debugger is attached, and may have snapshots written wherever it says */
+	bool debugger;    /* a debugger is attached; where it may save snapshots is among `paths` */
 	bool program;     /* a Linux program is run, which has its grants in `paths` */
 	bool sends_files; /* descriptors are handed on through a Unix socket, and pipes made */
 	const struct nub_confine_path *paths;

@@ -99,6 +99,19 @@ int cmd_linux_check(struct cmd_session *session, char **argv, struct nub_error *
 	return 0;
 }
 
+int cmd_linux_check_none(const struct cmd_session *session, const char *file, struct nub_error *err)
+{
+	const struct cmd_run_options *options = &session->options;
+	const char *given = cmd_linux_options_given(&options->linux_guest);
+
+	if (!given && session->snapshot && options->guest.allow_wx)
+		given = "allow-wx";
+	if (!given)
+		return 0;
+	nub_fail(err, NUB_E_USAGE, 0, "--%s: is for Linux programs, %s is none", given, file);
+	return nub_hint(err, "leave it out");
+}
+
 int cmd_linux_prepare(struct cmd_session *session, int argc, char **argv, struct nub_error *err)
 {
 	if (cmd_linux_watch_begin(&session->watch, &session->options.linux_guest, err) < 0)

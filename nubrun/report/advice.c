@@ -47,6 +47,7 @@ static const struct advice {
 	{ NUB_E_SNAPSHOT_BASE, "base_path",
 	  "name the right base with --base; without that, it is looked for beside the layer" },
 	{ NUB_E_SNAPSHOT_LAYERS, "base", "make one file of the layers first, with 'nubrun snapshot --flatten'" },
+	{ NUB_E_SNAPSHOT_GRANT, "allow_wx", "allow it as when it was saved, with --allow-wx" },
 	{ NUB_E_SNAPSHOT_GRANT, NULL,
 	  "grant it as it was, with --rootfs, --dir, --file or --tmpfs; 'nubrun inspect' lists what it was granted" },
 	{ NUB_E_SNAPSHOT_FILE, "grants", "grant what it was granted, with the file in it" },

@@ -132,6 +132,9 @@ static int find_paths(struct paths *paths, const struct cmd_session *session, st
 	    add_target(paths, options->svg, err) < 0 || add_target(paths, options->output, err) < 0 ||
 	    add_symbols(paths, &session->evidence, err) < 0)
 		return -1;
+	/* Where gdb says. */
+	if (session->gdb.is_owners)
+		add(paths, "/", NUB_CONFINE_WRITE);
 	if (options->core_dir)
 		add(paths, options->core_dir, NUB_CONFINE_WRITE);
 	for (size_t i = 0; i < linux_guest->grant_count; i++)

@@ -84,6 +84,7 @@ static int listen_unix(struct cmd_gdb_socket *gdb, const char *address, const ch
 	if (bound < 0)
 		return fail_listen(address, err);
 	gdb->path = path;
+	gdb->is_owners = true;
 	if (listen(gdb->listening, 1) < 0)
 		return fail_listen(address, err);
 	snprintf(gdb->name, sizeof(gdb->name), "%s", path);
@@ -168,7 +169,7 @@ int cmd_gdb_attach(struct cmd_gdb_socket *gdb, struct nub_sandbox *sandbox, cons
 		gdb->functions[i] = functions[i].name;
 	if (wait_for_client(gdb, quiet, err) < 0)
 		return -1;
-	return nub_sandbox_attach_debugger(sandbox, gdb->client, &snapshot, err);
+	return nub_sandbox_attach_debugger(sandbox, gdb->client, gdb->is_owners ? &snapshot : NULL, err);
 }
 
 void cmd_gdb_close(struct cmd_gdb_socket *gdb)

@@ -246,6 +246,10 @@ const struct cmd_option cmd_restore_options[] = {
 	ROW_TIMEOUT,
 	ROW_GDB,
 	CMD_LINUX_OPTIONS(struct cmd_run_options, linux_guest),
+	{ .name = "allow-wx",
+	  FIELD(guest.allow_wx),
+	  .parse = cmd_option_flag,
+	  .help = "Linux: accept memory that is writable and executable" },
 	CMD_LINUX_THAW_OPTION(struct cmd_run_options, linux_guest),
 	ROWS_OF_ALL,
 };

@@ -194,7 +194,8 @@ int cmd_session_prepare(struct cmd_session *session, int argc, char **argv, stru
 
 	if (!options->flatten && choose_engine(session, err) < 0)
 		return -1;
-	if (cmd_session_is_program(session) && cmd_linux_check(session, argv, err) < 0)
+	if ((cmd_session_is_program(session) ? cmd_linux_check(session, argv, err)
+	                                     : cmd_linux_check_none(session, argv[0], err)) < 0)
 		return -1;
 	if (session->snapshot && !options->flatten && check_host_functions(session, argv[0], err) < 0)
 		return -1;

@@ -122,35 +122,77 @@ in_status() { # NAME
 	done
 }
 
-@test "confine: --output-limit ends a guest as a time-out does" {
-	nub run --output-limit 10 "$GUESTS/hello.elf"
-	ended 124 output-limit
-	[ "$output" = 'Hello from' ]
-	[[ $(field .crash.message) == *"10 bytes"* ]]
-	# All of it, and no more.
-	nub run --output-limit 22 "$GUESTS/hello.elf"
+@test "confine: a call that is not let through ends nubrun with a sentence, and the guest with it" {
+	local engine box
+	for engine in $(engines); do
+		spin --engine "$engine" 2>"$BATS_TEST_TMPDIR/err"
+		box=$(pgrep -P "$pid") || true
+		# As the filter does it.
+		kill -SYS "$pid"
+		status=0
+		wait "$pid" || status=$?
+		[ "$status" -eq 125 ]
+		[[ $(<"$BATS_TEST_TMPDIR/err") == *"is not among those that a run may make"* ]]
+		[ -z "$box" ] || is_over "$box"
+	done
+}
+
+# It prints so many bytes on standard output, standard error and in its log: all of them may be, and no fewer.
+prints() { # BYTES NUBRUN-ARG...
+	local bytes=$1
+	shift
+	capture "$NUBRUN" run --output-limit "$bytes" "$@"
 	ended 0 ok
-	[ "$output" = 'Hello from the guest!' ]
-	nub run --output-limit 21 "$GUESTS/hello.elf"
+	capture "$NUBRUN" run --output-limit $((bytes - 1)) "$@"
 	ended 124 output-limit
+	[ "$(field .crash.kind)" = output-limit ]
+}
+
+@test "confine: --output-limit ends a guest as a time-out does" {
+	local engine
+	for engine in $(engines); do
+		export NUBRUN_ENGINE=$engine
+		nub run --output-limit 10 "$GUESTS/hello.elf"
+		ended 124 output-limit
+		[ "$output" = 'Hello from' ]
+		[[ $(field .crash.message) == *"10 bytes"* ]]
+		prints 22 "$GUESTS/hello.elf"
+		# "written", "at exit: 0 wrong", and "to stderr: 1".
+		prints $((8 + 17 + 13)) "$TEST_GUESTS/strings.elf"
+		# "error: loud-log.c:1: level 1", and "warn: loud-log.c:2: level 2".
+		prints $((29 + 28)) "$TEST_GUESTS/loud-log.elf"
+	done
 }
 
 @test "confine: --cpu-limit ends a guest as a time-out does" {
-	nub run --cpu-limit 100ms --timeout "$(slow 20)s" "$GUESTS/spin.elf"
-	ended 124 cpu-limit
-	[ "$(field .crash.kind)" = cpu-limit ]
-	[[ $(field .crash.message) == *"100 ms"* ]]
-	# Sleep is not CPU time.
-	nub run --cpu-limit 1s --host-fn 'greet=sleep 1.2; echo 1' "$GUESTS/callback.elf" x
-	[ "$(field .status)" != cpu-limit ]
+	local engine
+	for engine in $(engines); do
+		export NUBRUN_ENGINE=$engine
+		nub run --cpu-limit 100ms --timeout "$(slow 20)s" "$GUESTS/spin.elf"
+		ended 124 cpu-limit
+		[ "$(field .crash.kind)" = cpu-limit ]
+		[[ $(field .crash.message) == *"100 ms"* ]]
+		# What it costs nubrun to serve it counts as well.
+		nub run --cpu-limit 100ms --timeout "$(slow 20)s" "$TEST_GUESTS/abort-flood.elf" endless
+		ended 124 cpu-limit
+		# Sleep is not CPU time.
+		nub run --cpu-limit 1s --host-fn 'greet=sleep 1.2; echo 1' "$GUESTS/callback.elf" x
+		[ "$(field .status)" != cpu-limit ]
+	done
 }
 
 @test "confine: limits hold for Linux programs" {
-	nub run --rootfs / --output-limit 10 /bin/echo 0123456789abcdef
-	ended 124 output-limit
-	[ "$output" = 0123456789 ]
-	nub run --rootfs / --cpu-limit 100ms --timeout "$(slow 20)s" /bin/sh -c 'while :; do :; done'
-	ended 124 cpu-limit
+	local engine busybox
+	busybox=$(command -v busybox)
+	for engine in $(engines); do
+		export NUBRUN_ENGINE=$engine
+		nub run --output-limit 10 "$busybox" echo 0123456789abcdef
+		ended 124 output-limit
+		[ "$output" = 0123456789 ]
+		prints 14 "$busybox" sh -c 'echo 12345; echo 12345 >&2; echo x'
+		nub run --cpu-limit 100ms --timeout "$(slow 20)s" "$busybox" sh -c 'while :; do :; done'
+		ended 124 cpu-limit
+	done
 }
 
 @test "confine: a Linux program's standard input stays as it is" {

@@ -69,16 +69,6 @@ start() { # WAY
 	BOX=$(pgrep -P "$PID")
 }
 
-# Gone, or waiting for init to notice.
-is_over() { # PID
-	local i
-	for ((i = 0; i < 50; i++)); do
-		if ! [ -d "/proc/$1" ] || grep -q '^State:.*zombie' "/proc/$1/status"; then return 0; fi
-		pause 0.1
-	done
-	return 1
-}
-
 end() {
 	kill -TERM "$PID"
 	wait "$PID" || true

@@ -315,10 +315,13 @@ teardown() {
 	done
 	# 0100007F is 127.0.0.1 in /proc/net/tcp.
 	grep -q " 0100007F:$(printf %04X "$port") 00000000:0000 0A " /proc/net/tcp
-	run timeout "$(slow 60)" gdb -nx -batch -ex "target remote :$port" -ex continue "$DEBUG"
+	# Others can come there than who may write this user's files.
+	run timeout "$(slow 60)" gdb -nx -batch -ex "target remote :$port" -ex 'break square' -ex continue -ex delete \
+		-ex 'monitor snapshot forbidden.nub' -ex continue "$DEBUG"
 	finish
 	ended 7 guest-exit
-	[[ $output == *"exited with code 07]"* ]]
+	[[ $output == *"may not write files"*"exited with code 07]"* ]]
+	[ ! -e forbidden.nub ]
 }
 
 @test "gdb: a socket is its owner's, is gone when gdb has come, and a stale one is no obstacle" {
@@ -358,7 +361,7 @@ client() { # PORT
 
 @test "gdb: whoever talks nonsense, too much, or breaks off within a packet, is left; the guest runs" {
 	local words port
-	for words in '' '$m1000' 'GET / HTTP/1.1\r\n\r\n' '\3\3\3' '$c#63' '$qSupported#37+$vCont;s#b8+$g#6' '-----------------' flood; do
+	for words in '' '$m1000' 'GET / HTTP/1.1\r\n\r\n' 'POST / HTTP/1.1\r\n\r\n$k#6b' '\3\3\3' '$c#63' '$qSupported#37+$vCont;s#b8+$g#6' '-----------------' flood; do
 		"$NUBRUN" run --gdb :0 --status status "$DEBUG" >out 2>err &
 		nubrun_pid=$!
 		port=

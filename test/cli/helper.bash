@@ -80,6 +80,16 @@ pause() { # SECONDS
 	done
 }
 
+# The process is gone soon, or waits for init to notice.
+is_over() { # PID
+	local i
+	for ((i = 0; i < 50; i++)); do
+		if ! [ -d "/proc/$1" ] || grep -q '^State:.*zombie' "/proc/$1/status"; then return 0; fi
+		pause 0.1
+	done
+	return 1
+}
+
 # Guests are run by KVM, or by what NUBRUN_ENGINE says. Without KVM: skip loudly; fail where it must be there.
 needs_kvm() {
 	[ "${NUBRUN_ENGINE-}" != process ] || return 0

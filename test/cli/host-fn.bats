@@ -141,6 +141,17 @@ end_by() { # SIGNAL COMMAND
 	run ! grep -E 'kvm|callback|anon_inode' "$BATS_TEST_TMPDIR/fds"
 }
 
+@test "host-fn: who runs the command has nothing of the guest's" {
+	local engine
+	cd "$BATS_TEST_TMPDIR"
+	for engine in $(engines); do
+		nub run --engine "$engine" --host-fn "greet=ls -l /proc/\$PPID/fd >fds; cat /proc/\$PPID/maps >maps; echo '\"x\"'" "$CALLBACK" 3>&- 4>&-
+		ended 0 ok
+		grep -q heap maps
+		run ! grep -E 'memfd|kvm|callback|eventfd' fds maps
+	done
+}
+
 @test "host-fn: time and random numbers are there without being offered" {
 	nub run --call clock_and_dice "$CALLBACK"
 	ended 0 ok

@@ -29,13 +29,17 @@ without_rows() {
 }
 
 @test "linux calls: each gives what it gives without nubrun" {
-	mkdir "$BATS_TEST_TMPDIR/native" "$BATS_TEST_TMPDIR/guest"
+	local engine
+	mkdir "$BATS_TEST_TMPDIR/native"
 	"$PROGRAM" "$BATS_TEST_TMPDIR/native" </dev/null >"$BATS_TEST_TMPDIR/native.out"
-	nub run --dir "$BATS_TEST_TMPDIR/guest:/work:rw" "$PROGRAM" /work </dev/null
-	ended 0 ok
-	diff <(grep -v ^younger "$BATS_TEST_TMPDIR/native.out") <(grep -v ^younger <<<"$output")
-	# Whatever the host has.
-	[ "$(grep ^younger <<<"$output")" = $'younger 0 fchmodat2 0\nyounger 1 fchmodat2 ENOENT\nyounger 2 fchmodat2 EINVAL' ]
+	for engine in $(engines); do
+		mkdir "$BATS_TEST_TMPDIR/$engine"
+		nub run --engine "$engine" --dir "$BATS_TEST_TMPDIR/$engine:/work:rw" "$PROGRAM" /work </dev/null
+		ended 0 ok
+		diff <(grep -v ^younger "$BATS_TEST_TMPDIR/native.out") <(grep -v ^younger <<<"$output")
+		# Whatever the host has.
+		[ "$(grep ^younger <<<"$output")" = $'younger 0 fchmodat2 0\nyounger 1 fchmodat2 ENOENT\nyounger 2 fchmodat2 EINVAL' ]
+	done
 }
 
 @test "linux calls: in memory they give what they give in a folder of the host" {

@@ -142,6 +142,17 @@ same() { # PROGRAM [NUB-OPTION...]
 	[ "$(field .crash.kind)" = unsupported ]
 }
 
+@test "linux: a program sets the terminal that it was given" {
+	local engine run stty
+	stty="$(command -v busybox) stty"
+	for engine in $(engines); do
+		run="$(printf '%q ' "$NUBRUN" run -q --engine "$engine") $stty"
+		capture script -qec "$run -echo && $stty -a && $run echo && $stty -a" /dev/null </dev/null
+		[ "$status" -eq 0 ]
+		[[ $output == *" -echo "*" echo "* ]]
+	done
+}
+
 @test "linux: time-outs and signals end a program that waits and one that runs" {
 	local busybox
 	busybox=$(command -v busybox)

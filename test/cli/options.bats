@@ -290,3 +290,17 @@ setup() {
 	nub check a
 	refused 125 usage "check: 'a' is one operand too many"
 }
+
+@test "options: what is for Linux programs is refused where there is none" {
+	local option
+	for option in --memory=64M --max-fds=9 --slice=1ms --strict --strace=- --env=A=b --dir=/tmp --rootfs=/ --tmpfs=/tmp --file=/etc/passwd:/x; do
+		nub run "$option" "$HELLO"
+		refused 125 usage "${option%%=*}: is for Linux programs, *hello.elf is none"
+		[ "$output" = "" ]
+	done
+	"$NUBRUN" snapshot -q -o "$BATS_TEST_TMPDIR/a.snap" "$HELLO"
+	for option in --memory=64M --allow-wx --accept-changed; do
+		nub restore "$option" "$BATS_TEST_TMPDIR/a.snap"
+		refused 125 usage "${option%%=*}: is for Linux programs, *a.snap is none"
+	done
+}

@@ -17,6 +17,7 @@ struct debugged {
 	int client, server; /* -1 when closed */
 	pthread_t thread;
 	const char *argument; /* of main; NULL none */
+	bool saves_nothing;   /* its client may not save snapshots */
 	int (*run)(struct debugged *debugged);
 	int result;
 	struct nub_error err;
@@ -49,14 +50,16 @@ static inline void debug_start(struct debugged *debugged)
 {
 	/* No test waits for ever. */
 	const struct timeval patience = { .tv_sec = (time_t)slow(20) };
+	static const struct nub_snapshot_options snapshot;
 	int sockets[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
 	debugged->client = sockets[0];
 	debugged->server = sockets[1];
 	assert_int_equal(setsockopt(debugged->client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
-	assert_int_equal(
-	    nub_sandbox_attach_debugger(debugged->guest.sandbox, debugged->server, NULL, &debugged->guest.err), 0);
+	assert_int_equal(nub_sandbox_attach_debugger(debugged->guest.sandbox, debugged->server,
+	                                             debugged->saves_nothing ? NULL : &snapshot, &debugged->guest.err),
+	                 0);
 	if (!debugged->run)
 		debugged->run = run_main;
 	assert_int_equal(pthread_create(&debugged->thread, NULL, run_debugged, debugged), 0);

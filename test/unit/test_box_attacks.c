@@ -147,16 +147,51 @@ static void test_own_code_in_stub(void **state)
 	/* mov $0x9090050f,%eax (nop nop syscall reversed); the stub's page is writable from here on */
 	assert_int_equal(call_by_stub(guest, SYS_mprotect, rwx), NUB_BOX_STOPPED);
 	assert_int_equal(guest->box.frame.rax, 0);
-	guest->box.frame.rbx = NUB_BOX_GVA + 0x800;
-	/* movl $0x050f80cd,(%rbx); jmp *%rbx: int $0x80; syscall */
-	guest->box.frame.rax = SYS_getpid;
-	assert_int_equal(GUEST_RUN(guest, "\xc7\x03\xcd\x80\x0f\x05\xff\xe3"), NUB_BOX_STOPPED);
-	if (guest->box.frame.signal != SIGSEGV)
-		expect_refused(guest, AUDIT_ARCH_I386, SYS_getpid, NUB_BOX_GVA + 0x802);
+	/* What the stub may call are other calls by their numbers there: munmap is execve, and mprotect is unlink. */
+	static const uint64_t numbers[] = {
+		SYS_munmap, SYS_mprotect, SYS_rt_sigreturn, SYS_mmap, SYS_futex, SYS_getpid
+	};
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		guest->box.frame.rbx = NUB_BOX_GVA + 0x800;
+		guest->box.frame.rax = numbers[i];
+		/* movl $0x050f80cd,(%rbx); jmp *%rbx: int $0x80; syscall */
+		assert_int_equal(GUEST_RUN(guest, "\xc7\x03\xcd\x80\x0f\x05\xff\xe3"), NUB_BOX_STOPPED);
+		if (guest->box.frame.signal != SIGSEGV)
+			expect_refused(guest, AUDIT_ARCH_I386, numbers[i], NUB_BOX_GVA + 0x802);
+	}
 	guest->box.frame.rbx = NUB_BOX_GVA + 0x802;
 	guest->box.frame.rax = SYS_getpid;
 	assert_int_equal(GUEST_RUN(guest, "\xff\xe3"), NUB_BOX_STOPPED);
 	expect_refused(guest, AUDIT_ARCH_X86_64, SYS_getpid, NUB_BOX_GVA + 0x804);
+}
+
+/* From a page of its own that shares one half of its address with the stub's, even what the stub may call is refused. */
+static void test_near_the_stub(void **state)
+{
+	static const uint64_t places[] = { NUB_BOX_GVA + 0x10000000, NUB_BOX_GVA - (UINT64_C(1) << 32),
+		                           NUB_BOX_GVA - 0x1000 };
+	static const uint64_t numbers[] = {
+		SYS_rt_sigreturn, SYS_munmap, SYS_mprotect, SYS_mmap, SYS_futex, SYS_getpid
+	};
+	struct box_guest *guest = *state;
+
+	memcpy(guest->data, "\x0f\x05", SYSCALL_SIZE);
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		const uint64_t map[6] = { places[i],           0x1000, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED,
+			                  (uint64_t)guest->fd, 0x1000 };
+		assert_int_equal(call_by_stub(guest, SYS_mmap, map), NUB_BOX_STOPPED);
+		assert_int_equal(guest->box.frame.rax, places[i]);
+		for (size_t j = 0; j < sizeof(numbers) / sizeof(numbers[0]); j++) {
+			guest->box.frame.rbx = places[i];
+			guest->box.frame.rax = numbers[j];
+			guest->box.frame.rdi = DATA_GVA;
+			guest->box.frame.rsi = 0x1000;
+			guest->box.frame.rdx = 0;
+			/* jmp *%rbx */
+			assert_int_equal(GUEST_RUN(guest, "\xff\xe3"), NUB_BOX_STOPPED);
+			expect_refused(guest, AUDIT_ARCH_X86_64, numbers[j], places[i] + SYSCALL_SIZE);
+		}
+	}
 }
 
 static void test_arguments(void **state)
@@ -385,12 +420,12 @@ int main(void)
 {
 #define WITH_BOX(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		WITH_BOX(test_syscall_instruction), WITH_BOX(test_int_0x80),           WITH_BOX(test_sysenter),
-		WITH_BOX(test_vsyscall_page),       WITH_BOX(test_syscall_in_stub),    WITH_BOX(test_own_code_in_stub),
-		WITH_BOX(test_arguments),           WITH_BOX(test_forged_registers),   WITH_BOX(test_forged_addresses),
-		WITH_BOX(test_blocked_signals),     WITH_BOX(test_waits_for_ever),     cmocka_unit_test(test_unmaps),
-		WITH_BOX(test_maps_over),           WITH_BOX(test_fills_signal_stack), WITH_BOX(test_scribbles),
-		WITH_BOX(test_takes_turn),
+		WITH_BOX(test_syscall_instruction), WITH_BOX(test_int_0x80),        WITH_BOX(test_sysenter),
+		WITH_BOX(test_vsyscall_page),       WITH_BOX(test_syscall_in_stub), WITH_BOX(test_own_code_in_stub),
+		WITH_BOX(test_near_the_stub),       WITH_BOX(test_arguments),       WITH_BOX(test_forged_registers),
+		WITH_BOX(test_forged_addresses),    WITH_BOX(test_blocked_signals), WITH_BOX(test_waits_for_ever),
+		cmocka_unit_test(test_unmaps),      WITH_BOX(test_maps_over),       WITH_BOX(test_fills_signal_stack),
+		WITH_BOX(test_scribbles),           WITH_BOX(test_takes_turn),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

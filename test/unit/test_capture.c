@@ -562,6 +562,16 @@ static void something_in_scratchs_place_is_named(void **state)
 	expect_error(&world, NUB_E_PAGE_CONFLICT);
 	assert_non_null(strstr(world.err.message, "0xffffff8000000000 shares its page tables with 0xffffff0000000000"));
 	close_world(&world);
+
+	/* And what one space has for scratch, seen elsewhere in another. */
+	open_world(&world, NUB_COW_HOST, 8 << 20);
+	assert_int_equal(nub_address_space_map_scratch(&world.builder, &world.layout, 3, &world.err), 0);
+	const uint64_t roots[] = { world.builder.root_gpa, nub_pt_alloc(&world.builder, &world.err) };
+	set_entry(&world, roots[1], 5, nub_pt_entry(&world.builder, roots[0] + 8 * 511));
+	assert_int_equal(try_capture(&world, roots, 2), -1);
+	assert_int_equal(world.err.kind, NUB_E_PAGE_CONFLICT);
+	assert_non_null(strstr(world.err.message, "0x28000000000 shares its page tables with 0xffffff8000000000"));
+	close_world(&world);
 }
 
 int main(void)

@@ -308,6 +308,9 @@ static void ask_devices(const struct nub_confine_config *config)
 	MUST(TRAPS(SYS_ioctl, STDIN_FILENO, FIONBIO, NULL));
 	MUST(TRAPS(SYS_ioctl, -1, KVM_RUN, 0) != kvm);
 	MUST(!TRAPS(SYS_ioctl, -1, TCGETS, NULL) && errno == EBADF);
+	MUST(TRAPS(SYS_ioctl, -1, TCSETS, NULL) != config->program);
+	MUST(TRAPS(SYS_ioctl, -1, TCSETSF, NULL) != config->program);
+	MUST(TRAPS(SYS_ioctl, -1, FIONREAD, NULL) != config->program);
 }
 
 static void few_requests_to_devices(void **state)
@@ -442,6 +445,47 @@ static void no_core_is_left(void **state)
 	}
 }
 
+/* A core pattern that is a pipe does not mind the limit. So either the process is one of which there is no core, as whose /proc
+ * is root's tells, or its core has no memory. */
+static void ask_for_a_core(const struct nub_confine_config *config)
+{
+	char filter[16] = "";
+	struct stat st;
+
+	(void)config;
+	MUST(stat("/proc/self/status", &st) == 0);
+	if (st.st_uid != geteuid())
+		return;
+	const int fd = open("/proc/self/coredump_filter", O_RDONLY);
+	MUST(fd >= 0 && read(fd, filter, sizeof(filter) - 1) > 0);
+	MUST(strtoul(filter, NULL, 16) == 0);
+}
+
+static void no_pipe_gets_a_core(void **state)
+{
+	enum { NOBODY = 65534 };
+	const struct nub_confine_path path = { "/proc", NUB_CONFINE_READ };
+	struct nub_confine_config config = { .paths = &path, .path_count = 1 };
+	int status;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		config.looks_back = i;
+		const pid_t pid = fork();
+		if (pid == 0) {
+			/* Of root's processes it does not show; a container may have nobody else. */
+			if (geteuid() == 0 && (setgid(NOBODY) < 0 || setuid(NOBODY) < 0))
+				_exit(0);
+			MUST(prctl(PR_SET_DUMPABLE, 1) == 0);
+			confine(&config);
+			ask_for_a_core(&config);
+			_exit(0);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+	}
+}
+
 /* ---- The folder ---- */
 
 static int make_folder(void **state)
@@ -495,6 +539,7 @@ int main(void)
 		cmocka_unit_test(no_port_is_bound),
 		cmocka_unit_test(no_rights_are_left),
 		cmocka_unit_test(no_core_is_left),
+		cmocka_unit_test(no_pipe_gets_a_core),
 	};
 
 #if defined(__SANITIZE_ADDRESS__)

@@ -59,6 +59,10 @@ static void nonsense_is_given_up(void **state)
 	unsigned bytes = 0, damaged = 0;
 
 	(void)state;
+	/* Packets in what is for somebody else are none. */
+	assert_int_equal(FEED(&decoder, "P"), NUB_GDB_BROKEN);
+	memset(&decoder, 0, sizeof(decoder));
+	assert_int_equal(FEED(&decoder, "+$g#67"), NUB_GDB_PACKET);
 	while (nub_gdb_decode(&decoder, 'x') == NUB_GDB_NOTHING)
 		bytes++;
 	assert_int_equal(bytes, 4096);
@@ -68,6 +72,7 @@ static void nonsense_is_given_up(void **state)
 	assert_int_equal(damaged, 16);
 	/* A packet makes up for what was before. */
 	memset(&decoder, 0, sizeof(decoder));
+	assert_int_equal(FEED(&decoder, "$g#67"), NUB_GDB_PACKET);
 	for (int i = 0; i < 4000; i++)
 		nub_gdb_decode(&decoder, 'x');
 	assert_int_equal(FEED(&decoder, "$g#67"), NUB_GDB_PACKET);

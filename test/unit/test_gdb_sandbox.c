@@ -226,6 +226,42 @@ static void a_flood_is_cut_off(void **state)
 	debug_close(&d);
 }
 
+/* Ask for so much that no socket holds the answers. */
+static void ask_without_reading(struct debugged *debugged)
+{
+	char packet[40];
+
+	snprintf(packet, sizeof(packet), "m%" PRIx64 ",2000", address_of(debugged, "main") & ~UINT64_C(0xfff));
+	for (int i = 0; i < 100; i++)
+		send_packet(debugged, packet);
+}
+
+/* Nor does one hold it up that never reads; and it can be ended meanwhile. */
+static void who_does_not_read_is_left(void **state)
+{
+	struct timespec before, after;
+	struct debugged d;
+
+	(void)state;
+	debug_open(&d, "debug.elf", NUB_COW_HOST);
+	debug_start(&d);
+	ask_without_reading(&d);
+	ended_with(&d, 7);
+	debug_close(&d);
+
+	debug_open(&d, "spin.elf", NUB_COW_HOST);
+	debug_start(&d);
+	ask_without_reading(&d);
+	usleep((useconds_t)slow(200000));
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	nub_sandbox_stop(d.guest.sandbox);
+	debug_join(&d);
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	assert_int_equal(d.guest.outcome.kind, NUB_OUTCOME_INTERRUPTED);
+	assert_true(after.tv_sec - before.tv_sec < (time_t)slow(2));
+	debug_close(&d);
+}
+
 static void time_stands_still_while_stopped(void **state)
 {
 	struct debugged d;
@@ -356,6 +392,28 @@ static void a_snapshot_can_be_taken_anywhere(void **state)
 		unlink(path);
 		debug_close(&d);
 	}
+}
+
+/* Who may not write files has none written, whatever path it says. */
+static void a_snapshot_can_be_forbidden(void **state)
+{
+	/* snapshot /tmp/nub-gdb-forbidden */
+	static const char packet[] = "qRcmd,736e617073686f74202f746d702f6e75622d6764622d666f7262696464656e";
+	struct debugged d;
+
+	(void)state;
+	unlink("/tmp/nub-gdb-forbidden");
+	debug_open(&d, "debug.elf", NUB_COW_HOST);
+	d.saves_nothing = true;
+	debug_start(&d);
+	set_breakpoint(&d, address_of(&d, "square"));
+	expect(&d, "c", "T05");
+	/* "who comes" */
+	expect(&d, packet, "77686f20636f6d6573");
+	assert_int_equal(access("/tmp/nub-gdb-forbidden", F_OK), -1);
+	expect(&d, "D", "OK");
+	ended_with(&d, 7);
+	debug_close(&d);
 }
 
 /* A guest at CPL 0 without an interrupt table of its own. */
@@ -564,9 +622,11 @@ int main(void)
 		KVM_TEST(a_crash_is_the_same_crash),
 		KVM_TEST(a_guest_outlives_its_client),
 		KVM_TEST(a_flood_is_cut_off),
+		KVM_TEST(who_does_not_read_is_left),
 		KVM_TEST(time_stands_still_while_stopped),
 		KVM_TEST(breakpoints_stay_from_call_to_call),
 		KVM_TEST(a_snapshot_can_be_taken_anywhere),
+		KVM_TEST(a_snapshot_can_be_forbidden),
 		KVM_TEST(a_kernel_is_debugged_too),
 		KVM_TEST(a_snapshot_of_a_kernel_can_be_taken_anywhere),
 		KVM_TEST(hardware_breakpoints_are_those_of_the_host),

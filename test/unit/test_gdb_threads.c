@@ -184,6 +184,21 @@ static void gdb_says_which_signals_it_need_not_see(void **state)
 	assert_int_equal(talk->session.passed_signals, 0);
 }
 
+/* However much is asked for at once, with escapes it is no more than a packet. */
+static void documents_come_in_packets(void **state)
+{
+	struct talk *talk = *state;
+
+	talk->fake.thread_count = 1000;
+	assert_int_equal(say(talk, "qXfer:threads:read::0,ffffffffffffffff"), NUB_GDB_WAIT);
+	assert_int_equal(*answer(talk), 'm');
+	assert_int_equal(talk->decoder.size, 1 + NUB_GDB_PACKET_SIZE / 2);
+	assert_int_equal(say(talk, "qXfer:threads:read::2000,ffffffff"), NUB_GDB_WAIT);
+	assert_int_equal(*answer(talk), 'm');
+	assert_int_equal(say(talk, "qXfer:threads:read::7fffffffffffffff,2"), NUB_GDB_WAIT);
+	assert_string_equal(answer(talk), "E00");
+}
+
 static void text_is_shown(void **state)
 {
 	struct talk *talk = *state;
@@ -204,6 +219,7 @@ int main(void)
 		TEST_PROGRAM(thread_local_storage_is_found),
 		TEST_PROGRAM(each_thread_goes_on_as_it_is_told),
 		TEST_PROGRAM(gdb_says_which_signals_it_need_not_see),
+		TEST_PROGRAM(documents_come_in_packets),
 		TEST(text_is_shown),
 	};
 

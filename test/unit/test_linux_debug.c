@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "linux_program.h"
+#include "personality/linux/guest.h"
 #include "personality/linux/mm_parts.h"
 
 #define HANDLER UINT64_C(0x402000)
@@ -260,6 +261,84 @@ static void at_rest_all_registers_are_in_the_list(void **state)
 	assert_int_equal(alone->fake.vcpu.fs_base, 0x5678000);
 }
 
+/* ---- Out of a call, and back ---- */
+
+/* Set where the thread is, and which call it waits in. */
+static bool set(struct alone *alone, struct nub_linux_thread *thread, uint64_t rip, int64_t number)
+{
+	struct nub_linux_guest guest = { .linux = alone->linux };
+	struct nub_guest_thread from = { .tid = (uint32_t)thread->tid, .call = number, .regs = thread->vcpu.regs };
+
+	from.regs.rip = rip;
+	nub_linux_fpstate_initial(from.xsave, NUB_LINUX_XSAVE_AVX_SIZE);
+	return nub_linux_guest_debug_ops.set_thread(&guest.personality, &from);
+}
+
+/* Gives the thread, at a `syscall` at DATA, that waits in the call. */
+static struct nub_linux_thread *let_wait(struct alone *alone, unsigned number, uint64_t a, uint64_t b, uint64_t c)
+{
+	put(alone, DATA, "\x0f\x05\x90", 3);
+	call(alone, number, a, b, c, 0, 0, 0);
+	struct nub_linux_thread *thread = alone->linux->current;
+	assert_true(nub_linux_thread_in_call(thread));
+	nub_linux_rest(alone->linux);
+	thread->vcpu.regs.rip = DATA + 2;
+	return thread;
+}
+
+static void a_call_is_left_and_gone_back_into(void **state)
+{
+	struct alone *alone = *state;
+
+	handle(alone, SIGUSR1);
+	struct nub_linux_thread *thread = let_wait(alone, __NR_pause, 0, 0, 0);
+	/* With other registers, but in the call as before. */
+	assert_true(set(alone, thread, CODE, __NR_pause));
+	assert_true(nub_linux_thread_in_call(thread));
+	assert_true(set(alone, thread, CODE, -1));
+	assert_false(nub_linux_thread_in_call(thread));
+	assert_int_equal(next(alone), NUB_LINUX_RUN);
+	assert_int_equal(alone->fake.vcpu.regs.rip, CODE);
+	assert_false(set(alone, thread, CODE, -1)); /* it runs */
+	nub_linux_preempt(alone->linux);
+	nub_linux_rest(alone->linux);
+	/* Not into another call, nor where none was made. */
+	assert_true(set(alone, thread, DATA + 2, __NR_read));
+	assert_false(nub_linux_thread_in_call(thread));
+	assert_true(set(alone, thread, DATA + 3, __NR_pause));
+	assert_false(nub_linux_thread_in_call(thread));
+	assert_true(set(alone, thread, UNMAPPED, __NR_pause));
+	assert_false(nub_linux_thread_in_call(thread));
+	assert_true(set(alone, thread, 1, __NR_pause));
+	assert_false(nub_linux_thread_in_call(thread));
+	assert_true(set(alone, thread, DATA + 2, __NR_pause));
+	assert_true(nub_linux_thread_in_call(thread));
+	/* Once. */
+	assert_true(set(alone, thread, CODE, -1));
+	assert_true(set(alone, thread, DATA + 2, __NR_pause));
+	assert_true(nub_linux_thread_in_call(thread));
+	const struct nub_guest_thread nobody = { .tid = 7, .call = -1 };
+	struct nub_linux_guest guest = { .linux = alone->linux };
+	assert_false(nub_linux_guest_debug_ops.set_thread(&guest.personality, &nobody));
+}
+
+/* What it has done would be done twice, or be forgotten. */
+static void a_call_that_has_moved_something_is_not_left(void **state)
+{
+	struct alone *alone = *state;
+	int fds[2];
+
+	assert_int_equal(call(alone, __NR_pipe2, DATA, 0, 0, 0, 0, 0), 0);
+	get(alone, DATA, fds, sizeof(fds));
+	/* More than a pipe holds. */
+	assert_int_equal(call(alone, __NR_write, (uint64_t)fds[1], STACK, 40000, 0, 0, 0), 40000);
+	struct nub_linux_thread *thread = let_wait(alone, __NR_write, (uint64_t)fds[1], STACK, 40000);
+	assert_int_equal(thread->wait.partial, 65536 - 40000);
+	assert_false(set(alone, thread, CODE, -1));
+	assert_true(nub_linux_thread_in_call(thread));
+	assert_int_equal(thread->vcpu.regs.rip, DATA + 2);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, program_setup, program_teardown)
 
 int main(void)
@@ -274,6 +353,8 @@ int main(void)
 		TEST(a_signal_that_is_dropped_ends_no_wait),
 		TEST(others_are_held),
 		TEST(at_rest_all_registers_are_in_the_list),
+		TEST(a_call_is_left_and_gone_back_into),
+		TEST(a_call_that_has_moved_something_is_not_left),
 	};
 
 	return cmocka_run_group_tests_name("linux_debug", tests, NULL, NULL);

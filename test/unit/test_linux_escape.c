@@ -1,10 +1,13 @@
 /* Attempts to get out of a grant, and to have nubrun wait for what is not the guest's to wait for. */
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include "linux_jail.h"
+#include "personality/linux/mount.h"
+#include "personality/linux/path.h"
 
 /* Nothing of it may be the file outside. Gives the descriptor's fate: opened or not. */
 static bool expect_no_secret(struct alone *alone, int64_t fd)
@@ -72,6 +75,49 @@ static void test_paths(void **state)
 	/* A link may well say so; it leads to the guest's own. */
 	assert_true(
 	    expect_no_secret(alone, with_path(alone, SYS_openat, "/granted/magic/granted/mine", O_RDONLY, 0, 0)));
+}
+
+/* Below a grant the host itself goes no further, whatever name it were given: up, from the root, through a link. */
+static void test_host_side(void **state)
+{
+	static const struct {
+		const char *name;
+		int result;
+	} names[] = {
+		{ "..", -EXDEV },       { "outside/../..", -EXDEV }, { "/", -EXDEV },    { "/etc/passwd", -EXDEV },
+		{ "relative", -ELOOP }, { "up/secret", -ELOOP },     { "root", -ELOOP }, { "magic/etc", -ELOOP },
+	};
+	struct jail *jail = *state;
+	struct nub_linux_mount mount = { .fd = open(jail->granted, O_PATH | O_DIRECTORY | O_CLOEXEC) };
+
+	assert_true(mount.fd >= 0);
+	for (size_t i = 0; i < LENGTH(names); i++)
+		assert_int_equal(nub_linux_host_open(&mount, names[i].name, O_RDONLY, 0), names[i].result);
+	const int fd = nub_linux_host_open(&mount, "outside/../mine", O_RDONLY, 0);
+	assert_true(fd >= 0 && fcntl(fd, F_GETFD) == FD_CLOEXEC);
+	close(fd);
+	close(mount.fd);
+	/* Links that are none: what is behind a descriptor. */
+	mount.fd = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(nub_linux_host_open(&mount, "root", O_RDONLY, 0), -ELOOP);
+	assert_int_equal(nub_linux_host_open(&mount, "fd/0", O_RDONLY, 0), -ELOOP);
+	close(mount.fd);
+}
+
+/* Somebody holds a lease on the file: it is asked for more than once, and not for ever. */
+static void test_leased(void **state)
+{
+	struct jail *jail = *state;
+	struct nub_linux_mount mount = { .fd = open(jail->granted, O_PATH | O_DIRECTORY | O_CLOEXEC) };
+	const int lease = openat(mount.fd, "mine", O_RDONLY | O_CLOEXEC);
+
+	signal(SIGIO, SIG_IGN);
+	assert_true(lease >= 0);
+	if (fcntl(lease, F_SETLEASE, F_RDLCK) == 0)
+		assert_int_equal(nub_linux_host_open(&mount, "mine", O_WRONLY | O_NONBLOCK, 0), -EAGAIN);
+	close(lease);
+	close(mount.fd);
+	signal(SIGIO, SIG_DFL);
 }
 
 /* The host moves the directory that the guest stands in: what is beside its new place is not the guest's. */
@@ -194,8 +240,13 @@ static void test_host_proc(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_JAIL(test_paths),         IN_JAIL(test_moved_away),         IN_JAIL(test_race),
-		IN_JAIL(test_special_files), cmocka_unit_test(test_host_proc),
+		IN_JAIL(test_paths),
+		IN_JAIL(test_host_side),
+		IN_JAIL(test_leased),
+		IN_JAIL(test_moved_away),
+		IN_JAIL(test_race),
+		IN_JAIL(test_special_files),
+		cmocka_unit_test(test_host_proc),
 	};
 
 	return cmocka_run_group_tests_name("escape attempts of Linux programs", tests, NULL, NULL);

@@ -371,9 +371,11 @@ static void frames_that_no_cpu_takes_kill(void **state)
 		{ false, CONTEXT(rip), UINT64_C(0x7ffffffff000) },
 		{ false, CONTEXT(rip), UINT64_C(0xffff800000000000) },
 		{ false, CONTEXT(rip), UINT64_MAX },
-		{ false, CONTEXT(cs), UINT64_C(0x2b00000000000023) }, /* 32-bit code */
-		{ false, CONTEXT(cs), UINT64_C(0x2b00000000000008) },
+		/* cs, gs, fs and ss. */
+		{ false, CONTEXT(cs), UINT64_C(0x002b000000000023) }, /* 32-bit code */
+		{ false, CONTEXT(cs), UINT64_C(0x002b000000000008) },
 		{ false, CONTEXT(cs), UINT64_C(0x0000000000000033) }, /* no stack segment */
+		{ false, CONTEXT(cs), UINT64_C(0x0010000000000033) },
 		{ false, CONTEXT(fpstate), UNMAPPED },
 		{ false, CONTEXT(fpstate), UINT64_MAX - 100 },
 		{ true, 512, 8 }, /* a feature that XCR0 lacks */
@@ -454,6 +456,48 @@ static void an_image_without_its_magic_is_x87_and_sse_alone(void **state)
 	}
 }
 
+/* What the program says of the image's size is believed up to what the CPU has, for which there is room. */
+static void a_size_that_is_more_than_the_cpus_is_none(void **state)
+{
+	const struct nub_linux_xsave limits = { .size = NUB_LINUX_XSAVE_AVX_SIZE, .features = 7 };
+	const uint32_t least = NUB_LINUX_XSAVE_LEGACY + NUB_LINUX_XSAVE_HEADER;
+	const struct {
+		uint32_t size, extended_size, taken;
+	} sizes[] = {
+		{ limits.size, limits.size, limits.size },
+		{ limits.size, UINT32_MAX, limits.size },
+		{ least, least, least },
+		{ limits.size + 1, UINT32_MAX, NUB_LINUX_XSAVE_LEGACY },
+		{ UINT32_MAX, UINT32_MAX, NUB_LINUX_XSAVE_LEGACY },
+		{ least - 1, UINT32_MAX, NUB_LINUX_XSAVE_LEGACY },
+		{ 0, 0, NUB_LINUX_XSAVE_LEGACY },
+		{ limits.size, limits.size - 1, NUB_LINUX_XSAVE_LEGACY },
+	};
+	uint8_t legacy[NUB_LINUX_XSAVE_LEGACY] = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		const struct nub_linux_xsave_note note = { .magic1 = FP_XSTATE_MAGIC1,
+			                                   .extended_size = sizes[i].extended_size,
+			                                   .features = 7,
+			                                   .xsave_size = sizes[i].size };
+		memcpy(legacy + 464, &note, sizeof(note));
+		assert_int_equal(nub_linux_fpstate_size(legacy, &limits), sizes[i].taken);
+	}
+}
+
+/* Of x87 and SSE alone, too. */
+static void bits_that_mxcsr_has_not_are_refused(void **state)
+{
+	const struct nub_linux_xsave limits = { .size = NUB_LINUX_XSAVE_AVX_SIZE, .features = 7 };
+	uint8_t bytes[NUB_LINUX_XSAVE_LEGACY] = { 0 }, xsave[NUB_LINUX_XSAVE_AVX_SIZE];
+
+	(void)state;
+	assert_true(nub_linux_fpstate_take(bytes, sizeof(bytes), 0, &limits, xsave));
+	bytes[26] = 1;
+	assert_false(nub_linux_fpstate_take(bytes, sizeof(bytes), 0, &limits, xsave));
+}
+
 #define PROGRAM_TEST(name) cmocka_unit_test_setup_teardown(name, program_setup, program_teardown)
 
 int main(void)
@@ -470,6 +514,8 @@ int main(void)
 		PROGRAM_TEST(a_bad_frame_may_be_caught),
 		PROGRAM_TEST(without_an_image_the_state_is_as_after_reset),
 		PROGRAM_TEST(an_image_without_its_magic_is_x87_and_sse_alone),
+		cmocka_unit_test(a_size_that_is_more_than_the_cpus_is_none),
+		cmocka_unit_test(bits_that_mxcsr_has_not_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,6 +83,64 @@ static void test_tree(void **state)
 	assert_int_equal(call(alone, SYS_write, (uint64_t)other, DATA, 4, 0, 0, 0), -EBADF);
 }
 
+/* Of what is granted to be read, nothing changes: by its name, through a descriptor, or by a mapping. */
+static void test_read_only(void **state)
+{
+	static const char *const files[] = { "/data/shown", "/bin/tool" }, *const others[] = { "/data/new",
+		                                                                               "/bin/new" };
+	const uint64_t name = DATA + 4096, none = (uint64_t)-1, page = 4096;
+	struct tree *tree = *state;
+	struct alone *alone = &tree->alone;
+
+	for (size_t i = 0; i < LENGTH(files); i++) {
+		const char *file = files[i];
+		char before[64], link[32];
+
+		snprintf(before, sizeof(before), "%s", text_of(alone, file));
+		put(alone, name, others[i], strlen(others[i]) + 1);
+		assert_int_equal(with_path(alone, SYS_openat, file, O_WRONLY, 0), -EROFS);
+		assert_int_equal(with_path(alone, SYS_openat, file, O_RDWR, 0), -EROFS);
+		assert_int_equal(with_path(alone, SYS_openat, file, O_RDONLY | O_TRUNC, 0), -EROFS);
+		assert_int_equal(with_path(alone, SYS_openat, file, O_WRONLY | O_APPEND | O_CREAT, 0644), -EROFS);
+		assert_int_equal(with_path(alone, SYS_openat, "/data", O_TMPFILE | O_RDWR, 0644), -EROFS);
+		assert_int_equal(with_path(alone, SYS_truncate, file, 0, 0), -EROFS);
+		assert_int_equal(with_path(alone, SYS_chmod, file, 0777, 0), -EROFS);
+		assert_int_equal(with_path(alone, SYS_chown, file, none, none), -EROFS);
+		assert_int_equal(with_path(alone, SYS_utimes, file, 0, 0), -EROFS);
+		assert_int_equal(with_path(alone, SYS_unlink, file, 0, 0), -EROFS);
+		assert_int_equal(with_path(alone, SYS_rename, file, name, 0), -EROFS);
+		assert_int_equal(with_path(alone, SYS_link, file, name, 0), -EROFS);
+		assert_int_equal(with_path(alone, SYS_mkdir, others[i], 0755, 0), -EROFS);
+		assert_int_equal(with_path(alone, SYS_mknod, others[i], S_IFREG | 0644, 0), -EROFS);
+		assert_int_equal(with_path(alone, SYS_symlink, "/data/shown", name, 0), -EROFS);
+		assert_int_equal(with_path(alone, SYS_rmdir, "/data/inner", 0, 0), -EROFS);
+		assert_int_equal(with_path(alone, SYS_access, file, W_OK, 0), -EROFS);
+
+		const int64_t fd = with_path(alone, SYS_openat, file, O_RDONLY, 0);
+		const uint64_t at = UINT64_C(0x40000000);
+		assert_true(fd >= 0);
+		assert_int_equal(call(alone, SYS_write, (uint64_t)fd, name, 4, 0, 0, 0), -EBADF);
+		assert_int_equal(call(alone, SYS_pwrite64, (uint64_t)fd, name, 4, 0, 0, 0), -EBADF);
+		assert_int_equal(call(alone, SYS_ftruncate, (uint64_t)fd, 0, 0, 0, 0, 0), -EINVAL);
+		assert_int_equal(call(alone, SYS_fallocate, (uint64_t)fd, 0, 0, 9999, 0, 0), -EBADF);
+		assert_int_equal(call(alone, SYS_fchmod, (uint64_t)fd, 0777, 0, 0, 0, 0), -EROFS);
+		assert_int_equal(call(alone, SYS_utimensat, (uint64_t)fd, 0, 0, 0, 0, 0), -EROFS);
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", (int)fd);
+		assert_true(with_path(alone, SYS_openat, link, O_RDWR, 0) < 0);
+		assert_true(with_path(alone, SYS_openat, link, O_WRONLY | O_TRUNC, 0) < 0);
+		assert_int_equal(with_path(alone, SYS_truncate, link, 0, 0), -EROFS);
+		assert_int_equal(
+		    call(alone, SYS_mmap, at, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, (uint64_t)fd, 0),
+		    -EACCES);
+		assert_int_equal(call(alone, SYS_mmap, at, page, PROT_READ, MAP_SHARED | MAP_FIXED, (uint64_t)fd, 0),
+		                 at);
+		assert_int_equal(call(alone, SYS_mprotect, at, page, PROT_READ | PROT_WRITE, 0, 0, 0), -EACCES);
+		assert_int_equal(call(alone, SYS_munmap, at, page, 0, 0, 0, 0), 0);
+		assert_int_equal(call(alone, SYS_close, (uint64_t)fd, 0, 0, 0, 0, 0), 0);
+		assert_string_equal(text_of(alone, file), before);
+	}
+}
+
 /* Renames and links don't cross mounts, and mounts keep their names. */
 static void test_mounts_apart(void **state)
 {
@@ -173,6 +231,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused_grants),
 		IN_TREE(test_tree),
+		IN_TREE(test_read_only),
 		IN_TREE(test_mounts_apart),
 		IN_TREE(test_proc),
 		IN_TREE(test_dev),

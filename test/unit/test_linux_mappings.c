@@ -51,6 +51,30 @@ static void mremap_refuses_as_linux_does(void **state)
 	assert_string_equal(areas_of(alone), "0-4 3, 4-5 1");
 }
 
+/* As many as a snapshot may have. */
+static void areas_are_counted(void **state)
+{
+	struct alone *alone = *state;
+	const struct nub_linux_memory *memory = alone->linux->memory;
+	uint64_t at = AT;
+
+	while (memory->area_count < NUB_LINUX_MAX_AREAS - 1) {
+		map_at(alone, at, PAGE, PROT_NONE);
+		at += 2 * PAGE;
+	}
+	/* Parting one in three would make two more. */
+	map_at(alone, at, 3 * PAGE, PROT_NONE);
+	assert_int_equal(memory->area_count, NUB_LINUX_MAX_AREAS);
+	assert_int_equal(call(alone, __NR_mprotect, at + PAGE, PAGE, PROT_READ, 0), -ENOMEM);
+	assert_int_equal(call(alone, __NR_munmap, at + PAGE, PAGE, 0, 0), -ENOMEM);
+	assert_int_equal(fake_call(alone->linux, __NR_mmap, at + 8 * PAGE, PAGE, PROT_NONE,
+	                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, UINT64_MAX, 0),
+	                 -ENOMEM);
+	assert_int_equal(memory->area_count, NUB_LINUX_MAX_AREAS);
+	assert_int_equal(call(alone, __NR_munmap, at, 3 * PAGE, 0, 0), 0);
+	map_at(alone, at, PAGE, PROT_NONE);
+}
+
 static void advice_is_known_or_refused(void **state)
 {
 	struct alone *alone = *state;
@@ -316,6 +340,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		PAGES_TEST(mremap_moves_pages_with_their_bytes),
 		PAGES_TEST(mremap_refuses_as_linux_does),
+		PAGES_TEST(areas_are_counted),
 		PAGES_TEST(advice_is_known_or_refused),
 		PAGES_TEST(advice_goes_by_the_area),
 		PAGES_TEST(files_are_not_populated_behind_their_end),

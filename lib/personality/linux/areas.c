@@ -21,10 +21,10 @@ size_t nub_linux_area_index(const struct nub_linux_memory *memory, uint64_t gva)
 
 static bool make_room(struct nub_linux_memory *memory)
 {
-	if (memory->area_count < memory->area_capacity)
-		return true;
 	if (memory->area_count >= NUB_LINUX_MAX_AREAS)
 		return false;
+	if (memory->area_count < memory->area_capacity)
+		return true;
 	const size_t capacity = memory->area_capacity ? memory->area_capacity * 2 : 32;
 	struct nub_linux_area *areas = realloc(memory->areas, capacity * sizeof(*areas));
 	if (!areas)

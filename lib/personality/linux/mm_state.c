@@ -146,10 +146,12 @@ static int load_area(struct nub_linux *linux, struct nub_cursor *cursor)
 	if (nub_linux_area_read(cursor, memory->area_count ? memory->areas[memory->area_count - 1].end : 0, &record) <
 	    0)
 		return -1;
-	if ((area->prot & PROT_WRITE) && (area->prot & PROT_EXEC) && !linux->config.allow_wx)
-		return nub_cursor_fail(cursor, NUB_E_SNAPSHOT_FIELD,
-		                       "the area at 0x%" PRIx64 " is writable and executable, which is not allowed",
-		                       area->start);
+	if ((area->prot & PROT_WRITE) && (area->prot & PROT_EXEC) && !linux->config.allow_wx) {
+		nub_cursor_fail(cursor, NUB_E_SNAPSHOT_GRANT,
+		                "the area at 0x%" PRIx64 " is writable and executable, which is not allowed",
+		                area->start);
+		return nub_parameter(cursor->err, "allow_wx", 1);
+	}
 	if (record.has_file) {
 		area->backing = nub_linux_backing_load(linux, cursor);
 		if (!area->backing)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/read_at.h"
 #include "base/util.h"
 #include "memory/pagemap.h"
 #include "snapshot/file/snapshot.h"
@@ -78,8 +79,8 @@ static int keep_original(struct nub_dirty *dirty, const struct nub_snapshot *sna
 		return -1;
 	if (dirty->originals_fd < 0)
 		dirty->originals_fd = memfd_create("nub-originals", MFD_CLOEXEC);
-	if (dirty->originals_fd < 0 || pwrite(dirty->originals_fd, page, sizeof(page),
-	                                      (off_t)(dirty->count * NUB_PAGE_SIZE)) != (ssize_t)sizeof(page))
+	if (dirty->originals_fd < 0 ||
+	    nub_write_at(dirty->originals_fd, page, sizeof(page), dirty->count * NUB_PAGE_SIZE) < 0)
 		return nub_fail_errno(err, NUB_E_NO_MEMORY, "copies of %zu written pages", dirty->count + 1);
 	return 0;
 }

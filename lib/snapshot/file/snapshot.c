@@ -57,7 +57,7 @@ static int slurp(int fd, const char *name, struct nub_error *err)
 			const size_t chunk = filled - at < NUB_PAGE_SIZE ? filled - at : NUB_PAGE_SIZE;
 			if (chunk == NUB_PAGE_SIZE && nub_page_is_zero(part + at))
 				continue;
-			if (pwrite(copy, part + at, chunk, (off_t)(size + at)) != (ssize_t)chunk)
+			if (nub_write_at(copy, part + at, chunk, size + at) < 0)
 				return nub_fail_errno(err, NUB_E_NO_MEMORY, "%s: copy in memory", name);
 		}
 		size += filled;
