@@ -15,6 +15,8 @@
 /* More than this is left to touches; and of little memory, what is more than a part of it. */
 #define MOST_SIZE (UINT64_C(16) << 20)
 enum { MEMORY_PER_SHOWN = 8 };
+/* All of a smaller file comes with a touch or two. */
+#define LEAST_FILE (UINT64_C(64) << 10)
 
 static int64_t read_file(void *context, uint64_t offset, void *bytes, size_t size)
 {
@@ -81,7 +83,7 @@ int nub_linux_guest_show(struct nub_linux_guest *guest, const struct nub_image *
 
 	guest->shown_count = 0;
 	/* What is wrong with the file is told when it is loaded. */
-	if (!can_be_mapped(fd) || fstat(fd, &status) < 0 ||
+	if (fstat(fd, &status) < 0 || (uint64_t)status.st_size < LEAST_FILE || !can_be_mapped(fd) ||
 	    nub_elf_program_read(&program, read_file, &fd, "", &unread) < 0)
 		return 0;
 	if (show(guest, &program, fd, (uint64_t)status.st_size, err) < 0)
