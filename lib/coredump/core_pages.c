@@ -53,7 +53,7 @@ static uint64_t next_stored(const struct nub_snapshot *snapshot, uint64_t gpa, u
 	return below < found ? below : found;
 }
 
-/* Which of the pages from `host` on are the process's own. */
+/* Which of the pages from `offset` on are the process's own, or of a file that is no snapshot. */
 static void find_touched(const struct nub_core_pages *pages, const struct nub_memory_map *map, uint64_t offset,
                          size_t count, bool touched[PART_PAGES])
 {
@@ -63,7 +63,8 @@ static void find_touched(const struct nub_core_pages *pages, const struct nub_me
 	if (pages->pagemap_fd < 0 || !nub_pagemap_read_map(pages->pagemap_fd, map, offset, entries, count))
 		return;
 	for (size_t i = 0; i < count; i++)
-		touched[i] = nub_pagemap_there(entries[i]);
+		touched[i] = nub_pagemap_there(entries[i]) ||
+		             (!pages->snapshot && nub_memory_map_filed(map, map->gpa + offset + i * NUB_PAGE_SIZE));
 }
 
 /* Pages that can't be read, behind the end of a file, are zeros. */

@@ -115,10 +115,10 @@ void nub_memory_release(struct nub_memory *memory)
 	memset(memory, 0, sizeof(*memory));
 }
 
-void nub_memory_advise_heap(struct nub_memory *memory, const struct nub_layout *layout)
+void nub_memory_advise_huge(struct nub_memory *memory, uint64_t gpa, uint64_t size)
 {
-	const uint64_t start = nub_large_page_down(layout->heap_gpa + NUB_LARGE_PAGE_SIZE - 1);
-	const uint64_t end = nub_large_page_down(layout->heap_gpa + layout->heap_size);
+	const uint64_t start = nub_large_page_down(gpa + NUB_LARGE_PAGE_SIZE - 1);
+	const uint64_t end = nub_large_page_down(gpa + size);
 
 	if (start < end)
 		madvise(memory->snapshot.host + (start - NUB_BASE_ADDRESS), end - start, MADV_HUGEPAGE);
@@ -148,11 +148,28 @@ uint8_t *nub_memory_at(const struct nub_memory *memory, uint64_t gpa, uint64_t s
 	return map ? map->host + (gpa - map->gpa) : NULL;
 }
 
+bool nub_memory_map_filed(const struct nub_memory_map *map, uint64_t gpa)
+{
+	return map->from_file && (map->file_end == 0 || gpa < map->file_end);
+}
+
 bool nub_memory_from_file(const struct nub_memory *memory, uint64_t gpa)
 {
 	const struct nub_memory_map *map = find_map(memory, gpa, 1);
 
-	return map && map->from_file;
+	return map && nub_memory_map_filed(map, gpa);
+}
+
+int nub_memory_show(struct nub_memory *memory, const struct nub_memory_piece *piece, struct nub_error *err)
+{
+	uint8_t *host = nub_memory_at(memory, piece->gpa, piece->size);
+
+	if (memory->shared.on)
+		return nub_memory_show_file(memory, piece, err);
+	if (mmap(host, piece->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED, piece->fd,
+	         (off_t)piece->offset) == MAP_FAILED)
+		return nub_fail_errno(err, NUB_E_NO_MEMORY, "mapping of %" PRIu64 " bytes", piece->size);
+	return 0;
 }
 
 /* The kernel copies, and says EFAULT where touching would be a signal. Where it may not do that, so be it. */
@@ -204,8 +221,10 @@ static bool may_be_cut(const struct nub_memory_map *map, uint64_t gpa, uint64_t 
 {
 	const uint64_t offset = gpa - map->gpa, start = nub_page_down(offset);
 
-	if (!map->from_file || !map->shared)
-		return map->from_file;
+	if (!nub_memory_map_filed(map, gpa))
+		return false;
+	if (!map->shared)
+		return true;
 	return !nub_shared_is_owned(map->shared, start) ||
 	       nub_shared_same_owner(map->shared, start, offset + size - start + NUB_PAGE_SIZE - 1) <
 	           offset + size - start;

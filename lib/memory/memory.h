@@ -20,6 +20,7 @@ struct nub_memory_map {
 	uint8_t *host; /* where gpa is */
 	uint64_t gpa, size;
 	bool from_file;    /* or from several: touching it is a signal, SIGBUS, when one became shorter */
+	uint64_t file_end; /* gpa: what comes from files is below; 0: it may be anywhere */
 	void *reservation; /* what munmap gets */
 	size_t reserved;
 	const struct nub_shared *shared; /* it is a part of a memfd, from shared_offset on; NULL: it is not */
@@ -41,8 +42,9 @@ int nub_memory_init(struct nub_memory *memory, const struct nub_plan *plan, cons
                     struct nub_error *err);
 void nub_memory_release(struct nub_memory *memory);
 
-/* Let the heap's inner 2 MiB ranges be huge pages: a fresh page costs a twentieth then. Advice; can't fail. */
-void nub_memory_advise_heap(struct nub_memory *memory, const struct nub_layout *layout);
+/* Let the whole 2 MiB ranges of [gpa, gpa + size), of the snapshot region, be huge pages: a fresh page costs a twentieth then.
+ * Advice; can't fail. */
+void nub_memory_advise_huge(struct nub_memory *memory, uint64_t gpa, uint64_t size);
 
 /* The host's address of [gpa, gpa + size), NULL when not all of it is in one region. Scratch first, then the snapshot
  * region, then files. What is from a file is not to be touched there, but for scratch: see nub_memory_copy. */
@@ -70,8 +72,12 @@ void nub_memory_populate(struct nub_memory *memory, uint64_t gpa, uint64_t size)
  * in the snapshot region stays as it is. Errors: NO_MEMORY, IO. */
 int nub_memory_expect_writes(struct nub_memory *memory, uint64_t gpa, uint64_t size, struct nub_error *err);
 
-/* Is the page at gpa from a file? */
+/* Is the page at gpa from a file? The same of a map that it lies in. */
 bool nub_memory_from_file(const struct nub_memory *memory, uint64_t gpa);
+bool nub_memory_map_filed(const struct nub_memory_map *map, uint64_t gpa);
+
+/* Show a part of a file in the snapshot region, instead of zeros, whoever has the region, too. Errors: NO_MEMORY. */
+int nub_memory_show(struct nub_memory *memory, const struct nub_memory_piece *piece, struct nub_error *err);
 
 /* Page tables as walks see them. Those in files that became shorter are not there. */
 struct nub_pt_reader nub_memory_reader(struct nub_memory *memory);

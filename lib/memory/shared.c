@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -66,6 +67,13 @@ bool nub_shared_map(uint8_t *host, uint64_t size, int protection, int flags, int
 	/* A box begins as a copy of this process, and would begin by giving these up. */
 	madvise(host, size, MADV_DONTFORK);
 	return true;
+}
+
+bool nub_shared_is_noexec(int fd)
+{
+	struct statvfs system;
+
+	return fstatvfs(fd, &system) == 0 && system.f_flag & ST_NOEXEC;
 }
 
 /* ---- Which is which ---- */

@@ -43,6 +43,9 @@ struct nub_shared {
 	size_t news_count, news_capacity;
 };
 
+/* Is a file of a file system that is mounted noexec? */
+bool nub_shared_is_noexec(int fd);
+
 /* Where [gpa, ...) is in the memfd, and how many bytes from there on are; 0 when gpa is in none of its memory. */
 uint64_t nub_memory_shared_at(const struct nub_memory *memory, uint64_t gpa, uint64_t *offset);
 

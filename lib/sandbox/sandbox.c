@@ -80,14 +80,19 @@ static void fill_cpuid(struct nub_sandbox *sandbox)
 		nub_cpu_fill_cpuid(cpuid);
 }
 
-static int start_cpu(struct nub_sandbox *sandbox, struct nub_error *err)
+static int start(struct nub_sandbox *sandbox, const struct nub_image *image, struct nub_error *err)
 {
 	fill_cpuid(sandbox);
 	const struct nub_engine_guest guest = nub_sandbox_engine_guest(sandbox);
 	if (nub_cpu_check_host(&sandbox->machine.cpuid, err) < 0 ||
 	    nub_engine_attach(sandbox->machine.engine, &guest, err) < 0)
 		return -1;
-	return nub_engine_start(sandbox->machine.engine, NULL, err);
+	/* Until its CPU starts, a program may be mapped what is in files. What others have in memory is found by their CPU. */
+	if (sandbox->personality->is_program && nub_personality_boot(sandbox->personality, image, err) < 0)
+		return -1;
+	if (nub_engine_start(sandbox->machine.engine, NULL, err) < 0)
+		return -1;
+	return sandbox->personality->is_program ? 0 : nub_personality_boot(sandbox->personality, image, err);
 }
 
 struct nub_sandbox *nub_sandbox_create(const struct nub_config *config, const struct nub_image *image,
@@ -99,8 +104,7 @@ struct nub_sandbox *nub_sandbox_create(const struct nub_config *config, const st
 		return NULL;
 	sandbox->machine.guest = nub_image_info(image);
 	if (nub_personality_build(sandbox->personality, image, err) < 0 ||
-	    nub_personality_begin(sandbox->personality, err) < 0 || start_cpu(sandbox, err) < 0 ||
-	    nub_personality_boot(sandbox->personality, image, err) < 0) {
+	    nub_personality_begin(sandbox->personality, err) < 0 || start(sandbox, image, err) < 0) {
 		nub_sandbox_free(sandbox);
 		return NULL;
 	}

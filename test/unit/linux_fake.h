@@ -106,6 +106,28 @@ static inline int fake_store(void *context, uint64_t gpa, const void *bytes, siz
 	return 0;
 }
 
+static inline void fake_expect(void *context, uint64_t gpa, uint64_t size, bool by_program)
+{
+	const struct fake *fake = context;
+
+	(void)by_program;
+	FAKE_CHECK(gpa >= FAKE_BASE && gpa + size <= FAKE_BASE + fake->size && (gpa | size) % NUB_PAGE_SIZE == 0);
+}
+
+static inline void fake_expect_large(void *context, uint64_t gpa, uint64_t size)
+{
+	fake_expect(context, gpa, size, true);
+	FAKE_CHECK((gpa | size) % NUB_LARGE_PAGE_SIZE == 0);
+}
+
+static inline uint64_t fake_shown(void *context, uint64_t offset, uint64_t size)
+{
+	(void)context;
+	(void)offset;
+	(void)size;
+	return 0;
+}
+
 static inline int fake_discard(void *context, uint64_t gpa, uint64_t size, struct nub_error *err)
 {
 	struct fake *fake = context;
@@ -246,6 +268,9 @@ static const struct nub_linux_machine_ops fake_ops = {
 	.memory = fake_memory,
 	.copy = fake_copy,
 	.store = fake_store,
+	.expect = fake_expect,
+	.expect_large = fake_expect_large,
+	.shown = fake_shown,
 	.discard = fake_discard,
 	.map = fake_map,
 	.protect = fake_protect,

@@ -118,7 +118,7 @@ static uint64_t start(void)
 
 	if (nub_linux_start(alone.linux, &program.backing, &err) < 0)
 		fail_msg("%s", err.message);
-	return alone.fake.vcpu.regs.rsp;
+	return alone.linux->current->vcpu.regs.rsp;
 }
 
 static void stack_is_as_linux_makes_it(void **state)
@@ -158,7 +158,7 @@ static void stack_is_as_linux_makes_it(void **state)
 
 static void registers_are_those_of_a_new_program(void **state)
 {
-	const struct nub_linux_vcpu *vcpu = &alone.fake.vcpu;
+	const struct nub_linux_vcpu *vcpu = &alone.linux->current->vcpu;
 	uint16_t fcw;
 	uint32_t mxcsr;
 
@@ -202,7 +202,7 @@ static void static_program_is_where_it_says(void **state)
 	(void)state;
 	make_program(&program, false);
 	start();
-	assert_int_equal(alone.fake.vcpu.regs.rip, program.elf.header.e_entry);
+	assert_int_equal(alone.linux->current->vcpu.regs.rip, program.elf.header.e_entry);
 	assert_int_equal(alone.linux->program->code_start, SAMPLE_EXEC_BASE);
 }
 
@@ -233,7 +233,7 @@ static void interpreter_is_entered_first(void **state)
 	rsp = start();
 	base = aux(rsp + 64, AT_BASE);
 	assert_true(base != 0 && base % 4096 == 0);
-	assert_int_equal(alone.fake.vcpu.regs.rip, base + interpreter.elf.header.e_entry);
+	assert_int_equal(alone.linux->current->vcpu.regs.rip, base + interpreter.elf.header.e_entry);
 	assert_int_equal(aux(rsp + 64, AT_ENTRY), alone.linux->program->code_start + program.elf.header.e_entry);
 }
 

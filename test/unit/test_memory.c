@@ -173,7 +173,7 @@ static void large_mappings_are_congruent(void **state)
 		check_congruent(&fixture.memory.snapshot);
 		check_congruent(&fixture.memory.scratch);
 		check_congruent(&fixture.memory.files[0]);
-		nub_memory_advise_heap(&fixture.memory, &fixture.plan.layout);
+		nub_memory_advise_huge(&fixture.memory, fixture.plan.layout.heap_gpa, fixture.plan.layout.heap_size);
 		memset(nub_memory_at(&fixture.memory, fixture.plan.layout.heap_gpa, 8 * MIB), 1, 8 * MIB);
 		release_memory(&fixture);
 	}

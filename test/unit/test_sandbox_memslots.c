@@ -273,6 +273,41 @@ static void readonly_memory(void **state)
 	close(fd);
 }
 
+/* A program's memory gets a slot when it gets to the program, without a fault for it. */
+static void programs_have_what_they_use(void **state)
+{
+	static const char *const argv[] = { "hog", NULL }, *const envp[] = { NULL };
+	struct guest guest = { 0 };
+	char path[PATH_MAX];
+
+	(void)state;
+	guest_path("../test/linux/hog", path);
+	const int fd = open(path, O_RDONLY);
+	assert_true(fd >= 0);
+	guest.image = nub_image_open_program(fd, path, &guest.err);
+	assert_non_null(guest.image);
+	close(fd);
+	guest.config = nub_config_default();
+	guest.config.ops = (struct nub_host_ops){ .context = &guest, .output = keep_output };
+	guest.config.program.argv = argv;
+	guest.config.program.envp = envp;
+	guest.config.program.path = path;
+	guest.config.program.memory_size = HEAP;
+	guest_create(&guest);
+	const struct nub_deferred start = *deferred(&guest);
+	assert_in_range(start.size, HEAP - 33 * MIB, HEAP - 31 * MIB);
+	assert_int_equal(start.slots, 0);
+	if (nub_sandbox_run_main(guest.sandbox, 0, NULL, &guest.outcome, &guest.err) < 0)
+		fail_msg("%s", guest.err.message);
+	assert_int_equal(guest.outcome.kind, NUB_OUTCOME_EXITED);
+	assert_string_equal(guest.text, "1\n");
+	/* It has 64 MiB of it now, which took two more slots. */
+	assert_int_equal(deferred(&guest)->slots, 2);
+	assert_int_equal(deferred(&guest)->gpa + deferred(&guest)->size, start.gpa + start.size);
+	assert_in_range(deferred(&guest)->size, 1, start.size - 64 * MIB);
+	guest_close(&guest);
+}
+
 int main(void)
 {
 	struct CMUnitTest tests[] = {
@@ -284,6 +319,7 @@ int main(void)
 		KVM_TEST(resets_have_it),
 		KVM_TEST(walks_see_it),
 		KVM_TEST(readonly_memory),
+		KVM_TEST(programs_have_what_they_use),
 	};
 
 	return run_kvm_tests("memslots", tests);

@@ -3,6 +3,9 @@
 
 #include <sys/mman.h>
 
+#include "personality/linux/guest.h"
+#include "sandbox/sandbox.h"
+
 enum { FROZEN_CODE = 7 };
 
 struct program {
@@ -209,6 +212,52 @@ static void a_copy_may_have_more_memory(void **state)
 	program_close(&program);
 }
 
+static uint64_t shown_size(struct guest *guest)
+{
+	const struct nub_linux_guest *program = nub_linux_guest_of(guest->sandbox->personality);
+	const int fd = open(guest->config.program.path, O_RDONLY);
+	uint8_t in_memory[NUB_PAGE_SIZE], in_file[NUB_PAGE_SIZE];
+	uint64_t size = 0;
+
+	assert_true(fd >= 0);
+	for (size_t i = 0; i < program->shown_count; i++) {
+		const struct nub_linux_shown *shown = &program->shown[i];
+		for (uint64_t at = 0; at < shown->size; at += NUB_PAGE_SIZE) {
+			memset(in_file, 0, sizeof(in_file));
+			assert_true(pread(fd, in_file, sizeof(in_file), (off_t)(shown->offset + at)) > 0);
+			if (nub_memory_copy(&guest->sandbox->machine.memory, shown->gpa + at, in_memory,
+			                    sizeof(in_memory), &guest->err) < 0)
+				fail_msg("%s", guest->err.message);
+			assert_memory_equal(in_memory, in_file, sizeof(in_file));
+		}
+		size += shown->size;
+	}
+	close(fd);
+	return size;
+}
+
+/* What it only reads of its file is there from the start, as far as there is memory, and it runs with and without. */
+static void its_own_file_is_there(void **state)
+{
+	static const uint64_t memory[] = { UINT64_C(64) << 20, UINT64_C(2) << 20 };
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct guest guest;
+
+		program_load(&guest, "../test/linux/frozen");
+		guest.config.program.memory_size = memory[i];
+		guest_create(&guest);
+		const uint64_t size = shown_size(&guest);
+		assert_true(size <= memory[i] / 8);
+		assert_true(i > 0 || size > memory[1] / 8);
+		assert_int_equal(nub_sandbox_run_main(guest.sandbox, 0, NULL, &guest.outcome, &guest.err), 0);
+		assert_int_equal(guest.outcome.kind, NUB_OUTCOME_CHECKPOINT);
+		resume(&guest, guest.sandbox);
+		guest_close(&guest);
+	}
+}
+
 int main(void)
 {
 	struct CMUnitTest tests[] = {
@@ -218,6 +267,7 @@ int main(void)
 		KVM_TEST(a_program_is_put_back_to_its_snapshot),
 		KVM_TEST(a_sandbox_does_not_change_its_abi),
 		KVM_TEST(a_copy_may_have_more_memory),
+		KVM_TEST(its_own_file_is_there),
 	};
 
 	return run_kvm_tests("programs in sandboxes", tests);

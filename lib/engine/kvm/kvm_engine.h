@@ -12,9 +12,10 @@
 #include "engine/kvm/kvm.h"
 #include "engine/kvm/monitor.h"
 
-/* The part of a large heap that has no memslot yet: whole 2 MiB, of one region. */
+/* The part of a large heap that has no memslot yet: whole 2 MiB, of one region, or what of a guest with syscalls no table has. */
 struct nub_deferred {
 	uint64_t gva, gpa, size; /* size 0: nothing */
+	bool in_tables;          /* at gva, by entries that are not present */
 	unsigned slots;          /* that were made for what was part of it */
 	bool tail;               /* there is a slot for what lies behind it */
 };
@@ -65,11 +66,18 @@ enum nub_slot {
 /* For all of the guest's memory, into a VM that has none. */
 int nub_memslots_set(struct nub_kvm *kvm, struct nub_error *err);
 int nub_memslots_drop(struct nub_kvm *kvm, struct nub_error *err);
+
+/* Drop them and set them again, for as much of the memory: KVM forgets what it knew of the tables in it. */
+int nub_memslots_renew(struct nub_kvm *kvm, struct nub_error *err);
+
 int nub_memslots_set_scratch(struct nub_kvm *kvm, struct nub_error *err);
 int nub_memslots_drop_scratch(struct nub_kvm *kvm, struct nub_error *err);
 
 /* Take what waits out of the page tables in use. To be called before the guest runs on tables that were written anew. */
 int nub_memslots_hide(struct nub_kvm *kvm, struct nub_error *err);
+
+/* A guest with syscalls is about to be mapped [gpa, gpa + size): have a slot for it. */
+int nub_memslots_reach(struct nub_kvm *kvm, uint64_t gpa, uint64_t size, struct nub_error *err);
 
 /* The guest faulted: did it touch what waits? Then it gets it. */
 enum nub_mending nub_memslots_fault(struct nub_kvm *kvm, struct nub_error *err);

@@ -114,8 +114,11 @@ static struct nub_pt_editor editor_of(struct nub_kvm *kvm)
 int nub_kvm_map(struct nub_engine *engine, uint64_t gva, uint64_t gpa, uint64_t size, unsigned rights,
                 struct nub_error *err)
 {
-	const struct nub_pt_editor editor = editor_of(nub_kvm_of(engine));
+	struct nub_kvm *kvm = nub_kvm_of(engine);
+	const struct nub_pt_editor editor = editor_of(kvm);
 
+	if (nub_memslots_reach(kvm, gpa, size, err) < 0)
+		return -1;
 	return nub_pt_edit_map(&editor, gva, gpa, size, rights, err);
 }
 
@@ -172,8 +175,8 @@ static int by_monitor(struct nub_kvm *kvm, struct nub_error *err)
 {
 	struct nub_sregs sregs;
 
-	/* The `out` of the last exit first: some KVMs have yet to step over it. */
-	if (nub_vcpu_complete_io(&kvm->vm, err) < 0 || nub_vcpu_get_sregs(&kvm->vm, &sregs, err) < 0)
+	/* The `out` of a fault first: some KVMs have yet to step over it. That of a system call is behind the vCPU. */
+	if ((kvm->faulted && nub_vcpu_complete_io(&kvm->vm, err) < 0) || nub_vcpu_get_sregs(&kvm->vm, &sregs, err) < 0)
 		return -1;
 	const struct nub_registers regs = kvm->vm.regs;
 	const int result = run_again(kvm, &sregs, err);
@@ -183,19 +186,16 @@ static int by_monitor(struct nub_kvm *kvm, struct nub_error *err)
 	return result;
 }
 
-static int by_memslots(struct nub_kvm *kvm, struct nub_error *err)
-{
-	return nub_memslots_drop(kvm, err) < 0 ? -1 : nub_memslots_set(kvm, err);
-}
-
 int nub_kvm_tables_flush(struct nub_kvm *kvm, struct nub_error *err)
 {
 	struct nub_kvm_tables *edited = &kvm->edited;
-	int result;
+	int result = 0;
 
 	if (edited->again_count == 0 && !edited->overflow)
 		return 0;
-	result = edited->overflow ? by_memslots(kvm, err) : by_monitor(kvm, err);
+	/* A CPU that has never run knows nothing. */
+	if (kvm->vm.has_run)
+		result = edited->overflow ? nub_memslots_renew(kvm, err) : by_monitor(kvm, err);
 	if (result == 0) {
 		edited->again_count = edited->in_table = 0;
 		edited->table = 0;

@@ -6,6 +6,9 @@
  * monitor tells of, and the host makes a slot for at least as much as the guest has already, and the entries present. A
  * store of the host's that adds a right is seen at the next fault by every hypervisor, those that shadow the tables, too.
  *
+ * Of a guest whose tables are edited, the host knows each page that it gets before the guest does: the slots grow then, and there is
+ * no fault.
+ *
  * The host's own mapping is all there from the start, and walks through nub_memory_reader see such entries as present.
  */
 #include <inttypes.h>
@@ -113,16 +116,13 @@ static void find_longest(const struct nub_kvm *kvm, const struct nub_region *hea
 
 /* Of the longest run of leaves that one slot can stand for, all but the first part. What code at CPL 0 makes of its tables
  * is not for the host to touch. */
-static void choose(struct nub_kvm *kvm)
+static void choose_leaves(struct nub_kvm *kvm)
 {
 	const struct nub_region_list *regions = &kvm->guest.plan->regions;
 	const struct nub_memory_map *map = &kvm->guest.memory->snapshot;
 	struct nub_deferred *deferred = &kvm->deferred;
 
-	*deferred = (struct nub_deferred){ 0 };
-	/* Nor tables that are edited. */
-	const bool may_wait = kvm->guest.privilege_level == 3 && !kvm->guest.syscalls;
-	for (size_t i = 0; may_wait && i < regions->count; i++)
+	for (size_t i = 0; kvm->guest.privilege_level == 3 && i < regions->count; i++)
 		if (regions->items[i].type == NUB_REGION_HEAP && regions->items[i].size >= FIRST_PART + LEAST_PART &&
 		    regions->items[i].size <= NUB_MAX_MEMORY_SIZE)
 			find_longest(kvm, &regions->items[i], deferred);
@@ -134,6 +134,27 @@ static void choose(struct nub_kvm *kvm)
 	deferred->gva += FIRST_PART;
 	deferred->gpa += FIRST_PART;
 	deferred->size -= FIRST_PART;
+	deferred->in_tables = true;
+}
+
+/* Where the tables are edited, all but the first part of the heap: nothing of it is in the tables yet. */
+static void choose_unmapped(struct nub_kvm *kvm)
+{
+	const struct nub_layout *layout = &kvm->guest.plan->layout;
+
+	if (layout->heap_size < FIRST_PART + LEAST_PART)
+		return;
+	kvm->deferred.gpa = nub_large_page_down(layout->heap_gpa + FIRST_PART);
+	kvm->deferred.size = layout->heap_gpa + layout->heap_size - kvm->deferred.gpa;
+}
+
+static void choose(struct nub_kvm *kvm)
+{
+	kvm->deferred = (struct nub_deferred){ 0 };
+	if (kvm->guest.syscalls)
+		choose_unmapped(kvm);
+	else
+		choose_leaves(kvm);
 }
 
 static uint64_t hidden(uint64_t entry)
@@ -168,14 +189,15 @@ static int change_entries(struct nub_kvm *kvm, uint64_t gva, uint64_t size, uint
 
 int nub_memslots_hide(struct nub_kvm *kvm, struct nub_error *err)
 {
-	return change_entries(kvm, kvm->deferred.gva, kvm->deferred.size, hidden, err);
+	const struct nub_deferred *deferred = &kvm->deferred;
+
+	return deferred->in_tables ? change_entries(kvm, deferred->gva, deferred->size, hidden, err) : 0;
 }
 
-/* Give the guest all up to gva, which waits, and more. */
-static int grow(struct nub_kvm *kvm, uint64_t gva, struct nub_error *err)
+/* A slot for the first `needed` bytes of what waits, and more. */
+static int grow(struct nub_kvm *kvm, uint64_t needed, struct nub_error *err)
 {
 	struct nub_deferred *deferred = &kvm->deferred;
-	const uint64_t needed = nub_large_page_down(gva - deferred->gva) + NUB_LARGE_PAGE_SIZE;
 	const uint64_t owned = deferred->gpa - NUB_BASE_ADDRESS;
 	uint64_t size = large_up(needed > owned ? needed : owned);
 
@@ -185,12 +207,22 @@ static int grow(struct nub_kvm *kvm, uint64_t gva, struct nub_error *err)
 	        guest_copies(kvm), err) < 0)
 		return -1;
 	deferred->slots++;
-	if (change_entries(kvm, deferred->gva, size, shown, err) < 0)
+	if (deferred->in_tables && change_entries(kvm, deferred->gva, size, shown, err) < 0)
 		return -1;
 	deferred->gva += size;
 	deferred->gpa += size;
 	deferred->size -= size;
 	return 0;
+}
+
+int nub_memslots_reach(struct nub_kvm *kvm, uint64_t gpa, uint64_t size, struct nub_error *err)
+{
+	const struct nub_deferred *deferred = &kvm->deferred;
+	const uint64_t end = gpa + size;
+
+	if (gpa >= deferred->gpa + deferred->size || end <= deferred->gpa)
+		return 0;
+	return grow(kvm, end - deferred->gpa, err);
 }
 
 enum nub_mending nub_memslots_fault(struct nub_kvm *kvm, struct nub_error *err)
@@ -199,10 +231,12 @@ enum nub_mending nub_memslots_fault(struct nub_kvm *kvm, struct nub_error *err)
 	const struct nub_exception_frame *frame = &kvm->frame;
 	const uint64_t gva = nub_kvm_cr2(kvm);
 
-	if (frame->vector != NUB_VECTOR_PF || (frame->error_code & (NUB_FAULT_PRESENT | NUB_FAULT_RESERVED)) != 0 ||
-	    gva < deferred->gva || gva - deferred->gva >= deferred->size)
+	if (!deferred->in_tables || frame->vector != NUB_VECTOR_PF ||
+	    (frame->error_code & (NUB_FAULT_PRESENT | NUB_FAULT_RESERVED)) != 0 || gva < deferred->gva ||
+	    gva - deferred->gva >= deferred->size)
 		return NUB_MENDING_NOT;
-	return grow(kvm, gva, err) < 0 ? NUB_MENDING_FAILED : NUB_MENDING_DONE;
+	const uint64_t needed = nub_large_page_down(gva - deferred->gva) + NUB_LARGE_PAGE_SIZE;
+	return grow(kvm, needed, err) < 0 ? NUB_MENDING_FAILED : NUB_MENDING_DONE;
 }
 
 /* ---- All of them ---- */
@@ -214,8 +248,9 @@ static int set_snapshot(struct nub_kvm *kvm, struct nub_error *err)
 	const bool readonly = guest_copies(kvm);
 	const uint64_t end = map->gpa + map->size;
 
-	choose(kvm);
-	kvm->guest.memory->deferred = deferred->size > 0;
+	deferred->slots = 0;
+	deferred->tail = false;
+	kvm->guest.memory->deferred = deferred->in_tables;
 	if (deferred->size == 0)
 		return set(kvm, NUB_SLOT_SNAPSHOT, map, map->gpa, map->size, readonly, err);
 	if (set(kvm, NUB_SLOT_SNAPSHOT, map, map->gpa, deferred->gpa - map->gpa, readonly, err) < 0)
@@ -237,7 +272,7 @@ int nub_memslots_drop_scratch(struct nub_kvm *kvm, struct nub_error *err)
 	return drop(kvm, NUB_SLOT_SCRATCH, err);
 }
 
-int nub_memslots_set(struct nub_kvm *kvm, struct nub_error *err)
+static int set_all(struct nub_kvm *kvm, struct nub_error *err)
 {
 	const struct nub_memory *memory = kvm->guest.memory;
 
@@ -249,6 +284,12 @@ int nub_memslots_set(struct nub_kvm *kvm, struct nub_error *err)
 			return -1;
 	}
 	return 0;
+}
+
+int nub_memslots_set(struct nub_kvm *kvm, struct nub_error *err)
+{
+	choose(kvm);
+	return set_all(kvm, err);
 }
 
 int nub_memslots_drop(struct nub_kvm *kvm, struct nub_error *err)
@@ -265,4 +306,9 @@ int nub_memslots_drop(struct nub_kvm *kvm, struct nub_error *err)
 		if (drop(kvm, NUB_SLOT_FILES + (unsigned)i, err) < 0)
 			return -1;
 	return 0;
+}
+
+int nub_memslots_renew(struct nub_kvm *kvm, struct nub_error *err)
+{
+	return nub_memslots_drop(kvm, err) < 0 ? -1 : set_all(kvm, err);
 }

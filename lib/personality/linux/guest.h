@@ -19,6 +19,12 @@ struct nub_linux_slice {
 	sigset_t saved_mask;
 };
 
+/* A part of the program's file that is in the guest's memory before the program is loaded. */
+struct nub_linux_shown {
+	uint64_t offset, size, gpa;
+};
+enum { NUB_LINUX_MOST_SHOWN = 8 };
+
 struct nub_linux_guest {
 	struct nub_personality personality; /* first */
 	struct nub_linux *linux;            /* owned; NULL until the engine has started */
@@ -28,6 +34,8 @@ struct nub_linux_guest {
 	bool entered;        /* the engine is to go on, nothing has happened that the program is to know of */
 	uint64_t stop_at_ns; /* CLOCK_MONOTONIC, from stop_after_ns; 0 never */
 	uint64_t calls_left; /* of config.program.stop_call */
+	struct nub_linux_shown shown[NUB_LINUX_MOST_SHOWN];
+	size_t shown_count;
 };
 
 static inline struct nub_linux_guest *nub_linux_guest_of(struct nub_personality *personality)
@@ -49,6 +57,14 @@ static inline struct nub_linux_guest *nub_linux_guest_of(struct nub_personality 
 int nub_linux_guest_build(struct nub_personality *personality, const struct nub_image *image, struct nub_error *err);
 int nub_linux_guest_place(struct nub_personality *personality, const struct nub_layout *stored, struct nub_error *err);
 int nub_linux_guest_begin(struct nub_personality *personality, struct nub_error *err);
+
+/* ---- guest_shown.c: the program's file in its memory ---- */
+
+/* Into memory that is new: what is shown takes its first pages. Error: NO_MEMORY. */
+int nub_linux_guest_show(struct nub_linux_guest *guest, const struct nub_image *image, struct nub_error *err);
+
+/* The gpa of these bytes of the file, whole pages; 0: they are not shown. */
+uint64_t nub_linux_guest_shown(const struct nub_linux_guest *guest, uint64_t offset, uint64_t size);
 
 /* ---- guest_regions.c: areas as regions of the plan ---- */
 

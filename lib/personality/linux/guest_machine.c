@@ -43,6 +43,25 @@ static int store(void *context, uint64_t gpa, const void *bytes, size_t size, st
 	return nub_memory_store(&machine_of(context)->memory, gpa, bytes, size, err);
 }
 
+/* What a program writes in another process is not at hand in this one. */
+static void expect(void *context, uint64_t gpa, uint64_t size, bool by_program)
+{
+	struct nub_memory *memory = &machine_of(context)->memory;
+
+	if (!by_program || !memory->shared.on)
+		nub_memory_populate(memory, gpa, size);
+}
+
+static void expect_large(void *context, uint64_t gpa, uint64_t size)
+{
+	nub_memory_advise_huge(&machine_of(context)->memory, gpa, size);
+}
+
+static uint64_t shown(void *context, uint64_t offset, uint64_t size)
+{
+	return nub_linux_guest_shown(context, offset, size);
+}
+
 static int discard(void *context, uint64_t gpa, uint64_t size, struct nub_error *err)
 {
 	struct nub_machine *machine = machine_of(context);
@@ -174,6 +193,9 @@ const struct nub_linux_machine_ops nub_linux_guest_machine_ops = {
 	.memory = memory,
 	.copy = copy,
 	.store = store,
+	.expect = expect,
+	.expect_large = expect_large,
+	.shown = shown,
 	.discard = discard,
 	.map = map,
 	.protect = protect,

@@ -66,13 +66,14 @@ int nub_linux_guest_build(struct nub_personality *personality, const struct nub_
 	struct nub_machine *machine = personality->machine;
 	const uint64_t asked = machine->config.program.memory_size;
 
-	(void)image;
 	if (machine->config.cow != NUB_COW_HOST)
 		return nub_fail(err, NUB_E_USAGE, 0, "%s: pages of Linux programs are copied by the host alone",
 		                machine->guest->name);
 	if (plan(machine, asked != 0 ? asked : NUB_DEFAULT_PROGRAM_MEMORY, err) < 0)
 		return -1;
-	return nub_memory_init(&machine->memory, &machine->plan, &machine->config, err);
+	if (nub_memory_init(&machine->memory, &machine->plan, &machine->config, err) < 0)
+		return -1;
+	return nub_linux_guest_show(nub_linux_guest_of(personality), image, err);
 }
 
 int nub_linux_guest_place(struct nub_personality *personality, const struct nub_layout *stored, struct nub_error *err)

@@ -57,6 +57,29 @@ static int clear_tail(struct nub_linux *linux, const struct nub_elf_program_segm
 	return 0;
 }
 
+/* What of the program is in memory already, and nowhere else in its address space, needs no touch. */
+static int64_t enter_shown(struct nub_linux *linux, const struct nub_linux_mapping *mapping)
+{
+	const struct nub_linux_machine *machine = &linux->machine;
+	struct nub_linux_memory *memory = linux->memory;
+	struct nub_error err = { 0 };
+	uint64_t gpa = 0;
+
+	if (mapping->backing == linux->program->backing && !(mapping->prot & PROT_WRITE))
+		gpa = machine->ops->shown(machine->context, mapping->offset, mapping->size);
+	if (gpa == 0 || !nub_linux_page_pool_claim(&memory->pool, gpa))
+		return 0;
+	for (uint64_t at = NUB_PAGE_SIZE; at < mapping->size; at += NUB_PAGE_SIZE)
+		nub_linux_page_pool_claim(&memory->pool, gpa + at);
+	for (uint64_t at = 0; at < mapping->size; at += NUB_PAGE_SIZE)
+		if (!nub_linux_page_map_set(&memory->pages, mapping->gva + at, gpa + at))
+			return -ENOMEM;
+	if (machine->ops->map(machine->context, mapping->gva, gpa, mapping->size, nub_linux_rights_of(mapping->prot),
+	                      &err) < 0)
+		return nub_linux_fail(linux, &err);
+	return 0;
+}
+
 static int map_segment(struct nub_linux *linux, struct nub_linux_backing *backing,
                        const struct nub_elf_program_segment *segment, uint64_t bias, const char *name,
                        struct nub_error *err)
@@ -74,6 +97,7 @@ static int map_segment(struct nub_linux *linux, struct nub_linux_backing *backin
 		mapping.backing = backing;
 		mapping.offset = nub_page_down(segment->offset);
 		result = nub_linux_map(linux, &mapping);
+		result = result < 0 ? result : enter_shown(linux, &mapping);
 	}
 	if (result >= 0 && segment->filesz && clear_tail(linux, segment, bias, name, err) < 0)
 		return -1;

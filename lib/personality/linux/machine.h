@@ -40,6 +40,13 @@ struct nub_linux_machine_ops {
 	 * file is behind. */
 	int (*copy)(void *context, uint64_t gpa, void *bytes, size_t size, struct nub_error *err);
 	int (*store)(void *context, uint64_t gpa, const void *bytes, size_t size, struct nub_error *err);
+	/* All of [gpa, gpa + size) is about to be written, by the caller or by the program: to have its pages at once may cost less
+	 * than one after the other. What can't be had now is had when it is touched. */
+	void (*expect)(void *context, uint64_t gpa, uint64_t size, bool by_program);
+	/* [gpa, gpa + size), whole 2 MiB, may be large pages of the host's. */
+	void (*expect_large)(void *context, uint64_t gpa, uint64_t size);
+	/* The gpa at which [offset, offset + size) of the program's file is already, for whoever maps it first; 0: nowhere. */
+	uint64_t (*shown)(void *context, uint64_t offset, uint64_t size);
 	/* Zero [gpa, gpa + size) by giving the host's pages back. */
 	int (*discard)(void *context, uint64_t gpa, uint64_t size, struct nub_error *err);
 

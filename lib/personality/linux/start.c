@@ -144,7 +144,6 @@ static void set_registers(struct nub_linux *linux, uint64_t entry, uint64_t rsp)
 	*vcpu = (struct nub_linux_vcpu){ .regs = { .rip = entry, .rsp = rsp, .rflags = START_RFLAGS } };
 	memcpy(vcpu->xsave + XSAVE_FCW, &fcw, sizeof(fcw));
 	memcpy(vcpu->xsave + XSAVE_MXCSR, &mxcsr, sizeof(mxcsr));
-	nub_linux_vcpu_load(linux);
 }
 
 static void name_thread(struct nub_linux *linux)

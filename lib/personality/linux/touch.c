@@ -6,10 +6,12 @@
 #include "base/error.h"
 #include "base/util.h"
 #include "personality/linux/mm_parts.h"
+#include "personality/linux/start.h"
 
 /* How many pages come at a touch, around it, as Linux brings them. An exit costs as much as zeroing or reading as many, by some
- * engines a quarter of that, and by others twice as much; but a program's memory is to be the same by all. */
-enum { AROUND = 16 };
+ * engines a quarter of that, and by others twice as much; but a program's memory is to be the same by all. Of the program's own
+ * file a snapshot has everything anyway. */
+enum { AROUND = 16, AROUND_IN_PROGRAM = 64 };
 
 static enum nub_linux_touch failed(struct nub_linux *linux, struct nub_error *err)
 {
@@ -44,8 +46,10 @@ static bool bring_large(struct nub_linux *linux, const struct nub_linux_area *ar
 	    memory->pool.free < memory->pool.total / 2 || nub_linux_page_map_next(&memory->pages, start, end) != end)
 		return false;
 	gpa = nub_linux_page_pool_take_large(&memory->pool);
-	return gpa != 0 && nub_linux_pages_renew(linux, gpa, NUB_LARGE_PAGE_SIZE / NUB_PAGE_SIZE) &&
-	       enter(linux, area, start, gpa, NUB_LARGE_PAGE_SIZE) == NUB_LINUX_TOUCH_OK;
+	if (gpa == 0 || !nub_linux_pages_renew(linux, gpa, NUB_LARGE_PAGE_SIZE / NUB_PAGE_SIZE))
+		return false;
+	linux->machine.ops->expect_large(linux->machine.context, gpa, NUB_LARGE_PAGE_SIZE);
+	return enter(linux, area, start, gpa, NUB_LARGE_PAGE_SIZE) == NUB_LINUX_TOUCH_OK;
 }
 
 /* Fill fresh pages from the area's file; *size becomes what of them is in the file, whole pages. */
@@ -79,6 +83,8 @@ static enum nub_linux_touch fill_own(struct nub_linux *linux, const struct nub_l
 			return NUB_LINUX_TOUCH_FAILED;
 		const uint64_t taken = count * NUB_PAGE_SIZE;
 		uint64_t size = taken;
+		if (count > 1)
+			linux->machine.ops->expect(linux->machine.context, gpa, taken, !area->backing);
 		if (area->backing)
 			read_file(linux, area, gva, gpa, &size);
 		if (size > 0 && enter(linux, area, gva, gpa, size) != NUB_LINUX_TOUCH_OK)
@@ -106,12 +112,19 @@ static enum nub_linux_touch fill(struct nub_linux *linux, const struct nub_linux
 	return result == NUB_LINUX_TOUCH_FAILED || gva == first + NUB_PAGE_SIZE ? result : NUB_LINUX_TOUCH_OK;
 }
 
+static uint64_t pages_around(const struct nub_linux *linux, const struct nub_linux_area *area)
+{
+	const struct nub_linux_page_pool *pool = &linux->memory->pool;
+
+	if (pool->free <= pool->total / 8)
+		return 1;
+	return area->backing && linux->program && area->backing == linux->program->backing ? AROUND_IN_PROGRAM : AROUND;
+}
+
 static enum nub_linux_touch bring(struct nub_linux *linux, const struct nub_linux_area *area, uint64_t gva)
 {
 	const struct nub_linux_memory *memory = linux->memory;
-	const bool plenty = memory->pool.free > memory->pool.total / 8;
-	const uint64_t around = plenty ? AROUND : 1;
-	const uint64_t window = around * NUB_PAGE_SIZE;
+	const uint64_t window = pages_around(linux, area) * NUB_PAGE_SIZE;
 	uint64_t start = gva & ~(window - 1), end = start + window;
 
 	if (bring_large(linux, area, gva))

@@ -61,7 +61,7 @@ static int build(struct nub_personality *personality, const struct nub_image *im
 		return -1;
 	if (nub_plan_tables(&machine->plan, machine->guest->privilege_level, &tables, err) == 0 &&
 	    nub_memory_init(&machine->memory, &machine->plan, &machine->config, err) == 0) {
-		nub_memory_advise_heap(&machine->memory, layout);
+		nub_memory_advise_huge(&machine->memory, layout->heap_gpa, layout->heap_size);
 		result = fill_snapshot(machine, image, &tables, err);
 	}
 	nub_pt_release(&tables);

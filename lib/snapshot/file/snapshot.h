@@ -40,6 +40,10 @@ int nub_snapshot_map(const struct nub_snapshot *snapshot, uint64_t gpa, uint64_t
 int nub_snapshot_read(const struct nub_snapshot *snapshot, uint64_t gpa, void *bytes, uint64_t size,
                       struct nub_error *err);
 
+/* The next run of bytes of one file, from *gpa on and before `end`, that are no hole: where it begins, and its size. All are where
+ * the file system does not say. False: there is none. */
+bool nub_snapshot_next_data(const struct nub_snapshot *file, uint64_t *gpa, uint64_t end, uint64_t *size);
+
 /* Bytes of [gpa, gpa + size) of the image that are no holes, in the file or layer that they come from. */
 uint64_t nub_snapshot_stored_bytes(const struct nub_snapshot *snapshot, uint64_t gpa, uint64_t size);
 

@@ -113,23 +113,27 @@ int nub_snapshot_read(const struct nub_snapshot *snapshot, uint64_t gpa, void *b
 	return 0;
 }
 
-/* Bytes of [gpa, gpa + size) of one file that are no holes; all of them where the file system does not say. */
+bool nub_snapshot_next_data(const struct nub_snapshot *file, uint64_t *gpa, uint64_t end, uint64_t *size)
+{
+	const off_t data = *gpa < end ? lseek(file->fd, (off_t)*gpa, SEEK_DATA) : -1;
+
+	if (*gpa >= end || (data < 0 && errno == ENXIO) || data >= (off_t)end)
+		return false;
+	if (data >= 0)
+		*gpa = (uint64_t)data;
+	const off_t hole = data >= 0 ? lseek(file->fd, data, SEEK_HOLE) : -1;
+	*size = (hole < 0 || hole > (off_t)end ? end : (uint64_t)hole) - *gpa;
+	return true;
+}
+
+/* Bytes of [gpa, gpa + size) of one file that are no holes. */
 static uint64_t data_bytes(const struct nub_snapshot *snapshot, uint64_t gpa, uint64_t size)
 {
 	const uint64_t end = gpa + size;
-	uint64_t bytes = 0;
+	uint64_t bytes = 0, run;
 
-	while (gpa < end) {
-		const off_t data = lseek(snapshot->fd, (off_t)gpa, SEEK_DATA);
-		if (data < 0)
-			return errno == ENXIO ? bytes : bytes + (end - gpa);
-		const off_t hole = lseek(snapshot->fd, data, SEEK_HOLE);
-		if ((uint64_t)data >= end)
-			return bytes;
-		const uint64_t stop = hole < 0 || (uint64_t)hole > end ? end : (uint64_t)hole;
-		bytes += stop - (uint64_t)data;
-		gpa = stop;
-	}
+	for (; nub_snapshot_next_data(snapshot, &gpa, end, &run); gpa += run)
+		bytes += run;
 	return bytes;
 }
 

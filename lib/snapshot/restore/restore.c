@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/statvfs.h>
 
 #include "base/error.h"
 #include "base/util.h"
@@ -55,13 +54,6 @@ struct showing {
 	bool no_code;
 };
 
-static bool is_noexec(int fd)
-{
-	struct statvfs system;
-
-	return fstatvfs(fd, &system) == 0 && system.f_flag & ST_NOEXEC;
-}
-
 /* The offset in the file is the gpa (nub-snapshot(5)). */
 static int show_part(void *context, const struct nub_snapshot *file, uint64_t gpa, uint64_t size, struct nub_error *err)
 {
@@ -69,7 +61,7 @@ static int show_part(void *context, const struct nub_snapshot *file, uint64_t gp
 
 	if (file != showing->file) {
 		showing->file = file;
-		showing->no_code = is_noexec(file->fd);
+		showing->no_code = nub_shared_is_noexec(file->fd);
 	}
 	const struct nub_memory_piece piece = {
 		.gpa = gpa, .size = size, .fd = file->fd, .offset = gpa, .no_code = showing->no_code
@@ -92,6 +84,7 @@ static int map_memory(struct nub_sandbox *sandbox, const struct nub_snapshot *sn
 	                          ? snapshot->meta.layout.data_end_gpa - NUB_BASE_ADDRESS
 	                          : layout->snapshot_size;
 	sandbox->machine.image_end = NUB_BASE_ADDRESS + size;
+	memory->snapshot.file_end = sandbox->machine.image_end;
 	if (memory->shared.on) {
 		struct showing showing = { .memory = memory };
 		return nub_snapshot_parts(snapshot, NUB_BASE_ADDRESS, size, show_part, &showing, err);
@@ -175,19 +168,6 @@ int nub_restore_copy_tables(struct nub_sandbox *sandbox, struct nub_error *err)
 	return nub_snapshot_read(sandbox->snapshot, layout->data_end_gpa, tables, layout->page_table_size, err);
 }
 
-/* A program was frozen when it was warm: of its first pages it will touch many. With CPython's 15 MiB under shadow paging it
- * goes on five times sooner. */
-#define MOST_AHEAD (UINT64_C(32) << 20)
-static int own_ahead(struct nub_sandbox *sandbox, struct nub_error *err)
-{
-	const uint64_t size = sandbox->machine.image_end - NUB_BASE_ADDRESS;
-
-	if (!nub_engine_touch_is_dear(sandbox->machine.engine))
-		return 0;
-	return nub_memory_expect_writes(&sandbox->machine.memory, NUB_BASE_ADDRESS,
-	                                size < MOST_AHEAD ? size : MOST_AHEAD, err);
-}
-
 int nub_restore_take_memory(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err)
 {
 	take_identity(sandbox, snapshot);
@@ -195,7 +175,7 @@ int nub_restore_take_memory(struct nub_sandbox *sandbox, const struct nub_snapsh
 	    nub_restore_copy_tables(sandbox, err) < 0)
 		return -1;
 	if (nub_snapshot_is_program(&snapshot->meta)) {
-		if (own_ahead(sandbox, err) < 0)
+		if (nub_restore_own_ahead(sandbox, err) < 0)
 			return -1;
 	} else if (nub_place_scratch(sandbox, err) < 0 || prepare_writes(sandbox, err) < 0) {
 		return -1;

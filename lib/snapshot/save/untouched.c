@@ -40,9 +40,11 @@ static void ask(struct nub_untouched *untouched, uint64_t window)
 		return;
 	if (!nub_pagemap_read_map(untouched->pagemap_fd, map, start - map->gpa, entries, count))
 		return;
-	/* Pages that are shown from the file are the file's, which has a hole there. */
+	/* Pages that are shown from the snapshot's file are the file's, which has a hole there. */
 	for (size_t i = 0; i < count; i++)
-		untouched->zero[first + i] = untouched->snapshot ? !nub_pagemap_own(entries[i]) : entries[i] == 0;
+		untouched->zero[first + i] =
+		    untouched->snapshot ? !nub_pagemap_own(entries[i])
+					: entries[i] == 0 && !nub_memory_map_filed(map, start + i * NUB_PAGE_SIZE);
 }
 
 bool nub_untouched_page(struct nub_untouched *untouched, uint64_t gpa)
