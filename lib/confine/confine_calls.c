@@ -96,9 +96,8 @@ enum { CALL_FCHMODAT2 = 452 };
 
 /* Files of Linux programs, which are found by a folder's descriptor. */
 static const uint16_t program[] = {
-	SYS_openat2,   SYS_getdents64, SYS_statx,           SYS_fstatfs,    SYS_mkdirat, SYS_symlinkat,
-	SYS_utimensat, SYS_flock,      SYS_fchmodat,        CALL_FCHMODAT2, SYS_fchown,  SYS_dup,
-	SYS_sendfile,  SYS_getcpu,     SYS_copy_file_range, SYS_pwritev2,
+	SYS_openat2,   SYS_getdents64, SYS_statx,    SYS_fstatfs,    SYS_mkdirat, SYS_symlinkat,
+	SYS_utimensat, SYS_flock,      SYS_fchmodat, CALL_FCHMODAT2, SYS_getcpu,  SYS_pwritev2,
 };
 
 static void mark(uint8_t verdicts[NUB_CONFINE_NUMBERS], const uint16_t *list, size_t count,

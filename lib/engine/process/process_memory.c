@@ -6,9 +6,6 @@
 #include "base/util.h"
 #include "engine/process/process.h"
 
-/* More leaves than this no guest has but one that plays with its tables. */
-#define MAX_LEAVES (UINT64_C(1) << 24)
-
 /* Pages that become the guest's own together: CHUNK_MIN at first, twice as many for each CHUNKS_AT_ONCE that it took, so that
  * the number of mappings, which Linux bounds, stays in the thousands. */
 #define CHUNK_MIN (UINT64_C(16) * NUB_PAGE_SIZE)
@@ -65,9 +62,11 @@ static int add_leaf(void *context, const struct nub_pt_item *item, struct nub_er
 /* All runs in [start, end], of the lower half: a process has no other. */
 static int walk_runs(struct run_walk *walk, uint64_t start, uint64_t end, struct nub_error *err)
 {
-	const struct nub_pt_reader reader = nub_memory_reader(walk->process->guest.memory);
+	struct nub_memory *memory = walk->process->guest.memory;
+	const struct nub_pt_reader reader = nub_memory_reader(memory);
+	const uint64_t limit = nub_memory_leaf_limit(memory);
 
-	if (nub_pt_walk(&reader, walk->process->guest.root_gpa, start, end, MAX_LEAVES, add_leaf, walk, err) < 0)
+	if (nub_pt_walk(&reader, walk->process->guest.root_gpa, start, end, limit, add_leaf, walk, err) < 0)
 		return -1;
 	return end_run(walk, err);
 }
