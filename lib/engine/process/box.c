@@ -160,6 +160,7 @@ int nub_box_init(struct nub_box *box, const struct nub_box_stops *stops, struct 
 	}
 	memcpy(box->pages, nub_stub_start, (uintptr_t)nub_stub_end - (uintptr_t)nub_stub_start);
 	box->shared = (struct nub_box_shared *)(void *)(box->pages + NUB_BOX_SHARED_OFFSET);
+	box->shared->box_looks = NUB_BOX_FIRST_LOOKS;
 	if (queue_isolation(box, err) < 0 || queue_signals(box, err) < 0)
 		return -1;
 	return 0;

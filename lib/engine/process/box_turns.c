@@ -151,6 +151,7 @@ enum nub_box_event nub_box_run(struct nub_box *box, uint64_t deadline_ns, struct
 		if (is_to_stop(box) || (deadline_ns != 0 && nub_clock_ns() >= deadline_ns))
 			return NUB_BOX_INTERRUPTED;
 		nub_box_put_frame(box);
+		box->shared->box_looks = NUB_BOX_LOOKS;
 		if (nub_box_start_calls(box, NUB_BOX_NEXT_RESUME, err) < 0)
 			return NUB_BOX_ERROR;
 		enum nub_box_event event = nub_box_wait_turn(box, deadline_ns, true);

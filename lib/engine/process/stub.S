@@ -59,12 +59,12 @@ report:
 	syscall
 1:	cmpl	NUB_BOX_HOST_CPU(%rbx), %r12d
 	je	0f
-	movl	$NUB_BOX_LOOKS, %ecx
+	movl	NUB_BOX_BOX_LOOKS(%rbx), %ecx
 1:	cmpl	$NUB_BOX_TURN_BOX, NUB_BOX_TURN(%rbx)
 	je	act
 	pause
-	decl	%ecx
-	jnz	1b
+	subl	$1, %ecx
+	ja	1b
 0:	movl	$1, %eax
 	xchgl	%eax, NUB_BOX_BOX_SLEEPS(%rbx)
 2:	cmpl	$NUB_BOX_TURN_BOX, NUB_BOX_TURN(%rbx)
@@ -116,9 +116,19 @@ failed:
 	movl	%r13d, NUB_BOX_FAILED(%rbx)
 	jmp	report
 
-/* Until nubrun knows what the guest is, which takes longer than it is worth looking. */
+/* Until nubrun knows what the guest is. */
 more:
-	movl	$1, %eax
+	movl	$NUB_BOX_CPU_SEGMENT, %eax
+	lsll	%eax, %eax
+	cmpl	NUB_BOX_HOST_CPU(%rbx), %eax
+	je	2f
+	movl	NUB_BOX_BOX_LOOKS(%rbx), %ecx
+1:	cmpl	$NUB_BOX_NEXT_MORE, NUB_BOX_NEXT(%rbx)
+	jne	0b
+	pause
+	subl	$1, %ecx
+	ja	1b
+2:	movl	$1, %eax
 	xchgl	%eax, NUB_BOX_BOX_SLEEPS(%rbx)
 3:	cmpl	$NUB_BOX_NEXT_MORE, NUB_BOX_NEXT(%rbx)
 	jne	4f

@@ -25,9 +25,10 @@
 
 /* The segment whose limit tells the number of the CPU (Linux, arch/x86/include/asm/segment.h: GDT_ENTRY_CPUNODE), and how often
  * one side looks for its turn before it sleeps, if the other runs on another CPU: some 75 us. Waking takes 50, and whoever has
- * been woken is to find the other one looking. */
+ * been woken is to find the other one looking. While nubrun makes a guest, which takes some 200 us, the box looks longer. */
 #define NUB_BOX_CPU_SEGMENT 0x7b
 #define NUB_BOX_LOOKS 1500
+#define NUB_BOX_FIRST_LOOKS 6000
 
 /* What the stub does when it has made the calls that are asked of it. */
 #define NUB_BOX_NEXT_RESUME 0 /* return into the guest */
@@ -54,6 +55,7 @@
 #define NUB_BOX_GS_BASE 0x30
 #define NUB_BOX_SEGMENTS 0x38
 #define NUB_BOX_BOX_CPU 0x40
+#define NUB_BOX_BOX_LOOKS 0x44
 #define NUB_BOX_CALLS 0x48
 
 /* Offsets in struct nub_box_call. */
@@ -86,7 +88,7 @@ struct nub_box_shared {
 	uint64_t fs_base, gs_base;
 	uint16_t segments[4]; /* ds, es, fs, gs */
 	uint32_t box_cpu;     /* where the box gave it back */
-	uint32_t reserved;
+	uint32_t box_looks;   /* how often it looks */
 	struct nub_box_call calls[NUB_BOX_MAX_CALLS];
 	uint8_t data[1024]; /* what calls of the set-up point at */
 };
@@ -105,6 +107,7 @@ NUB_BOX_ASSERT(offsetof(struct nub_box_shared, frame) == NUB_BOX_FRAME);
 NUB_BOX_ASSERT(offsetof(struct nub_box_shared, fs_base) == NUB_BOX_FS_BASE);
 NUB_BOX_ASSERT(offsetof(struct nub_box_shared, gs_base) == NUB_BOX_GS_BASE);
 NUB_BOX_ASSERT(offsetof(struct nub_box_shared, segments) == NUB_BOX_SEGMENTS);
+NUB_BOX_ASSERT(offsetof(struct nub_box_shared, box_looks) == NUB_BOX_BOX_LOOKS);
 NUB_BOX_ASSERT(offsetof(struct nub_box_shared, calls) == NUB_BOX_CALLS);
 NUB_BOX_ASSERT(offsetof(struct nub_box_call, check) == NUB_BOX_CALL_CHECK);
 NUB_BOX_ASSERT(offsetof(struct nub_box_call, args) == NUB_BOX_CALL_ARGS);
