@@ -139,11 +139,55 @@ static void test_epoll(void **state)
 	CASES_COMPARE(steps);
 }
 
+static int64_t watch(struct alone *alone, int64_t watcher, int64_t watched)
+{
+	static const struct epoll_event in = { EPOLLIN, { .u64 = 1 } };
+	const struct cases_step add = { SYS_epoll_ctl, { V(watcher), V(EPOLL_CTL_ADD), V(watched), DATA_OF(in) } };
+	struct cases_result *result = malloc(sizeof(*result));
+
+	cases_guest_step(alone, &add, result);
+	const int64_t value = result->result;
+	free(result);
+	return value;
+}
+
+static int64_t make_instance(struct alone *alone)
+{
+	return fake_call(alone->linux, SYS_epoll_create1, 0, 0, 0, 0, 0, 0);
+}
+
+/* Instances in instances are looked at one in the other: few of them, lest a program keep nubrun busy. */
+static void test_nested_instances(void **state)
+{
+	const struct nub_linux_config config = fake_config();
+	struct alone alone;
+
+	(void)state;
+	program_init(&alone, &config);
+	/* A chain, which is as long as Linux allows, at both ends. */
+	int64_t chain[6];
+	for (size_t i = 0; i < 6; i++) {
+		chain[i] = make_instance(&alone);
+		assert_true(chain[i] >= 0);
+	}
+	for (size_t i = 1; i < 5; i++)
+		assert_int_equal(watch(&alone, chain[i - 1], chain[i]), 0);
+	assert_int_equal(watch(&alone, chain[4], chain[5]), -ELOOP);
+	assert_int_equal(watch(&alone, chain[5], chain[0]), -ELOOP);
+	assert_int_equal(watch(&alone, chain[4], chain[0]), -ELOOP);
+	/* Pairs: sixteen nestings in all. */
+	for (unsigned pairs = 4; pairs < 16; pairs++)
+		assert_int_equal(watch(&alone, make_instance(&alone), make_instance(&alone)), 0);
+	assert_int_equal(watch(&alone, make_instance(&alone), make_instance(&alone)), -EINVAL);
+	alone_release(&alone);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_poll),
 		cmocka_unit_test(test_epoll),
+		cmocka_unit_test(test_nested_instances),
 	};
 
 	return cmocka_run_group_tests_name("poll and epoll of Linux programs", tests, NULL, NULL);
