@@ -13,7 +13,7 @@ struct series {
 	size_t count;
 };
 
-void fail(const char *what);
+__attribute__((noreturn)) void fail(const char *what);
 double now_us(void);
 
 /* Run a command to its end, its stdout in out_fd (or nowhere when -1); microseconds from spawn to reaped. */
