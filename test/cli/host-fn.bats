@@ -147,7 +147,7 @@ end_by() { # SIGNAL COMMAND
 	for engine in $(engines); do
 		nub run --engine "$engine" --host-fn "greet=ls -l /proc/\$PPID/fd >fds; cat /proc/\$PPID/maps >maps; echo '\"x\"'" "$CALLBACK" 3>&- 4>&-
 		ended 0 ok
-		grep -q heap maps
+		grep -qF '[stack]' maps
 		run ! grep -E 'memfd:|/dev/kvm|callback\.elf|eventfd' fds maps
 	done
 }
