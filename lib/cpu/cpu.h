@@ -100,6 +100,9 @@ void nub_cpu_fill_cpuid(struct nub_cpuid *cpuid);
 /* The same without the vendor's name, which is no feature, and which the C library doesn't know (see below). */
 void nub_cpu_fill_features(struct nub_cpuid *cpuid);
 
+/* Put the vendor's name in, if it was left out. */
+void nub_cpu_fill_vendor(struct nub_cpuid *cpuid);
+
 /* What CPUID says on the host. Where the C library knows it, it is not asked again. */
 struct nub_cpuid_leaf nub_cpu_host_leaf(uint32_t function, uint32_t index);
 bool nub_cpuid_equal(const struct nub_cpuid *a, const struct nub_cpuid *b);

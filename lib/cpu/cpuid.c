@@ -157,6 +157,13 @@ void nub_cpu_fill_features(struct nub_cpuid *cpuid)
 void nub_cpu_fill_cpuid(struct nub_cpuid *cpuid)
 {
 	nub_cpu_fill_features(cpuid);
+	nub_cpu_fill_vendor(cpuid);
+}
+
+void nub_cpu_fill_vendor(struct nub_cpuid *cpuid)
+{
+	if (cpuid->count == 0 || cpuid->entries[0].function != 0 || cpuid->entries[0].ebx != 0)
+		return;
 	const struct nub_cpuid_leaf vendor = nub_cpu_host_leaf(0, 0);
 	cpuid->entries[0].ebx = vendor.ebx;
 	cpuid->entries[0].ecx = vendor.ecx;

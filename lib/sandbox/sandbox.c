@@ -76,6 +76,9 @@ static void fill_cpuid(struct nub_sandbox *sandbox)
 		nub_cpu_fill_native_cpuid(cpuid);
 	else if (sandbox->personality->is_program)
 		nub_cpu_fill_program_cpuid(cpuid);
+	else if (sandbox->machine.config.engine == NUB_ENGINE_PROCESS)
+		/* The guest is shown the host's; a snapshot says whose that was. */
+		nub_cpu_fill_features(cpuid);
 	else
 		nub_cpu_fill_cpuid(cpuid);
 }

@@ -161,3 +161,12 @@ end() {
 	# Of its user time, something is to be seen.
 	[[ ${lines[0]} =~ ^0m0\.[0-9]*[1-9][0-9]*s ]] || [[ ${lines[0]} =~ ^0m[1-9] ]]
 }
+
+@test "process: a snapshot says whose CPU its guest was shown" {
+	local vendor
+	vendor=$(sed -n 's/^vendor_id[^:]*: //p' /proc/cpuinfo | head -n 1)
+	# In EBX, ECX and EDX: its last third comes second.
+	nub snapshot -o vendor.snap "$GUESTS/hello.elf"
+	ended 0 ok
+	grep -qaF "${vendor:0:4}${vendor:8:4}${vendor:4:4}" vendor.snap
+}

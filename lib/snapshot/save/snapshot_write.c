@@ -92,6 +92,7 @@ static int save_state(struct nub_snapshot_writer *writer, struct nub_error *err)
 	if (nub_engine_save(sandbox->machine.engine, cpu, err) < 0)
 		return -1;
 	cpu->cpuid = sandbox->machine.cpuid;
+	nub_cpu_fill_vendor(&cpu->cpuid);
 	return nub_personality_save(sandbox->personality, &writer->state, cpu, sandbox->state == NUB_STATE_STOPPED,
 	                            err);
 }
