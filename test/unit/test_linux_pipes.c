@@ -58,6 +58,25 @@ static void test_pipes(void **state)
 	CASES_COMPARE(steps);
 }
 
+/* By its name in /proc: at either end or both, and at neither. What is left is a pipe as long as one has it. */
+static void test_pipes_by_name(void **state)
+{
+	static const struct cases_step steps[] = {
+		{ SYS_pipe2, { OUT(8), V(O_NONBLOCK) } }, /* 3, 4 */
+		{ SYS_openat, { CWD, S("/proc/self/fd/3"), V(O_ACCMODE) } },
+		{ SYS_openat, { CWD, S("/proc/self/fd/4"), V(O_ACCMODE | O_NONBLOCK) } },
+		{ SYS_openat, { CWD, S("/proc/self/fd/4"), V(O_RDWR) } }, /* 5 */
+		{ SYS_close, { V(3) } },
+		{ SYS_close, { V(4) } },
+		{ SYS_write, { V(5), IN("x"), V(1) } },
+		{ SYS_close, { V(5) } },
+		{ SYS_fstat, { V(5), STAT } },
+	};
+
+	(void)state;
+	CASES_COMPARE(steps);
+}
+
 static void test_sockets(void **state)
 {
 	static const int32_t four = 4, minus = -1, two = 2;
@@ -273,6 +292,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pipes),
+		cmocka_unit_test(test_pipes_by_name),
 		cmocka_unit_test(test_sockets),
 		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_timers),

@@ -189,6 +189,10 @@ static struct nub_linux_file *load_pipe(struct nub_linux_files_state *state, uin
 	nub_linux_code_u32(&state->codec, &number, "the pipe that is open");
 	if (nub_linux_code_failed(&state->codec))
 		return NULL;
+	if ((flags & O_ACCMODE) == O_ACCMODE || flags & O_PATH) {
+		nub_linux_code_fail(&state->codec, "a pipe is open with flags 0x%" PRIx32 ", at neither end", flags);
+		return NULL;
+	}
 	if (number != 0 && number <= state->pipe_count)
 		return nub_linux_pipe_open(state->files, state->pipes[number - 1], flags);
 	nub_linux_code_fail(&state->codec, "pipe %" PRIu32 " is open, the last is %zu", number, state->pipe_count);

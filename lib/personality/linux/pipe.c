@@ -183,6 +183,9 @@ static int reopen_pipe(struct nub_linux *linux, struct nub_linux_file *file, uin
 {
 	struct nub_linux_pipe *pipe = file->object;
 
+	/* fifo(7) knows three ways. */
+	if ((flags & O_ACCMODE) == O_ACCMODE)
+		return -EINVAL;
 	if ((flags & (O_ACCMODE | O_NONBLOCK)) == (O_WRONLY | O_NONBLOCK) && pipe->readers == 0)
 		return -ENXIO;
 	*again = nub_linux_pipe_open(linux->files, pipe, flags);
@@ -191,7 +194,7 @@ static int reopen_pipe(struct nub_linux *linux, struct nub_linux_file *file, uin
 
 void nub_linux_pipe_drop(struct nub_linux_files *files, struct nub_linux_pipe *pipe)
 {
-	if (pipe->readers > 0 || pipe->writers > 0)
+	if (pipe->users > 0)
 		return;
 	nub_linux_ring_release(files, &pipe->ring);
 	free(pipe);
@@ -203,6 +206,7 @@ static void release_pipe(struct nub_linux *linux, struct nub_linux_file *file)
 
 	pipe->readers -= nub_linux_file_reads(file);
 	pipe->writers -= nub_linux_file_writes(file);
+	pipe->users--;
 	pipe->edges.in++;
 	pipe->edges.out++;
 	nub_linux_wake(linux, pipe);
@@ -245,6 +249,7 @@ struct nub_linux_file *nub_linux_pipe_open(struct nub_linux_files *files, struct
 	file->kind_number = pipe->number;
 	pipe->readers += nub_linux_file_reads(file);
 	pipe->writers += nub_linux_file_writes(file);
+	pipe->users++;
 	return file;
 }
 

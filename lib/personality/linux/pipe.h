@@ -28,6 +28,7 @@ int nub_linux_ring_resize(struct nub_linux_files *files, struct nub_linux_ring *
 struct nub_linux_pipe {
 	struct nub_linux_ring ring;
 	uint32_t readers, writers; /* descriptions */
+	uint32_t users;            /* all of them, those that are neither, too */
 	struct nub_linux_edges edges;
 	uint32_t number; /* as /proc/self/fd shows it */
 	uint32_t mark;   /* what saving calls it */
@@ -35,7 +36,7 @@ struct nub_linux_pipe {
 
 extern const struct nub_linux_file_ops nub_linux_pipe_ops;
 
-/* One more description of the pipe, with the ends that O_RDONLY, O_WRONLY or O_RDWR has. NULL: no memory. */
+/* One more description of the pipe, with the ends that O_RDONLY, O_WRONLY or O_RDWR has; O_PATH has none. NULL: no memory. */
 struct nub_linux_file *nub_linux_pipe_open(struct nub_linux_files *files, struct nub_linux_pipe *pipe, uint32_t flags);
 struct nub_linux_pipe *nub_linux_pipe_new(struct nub_linux_files *files, size_t capacity);
 
