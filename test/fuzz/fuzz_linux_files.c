@@ -172,8 +172,18 @@ size_t nub_fuzz_seed(unsigned index, uint8_t *out, size_t capacity)
 	const uint8_t memory = 128, first_path = VALUES;
 	size_t at = 0;
 
-	if (index > 2 || capacity < 256)
+	if (index > 3 || capacity < 256)
 		return 0;
+	if (index == 3) {
+		/* A pipe by its name, at neither end; and then at none. */
+		at += put_call(out + at, __NR_pipe2, memory, 0, 0, 0);
+		at += put_call(out + at, __NR_open, first_path + 10, O_ACCMODE, 0, 0);
+		at += put_call(out + at, __NR_close, 3, 0, 0, 0);
+		at += put_call(out + at, __NR_close, 4, 0, 0, 0);
+		at += put_call(out + at, __NR_fstat, 5, memory, 0, 0);
+		at += put_call(out + at, __NR_close, 5, 0, 0, 0);
+		return at;
+	}
 	at += put_call(out + at, __NR_creat, first_path, 17, 0, 0);
 	at += put_call(out + at, __NR_write, 3, memory, 22, 0);
 	at += put_call(out + at, __NR_mkdir, first_path + 2, 18, 0, 0);
