@@ -25,9 +25,20 @@ struct writer {
 static void allow_where(struct nub_bpf *bpf, unsigned arg, uint32_t mask, uint32_t value)
 {
 	nub_bpf_load_arg(bpf, arg);
-	nub_bpf_put(bpf, BPF_ALU | BPF_AND | BPF_K, mask);
+	if (mask != UINT32_MAX)
+		nub_bpf_put(bpf, BPF_ALU | BPF_AND | BPF_K, mask);
 	nub_bpf_jump(bpf, BPF_JEQ, value, 0, 1);
 	nub_bpf_give(bpf, SECCOMP_RET_ALLOW);
+}
+
+/* Where `arg` is one of these. */
+static void allow_any(struct nub_bpf *bpf, unsigned arg, const uint32_t *values, unsigned count)
+{
+	nub_bpf_load_arg(bpf, arg);
+	for (unsigned i = 0; i < count; i++) {
+		nub_bpf_jump(bpf, BPF_JEQ, values[i], 0, 1);
+		nub_bpf_give(bpf, SECCOMP_RET_ALLOW);
+	}
 }
 
 /* Where the first argument is a process, not a group or all. */
@@ -46,17 +57,13 @@ static bool boxes_anew(const struct nub_confine_config *config)
 
 static void allow_ioctls(struct writer *writer)
 {
+	/* The last three are a program's, which may set the terminal that it was given. */
+	static const uint32_t requests[] = { TCGETS, TIOCGWINSZ, IOCTL_PAGEMAP_SCAN, FIONREAD, TCSETS, TCSETSF };
+	enum { REQUESTS = sizeof(requests) / sizeof(requests[0]), OF_PROGRAMS = 3 };
+
 	if (writer->config->engine == NUB_ENGINE_KVM)
 		allow_where(&writer->bpf, 1, IOCTL_TYPE, REQUESTS_OF_KVM);
-	allow_where(&writer->bpf, 1, UINT32_MAX, TCGETS);
-	allow_where(&writer->bpf, 1, UINT32_MAX, TIOCGWINSZ);
-	allow_where(&writer->bpf, 1, UINT32_MAX, IOCTL_PAGEMAP_SCAN);
-	if (!writer->config->program)
-		return;
-	allow_where(&writer->bpf, 1, UINT32_MAX, FIONREAD);
-	/* It may set the terminal that it was given. */
-	allow_where(&writer->bpf, 1, UINT32_MAX, TCSETS);
-	allow_where(&writer->bpf, 1, UINT32_MAX, TCSETSF);
+	allow_any(&writer->bpf, 1, requests, writer->config->program ? REQUESTS : REQUESTS - OF_PROGRAMS);
 }
 
 /* What is CHECKED. */
@@ -85,9 +92,8 @@ static void check(struct writer *writer, unsigned number)
 		allow_where(&writer->bpf, 0, UINT32_MAX, 0);
 		break;
 	case SYS_prctl:
-		allow_where(&writer->bpf, 0, UINT32_MAX, PR_SET_PDEATHSIG);
-		allow_where(&writer->bpf, 0, UINT32_MAX, PR_SET_DUMPABLE);
-		allow_where(&writer->bpf, 0, UINT32_MAX, PR_SET_NO_NEW_PRIVS);
+		allow_any(&writer->bpf, 0, (const uint32_t[]){ PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS },
+		          3);
 		break;
 	case SYS_seccomp:
 		allow_where(&writer->bpf, 0, UINT32_MAX, SECCOMP_SET_MODE_FILTER);
