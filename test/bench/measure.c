@@ -26,8 +26,9 @@ double now_us(void)
 	return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
 }
 
-/* Start a command with its stdin from a file (or as it is here when NULL), its stdout in out_fd (or nowhere when -1). */
-static pid_t start(const char *const argv[], const char *input, int out_fd)
+/* Start a command with its stdin from a file (or as it is here when NULL), its stdout in out_fd (or nowhere when -1), and
+ * its stderr as it is here or, when it is to be quiet, nowhere. */
+static pid_t start(const char *const argv[], const char *input, int out_fd, bool quiet)
 {
 	extern char **environ;
 	posix_spawn_file_actions_t actions;
@@ -40,6 +41,8 @@ static pid_t start(const char *const argv[], const char *input, int out_fd)
 		posix_spawn_file_actions_adddup2(&actions, out_fd, STDOUT_FILENO);
 	else
 		posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+	if (quiet)
+		posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
 	errno = posix_spawn(&pid, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv, environ);
 	if (errno != 0)
 		fail(argv[0]);
@@ -63,7 +66,7 @@ static double run_input(const char *const argv[], const char *input, int out_fd)
 {
 	const double begin = now_us();
 
-	finish(argv, start(argv, input, out_fd));
+	finish(argv, start(argv, input, out_fd, false));
 	return now_us() - begin;
 }
 
@@ -74,18 +77,11 @@ double run(const char *const argv[], int out_fd)
 
 bool succeeds(const char *const argv[])
 {
-	extern char **environ;
-	posix_spawn_file_actions_t actions;
+	const pid_t pid = start(argv, NULL, -1, true);
 	int status;
-	pid_t pid;
 
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-	errno = posix_spawn(&pid, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	if (errno != 0 || waitpid(pid, &status, 0) < 0)
-		fail(argv[0]);
+	if (waitpid(pid, &status, 0) < 0)
+		fail("waitpid");
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
@@ -107,7 +103,7 @@ struct running run_to_first_byte(const char *const argv[], const char *input)
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		fail("pipe");
 	const double begin = now_us();
-	running.pid = start(argv, input, ends[1]);
+	running.pid = start(argv, input, ends[1], false);
 	close(ends[1]);
 	if (read(ends[0], &byte, 1) != 1) {
 		fprintf(stderr, "bench: %s %s printed nothing\n", argv[0], argv[1] ? argv[1] : "");
