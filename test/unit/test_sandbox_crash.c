@@ -254,6 +254,19 @@ static void without_paging_a_core_has_the_memory(void **state)
 	guest_close(&guest);
 }
 
+/* Tables in use, each full of the next, the last of this entry. */
+static void chain_tables(struct nub_sandbox *sandbox, unsigned count, uint64_t last)
+{
+	const uint64_t gpa = nub_layout_first_free_gpa(&sandbox->machine.plan.layout);
+
+	for (unsigned i = 0; i < count * NUB_PT_ENTRIES; i++) {
+		const uint64_t below = gpa + (i / NUB_PT_ENTRIES + 1) * NUB_PAGE_SIZE;
+		const uint64_t entry = i < (count - 1) * NUB_PT_ENTRIES ? below | NUB_PTE_PRESENT : last;
+		memcpy(nub_memory_at(&sandbox->machine.memory, gpa + 8 * (uint64_t)i, 8), &entry, sizeof(entry));
+	}
+	kvm_of(sandbox)->vm.run->s.regs.sregs.cr3 = gpa;
+}
+
 /* R32: nor do three tables that map more than can be told hide the memory, each full of the next, the last of one page. */
 static void with_endless_tables_too(void **state)
 {
@@ -262,15 +275,7 @@ static void with_endless_tables_too(void **state)
 	(void)state;
 	only_kvm();
 	crash(&guest, "ud2");
-	struct nub_sandbox *sandbox = guest.sandbox;
-	const uint64_t gpa = nub_layout_first_free_gpa(&sandbox->machine.plan.layout);
-	for (unsigned i = 0; i < 3 * NUB_PT_ENTRIES; i++) {
-		const uint64_t target = i < 2 * NUB_PT_ENTRIES ? gpa + (i / NUB_PT_ENTRIES + 1) * NUB_PAGE_SIZE
-		                                               : NUB_LARGE_PAGE_SIZE | NUB_PTE_LARGE;
-		const uint64_t entry = target | NUB_PTE_PRESENT;
-		memcpy(nub_memory_at(&sandbox->machine.memory, gpa + 8 * (uint64_t)i, 8), &entry, sizeof(entry));
-	}
-	kvm_of(sandbox)->vm.run->s.regs.sregs.cr3 = gpa;
+	chain_tables(guest.sandbox, 3, NUB_LARGE_PAGE_SIZE | NUB_PTE_LARGE | NUB_PTE_PRESENT);
 	expect_memory_in_core(&guest);
 	guest_close(&guest);
 }
@@ -284,14 +289,7 @@ static void tables_that_lead_nowhere_are_soon_given_up(void **state)
 	(void)state;
 	only_kvm();
 	crash(&guest, "ud2");
-	struct nub_sandbox *sandbox = guest.sandbox;
-	const uint64_t gpa = nub_layout_first_free_gpa(&sandbox->machine.plan.layout);
-	for (unsigned i = 0; i < 4 * NUB_PT_ENTRIES; i++) {
-		const uint64_t below = gpa + (i / NUB_PT_ENTRIES + 1) * NUB_PAGE_SIZE;
-		const uint64_t entry = i < 3 * NUB_PT_ENTRIES ? below | NUB_PTE_PRESENT : 0;
-		memcpy(nub_memory_at(&sandbox->machine.memory, gpa + 8 * (uint64_t)i, 8), &entry, sizeof(entry));
-	}
-	kvm_of(sandbox)->vm.run->s.regs.sregs.cr3 = gpa;
+	chain_tables(guest.sandbox, 4, 0);
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
 	expect_memory_in_core(&guest);
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
