@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include "cpu/cpu.h"
+
 /* AVX-512 is for those from whom nobody hides it (nub_cpu_fill_native_cpuid). */
 static const struct feature {
 	uint32_t function;
@@ -106,4 +108,11 @@ const char *nub_cpu_feature_name(uint32_t function, uint32_t index, enum nub_cpu
 		if (in_register(&features[i], function, index, reg) && features[i].bit == bit)
 			return features[i].name;
 	return NULL;
+}
+
+uint32_t nub_cpuid_value(const struct nub_cpuid_leaf *leaf, enum nub_cpuid_register reg)
+{
+	const uint32_t values[NUB_CPUID_REGISTERS] = { leaf->eax, leaf->ebx, leaf->ecx, leaf->edx };
+
+	return values[reg];
 }

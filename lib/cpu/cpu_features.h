@@ -16,6 +16,11 @@ enum nub_cpuid_register {
 	NUB_CPUID_REGISTERS,
 };
 
+struct nub_cpuid_leaf;
+
+/* What a register of the leaf holds. */
+uint32_t nub_cpuid_value(const struct nub_cpuid_leaf *leaf, enum nub_cpuid_register reg);
+
 /* Do the bits of this register stand for features? */
 bool nub_cpu_has_features(uint32_t function, uint32_t index, enum nub_cpuid_register reg);
 

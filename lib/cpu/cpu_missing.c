@@ -5,13 +5,6 @@
 #include "cpu/cpu.h"
 #include "cpu/cpu_features.h"
 
-static uint32_t leaf_register(const struct nub_cpuid_leaf *leaf, enum nub_cpuid_register reg)
-{
-	const uint32_t values[NUB_CPUID_REGISTERS] = { leaf->eax, leaf->ebx, leaf->ecx, leaf->edx };
-
-	return values[reg];
-}
-
 static int fail_missing(uint32_t function, uint32_t index, enum nub_cpuid_register reg, unsigned bit,
                         struct nub_error *err)
 {
@@ -58,7 +51,7 @@ int nub_cpu_check_features(const struct nub_cpuid *cpuid, uint64_t xcr0, const s
 			return nub_hint(err, "restore it with the version that took it");
 		}
 		for (enum nub_cpuid_register reg = NUB_CPUID_EAX; reg < NUB_CPUID_REGISTERS; reg++) {
-			const uint32_t missing = leaf_register(shown, reg) & ~leaf_register(here, reg);
+			const uint32_t missing = nub_cpuid_value(shown, reg) & ~nub_cpuid_value(here, reg);
 			if (missing != 0 && nub_cpu_has_features(shown->function, shown->index, reg))
 				return fail_missing(shown->function, shown->index, reg,
 				                    (unsigned)__builtin_ctz(missing), err);

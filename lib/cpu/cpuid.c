@@ -8,6 +8,7 @@
 #endif
 
 #include "base/error.h"
+#include "cpu/cpu_features.h"
 
 /* Registers of one CPUID leaf. */
 enum { EAX, EBX, ECX, EDX };
@@ -170,33 +171,26 @@ void nub_cpu_fill_vendor(struct nub_cpuid *cpuid)
 	cpuid->entries[0].edx = vendor.edx;
 }
 
-static uint32_t leaf_register(const struct nub_cpuid *cpuid, uint32_t function, unsigned reg)
-{
-	for (unsigned i = 0; i < cpuid->count; i++) {
-		const struct nub_cpuid_leaf *entry = &cpuid->entries[i];
-		if (entry->function == function)
-			return reg == EAX ? entry->eax : reg == EBX ? entry->ebx : reg == ECX ? entry->ecx : entry->edx;
-	}
-	return 0;
-}
-
 int nub_cpu_check_host(const struct nub_cpuid *cpuid, struct nub_error *err)
 {
 	static const struct {
 		uint32_t function;
-		unsigned reg, bit;
+		enum nub_cpuid_register reg;
+		unsigned bit;
 		const char *name;
 	} needed[] = {
-		{ 1, ECX, 26, "XSAVE" },
-		{ 1, ECX, 28, "AVX" },
-		{ 7, EBX, 0, "FSGSBASE" },
-		{ 0x80000001, EDX, 20, "NX" },
+		{ 1, NUB_CPUID_ECX, 26, "XSAVE" },
+		{ 1, NUB_CPUID_ECX, 28, "AVX" },
+		{ 7, NUB_CPUID_EBX, 0, "FSGSBASE" },
+		{ 0x80000001, NUB_CPUID_EDX, 20, "NX" },
 	};
 
-	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
-		if (!(leaf_register(cpuid, needed[i].function, needed[i].reg) & 1u << needed[i].bit))
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+		const struct nub_cpuid_leaf *leaf = nub_cpuid_find(cpuid, needed[i].function, 0);
+		if (!leaf || !(nub_cpuid_value(leaf, needed[i].reg) & 1u << needed[i].bit))
 			return nub_fail(err, NUB_E_KVM, 0, "this CPU has no %s, which guests are promised",
 			                needed[i].name);
+	}
 	return 0;
 }
 

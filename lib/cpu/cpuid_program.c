@@ -81,11 +81,10 @@ void nub_cpu_fill_native_cpuid(struct nub_cpuid *cpuid)
 static void add_features(struct nub_cpuid_leaf *leaf, const struct nub_cpuid_leaf *more)
 {
 	uint32_t *const registers[] = { &leaf->eax, &leaf->ebx, &leaf->ecx, &leaf->edx };
-	const uint32_t values[] = { more->eax, more->ebx, more->ecx, more->edx };
 
 	for (enum nub_cpuid_register reg = NUB_CPUID_EAX; reg < NUB_CPUID_REGISTERS; reg++)
 		if (nub_cpu_has_features(more->function, more->index, reg))
-			*registers[reg] |= values[reg];
+			*registers[reg] |= nub_cpuid_value(more, reg);
 }
 
 void nub_cpuid_add(struct nub_cpuid *cpuid, const struct nub_cpuid *more)

@@ -277,11 +277,10 @@ size_t nub_snapshot_cpu_features(const struct nub_snapshot *snapshot, const char
 
 	for (uint32_t i = 0; i < table->count; i++) {
 		const struct nub_cpuid_leaf *leaf = &table->entries[i];
-		const uint32_t values[NUB_CPUID_REGISTERS] = { leaf->eax, leaf->ebx, leaf->ecx, leaf->edx };
 		for (unsigned bit = 0; bit < 32 * NUB_CPUID_REGISTERS; bit++) {
 			const enum nub_cpuid_register reg = bit / 32;
 			const char *name = NULL;
-			if (values[reg] >> bit % 32 & 1)
+			if (nub_cpuid_value(leaf, reg) >> bit % 32 & 1)
 				name = nub_cpu_feature_name(leaf->function, leaf->index, reg, bit % 32);
 			if (name && count < capacity)
 				names[count++] = name;
