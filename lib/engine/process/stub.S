@@ -57,32 +57,42 @@ report:
 	movl	$1, %edx
 	movl	$__NR_futex, %eax
 	syscall
-1:	cmpl	NUB_BOX_HOST_CPU(%rbx), %r12d
-	je	0f
+1:	leaq	NUB_BOX_TURN(%rbx), %rdi
+	movl	$NUB_BOX_TURN_HOST, %ebp
+	leaq	act(%rip), %r15
+
+/* While the word at rdi is ebp: look for a while, where nubrun is on another CPU, and then sleep; then go on at r15. */
+await:
+	xorl	%ecx, %ecx
+	movl	$NUB_BOX_CPU_SEGMENT, %eax
+	lsll	%eax, %ecx
+	cmpl	NUB_BOX_HOST_CPU(%rbx), %ecx
+	je	2f
 	movl	NUB_BOX_BOX_LOOKS(%rbx), %ecx
-1:	cmpl	$NUB_BOX_TURN_BOX, NUB_BOX_TURN(%rbx)
-	je	act
+1:	cmpl	%ebp, (%rdi)
+	jne	5f
 	pause
 	subl	$1, %ecx
 	ja	1b
-0:	movl	$1, %eax
+2:	movl	$1, %eax
 	xchgl	%eax, NUB_BOX_BOX_SLEEPS(%rbx)
-2:	cmpl	$NUB_BOX_TURN_BOX, NUB_BOX_TURN(%rbx)
-	je	3f
-	leaq	NUB_BOX_TURN(%rbx), %rdi
+3:	cmpl	%ebp, (%rdi)
+	jne	4f
 	movl	$FUTEX_WAIT, %esi
-	movl	$NUB_BOX_TURN_HOST, %edx
+	movl	%ebp, %edx
 	xorl	%r10d, %r10d
 	movl	$__NR_futex, %eax
 	syscall
-	jmp	2b
-3:	movl	$0, NUB_BOX_BOX_SLEEPS(%rbx)
+	jmp	3b
+4:	movl	$0, NUB_BOX_BOX_SLEEPS(%rbx)
+5:	jmp	*%r15
 
 /* Make the calls, one after the other. */
 act:
 	leaq	NUB_BOX_CALLS(%rbx), %r12
 	xorl	%r13d, %r13d
-0:	movl	NUB_BOX_CALL_COUNT(%rbx), %r14d
+count:
+	movl	NUB_BOX_CALL_COUNT(%rbx), %r14d
 4:	cmpl	%r14d, %r13d
 	jae	7f
 	movl	NUB_BOX_CALL_NUMBER(%r12), %eax
@@ -118,36 +128,17 @@ failed:
 
 /* Until nubrun knows what the guest is. */
 more:
-	movl	$NUB_BOX_CPU_SEGMENT, %eax
-	lsll	%eax, %eax
-	cmpl	NUB_BOX_HOST_CPU(%rbx), %eax
-	je	2f
-	movl	NUB_BOX_BOX_LOOKS(%rbx), %ecx
-1:	cmpl	$NUB_BOX_NEXT_MORE, NUB_BOX_NEXT(%rbx)
-	jne	0b
-	pause
-	subl	$1, %ecx
-	ja	1b
-2:	movl	$1, %eax
-	xchgl	%eax, NUB_BOX_BOX_SLEEPS(%rbx)
-3:	cmpl	$NUB_BOX_NEXT_MORE, NUB_BOX_NEXT(%rbx)
-	jne	4f
 	leaq	NUB_BOX_NEXT(%rbx), %rdi
-	movl	$FUTEX_WAIT, %esi
-	movl	$NUB_BOX_NEXT_MORE, %edx
-	xorl	%r10d, %r10d
-	movl	$__NR_futex, %eax
-	syscall
-	jmp	3b
-4:	movl	$0, NUB_BOX_BOX_SLEEPS(%rbx)
-	jmp	0b
+	movl	$NUB_BOX_NEXT_MORE, %ebp
+	leaq	count(%rip), %r15
+	jmp	await
 
 7:	movl	NUB_BOX_NEXT(%rbx), %eax
 	cmpl	$NUB_BOX_NEXT_MORE, %eax
 	je	more
 /* There may be more of them since they were counted: nubrun counts first, and then says what is next. */
 	cmpl	NUB_BOX_CALL_COUNT(%rbx), %r13d
-	jb	0b
+	jb	count
 	cmpl	$NUB_BOX_NEXT_REPORT, %eax
 	je	report
 	cmpl	$NUB_BOX_NEXT_TRAP, %eax
