@@ -217,6 +217,8 @@ check_tree() { # UNIT-TAP BATS-TAP [FUZZ-STATUS]
 	[ "$status" -eq 1 ]
 	[ "${lines[-1]}" = "4 passed, 1 failed" ]
 	[[ $output == *"not ok 2 - b"*"# because"* ]]
+	# Once more at the end, with the program that it belongs to.
+	[[ ${lines[-3]} == "FAIL  build/test/test_a: 1 passed, 1 failed" && ${lines[-2]} == "      not ok 2 - b" ]]
 }
 
 @test "check: tests that were planned and did not report have failed" {
