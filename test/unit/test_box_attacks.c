@@ -416,6 +416,17 @@ static void test_takes_turn(void **state)
 	assert_int_equal(guest->box.frame.rip, CODE_GVA + 6);
 }
 
+/* As if its first frame were still to be made, for which the stub does not give the turn back: it comes to nothing. */
+static void test_traps_again(void **state)
+{
+	struct box_guest *guest = *state;
+
+	guest->box.frame.rdi = NUB_BOX_GVA + NUB_BOX_SHARED_OFFSET + NUB_BOX_TRAPS;
+	/* movl $1,(%rdi); out */
+	assert_int_equal(GUEST_RUN(guest, "\xc7\x07\x01\x00\x00\x00\xe6\x6c"), NUB_BOX_STOPPED);
+	expect_stop(guest, SIGSEGV, 13, CODE_GVA + 6);
+}
+
 int main(void)
 {
 #define WITH_BOX(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -425,7 +436,7 @@ int main(void)
 		WITH_BOX(test_near_the_stub),       WITH_BOX(test_arguments),       WITH_BOX(test_forged_registers),
 		WITH_BOX(test_forged_addresses),    WITH_BOX(test_blocked_signals), WITH_BOX(test_waits_for_ever),
 		cmocka_unit_test(test_unmaps),      WITH_BOX(test_maps_over),       WITH_BOX(test_fills_signal_stack),
-		WITH_BOX(test_scribbles),           WITH_BOX(test_takes_turn),
+		WITH_BOX(test_scribbles),           WITH_BOX(test_takes_turn),      WITH_BOX(test_traps_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -142,7 +142,8 @@ static int queue_signals(struct nub_box *box, struct nub_error *err)
 	}
 	if (nub_box_call(box, NUB_BOX_CHECK_OK, SYS_sigaltstack, (uint64_t[6]){ BOX_ADDRESS(stack) }, err) < 0)
 		return -1;
-	/* Where there is a frame to return through, that lets signals in, and none comes before the filter is there. */
+	/* Where there is a frame to return through, that lets signals in, and none comes before the filter is there. Else the first
+	 * frame is to have this mask. */
 	return box->stack->bytes ? 0
 	                         : nub_box_call(box, NUB_BOX_CHECK_OK, SYS_rt_sigprocmask,
 	                                        (uint64_t[6]){ SIG_SETMASK, BOX_ADDRESS(signal_mask), 0, 8 }, err);
@@ -161,6 +162,7 @@ int nub_box_init(struct nub_box *box, const struct nub_box_stops *stops, struct 
 	memcpy(box->pages, nub_stub_start, (uintptr_t)nub_stub_end - (uintptr_t)nub_stub_start);
 	box->shared = (struct nub_box_shared *)(void *)(box->pages + NUB_BOX_SHARED_OFFSET);
 	box->shared->box_looks = NUB_BOX_FIRST_LOOKS;
+	box->shared->frame = stack->bytes ? NUB_BOX_GVA + stack->offset : 0;
 	if (queue_isolation(box, err) < 0 || queue_signals(box, err) < 0)
 		return -1;
 	return 0;
@@ -213,7 +215,8 @@ int nub_box_seal(struct nub_box *box, int memory_fd, uint64_t address_space, str
 	for (unsigned i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
 		if (nub_box_call(box, NUB_BOX_CHECK_OK, calls[i].number, calls[i].args, err) < 0)
 			return -1;
-	return box->stack->bytes ? nub_box_lay_frame(box, err) : nub_box_trap(box, err);
+	box->set_up_count = box->call_count;
+	return box->stack->bytes ? nub_box_lay_frame(box, err) : nub_box_go_on(box, err);
 }
 
 int nub_box_killed_by(const struct nub_box *box)

@@ -51,19 +51,21 @@ struct nub_box_stack {
 };
 
 struct nub_box {
-	pid_t pid;                          /* 0: none yet */
-	struct nub_box_shared *shared;      /* nubrun's view of the pages from NUB_BOX_SHARED_OFFSET on */
-	uint8_t *pages;                     /* and of all of them */
-	unsigned call_count;                /* queued */
-	bool kick_sent;                     /* a signal is on its way to the box, or pending there */
-	bool full;                          /* the last error was of a call that the kernel had no room for */
-	bool starting;                      /* it makes those that nub_box_start found, and waits for more */
-	bool trapping;                      /* it is set up, and then makes its first frame */
-	bool settled;                       /* there is one: the next three are known */
-	struct nub_signal_frame first;      /* as the kernel wrote it: what is constant in all later ones */
-	uint64_t frame_offset;              /* of the frame in `pages` */
-	uint32_t xsave_size;                /* of the XSAVE area behind it */
-	struct nub_signal_frame frame;      /* of the last stop; registers in it may be changed */
+	pid_t pid;                     /* 0: none yet */
+	struct nub_box_shared *shared; /* nubrun's view of the pages from NUB_BOX_SHARED_OFFSET on */
+	uint8_t *pages;                /* and of all of them */
+	unsigned call_count;           /* queued */
+	bool kick_sent;                /* a signal is on its way to the box, or pending there */
+	bool full;                     /* the last error was of a call that the kernel had no room for */
+	bool starting;                 /* it makes those that it was told of, its first frame, and waits for more */
+	unsigned set_up_count;         /* of those queued, the last of the set-up ends here; 0: that is not queued */
+	bool set_up;                   /* it has made all calls of the set-up, */
+	bool broken;                   /* or it is not to run, since one of them failed */
+	bool settled;                  /* its first frame is known: so are the next three */
+	struct nub_signal_frame first; /* as the kernel wrote it: what is constant in all later ones */
+	uint64_t frame_offset;         /* of the frame in `pages` */
+	uint32_t xsave_size;           /* of the XSAVE area behind it */
+	struct nub_signal_frame frame; /* of the last stop; registers in it may be changed */
 	uint8_t xsave[NUB_XSAVE_WIDE_SIZE]; /* for the frame, once there is one: */
 	size_t load_xsave;                  /* so many bytes */
 	uint64_t fs_base, gs_base;

@@ -37,8 +37,11 @@ int nub_box_check_calls(struct nub_box *box, struct nub_error *err)
 	const int64_t result = (int64_t)call.result;
 	box->shared->failed = 0;
 	errno = result < 0 && result > -4096 ? (int)-result : EINVAL;
-	box->full = errno == ENOMEM;
-	if (box->full && call.number == SYS_mmap) {
+	/* It makes them in their order. */
+	box->set_up = box->set_up || (box->set_up_count > 0 && failed > box->set_up_count);
+	box->broken = !box->set_up;
+	box->full = errno == ENOMEM && box->set_up;
+	if (errno == ENOMEM && call.number == SYS_mmap) {
 		nub_fail_errno(err, NUB_E_PROCESS, "the guest's process: mmap at 0x%" PRIx64 ", %" PRIu64 " bytes",
 		               call.args[0], call.args[1]);
 		return nub_hint(err, "the limit of mappings (vm.max_map_count) or of memory may be reached");
@@ -58,28 +61,40 @@ static int make_child(struct nub_box *box, uint64_t clone_flags, struct nub_erro
 	return nub_box_clone(box, clone_flags, err);
 }
 
-int nub_box_start_calls(struct nub_box *box, uint32_t next, struct nub_error *err)
+/* The flags are for clone(2), if it isn't there yet. */
+static int start_calls(struct nub_box *box, uint32_t next, uint64_t clone_flags, struct nub_error *err)
 {
 	struct nub_box_shared *shared = box->shared;
+	const bool started = box->starting;
 
 	__atomic_store_n(&shared->call_count, box->call_count, __ATOMIC_RELEASE);
 	__atomic_exchange_n(&shared->next, next, __ATOMIC_SEQ_CST);
-	box->call_count = 0;
-	if (box->pid == 0)
-		return make_child(box, 0, err);
+	box->starting = next >= NUB_BOX_NEXT_MORE;
+	/* More come behind them. */
 	if (!box->starting)
+		box->call_count = 0;
+	if (box->pid == 0)
+		return make_child(box, clone_flags, err);
+	if (!started)
 		nub_box_give_turn(box);
 	else if (nub_box_load(&shared->box_sleeps))
 		nub_box_futex_wake(&shared->next);
-	box->starting = false;
 	return 0;
+}
+
+int nub_box_start_calls(struct nub_box *box, uint32_t next, struct nub_error *err)
+{
+	return start_calls(box, next, 0, err);
 }
 
 static int await_calls(struct nub_box *box, struct nub_error *err)
 {
 	if (nub_box_wait_turn(box, nub_clock_ns() + NUB_BOX_PATIENCE_NS * 5, false) != NUB_BOX_STOPPED)
 		return nub_box_fail_gone(err);
-	return nub_box_check_calls(box, err);
+	if (nub_box_check_calls(box, err) < 0)
+		return -1;
+	box->set_up = box->set_up || box->set_up_count > 0;
+	return 0;
 }
 
 int nub_box_flush(struct nub_box *box, struct nub_error *err)
@@ -91,9 +106,6 @@ int nub_box_flush(struct nub_box *box, struct nub_error *err)
 
 int nub_box_call(struct nub_box *box, uint32_t check, uint64_t number, const uint64_t args[6], struct nub_error *err)
 {
-	/* It is not to find others among those that it makes. */
-	if (nub_box_settle(box, err) < 0)
-		return -1;
 	if (box->call_count == NUB_BOX_MAX_CALLS && nub_box_flush(box, err) < 0)
 		return -1;
 	struct nub_box_call *call = &box->shared->calls[box->call_count++];
@@ -128,26 +140,32 @@ int nub_box_unmap(struct nub_box *box, uint64_t gva, uint64_t size, struct nub_e
 /* A copy of the table of descriptors takes longer the more there are, and is without those that nubrun opens next. */
 int nub_box_start(struct nub_box *box, struct nub_error *err)
 {
-	box->shared->call_count = box->call_count;
-	box->shared->next = NUB_BOX_NEXT_MORE;
-	box->starting = make_child(box, CLONE_FILES, err) == 0;
-	return box->starting ? 0 : -1;
+	return start_calls(box, NUB_BOX_NEXT_MORE, CLONE_FILES, err);
 }
 
-int nub_box_trap(struct nub_box *box, struct nub_error *err)
+/* It waits until `next` is another. */
+int nub_box_go_on(struct nub_box *box, struct nub_error *err)
 {
-	box->trapping = nub_box_start_calls(box, NUB_BOX_NEXT_TRAP, err) == 0;
-	return box->trapping ? 0 : -1;
+	const bool again = box->starting && box->shared->next == NUB_BOX_NEXT_MORE;
+
+	return nub_box_start_calls(box, NUB_BOX_NEXT_MORE + again, err);
 }
 
 int nub_box_settle(struct nub_box *box, struct nub_error *err)
 {
-	if (!box->trapping)
+	uint64_t frame;
+
+	if (box->broken || (box->pid == 0 && !box->settled))
+		return nub_box_fail_gone(err);
+	if (box->settled)
 		return 0;
-	box->trapping = false;
-	if (await_calls(box, err) < 0)
-		return -1;
-	const uint64_t offset = box->shared->frame - NUB_BOX_GVA;
+	frame = __atomic_load_n(&box->shared->frame, __ATOMIC_SEQ_CST);
+	if (frame == 0) {
+		if (nub_box_start_calls(box, NUB_BOX_NEXT_REPORT, err) < 0 || await_calls(box, err) < 0)
+			return -1;
+		frame = box->shared->frame;
+	}
+	const uint64_t offset = frame - NUB_BOX_GVA;
 	/* No guest has run yet; the bounds are those of later reads. */
 	if (offset < NUB_BOX_STACK_OFFSET || !nub_range_in(offset, sizeof(box->frame), NUB_BOX_SIZE))
 		return nub_fail(err, NUB_E_PROCESS, 0,

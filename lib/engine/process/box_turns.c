@@ -142,7 +142,7 @@ static enum nub_box_event halt(struct nub_box *box)
 
 enum nub_box_event nub_box_run(struct nub_box *box, uint64_t deadline_ns, struct nub_error *err)
 {
-	if (nub_box_settle(box, err) < 0 || (!box->settled && nub_box_fail_gone(err) < 0))
+	if (nub_box_settle(box, err) < 0)
 		return NUB_BOX_ERROR;
 	for (;;) {
 		const uint32_t called = box->call_count;
@@ -174,6 +174,7 @@ enum nub_box_event nub_box_run(struct nub_box *box, uint64_t deadline_ns, struct
 			return end(box);
 		}
 		nub_box_take_frame(box);
+		box->set_up = true;
 		if (box->frame.signal != NUB_BOX_KICK_SIGNAL)
 			return NUB_BOX_STOPPED;
 		/* A kick that was sent when the box had just stopped by itself: it arrives with the next entry. */

@@ -25,15 +25,16 @@ int nub_box_clone(struct nub_box *box, uint64_t flags, struct nub_error *err);
 /* Queue one system call, `check` is one of NUB_BOX_CHECK_. When the queue is full, those in it are made first. */
 int nub_box_call(struct nub_box *box, uint32_t check, uint64_t number, const uint64_t args[6], struct nub_error *err);
 
-/* Let the box make the calls that are queued, and then do `next`, one of NUB_BOX_NEXT_, which gives the turn back. */
+/* Let the box make the calls that are queued, and then do `next`, one of NUB_BOX_NEXT_. But for MORE it gives the turn back. */
 int nub_box_start_calls(struct nub_box *box, uint32_t next, struct nub_error *err);
 
 /* What came of the calls: the first that failed ended the row. */
 int nub_box_check_calls(struct nub_box *box, struct nub_error *err);
 
-/* Have what is queued made, the last of it the filter, and the kernel leave a frame. nub_box_settle waits for it, if there is
- * none yet. */
-int nub_box_trap(struct nub_box *box, struct nub_error *err);
+/* Let the box, which is there then, make the calls that are queued while nubrun does something else. */
+int nub_box_go_on(struct nub_box *box, struct nub_error *err);
+
+/* Know the first frame, if it isn't known; it may have to be waited for. */
 int nub_box_settle(struct nub_box *box, struct nub_error *err);
 
 /* It can't be worked with, since it is no more. */

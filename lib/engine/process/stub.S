@@ -41,6 +41,8 @@ nub_stub_handler:
 	movw	%es, NUB_BOX_SEGMENTS + 2(%rbx)
 	movw	%fs, NUB_BOX_SEGMENTS + 4(%rbx)
 	movw	%gs, NUB_BOX_SEGMENTS + 6(%rbx)
+	cmpl	$0, NUB_BOX_TRAPS(%rbx)
+	jne	made
 
 /* The exchange is a barrier: nubrun either sees the turn, or is seen to sleep. */
 report:
@@ -126,27 +128,33 @@ failed:
 	movl	%r13d, NUB_BOX_FAILED(%rbx)
 	jmp	report
 
-/* Until nubrun knows what the guest is. */
+/* The first frame, before there is a guest: a #GP, since where Linux runs in a virtual machine, each #UD takes its host's time. The
+ * kernel keeps r12 to r15 for the handler, which goes on at `made`. */
+trap:
+	movl	$1, NUB_BOX_TRAPS(%rbx)
+	hlt
+
+/* Until nubrun knows more of what the guest is. */
 more:
 	leaq	NUB_BOX_NEXT(%rbx), %rdi
-	movl	$NUB_BOX_NEXT_MORE, %ebp
+	movl	%eax, %ebp
 	leaq	count(%rip), %r15
 	jmp	await
 
-7:	movl	NUB_BOX_NEXT(%rbx), %eax
-	cmpl	$NUB_BOX_NEXT_MORE, %eax
-	je	more
+made:
+	movl	$0, NUB_BOX_TRAPS(%rbx)
+7:	cmpq	$0, NUB_BOX_FRAME(%rbx)
+	je	trap
+	movl	NUB_BOX_NEXT(%rbx), %eax
 /* There may be more of them since they were counted: nubrun counts first, and then says what is next. */
 	cmpl	NUB_BOX_CALL_COUNT(%rbx), %r13d
 	jb	count
+	cmpl	$NUB_BOX_NEXT_MORE, %eax
+	jae	more
 	cmpl	$NUB_BOX_NEXT_REPORT, %eax
 	je	report
-	cmpl	$NUB_BOX_NEXT_TRAP, %eax
-	jne	8f
-/* A #GP: where Linux runs in a virtual machine, each #UD takes its host's time. */
-	hlt
-8:	cmpl	$0, NUB_BOX_LOAD_SEGMENTS(%rbx)
-	je	9f
+	cmpl	$0, NUB_BOX_LOAD_SEGMENTS(%rbx)
+	je	8f
 	movw	NUB_BOX_SEGMENTS(%rbx), %ds
 	movw	NUB_BOX_SEGMENTS + 2(%rbx), %es
 	movw	NUB_BOX_SEGMENTS + 4(%rbx), %fs
@@ -157,7 +165,7 @@ more:
 	wrgsbase %rax
 	movl	$0, NUB_BOX_LOAD_SEGMENTS(%rbx)
 /* As after the handler's return, which drops the first word of the frame. */
-9:	movq	NUB_BOX_FRAME(%rbx), %rsp
+8:	movq	NUB_BOX_FRAME(%rbx), %rsp
 	addq	$8, %rsp
 nub_stub_restorer:
 	movl	$__NR_rt_sigreturn, %eax

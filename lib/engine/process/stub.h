@@ -33,8 +33,7 @@
 /* What the stub does when it has made the calls that are asked of it. */
 #define NUB_BOX_NEXT_RESUME 0 /* return into the guest */
 #define NUB_BOX_NEXT_REPORT 1 /* give the turn back: there are more */
-#define NUB_BOX_NEXT_TRAP 2   /* fault, so that the kernel makes a first frame */
-#define NUB_BOX_NEXT_MORE 3   /* wait until it is one of the others: there are more calls then */
+#define NUB_BOX_NEXT_MORE 2   /* this or above: wait until it is another: there are more calls then */
 
 /* How the result of a call is checked. */
 #define NUB_BOX_CHECK_NONE 0
@@ -56,7 +55,8 @@
 #define NUB_BOX_SEGMENTS 0x38
 #define NUB_BOX_BOX_CPU 0x40
 #define NUB_BOX_BOX_LOOKS 0x44
-#define NUB_BOX_CALLS 0x48
+#define NUB_BOX_TRAPS 0x48
+#define NUB_BOX_CALLS 0x50
 
 /* Offsets in struct nub_box_call. */
 #define NUB_BOX_CALL_NUMBER 0x00
@@ -84,11 +84,12 @@ struct nub_box_shared {
 	uint32_t failed; /* 0, or 1 + the index of the call whose check failed */
 	uint32_t load_segments;
 	uint32_t host_cpu; /* where nubrun gave the turn away */
-	uint64_t frame;    /* rsp in the handler */
+	uint64_t frame;    /* rsp in the handler; 0: there is none to return through */
 	uint64_t fs_base, gs_base;
 	uint16_t segments[4]; /* ds, es, fs, gs */
 	uint32_t box_cpu;     /* where the box gave it back */
 	uint32_t box_looks;   /* how often it looks */
+	uint32_t traps;       /* it has the kernel make its first frame */
 	struct nub_box_call calls[NUB_BOX_MAX_CALLS];
 	uint8_t data[1024]; /* what calls of the set-up point at */
 };
@@ -108,6 +109,7 @@ NUB_BOX_ASSERT(offsetof(struct nub_box_shared, fs_base) == NUB_BOX_FS_BASE);
 NUB_BOX_ASSERT(offsetof(struct nub_box_shared, gs_base) == NUB_BOX_GS_BASE);
 NUB_BOX_ASSERT(offsetof(struct nub_box_shared, segments) == NUB_BOX_SEGMENTS);
 NUB_BOX_ASSERT(offsetof(struct nub_box_shared, box_looks) == NUB_BOX_BOX_LOOKS);
+NUB_BOX_ASSERT(offsetof(struct nub_box_shared, traps) == NUB_BOX_TRAPS);
 NUB_BOX_ASSERT(offsetof(struct nub_box_shared, calls) == NUB_BOX_CALLS);
 NUB_BOX_ASSERT(offsetof(struct nub_box_call, check) == NUB_BOX_CALL_CHECK);
 NUB_BOX_ASSERT(offsetof(struct nub_box_call, args) == NUB_BOX_CALL_ARGS);
