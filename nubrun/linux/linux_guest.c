@@ -61,13 +61,13 @@ static void configure(struct cmd_session *session, int argc, char **argv)
 	const struct cmd_linux_options *own = &options->linux_guest;
 	struct nub_config *config = &session->guest.config;
 	struct nub_program_config *program = &config->program;
+	static const char *const none[] = { NULL };
 
 	program->argv = program->copy_argv = (const char *const *)argv;
-	program->envp = program->copy_envp = (const char *const *)own->environment;
+	program->copy_envp = (const char *const *)own->environment;
+	program->envp = program->copy_envp ? program->copy_envp : none;
 	if (argc == 1)
 		program->copy_argv = NULL;
-	if (!own->has_environment)
-		program->copy_envp = NULL;
 	program->path = session->program;
 	program->grants = own->grants;
 	program->grant_count = own->grant_count;

@@ -108,7 +108,6 @@ int cmd_option_env(const struct cmd_option *option, const char *value, void *fie
 	const char *inherited = NULL;
 	char *variable = NULL;
 
-	options->has_environment = true;
 	if (value[0] == '=') {
 		nub_fail(err, NUB_E_USAGE, 0, "--%s: '%s' names no variable", option->name, value);
 		return nub_hint(err, "write NAME=VALUE, or NAME to hand on what it is here");
@@ -116,6 +115,8 @@ int cmd_option_env(const struct cmd_option *option, const char *value, void *fie
 	if (options->environment_count == CMD_MAX_ENV)
 		return nub_fail(err, NUB_E_USAGE, 0, "--%s: limit reached (%d of %d)", option->name, CMD_MAX_ENV,
 		                CMD_MAX_ENV);
+	if (!options->environment && !(options->environment = calloc(CMD_MAX_ENV + 1, sizeof(char *))))
+		return nub_fail(err, NUB_E_NO_MEMORY, 0, "--%s: out of memory", option->name);
 	if (strchr(value, '='))
 		variable = strdup(value);
 	else if (!(inherited = getenv(value)))
@@ -177,7 +178,7 @@ const char *cmd_linux_options_given(const struct cmd_linux_options *options)
 
 	if (options->grant_count > 0)
 		return kinds[options->grants[0].kind];
-	return options->has_environment  ? "env"
+	return options->environment      ? "env"
 	       : options->memory != 0    ? "memory"
 	       : options->max_fds != 0   ? "max-fds"
 	       : options->slice_ns != 0  ? "slice"
@@ -195,5 +196,7 @@ void cmd_linux_options_release(struct cmd_linux_options *options)
 	}
 	for (size_t i = 0; i < options->environment_count; i++)
 		free(options->environment[i]);
+	free(options->environment);
+	options->environment = NULL;
 	options->grant_count = options->environment_count = 0;
 }

@@ -11,9 +11,8 @@ enum { CMD_MAX_GRANTS = 64, CMD_MAX_ENV = 1024 };
 struct cmd_linux_options {
 	struct nub_linux_grant grants[CMD_MAX_GRANTS]; /* their strings are owned */
 	size_t grant_count;
-	char *environment[CMD_MAX_ENV + 1]; /* owned; ends with NULL */
+	char **environment; /* owned; ends with NULL; NULL until --env is given, which may add nothing */
 	size_t environment_count;
-	bool has_environment;               /* --env was given, though it may have added nothing */
 	uint64_t memory, max_fds, slice_ns; /* 0: the default */
 	bool strict;
 	const char *strace; /* a file, or "-": stderr; NULL: none */

@@ -3,15 +3,22 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/fail.h"
 
+/* How many bytes of what it printed a match may lie in. */
+enum { PRINTED_ROOM = 4095 };
+
 static int compile(struct cmd_linux_watch *watch, const char *pattern, struct nub_error *err)
 {
 	char reason[200];
 
+	watch->printed = malloc(PRINTED_ROOM + 1);
+	if (!watch->printed)
+		return nub_fail(err, NUB_E_NO_MEMORY, 0, "--until-output: out of memory");
 	const int failed = regcomp(&watch->pattern, pattern, REG_EXTENDED | REG_NOSUB | REG_NEWLINE);
 	watch->has_pattern = failed == 0;
 	if (failed == 0)
@@ -38,6 +45,8 @@ int cmd_linux_watch_end(struct cmd_linux_watch *watch, struct nub_error *err)
 	if (watch->has_pattern)
 		regfree(&watch->pattern);
 	watch->has_pattern = false;
+	free(watch->printed);
+	watch->printed = NULL;
 	if (!watch->strace)
 		return 0;
 	const bool lost = ferror(watch->strace);
@@ -55,7 +64,7 @@ void cmd_linux_watch_call(void *context, const char *line, uint64_t ns)
 /* The last half of what fits is kept, so that a match may begin before these bytes. */
 bool cmd_linux_watch_output(struct cmd_linux_watch *watch, const char *bytes, size_t size)
 {
-	const size_t room = sizeof(watch->printed) - 1;
+	const size_t room = PRINTED_ROOM;
 
 	while (watch->has_pattern && size > 0) {
 		if (watch->printed_size == room) {

@@ -13,7 +13,7 @@ struct cmd_linux_watch {
 	FILE *strace; /* NULL: none */
 	bool has_pattern;
 	regex_t pattern;
-	char printed[4096]; /* the end of what it printed */
+	char *printed; /* owned; the end of what it printed; NULL without a pattern */
 	size_t printed_size;
 };
 
