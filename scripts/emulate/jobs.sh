@@ -5,8 +5,8 @@
 #     jobs_wait NAME                                until that job is over: its exit code
 #     jobs_stop                                     end them
 #
-# FOLDER gets NAME.tap (what the job printed) and NAME.status. A job whose machine hangs or stops is not tried again: its
-# .tap says so, and the next job gets a new machine.
+# FOLDER gets NAME.tap (what the job printed) and NAME.status. Emulated machines hang or stop now and then, whatever runs there: a
+# job whose machine does is tried once more in a new one, and its .tap says so either way.
 
 # For a machine that shares no files: `--copy FILE`... of all that the jobs need.
 JOBS_COPIES=()
@@ -48,24 +48,27 @@ jobs_attend() { # FOLDER NAME FD
 }
 
 jobs_work() { # KIND BUILD FOLDER NUMBER
-	local folder=$3 log=$3/machine-$4.log job status machine
+	local folder=$3 log=$3/machine-$4.log line job status machine again
 	local -a ends=()
-	while job=$(jobs_take "$folder") && [ -n "$job" ]; do
-		if ((${#ends[@]} == 0)); then
-			coproc MACHINE { exec scripts/with-kvm "--$1" "${JOBS_COPIES[@]}" scripts/emulate/worker "$2" 2>"$log"; }
-			ends=("${MACHINE[@]}") machine=$MACHINE_PID
-			# shellcheck disable=SC2064 # this machine
-			trap "kill -KILL $machine 2>/dev/null; exit 143" TERM
-		fi
-		echo "$job" >&"${ends[1]}"
-		read -r _ job _ <<<"$job"
+	while line=$(jobs_take "$folder") && [ -n "$line" ]; do
+		read -r _ job _ <<<"$line"
 		: >"$folder/$job.tap"
-		if ! jobs_attend "$folder" "$job" "${ends[0]}"; then
+		for again in '' ', for the second time'; do
+			if ((${#ends[@]} == 0)); then
+				coproc MACHINE { exec scripts/with-kvm "--$1" "${JOBS_COPIES[@]}" scripts/emulate/worker "$2" 2>"$log"; }
+				ends=("${MACHINE[@]}") machine=$MACHINE_PID
+				# shellcheck disable=SC2064 # this machine
+				trap "kill -KILL $machine 2>/dev/null; exit 143" TERM
+			fi
+			echo "$line" >&"${ends[1]}"
+			! jobs_attend "$folder" "$job" "${ends[0]}" || break
 			kill -KILL "$machine" 2>/dev/null
 			wait "$machine" 2>/dev/null
 			ends=()
-			{ echo "# the emulated machine hung in this job, or stopped:" && sed 's/^/# /' "$log"; } >>"$folder/$job.tap"
-		fi
+			# What it printed then was not all; of two plans none would be kept.
+			[ -n "$again" ] || sed -i 's/^/# /' "$folder/$job.tap"
+			{ echo "# the emulated machine hung in this job, or stopped$again:" && sed 's/^/# /' "$log"; } >>"$folder/$job.tap"
+		done
 		echo "$status" >"$folder/$job.part" && mv "$folder/$job.part" "$folder/$job.status"
 	done
 	((${#ends[@]} == 0)) || exec {ends[1]}>&-

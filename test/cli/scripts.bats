@@ -330,11 +330,19 @@ good_bats='printf "1..1\nok 1 needy\n"; exit 0'
 	[[ ${lines[-1]} == *" passed, 3 failed" ]]
 	JOBS_PATIENCE=5 kvm_tree 'sleep 60' "$good_bats" kvm
 	[ "$status" -eq 1 ]
-	[[ $output == *"FAIL  test_a on emulated KVM, svm"*"hung in this job"*"a on emulated KVM, svm: 1 passed"* ]]
+	[[ $output == *"FAIL  test_a on emulated KVM, svm"*"hung in this job"*"for the second time"*"a on emulated KVM, svm: 1 passed"* ]]
 	[[ ${lines[-1]} == *" passed, 3 failed" ]]
 	kvm_tree 'kill -KILL $PPID; exit 1' "$good_bats" kvm
 	[ "$status" -eq 1 ]
 	[[ $output == *"FAIL  test_a on emulated KVM, svm"*"a on emulated KVM, svm: 1 passed"* ]]
+}
+
+@test "check: a job whose machine stops is run once more, which is said" {
+	kvm_tree "if [ ! -e $BATS_TEST_TMPDIR/once ]; then
+		touch $BATS_TEST_TMPDIR/once; printf '1..1\nok 1 - kvm: a\n'; kill -KILL \$PPID; exit 1; fi; $good_unit" "$good_bats" kvm
+	[ "$status" -eq 0 ]
+	[[ $output == *"test_a on emulated KVM, svm: 1 passed"*"the emulated machine hung in this job, or stopped"* ]]
+	[[ ${lines[-1]} == *" passed, 0 failed" ]]
 }
 
 # A library of two rooms, `left` and `right`, in this order, with these files too.
