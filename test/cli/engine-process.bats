@@ -60,11 +60,14 @@ crashes() { # WAY MESSAGE-PATTERN FILTER
 	[ "$status" -eq 143 ]
 }
 
-# nubrun, whose guest does this for ever: PID, and BOX, its process.
+# nubrun, whose guest does this for ever: PID, and BOX, its process. It is a job, which SIGTSTP stops, and whoever runs this may
+# have SIGHUP ignored.
 start() { # WAY
 	: >out
-	"$NUBRUN" run "$ESCAPE" "$1" >out 2>err 3>&- &
+	set -m
+	env --default-signal=HUP "$NUBRUN" run "$ESCAPE" "$1" >out 2>err 3>&- &
 	PID=$!
+	set +m
 	until grep -q escape out; do pause 0.1; done
 	BOX=$(pgrep -P "$PID")
 }

@@ -95,7 +95,7 @@ setup() {
 # Start nubrun with a command that runs for long, wait until it does, and end nubrun by a signal: $ended is how wait saw it.
 end_by() { # SIGNAL COMMAND
 	local pid i
-	"$NUBRUN" run -q --host-fn "greet=$2" "$CALLBACK" 3>&- &
+	env --default-signal=HUP "$NUBRUN" run -q --host-fn "greet=$2" "$CALLBACK" 3>&- &
 	pid=$!
 	for ((i = 0; i < $(slow 100); i++)); do
 		pgrep -f "^sleep $MARK\$" >/dev/null && break

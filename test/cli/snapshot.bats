@@ -292,7 +292,7 @@ save_slowly() { # SECONDS OPTION...
 			# Job control, so that an interrupt is not ignored.
 			(
 				set -m
-				"$NUBRUN" snapshot -q -o folder/a.snap --call add folder/a.snap 1 2 >/dev/null &
+				env --default-signal=HUP "$NUBRUN" snapshot -q -o folder/a.snap --call add folder/a.snap 1 2 >/dev/null &
 				sleep "0.00$((2 * i))"
 				kill -"$signal" $! 2>/dev/null
 				wait $!
