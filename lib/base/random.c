@@ -18,21 +18,39 @@ static uint64_t next_random(uint64_t *state)
 	return z ^ z >> 31;
 }
 
+/* Over 256 bytes, a signal may cut it short. */
+static int ask_kernel(uint8_t *out, size_t size, struct nub_error *err)
+{
+	for (ssize_t got; size > 0; out += got, size -= (size_t)got) {
+		got = getrandom(out, size, 0);
+		if (got < 0 && errno != EINTR)
+			return nub_fail_errno(err, NUB_E_IO, "getrandom");
+		if (got < 0)
+			got = 0;
+	}
+	return 0;
+}
+
+/* A call of a guest's function takes 8 bytes; asking for them each time would be a tenth of it. */
+static int take_from_pool(struct nub_random *random, uint8_t *out, size_t size, struct nub_error *err)
+{
+	if (random->left < size) {
+		if (ask_kernel(random->pool, sizeof(random->pool), err) < 0)
+			return -1;
+		random->left = sizeof(random->pool);
+	}
+	random->left -= size;
+	memcpy(out, random->pool + random->left, size);
+	explicit_bzero(random->pool + random->left, size);
+	return 0;
+}
+
 int nub_random_bytes(struct nub_random *random, void *bytes, size_t size, struct nub_error *err)
 {
 	uint8_t *out = bytes;
 
-	if (!random->seeded) {
-		/* Over 256 bytes, a signal may cut it short. */
-		for (ssize_t got; size > 0; out += got, size -= (size_t)got) {
-			got = getrandom(out, size, 0);
-			if (got < 0 && errno != EINTR)
-				return nub_fail_errno(err, NUB_E_IO, "getrandom");
-			if (got < 0)
-				got = 0;
-		}
-		return 0;
-	}
+	if (!random->seeded)
+		return size > sizeof(uint64_t) ? ask_kernel(out, size, err) : take_from_pool(random, out, size, err);
 	while (size > 0) {
 		const uint64_t word = next_random(&random->state);
 		const size_t part = size < sizeof(word) ? size : sizeof(word);

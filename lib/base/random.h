@@ -10,7 +10,9 @@
 
 struct nub_random {
 	bool seeded;
-	uint64_t state; /* of the generator: the seed at first */
+	uint64_t state;    /* of the generator: the seed at first */
+	uint8_t pool[128]; /* the kernel's, for the small requests to come: each byte is given once */
+	size_t left;       /* of the pool, at its start */
 };
 
 /* Error: IO, of the kernel's. */

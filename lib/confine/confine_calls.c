@@ -79,7 +79,7 @@ static const uint16_t opening[] = {
 };
 
 /* The box is another process. */
-static const uint16_t process[] = { SYS_wait4, SYS_waitid };
+static const uint16_t process[] = { SYS_wait4, SYS_waitid, SYS_sched_setaffinity };
 static const uint16_t process_checked[] = { SYS_kill };
 
 /* To make a box, and what it calls itself until it has a filter of its own. */

@@ -8,8 +8,8 @@
 /* A virtual machine. */
 struct nub_engine *nub_kvm_create(struct nub_error *err);
 
-/* A process under seccomp. */
-struct nub_engine *nub_process_create(struct nub_error *err);
+/* A process under seccomp; share_cpu is struct nub_config's. */
+struct nub_engine *nub_process_create(bool share_cpu, struct nub_error *err);
 
 /* Can this host run guests so, and how long does an `out` take there and back? Errors: PROCESS, NO_MEMORY. */
 int nub_process_probe(double *round_trip_us, struct nub_error *err);

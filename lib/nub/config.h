@@ -99,6 +99,10 @@ struct nub_file_map {
 
 struct nub_config {
 	enum nub_engine_kind engine;
+	/* NUB_ENGINE_PROCESS: begin the guest's process on the CPU of the thread that makes and runs it, and keep both there for its
+	 * first turns, a hundred at most: it starts sooner. That thread's affinity is changed meanwhile, and as it was at the latest when
+	 * the sandbox is freed. */
+	bool share_cpu;
 	uint64_t heap_size; /* rounded up to pages */
 	uint64_t stack_size;
 	uint64_t scratch_size; /* 0: as much as is needed, at least NUB_DEFAULT_SCRATCH_SIZE */

@@ -9,9 +9,9 @@
 #include "engine/engines.h"
 #include "personality/personalities.h"
 
-static struct nub_engine *create_engine(enum nub_engine_kind kind, struct nub_error *err)
+static struct nub_engine *create_engine(const struct nub_config *config, struct nub_error *err)
 {
-	return kind == NUB_ENGINE_PROCESS ? nub_process_create(err) : nub_kvm_create(err);
+	return config->engine == NUB_ENGINE_PROCESS ? nub_process_create(config->share_cpu, err) : nub_kvm_create(err);
 }
 
 static int create_personality(struct nub_sandbox *sandbox, enum nub_abi abi, struct nub_error *err)
@@ -37,7 +37,7 @@ struct nub_sandbox *nub_sandbox_new(const struct nub_config *config, enum nub_ab
 	sandbox->machine.config = *config;
 	sandbox->machine.wake_fd = -1;
 	nub_dirty_init(&sandbox->dirty);
-	sandbox->machine.engine = create_engine(config->engine, err);
+	sandbox->machine.engine = create_engine(config, err);
 	if (sandbox->machine.engine && create_personality(sandbox, abi, err) == 0)
 		return sandbox;
 	nub_sandbox_free(sandbox);

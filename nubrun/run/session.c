@@ -31,6 +31,7 @@ static int create(struct cmd_session *session, struct nub_error *err)
 
 	report->load_ns = start - report->start_ns;
 	cmd_trace_file_phase(session->trace, "load", report->start_ns, start);
+	session->guest.config.share_cpu = true;
 	session->sandbox = session->snapshot
 	                       ? nub_sandbox_restore(&session->guest.config, session->snapshot, err)
 	                       : nub_sandbox_create(&session->guest.config, session->guest.file.image, err);

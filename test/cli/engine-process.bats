@@ -82,6 +82,7 @@ end() {
 	start spin
 	grep -qx $'Seccomp:\t2' "/proc/$BOX/status"
 	grep -qx $'NoNewPrivs:\t1' "/proc/$BOX/status"
+	[ "$(grep -c $'^Cap\(Inh\|Prm\|Eff\):\t0*$' "/proc/$BOX/status")" -eq 3 ]
 	grep -q '^Max core file size  *0  *0 ' "/proc/$BOX/limits"
 	grep -q '^Max address space  *[0-9]* ' "/proc/$BOX/limits"
 	[ "$(cat "/proc/$BOX/environ" "/proc/$BOX/cmdline" | wc -c)" -eq 0 ]

@@ -227,6 +227,60 @@ static void test_two_cpus(void **state)
 	sched_setaffinity(0, sizeof(cpus), &cpus);
 }
 
+/* How many CPUs a process may use. */
+static int cpus_of(pid_t pid)
+{
+	cpu_set_t cpus;
+
+	assert_int_equal(sched_getaffinity(pid, sizeof(cpus), &cpus), 0);
+	return CPU_COUNT(&cpus);
+}
+
+static void begin_together(struct box_guest *guest, struct nub_box_cpus *cpus)
+{
+	struct nub_error err = { 0 };
+
+	nub_box_release(&guest->box);
+	nub_box_stack_release(&guest->stack);
+	*cpus = (struct nub_box_cpus){ .wanted = true };
+	assert_int_equal(nub_box_init(&guest->box, &guest->stops, &guest->stack, &err), 0);
+	guest->box.cpus = cpus;
+	assert_int_equal(nub_box_start(&guest->box, &err), 0);
+	assert_int_equal(nub_box_map(&guest->box, CODE_GVA, 0x1000, PROT_READ | PROT_EXEC, guest->fd, 0, false, &err),
+	                 0);
+	assert_int_equal(nub_box_seal(&guest->box, guest->fd, 8 * GUEST_SIZE, &err), 0);
+}
+
+/* Both on one CPU, from the first turn until the guest computes, until there were many turns, or until it ends; and then each
+ * wherever it was allowed to be. */
+static void test_one_cpu(void **state)
+{
+	struct box_guest *guest = *state;
+	struct nub_box_cpus cpus;
+	const int all = cpus_of(0);
+
+	if (all < 2)
+		skip();
+	enum { COMPUTES, TAKES_TURNS, ENDS, WAYS };
+	for (unsigned way = 0; way < WAYS; way++) {
+		begin_together(guest, &cpus);
+		assert_int_equal(cpus_of(0), all);
+		assert_int_equal(cpus_of(guest->box.pid), 1);
+		assert_int_equal(GUEST_RUN(guest, "\xe6\x6c"), NUB_BOX_STOPPED);
+		assert_int_equal(cpus_of(0), 1);
+		assert_int_equal(cpus_of(guest->box.pid), 1);
+		assert_int_equal(guest->box.shared->box_cpu, guest->box.shared->host_cpu);
+		if (way == COMPUTES)
+			assert_int_equal(guest_run(guest, "\xeb\xfe", 2, clock_now() + 40000000), NUB_BOX_INTERRUPTED);
+		for (unsigned turn = 0; way == TAKES_TURNS && turn < 200; turn++)
+			assert_int_equal(GUEST_RUN(guest, "\xe6\x6c"), NUB_BOX_STOPPED);
+		assert_int_equal(cpus_of(guest->box.pid), way == ENDS ? 1 : all);
+		nub_box_release(&guest->box);
+		assert_int_equal(cpus_of(0), all);
+		assert_false(cpus.together);
+	}
+}
+
 int main(void)
 {
 #define WITH_BOX(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -235,6 +289,7 @@ int main(void)
 		WITH_BOX(test_frame_elsewhere),  WITH_BOX(test_set_up_fails),
 		WITH_BOX(test_two_cpus),         WITH_BOX(test_started),
 		WITH_BOX(test_started_and_left), WITH_BOX(test_fails_behind_set_up),
+		WITH_BOX(test_one_cpu),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -74,7 +74,7 @@ static int set_up(void **state)
 
 	assert_non_null(guest);
 	make_memory(guest, &used);
-	guest->engine = nub_process_create(&err);
+	guest->engine = nub_process_create(false, &err);
 	assert_non_null(guest->engine);
 	const struct nub_engine_guest attached = { .memory = &guest->memory,
 		                                   .plan = &guest->plan,

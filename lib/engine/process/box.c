@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <linux/seccomp.h>
 #include <stdalign.h>
@@ -40,6 +41,8 @@ struct setup_data {
 		int32_t flags;
 		uint64_t size;
 	} stack;
+	struct __user_cap_header_struct capability_header;
+	struct __user_cap_data_struct no_capabilities[_LINUX_CAPABILITY_U32S_3];
 	struct sock_fprog program;
 	struct sock_filter filter[NUB_FILTER_MAX];
 };
@@ -168,6 +171,13 @@ int nub_box_init(struct nub_box *box, const struct nub_box_stops *stops, struct 
 	return 0;
 }
 
+int nub_box_drop_capabilities(struct nub_box *box, struct nub_error *err)
+{
+	data_of(box)->capability_header.version = _LINUX_CAPABILITY_VERSION_3;
+	return nub_box_call(box, NUB_BOX_CHECK_OK, SYS_capset,
+	                    (uint64_t[6]){ BOX_ADDRESS(capability_header), BOX_ADDRESS(no_capabilities) }, err);
+}
+
 /* No signal tells that it ended, and no wait(2) of the embedder's sees it (clone(2): __WALL). A signal that is for both must find
  * no handler of nubrun's in the child. */
 int nub_box_clone(struct nub_box *box, uint64_t flags, struct nub_error *err)
@@ -176,9 +186,11 @@ int nub_box_clone(struct nub_box *box, uint64_t flags, struct nub_error *err)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
+	nub_box_clone_here(box, true);
 	const pid_t pid = (pid_t)syscall(SYS_clone, flags, NULL, NULL, NULL, NULL);
 	if (pid == 0)
 		enter_stub(box->pages);
+	nub_box_clone_here(box, false);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (pid < 0)
 		return nub_fail_errno(err, NUB_E_PROCESS, "a process for the guest: clone");
@@ -236,6 +248,7 @@ void nub_box_kill(struct nub_box *box)
 
 void nub_box_release(struct nub_box *box)
 {
+	nub_box_part(box, false);
 	nub_box_kill(box);
 	if (box->pid > 0) {
 		while (waitpid(box->pid, NULL, __WALL) < 0 && errno == EINTR)

@@ -15,6 +15,7 @@
 #ifndef NUB_BOX_H
 #define NUB_BOX_H
 
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -50,6 +51,15 @@ struct nub_box_stack {
 	uint64_t offset; /* of the bytes, and of the frame, in a box's pages, to whose end they go */
 };
 
+/* Whether boxes begin on this thread's CPU, which it does not leave for their first turns (box_cpus.c). It outlives boxes. */
+struct nub_box_cpus {
+	bool wanted;      /* false also where it can't be */
+	bool together;    /* the box has begun so, and they have not parted */
+	cpu_set_t all;    /* where this thread may run else */
+	unsigned box_cpu; /* where the box is */
+	unsigned turns;   /* that it has had */
+};
+
 struct nub_box {
 	pid_t pid;                     /* 0: none yet */
 	struct nub_box_shared *shared; /* nubrun's view of the pages from NUB_BOX_SHARED_OFFSET on */
@@ -75,6 +85,7 @@ struct nub_box {
 	bool unstoppable;     /* since it did not stand still when it was to */
 	const struct nub_box_stops *stops;
 	struct nub_box_stack *stack;
+	struct nub_box_cpus *cpus; /* NULL: wherever the kernel puts them */
 };
 
 /* Can this host have boxes? Error: PROCESS, with what is missing. */

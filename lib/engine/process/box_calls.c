@@ -140,7 +140,8 @@ int nub_box_unmap(struct nub_box *box, uint64_t gva, uint64_t size, struct nub_e
 /* A copy of the table of descriptors takes longer the more there are, and is without those that nubrun opens next. */
 int nub_box_start(struct nub_box *box, struct nub_error *err)
 {
-	return start_calls(box, NUB_BOX_NEXT_MORE, CLONE_FILES, err);
+	/* One that is made later has what nubrun has by then, and may not drop it under nubrun's filter. */
+	return nub_box_drop_capabilities(box, err) < 0 ? -1 : start_calls(box, NUB_BOX_NEXT_MORE, CLONE_FILES, err);
 }
 
 /* It waits until `next` is another. */

@@ -93,6 +93,8 @@ enum nub_box_event nub_box_wait_turn(struct nub_box *box, uint64_t deadline_ns, 
 
 		if (is_host_turn(box))
 			return NUB_BOX_STOPPED;
+		if (slept)
+			nub_box_part(box, true);
 		if (slept && is_gone(box))
 			return NUB_BOX_GONE;
 		/* A wake-up that was lost would be waited for in vain. */
@@ -150,6 +152,7 @@ enum nub_box_event nub_box_run(struct nub_box *box, uint64_t deadline_ns, struct
 
 		if (is_to_stop(box) || (deadline_ns != 0 && nub_clock_ns() >= deadline_ns))
 			return NUB_BOX_INTERRUPTED;
+		nub_box_keep_together(box);
 		nub_box_put_frame(box);
 		box->shared->box_looks = NUB_BOX_LOOKS;
 		if (nub_box_start_calls(box, NUB_BOX_NEXT_RESUME, err) < 0)

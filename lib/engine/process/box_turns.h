@@ -20,6 +20,9 @@
 /* Make the child, which starts with what is queued. All signals are blocked in it. The flags are clone(2)'s. */
 int nub_box_clone(struct nub_box *box, uint64_t flags, struct nub_error *err);
 
+/* With any that nubrun lacks, it could not be moved to another CPU by nubrun (sched_setaffinity(2)). */
+int nub_box_drop_capabilities(struct nub_box *box, struct nub_error *err);
+
 /* ---- box_calls.c ---- */
 
 /* Queue one system call, `check` is one of NUB_BOX_CHECK_. When the queue is full, those in it are made first. */
@@ -39,6 +42,17 @@ int nub_box_settle(struct nub_box *box, struct nub_error *err);
 
 /* It can't be worked with, since it is no more. */
 int nub_box_fail_gone(struct nub_error *err);
+
+/* ---- box_cpus.c ---- */
+
+/* Around clone(2): the child is to begin where this thread is. */
+void nub_box_clone_here(struct nub_box *box, bool before);
+
+/* Before the box is given its turn: it stands still. */
+void nub_box_keep_together(struct nub_box *box);
+
+/* Each goes where the kernel wants, unless the box ends anyway. */
+void nub_box_part(struct nub_box *box, bool goes_on);
 
 /* ---- box_frame.c ---- */
 

@@ -48,7 +48,9 @@ static int attach_empty(struct nub_process *process, struct nub_error *err)
 static int make_box(struct nub_process *process, struct nub_error *err)
 {
 	process->has_box = true;
-	return nub_box_init(&process->box, &process->stops, &process->stack, err);
+	const int result = nub_box_init(&process->box, &process->stops, &process->stack, err);
+	process->box.cpus = &process->cpus;
+	return result;
 }
 
 static int attach(struct nub_engine *engine, const struct nub_engine_guest *guest, struct nub_error *err)
@@ -237,7 +239,7 @@ static const struct nub_engine_ops ops = {
 	.release = release,
 };
 
-struct nub_engine *nub_process_create(struct nub_error *err)
+struct nub_engine *nub_process_create(bool share_cpu, struct nub_error *err)
 {
 	struct nub_process *process = calloc(1, sizeof(*process));
 
@@ -246,6 +248,7 @@ struct nub_engine *nub_process_create(struct nub_error *err)
 		return NULL;
 	}
 	process->engine.ops = &ops;
+	process->cpus.wanted = share_cpu;
 	process->start_ns = nub_clock_ns();
 	process->start_tsc = __rdtsc();
 	/* While the guest is loaded, its process makes itself ready. */

@@ -34,6 +34,7 @@ struct nub_process {
 	bool has_box, sealed;
 	struct nub_box_stops stops;
 	struct nub_box_stack stack;
+	struct nub_box_cpus cpus;
 	uint64_t start_ns, start_tsc; /* a moment that both clocks tell */
 	uint64_t owned_chunks;        /* of a restored guest's memory, so far */
 	uint64_t cr2;                 /* of the guest's last page fault */
