@@ -2,8 +2,11 @@
  *
  *     struct nub_bpf bpf = { .filter = filter, .room = MAX };
  *     nub_bpf_load(&bpf, NUB_BPF_NUMBER);
+ *     nub_bpf_jump(&bpf, BPF_JEQ, SYS_read, NUB_BPF_ALLOW, 0);
  *     ...
  *     unsigned count = nub_bpf_end(&bpf);
+ *
+ * Whoever comes to the end is trapped. What the kernel makes of a filter costs some 0.2 us for each instruction.
  */
 #ifndef NUB_BPF_H
 #define NUB_BPF_H
@@ -22,6 +25,9 @@ enum {
 	NUB_BPF_ARGS = offsetof(struct seccomp_data, args),
 };
 
+/* Instead of a number of instructions to pass over: where the verdict is. */
+enum { NUB_BPF_ALLOW = UINT8_MAX - 1, NUB_BPF_TRAP = UINT8_MAX };
+
 struct nub_bpf {
 	struct sock_filter *filter; /* borrowed */
 	unsigned room, count;       /* instructions; what is beyond the room is counted, not written */
@@ -31,7 +37,7 @@ struct nub_bpf {
 /* One instruction. */
 void nub_bpf_put(struct nub_bpf *bpf, uint16_t code, uint32_t value);
 
-/* Compare the accumulator with a value (BPF_JEQ, BPF_JGE, BPF_JSET), and pass over so many instructions. */
+/* Compare the accumulator with a value (BPF_JEQ, BPF_JGE, BPF_JSET), and pass over so many instructions, or go to a verdict. */
 void nub_bpf_jump(struct nub_bpf *bpf, uint16_t how, uint32_t value, unsigned if_true, unsigned if_false);
 
 /* Have the jump at `at` pass over all that was put behind it since, where its comparison is false. */
@@ -41,10 +47,11 @@ void nub_bpf_land(struct nub_bpf *bpf, unsigned at);
 void nub_bpf_load(struct nub_bpf *bpf, unsigned word);
 void nub_bpf_load_arg(struct nub_bpf *bpf, unsigned arg);
 
-/* The verdict: SECCOMP_RET_... */
+/* Another verdict than those: SECCOMP_RET_... */
 void nub_bpf_give(struct nub_bpf *bpf, uint32_t verdict);
 
-/* How many instructions it has; 0 when it can't be used, because there was no room or a jump too long. */
-unsigned nub_bpf_end(const struct nub_bpf *bpf);
+/* Put the verdicts, and have the jumps to them end there. How many instructions it has; 0 when it can't be used, because there was no
+ * room or a jump too long. */
+unsigned nub_bpf_end(struct nub_bpf *bpf);
 
 #endif

@@ -21,112 +21,119 @@ struct writer {
 	uint32_t pid;
 };
 
-/* Let it through where `arg`, as far as `mask` goes, is `value`. */
-static void allow_where(struct nub_bpf *bpf, unsigned arg, uint32_t mask, uint32_t value)
-{
-	nub_bpf_load_arg(bpf, arg);
-	if (mask != UINT32_MAX)
-		nub_bpf_put(bpf, BPF_ALU | BPF_AND | BPF_K, mask);
-	nub_bpf_jump(bpf, BPF_JEQ, value, 0, 1);
-	nub_bpf_give(bpf, SECCOMP_RET_ALLOW);
-}
-
-/* Where `arg` is one of these. */
-static void allow_any(struct nub_bpf *bpf, unsigned arg, const uint32_t *values, unsigned count)
-{
-	nub_bpf_load_arg(bpf, arg);
-	for (unsigned i = 0; i < count; i++) {
-		nub_bpf_jump(bpf, BPF_JEQ, values[i], 0, 1);
-		nub_bpf_give(bpf, SECCOMP_RET_ALLOW);
-	}
-}
-
-/* Where the first argument is a process, not a group or all. */
-static void allow_one_process(struct nub_bpf *bpf)
-{
-	nub_bpf_load_arg(bpf, 0);
-	nub_bpf_jump(bpf, BPF_JEQ, 0, 2, 0);
-	nub_bpf_jump(bpf, BPF_JSET, (uint32_t)INT32_MIN, 1, 0);
-	nub_bpf_give(bpf, SECCOMP_RET_ALLOW);
-}
-
 static bool boxes_anew(const struct nub_confine_config *config)
 {
 	return config->engine == NUB_ENGINE_PROCESS && config->resets;
 }
 
-static void allow_ioctls(struct writer *writer)
+/* ---- Those whose arguments decide ---- */
+
+/* Where argument 0 is this, and nowhere else. */
+static void allow_first(struct nub_bpf *bpf, uint32_t value)
+{
+	nub_bpf_load_arg(bpf, 0);
+	nub_bpf_jump(bpf, BPF_JEQ, value, NUB_BPF_ALLOW, NUB_BPF_TRAP);
+}
+
+/* Memory that is not executable. But a box that is made anew has the guest's code. */
+static void check_protection(struct writer *writer)
+{
+	nub_bpf_load_arg(&writer->bpf, 2);
+	nub_bpf_jump(&writer->bpf, BPF_JSET, boxes_anew(writer->config) ? 0 : PROT_EXEC, NUB_BPF_TRAP, NUB_BPF_ALLOW);
+}
+
+static void check_ioctl(struct writer *writer)
 {
 	/* The last three are a program's, which may set the terminal that it was given. */
 	static const uint32_t requests[] = { TCGETS, TIOCGWINSZ, IOCTL_PAGEMAP_SCAN, FIONREAD, TCSETS, TCSETSF };
 	enum { REQUESTS = sizeof(requests) / sizeof(requests[0]), OF_PROGRAMS = 3 };
 
-	if (writer->config->engine == NUB_ENGINE_KVM)
-		allow_where(&writer->bpf, 1, IOCTL_TYPE, REQUESTS_OF_KVM);
-	allow_any(&writer->bpf, 1, requests, writer->config->program ? REQUESTS : REQUESTS - OF_PROGRAMS);
+	nub_bpf_load_arg(&writer->bpf, 1);
+	for (unsigned i = 0; i < (writer->config->program ? REQUESTS : REQUESTS - OF_PROGRAMS); i++)
+		nub_bpf_jump(&writer->bpf, BPF_JEQ, requests[i], NUB_BPF_ALLOW, 0);
+	nub_bpf_put(&writer->bpf, BPF_ALU | BPF_AND | BPF_K, IOCTL_TYPE);
+	nub_bpf_jump(&writer->bpf, BPF_JEQ, REQUESTS_OF_KVM,
+	             writer->config->engine == NUB_ENGINE_KVM ? NUB_BPF_ALLOW : NUB_BPF_TRAP, NUB_BPF_TRAP);
 }
 
-/* What is CHECKED. */
-static void check(struct writer *writer, unsigned number)
+/* To this process. */
+static void check_own(struct writer *writer)
 {
-	switch (number) {
-	case SYS_mmap:
-	case SYS_mprotect:
-		/* A box that is made anew has the guest's code. */
-		allow_where(&writer->bpf, 2, boxes_anew(writer->config) ? 0 : PROT_EXEC, 0);
-		break;
-	case SYS_ioctl:
-		allow_ioctls(writer);
-		break;
-	case SYS_tgkill:
-	case SYS_process_vm_readv:
-	case SYS_process_vm_writev:
-		allow_where(&writer->bpf, 0, UINT32_MAX, writer->pid);
-		break;
-	case SYS_kill:
-		allow_one_process(&writer->bpf);
-		break;
-	case SYS_clone:
-	case SYS_prlimit64:
-		/* A process, no thread; this process, no other. */
-		allow_where(&writer->bpf, 0, UINT32_MAX, 0);
-		break;
-	case SYS_prctl:
-		allow_any(&writer->bpf, 0, (const uint32_t[]){ PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS },
-		          3);
-		break;
-	case SYS_seccomp:
-		allow_where(&writer->bpf, 0, UINT32_MAX, SECCOMP_SET_MODE_FILTER);
-		break;
-	default:
-		break;
-	}
-	nub_bpf_give(&writer->bpf, SECCOMP_RET_TRAP);
+	allow_first(&writer->bpf, writer->pid);
+}
+
+/* To a process, not a group or all. */
+static void check_kill(struct writer *writer)
+{
+	nub_bpf_load_arg(&writer->bpf, 0);
+	nub_bpf_jump(&writer->bpf, BPF_JEQ, 0, NUB_BPF_TRAP, 0);
+	nub_bpf_jump(&writer->bpf, BPF_JSET, (uint32_t)INT32_MIN, NUB_BPF_TRAP, NUB_BPF_ALLOW);
+}
+
+/* A process, no thread; this process, no other. */
+static void check_none(struct writer *writer)
+{
+	allow_first(&writer->bpf, 0);
+}
+
+static void check_prctl(struct writer *writer)
+{
+	nub_bpf_load_arg(&writer->bpf, 0);
+	nub_bpf_jump(&writer->bpf, BPF_JEQ, PR_SET_PDEATHSIG, NUB_BPF_ALLOW, 0);
+	nub_bpf_jump(&writer->bpf, BPF_JEQ, PR_SET_DUMPABLE, NUB_BPF_ALLOW, 0);
+	nub_bpf_jump(&writer->bpf, BPF_JEQ, PR_SET_NO_NEW_PRIVS, NUB_BPF_ALLOW, NUB_BPF_TRAP);
+}
+
+static void check_seccomp(struct writer *writer)
+{
+	allow_first(&writer->bpf, SECCOMP_SET_MODE_FILTER);
+}
+
+static void refuse(struct writer *writer)
+{
+	nub_bpf_give(&writer->bpf, SECCOMP_RET_ERRNO | EACCES);
+}
+
+/* Calls that are dealt with in one way, which ends with a verdict. */
+struct group {
+	enum nub_confine_call verdict;
+	void (*put)(struct writer *writer);
+	uint16_t numbers[5]; /* 0: no more; nor is read(2) ever checked */
+};
+
+static const struct group groups[] = {
+	{ NUB_CONFINE_CHECKED, check_protection, { SYS_mmap, SYS_mprotect } },
+	{ NUB_CONFINE_CHECKED, check_ioctl, { SYS_ioctl } },
+	{ NUB_CONFINE_CHECKED, check_own, { SYS_tgkill, SYS_process_vm_readv, SYS_process_vm_writev } },
+	{ NUB_CONFINE_CHECKED, check_kill, { SYS_kill } },
+	{ NUB_CONFINE_CHECKED, check_none, { SYS_clone, SYS_prlimit64 } },
+	{ NUB_CONFINE_CHECKED, check_prctl, { SYS_prctl } },
+	{ NUB_CONFINE_CHECKED, check_seccomp, { SYS_seccomp } },
+	{ NUB_CONFINE_REFUSED, refuse, { SYS_open, SYS_openat, SYS_access, SYS_readlink, SYS_getcwd } },
+};
+
+/* Those of the group that have its verdict come to what it puts; the number is in the accumulator. */
+static void put_group(struct writer *writer, const struct group *group, const uint8_t verdicts[NUB_CONFINE_NUMBERS])
+{
+	enum { ROOM = sizeof(group->numbers) / sizeof(group->numbers[0]) };
+	uint16_t numbers[ROOM];
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < ROOM && group->numbers[i] != 0; i++)
+		if (verdicts[group->numbers[i]] == group->verdict)
+			numbers[count++] = group->numbers[i];
+	if (count == 0)
+		return;
+	for (unsigned i = 0; i < count; i++)
+		nub_bpf_jump(&writer->bpf, BPF_JEQ, numbers[i], count - 1 - i, 0);
+	const unsigned last = writer->bpf.count - 1;
+	group->put(writer);
+	nub_bpf_land(&writer->bpf, last);
 }
 
 /* ---- Most numbers ---- */
 
-enum { BITS = 32, WORDS = NUB_CONFINE_NUMBERS / BITS };
-
-/* How long put_tree is. */
-static unsigned tree_length(unsigned words)
-{
-	return words == 1 ? 2 : 1 + tree_length(words / 2) + tree_length(words - words / 2);
-}
-
-/* Find the word of the number in the accumulator, in which X has the bit to look for. Behind the tree, at `end`, a call is let through;
- * one instruction further it is not yet. */
-static void put_tree(struct nub_bpf *bpf, const uint32_t *words, unsigned first, unsigned count, unsigned end)
-{
-	if (count == 1) {
-		nub_bpf_put(bpf, BPF_MISC | BPF_TXA, 0);
-		nub_bpf_jump(bpf, BPF_JSET, words[first], end - bpf->count - 1, end - bpf->count);
-		return;
-	}
-	nub_bpf_jump(bpf, BPF_JGE, (first + count / 2) * BITS, tree_length(count / 2), 0);
-	put_tree(bpf, words, first, count / 2, end);
-	put_tree(bpf, words, first + count / 2, count - count / 2, end);
-}
+enum { BITS = 32, BITS_SHIFT = 5, WORDS = NUB_CONFINE_NUMBERS / BITS };
 
 /* Let the bit of the number be in X.
  *
@@ -144,32 +151,25 @@ static void put_bit(struct nub_bpf *bpf)
 	nub_bpf_put(bpf, BPF_MISC | BPF_TAX, 0);
 }
 
+/* The word that a number belongs to, if it has a bit at all, decides whether the number is let through. */
 static void put_words(struct nub_bpf *bpf, const uint32_t words[WORDS])
 {
+	unsigned left = 0;
+
+	for (unsigned i = 0; i < WORDS; i++)
+		left += words[i] != 0;
 	nub_bpf_load(bpf, NUB_BPF_NUMBER);
-	/* -1 is no call: what a tracer makes of one that it wants not to be made (ptrace(2)). The kernel does nothing for it. */
-	nub_bpf_jump(bpf, BPF_JGE, NUB_CONFINE_NUMBERS, 0, 3);
-	nub_bpf_jump(bpf, BPF_JEQ, UINT32_MAX, 0, 1);
-	nub_bpf_give(bpf, SECCOMP_RET_ALLOW);
-	nub_bpf_give(bpf, SECCOMP_RET_TRAP);
-	put_tree(bpf, words, 0, WORDS, bpf->count + tree_length(WORDS));
-	nub_bpf_give(bpf, SECCOMP_RET_ALLOW);
+	nub_bpf_put(bpf, BPF_ALU | BPF_RSH | BPF_K, BITS_SHIFT);
+	for (unsigned i = 0; i < WORDS; i++) {
+		if (words[i] == 0)
+			continue;
+		nub_bpf_jump(bpf, BPF_JEQ, i, 0, 2);
+		nub_bpf_put(bpf, BPF_MISC | BPF_TXA, 0);
+		nub_bpf_jump(bpf, BPF_JSET, words[i], NUB_BPF_ALLOW, 3 * --left);
+	}
 }
 
 /* ---- All of it ---- */
-
-/* For one number, which is in the accumulator. How long it is shows when it is there. */
-static void put_single(struct writer *writer, unsigned number, enum nub_confine_call verdict)
-{
-	const unsigned at = writer->bpf.count;
-
-	nub_bpf_jump(&writer->bpf, BPF_JEQ, number, 0, 0);
-	if (verdict == NUB_CONFINE_CHECKED)
-		check(writer, number);
-	else
-		nub_bpf_give(&writer->bpf, SECCOMP_RET_ERRNO | EACCES);
-	nub_bpf_land(&writer->bpf, at);
-}
 
 unsigned nub_confine_filter(const struct nub_confine_config *config, int32_t pid, struct sock_filter *filter)
 {
@@ -187,13 +187,12 @@ unsigned nub_confine_filter(const struct nub_confine_config *config, int32_t pid
 	put_bit(bpf);
 	/* A trap, not an end: boxes that are made under this filter see what their guests call. */
 	nub_bpf_load(bpf, NUB_BPF_ARCH);
-	nub_bpf_jump(bpf, BPF_JEQ, AUDIT_ARCH_X86_64, 1, 0);
-	nub_bpf_give(bpf, SECCOMP_RET_TRAP);
+	nub_bpf_jump(bpf, BPF_JEQ, AUDIT_ARCH_X86_64, 0, NUB_BPF_TRAP);
 	put_words(bpf, words);
 	nub_bpf_load(bpf, NUB_BPF_NUMBER);
-	for (unsigned number = 0; number < NUB_CONFINE_NUMBERS; number++)
-		if (verdicts[number] == NUB_CONFINE_REFUSED || verdicts[number] == NUB_CONFINE_CHECKED)
-			put_single(&writer, number, verdicts[number]);
-	nub_bpf_give(bpf, SECCOMP_RET_TRAP);
+	/* -1 is no call: what a tracer makes of one that it wants not to be made (ptrace(2)). The kernel does nothing for it. */
+	nub_bpf_jump(bpf, BPF_JEQ, UINT32_MAX, NUB_BPF_ALLOW, 0);
+	for (unsigned i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+		put_group(&writer, &groups[i], verdicts);
 	return nub_bpf_end(bpf);
 }

@@ -155,9 +155,10 @@ try_rows() { # BY ENGINE
 			mv elsewhere granted/other
 		done
 	) 2>/dev/null 3>&- &
+	local mover=$!
 	attempt run --timeout "$(slow 40)" --dir "$jail/granted:/granted:rw" "$A/paths"
 	touch "$jail/stop"
-	wait
+	wait "$mover" || true
 	ended_so '0 ok'
 	[ "$output" = looked ]
 	[ "$(cat "$jail/secret")" = 'not for guests' ]

@@ -209,10 +209,12 @@ at exit: 0 wrong' ]
 
 @test "hostile: two guests that misbehave at once don't disturb a third" {
 	"$NUBRUN" run -q --timeout "$(slow 20)" "$TEST_GUESTS/flood.elf" 50 >"$BATS_TEST_TMPDIR/flood" 3>&- &
+	local flood=$!
 	"$NUBRUN" run -q --timeout 1s "$TEST_GUESTS/abort-flood.elf" endless 3>&- &
+	local endless=$!
 	nub run --call add --repeat 200 "$GUESTS/calc.elf" 40 2
 	ended 0 ok
 	[ "$output" = 42 ]
-	wait
+	wait "$flood" "$endless" || true
 	[ "$(stat -c %s "$BATS_TEST_TMPDIR/flood")" -eq 52428800 ]
 }

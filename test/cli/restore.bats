@@ -134,12 +134,15 @@ setup() {
 
 @test "restore: 50 at once from one file (R30)" {
 	local cow i
+	local -a readers
 	for cow in $(policies); do
+		readers=()
 		save a.snap --cow "$cow" "$CALC"
 		for i in {1..50}; do
 			"$NUBRUN" restore -q --call mul a.snap "$i" 1000 >"out.$i" &
+			readers+=($!)
 		done
-		wait
+		wait "${readers[@]}"
 		for i in {1..50}; do
 			[ "$(cat "out.$i")" -eq $((i * 1000)) ]
 		done

@@ -260,11 +260,13 @@ setup() {
 
 @test "run: two at once don't disturb each other" {
 	local i
+	local -a both=()
 	for i in 1 2; do
 		"$NUBRUN" run --call add --repeat 2000 --status "$BATS_TEST_TMPDIR/$i" "$GUESTS/calc.elf" "$i" 40 \
 			>"$BATS_TEST_TMPDIR/out$i" 3>&- &
+		both+=($!)
 	done
-	wait
+	wait "${both[@]}"
 	[ "$(cat "$BATS_TEST_TMPDIR"/out[12] | tr '\n' ' ')" = "41 42 " ]
 	[ "$(jq -r .status "$BATS_TEST_TMPDIR"/[12] | tr '\n' ' ')" = "ok ok " ]
 }

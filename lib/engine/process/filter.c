@@ -10,17 +10,9 @@
 #include "base/bpf.h"
 #include "engine/process/stub.h"
 
-/* Go on when the accumulator is `value`, else it is a trap. */
 static void require(struct nub_bpf *bpf, uint32_t value)
 {
-	nub_bpf_jump(bpf, BPF_JEQ, value, 1, 0);
-	nub_bpf_give(bpf, SECCOMP_RET_TRAP);
-}
-
-/* The next `count` instructions are for this call, whose number is in the accumulator. */
-static void only_for(struct nub_bpf *bpf, uint32_t number, uint8_t count)
-{
-	nub_bpf_jump(bpf, BPF_JEQ, number, 0, count);
+	nub_bpf_jump(bpf, BPF_JEQ, value, 0, NUB_BPF_TRAP);
 }
 
 unsigned nub_filter_fill(struct sock_filter *filter, int memory_fd)
@@ -36,21 +28,18 @@ unsigned nub_filter_fill(struct sock_filter *filter, int memory_fd)
 	nub_bpf_put(&bpf, BPF_ALU | BPF_AND | BPF_K, (uint32_t) ~(NUB_PAGE_SIZE - 1));
 	require(&bpf, (uint32_t)NUB_BOX_GVA);
 	nub_bpf_load(&bpf, NUB_BPF_NUMBER);
-	for (unsigned i = 0; i < sizeof(free_calls) / sizeof(free_calls[0]); i++) {
-		only_for(&bpf, free_calls[i], 1);
-		nub_bpf_give(&bpf, SECCOMP_RET_ALLOW);
-	}
-	only_for(&bpf, SYS_futex, 5);
+	for (unsigned i = 0; i < sizeof(free_calls) / sizeof(free_calls[0]); i++)
+		nub_bpf_jump(&bpf, BPF_JEQ, free_calls[i], NUB_BPF_ALLOW, 0);
+	const unsigned futex = bpf.count;
+	nub_bpf_jump(&bpf, BPF_JEQ, SYS_futex, 0, 0);
 	nub_bpf_load_arg(&bpf, 1);
-	nub_bpf_jump(&bpf, BPF_JEQ, FUTEX_WAIT, 2, 0);
-	require(&bpf, FUTEX_WAKE);
-	nub_bpf_give(&bpf, SECCOMP_RET_ALLOW);
-	only_for(&bpf, SYS_mmap, 7);
+	nub_bpf_jump(&bpf, BPF_JEQ, FUTEX_WAIT, NUB_BPF_ALLOW, 0);
+	nub_bpf_jump(&bpf, BPF_JEQ, FUTEX_WAKE, NUB_BPF_ALLOW, NUB_BPF_TRAP);
+	nub_bpf_land(&bpf, futex);
+	require(&bpf, SYS_mmap);
 	nub_bpf_load_arg(&bpf, 3);
 	require(&bpf, MAP_SHARED | MAP_FIXED);
 	nub_bpf_load_arg(&bpf, 4);
-	require(&bpf, (uint32_t)memory_fd);
-	nub_bpf_give(&bpf, SECCOMP_RET_ALLOW);
-	nub_bpf_give(&bpf, SECCOMP_RET_TRAP);
+	nub_bpf_jump(&bpf, BPF_JEQ, (uint32_t)memory_fd, NUB_BPF_ALLOW, NUB_BPF_TRAP);
 	return nub_bpf_end(&bpf);
 }
