@@ -248,12 +248,13 @@ void nub_box_kill(struct nub_box *box)
 
 void nub_box_release(struct nub_box *box)
 {
-	nub_box_part(box, false);
 	nub_box_kill(box);
 	if (box->pid > 0) {
 		while (waitpid(box->pid, NULL, __WALL) < 0 && errno == EINTR)
 			;
 	}
+	/* Here: whoever is woken by its end is not to go elsewhere, where what is still to be given back would be a stranger's. */
+	nub_box_part(box, false);
 	uint8_t *pages = box->pages;
 	/* A signal handler may come in between. */
 	*box = (struct nub_box){ 0 };
