@@ -120,6 +120,10 @@ struct nub_cpuid_leaf *nub_cpuid_append(struct nub_cpuid *cpuid, uint32_t functi
 void nub_cpu_fill_program_cpuid(struct nub_cpuid *cpuid);
 /* The same leaves with what code finds that runs on this host's CPU itself, AVX-512 included: no less than is shown. */
 void nub_cpu_fill_native_cpuid(struct nub_cpuid *cpuid);
+/* That without the vendor's name, as nub_cpu_fill_features. */
+void nub_cpu_fill_native_features(struct nub_cpuid *cpuid);
+/* The states are where the vendor's CPUs have them. */
+void nub_cpuid_place_states(struct nub_cpuid *cpuid);
 /* Have `cpuid` promise what `more` does, too. */
 void nub_cpuid_add(struct nub_cpuid *cpuid, const struct nub_cpuid *more);
 

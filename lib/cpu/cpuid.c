@@ -169,6 +169,7 @@ void nub_cpu_fill_vendor(struct nub_cpuid *cpuid)
 	cpuid->entries[0].ebx = vendor.ebx;
 	cpuid->entries[0].ecx = vendor.ecx;
 	cpuid->entries[0].edx = vendor.edx;
+	nub_cpuid_place_states(cpuid);
 }
 
 int nub_cpu_check_host(const struct nub_cpuid *cpuid, struct nub_error *err)

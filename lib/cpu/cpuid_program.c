@@ -29,17 +29,17 @@ uint64_t nub_cpu_host_xcr0(void)
 	return (xcr0 & NUB_XCR0_AVX512) == NUB_XCR0_AVX512 ? NUB_XCR0 | NUB_XCR0_AVX512 : NUB_XCR0;
 }
 
+/* MPX's bounds, and of AVX-512 masks, ZMM_Hi256 and Hi16_ZMM. AMD's processors leave no gap for MPX. */
+static const struct {
+	uint32_t index, size, offset, amd_offset;
+} states[] = { { 3, 64, 960, 960 }, { 5, 64, 1088, 832 }, { 6, 512, 1152, 896 }, { 7, 1024, 1664, 1408 } };
+enum { STATES = sizeof(states) / sizeof(states[0]) };
+
 /* The C library makes room for XSAVE once, by CPUID at the program's start, and XSAVE stores what the CPU has that the program
  * was thawed on. EBX of index 0 can't be larger than here: KVM makes it of XCR0. Where there is XSAVEC, the C library takes the
  * sum of the sizes of 2, 3, 5, 6 and 7 instead, whatever XCR0 has. Others may go by ECX, the most that there could be. */
 static void add_states(struct nub_cpuid *cpuid)
 {
-	/* MPX's bounds, and of AVX-512 masks, ZMM_Hi256 and Hi16_ZMM. AMD's processors leave no gap for MPX. */
-	static const struct {
-		uint32_t index, size, offset, amd_offset;
-	} states[] = { { 3, 64, 960, 960 }, { 5, 64, 1088, 832 }, { 6, 512, 1152, 896 }, { 7, 1024, 1664, 1408 } };
-	enum { VENDOR_AUTHENTICAMD_EBX = 0x68747541 };
-	const bool amd = cpuid->entries[0].ebx == VENDOR_AUTHENTICAMD_EBX;
 	struct nub_cpuid_leaf *leaf;
 
 	for (uint32_t i = 0; i < cpuid->count; i++)
@@ -48,24 +48,36 @@ static void add_states(struct nub_cpuid *cpuid)
 	leaf = nub_cpuid_append(cpuid, 0xd, 1, true);
 	leaf->eax = nub_cpu_host_leaf(0xd, 1).eax & EAX_XSAVEC;
 	leaf->ebx = NUB_XSAVE_SIZE;
-	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+	for (size_t i = 0; i < STATES; i++) {
 		leaf = nub_cpuid_append(cpuid, 0xd, states[i].index, true);
 		leaf->eax = states[i].size;
-		leaf->ebx = amd ? states[i].amd_offset : states[i].offset;
+		leaf->ebx = states[i].offset;
 	}
+}
+
+void nub_cpuid_place_states(struct nub_cpuid *cpuid)
+{
+	enum { VENDOR_AUTHENTICAMD_EBX = 0x68747541 };
+
+	for (uint32_t i = 0; cpuid->entries[0].ebx == VENDOR_AUTHENTICAMD_EBX && i < cpuid->count; i++)
+		for (size_t k = 0; k < STATES; k++)
+			if (cpuid->entries[i].function == 0xd && cpuid->entries[i].index == states[k].index)
+				cpuid->entries[i].ebx = states[k].amd_offset;
 }
 
 void nub_cpu_fill_program_cpuid(struct nub_cpuid *cpuid)
 {
-	nub_cpu_fill_cpuid(cpuid);
+	nub_cpu_fill_features(cpuid);
 	add_states(cpuid);
+	nub_cpu_fill_vendor(cpuid);
 }
 
-void nub_cpu_fill_native_cpuid(struct nub_cpuid *cpuid)
+void nub_cpu_fill_native_features(struct nub_cpuid *cpuid)
 {
 	const struct nub_cpuid_leaf host = nub_cpu_host_leaf(7, 0);
 
-	nub_cpu_fill_program_cpuid(cpuid);
+	nub_cpu_fill_features(cpuid);
+	add_states(cpuid);
 	for (uint32_t i = 0; i < cpuid->count; i++) {
 		struct nub_cpuid_leaf *leaf = &cpuid->entries[i];
 		if (leaf->function == 7) {
@@ -76,6 +88,12 @@ void nub_cpu_fill_native_cpuid(struct nub_cpuid *cpuid)
 			leaf->eax |= (uint32_t)nub_cpu_host_xcr0();
 		}
 	}
+}
+
+void nub_cpu_fill_native_cpuid(struct nub_cpuid *cpuid)
+{
+	nub_cpu_fill_native_features(cpuid);
+	nub_cpu_fill_vendor(cpuid);
 }
 
 static void add_features(struct nub_cpuid_leaf *leaf, const struct nub_cpuid_leaf *more)

@@ -54,6 +54,9 @@ struct nub_program_config {
 	uint64_t stack_size;
 	uint64_t tmpfs_size; /* of /tmp and /dev/shm */
 	unsigned max_fds, max_threads;
+	/* This process's umask(2), which it can't ask for without changing it for all its threads meanwhile. Without: /proc is read. */
+	bool has_umask;
+	unsigned umask;
 	bool accept_changed; /* thaw it though files that it had open are not what they were */
 	bool strict;         /* the first call that is not served is a crash */
 	/* Stop as CHECKPOINT before this call is made for the so many-th time (0: never), or after this time (0: never). */

@@ -73,7 +73,7 @@ static void fill_cpuid(struct nub_sandbox *sandbox)
 	struct nub_cpuid *cpuid = &sandbox->machine.cpuid;
 
 	if (nub_sandbox_finds_native_cpuid(sandbox))
-		nub_cpu_fill_native_cpuid(cpuid);
+		nub_cpu_fill_native_features(cpuid);
 	else if (sandbox->personality->is_program)
 		nub_cpu_fill_program_cpuid(cpuid);
 	else if (sandbox->machine.config.engine == NUB_ENGINE_PROCESS)

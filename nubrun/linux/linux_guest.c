@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/fail.h"
@@ -77,6 +78,10 @@ static void configure(struct cmd_session *session, int argc, char **argv)
 	program->memory_size = own->memory;
 	program->stack_size = options->guest.stack != 0 ? options->guest.stack : program->stack_size;
 	program->max_fds = own->max_fds != 0 ? (unsigned)own->max_fds : program->max_fds;
+	/* Here is one thread. */
+	program->umask = umask(077);
+	umask(program->umask);
+	program->has_umask = true;
 	program->strict = own->strict;
 	program->accept_changed = own->accept_changed;
 	program->slice_ns = own->slice_ns;

@@ -97,6 +97,17 @@ same() { # PROGRAM [NUB-OPTION...]
 	refused 126 elf-interpreter '*needs the interpreter /lib64/ld-linux-x86-64.so.2*'
 }
 
+@test "linux: a program begins with the umask that nubrun was started with" {
+	local busybox dir=$BATS_TEST_TMPDIR/made
+	busybox=$(command -v busybox)
+	mkdir "$dir"
+	umask 027
+	nub run --dir "$dir:/made:rw" "$busybox" sh -c 'umask; : >/made/one; umask 077; : >/made/two'
+	ended 0 ok
+	[ "$output" = 0027 ]
+	[ "$(stat -c %a "$dir/one" "$dir/two" | tr '\n' ' ')" = '640 600 ' ]
+}
+
 @test "linux: nothing of the host is there but what was granted" {
 	local busybox dir=$BATS_TEST_TMPDIR/dir
 	busybox=$(command -v busybox)

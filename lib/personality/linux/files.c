@@ -49,12 +49,14 @@ struct timespec nub_linux_files_now(const struct nub_linux_files *files)
 }
 
 /* What umask(2) would say, without setting it for the whole process meanwhile. */
-static uint32_t host_umask(void)
+static uint32_t host_umask(const struct nub_linux_config *config)
 {
-	FILE *status = fopen("/proc/self/status", "re");
 	char line[256];
 	unsigned mask = 022;
 
+	if (config->has_umask)
+		return config->umask & 0777;
+	FILE *status = fopen("/proc/self/status", "re");
 	while (status && fgets(line, sizeof(line), status)) {
 		if (strncmp(line, "Umask:", 6) == 0) {
 			mask = (unsigned)strtoul(line + 6, NULL, 8);
@@ -130,7 +132,7 @@ static int make(struct nub_linux *linux, struct nub_error *err)
 	files->linux = linux;
 	files->uid = geteuid();
 	files->gid = getegid();
-	files->host_umask = files->umask = host_umask();
+	files->host_umask = files->umask = host_umask(&linux->config);
 	files->next_device = 0x40;
 	files->next_object = 1;
 	files->store = (struct nub_linux_store){

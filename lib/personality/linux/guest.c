@@ -42,6 +42,8 @@ static int make_linux(struct nub_linux_guest *guest, struct nub_error *err)
 		.stack_size = program->stack_size,
 		.max_fds = program->max_fds,
 		.max_threads = program->max_threads,
+		.has_umask = program->has_umask,
+		.umask = program->umask,
 		.tmpfs_size = program->tmpfs_size,
 		.allow_wx = config->allow_wx,
 		.strict = program->strict,

@@ -58,6 +58,8 @@ struct nub_linux_config {
 	uint64_t stack_size;     /* limit of the main thread's stack; it grows as it is touched */
 	unsigned max_fds;        /* RLIMIT_NOFILE, at most NUB_LINUX_MAX_FDS */
 	unsigned max_threads;    /* at most NUB_LINUX_MAX_THREADS */
+	bool has_umask;          /* false: it is looked up */
+	unsigned umask;          /* the host's for this process */
 	uint64_t tmpfs_size;     /* of /tmp and /dev/shm, when no grant says otherwise */
 	bool allow_wx;           /* W and X together are EACCES otherwise */
 	bool strict;             /* the first call that is not served ends the run as a crash */

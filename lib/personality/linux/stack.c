@@ -6,7 +6,6 @@
  *     8 zero bytes
  *     stack_top
  */
-#include <cpuid.h>
 #include <elf.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -16,6 +15,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/util.h"
+#include "cpu/cpu.h"
 #include "personality/linux/mm_parts.h"
 #include "personality/linux/signal_frame.h"
 #include "personality/linux/start_parts.h"
@@ -73,21 +73,13 @@ static void add_pointers(struct making *making, size_t count, size_t *offset)
 	add_word(making, 0);
 }
 
-static uint32_t host_features(void)
-{
-	uint32_t eax, ebx, ecx, edx = 0;
-
-	__cpuid(1, eax, ebx, ecx, edx);
-	return edx;
-}
-
 static void add_auxv(struct making *making, const struct nub_linux *linux, const struct nub_linux_loaded *program,
                      uint64_t interpreter_base, uint64_t platform_gva, uint64_t path_gva)
 {
 	if (linux->program->vdso_gva)
 		add_aux(making, AT_SYSINFO_EHDR, linux->program->vdso_gva);
 	add_aux(making, AUX_MINSIGSTKSZ, nub_linux_frame_room(nub_linux_xsave_size(&linux->machine)));
-	add_aux(making, AT_HWCAP, host_features());
+	add_aux(making, AT_HWCAP, nub_cpu_host_leaf(1, 0).edx);
 	add_aux(making, AT_PAGESZ, NUB_PAGE_SIZE);
 	add_aux(making, AT_CLKTCK, 100);
 	if (program->elf.headers)
