@@ -316,7 +316,7 @@ teardown() {
 	# 0100007F is 127.0.0.1 in /proc/net/tcp.
 	grep -q " 0100007F:$(printf %04X "$port") 00000000:0000 0A " /proc/net/tcp
 	# Others can come there than who may write this user's files.
-	run timeout "$(slow 60)" gdb -nx -batch -ex "target remote :$port" -ex 'break square' -ex continue -ex delete \
+	run timeout "$(slow 60)" gdb -nx -batch -ex "target remote 127.0.0.1:$port" -ex 'break square' -ex continue -ex delete \
 		-ex 'monitor snapshot forbidden.nub' -ex continue "$DEBUG"
 	finish
 	ended 7 guest-exit
