@@ -46,6 +46,9 @@ void nub_memory_release(struct nub_memory *memory);
  * Advice; can't fail. */
 void nub_memory_advise_huge(struct nub_memory *memory, uint64_t gpa, uint64_t size);
 
+/* The map that has all of [gpa, gpa + size), or NULL. */
+const struct nub_memory_map *nub_memory_find_map(const struct nub_memory *memory, uint64_t gpa, uint64_t size);
+
 /* The host's address of [gpa, gpa + size), NULL when not all of it is in one region. Scratch first, then the snapshot
  * region, then files. What is from a file is not to be touched there, but for scratch: see nub_memory_copy. */
 uint8_t *nub_memory_at(const struct nub_memory *memory, uint64_t gpa, uint64_t size);
