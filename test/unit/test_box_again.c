@@ -263,10 +263,15 @@ static void test_one_cpu(void **state)
 		skip();
 	enum { COMPUTES, TAKES_TURNS, ENDS, WAYS };
 	for (unsigned way = 0; way < WAYS; way++) {
-		begin_together(guest, &cpus);
-		assert_int_equal(cpus_of(0), all);
-		assert_int_equal(cpus_of(guest->box.pid), 1);
-		assert_int_equal(GUEST_RUN(guest, "\xe6\x6c"), NUB_BOX_STOPPED);
+		/* Where the host is busy, the first turn may take so long that they part. */
+		for (unsigned tries = 0; tries < 50; tries++) {
+			begin_together(guest, &cpus);
+			assert_int_equal(cpus_of(0), all);
+			assert_int_equal(cpus_of(guest->box.pid), 1);
+			assert_int_equal(GUEST_RUN(guest, "\xe6\x6c"), NUB_BOX_STOPPED);
+			if (cpus.together)
+				break;
+		}
 		assert_int_equal(cpus_of(0), 1);
 		assert_int_equal(cpus_of(guest->box.pid), 1);
 		assert_int_equal(guest->box.shared->box_cpu, guest->box.shared->host_cpu);
