@@ -21,11 +21,6 @@ struct writer {
 	uint32_t pid;
 };
 
-static bool boxes_anew(const struct nub_confine_config *config)
-{
-	return config->engine == NUB_ENGINE_PROCESS && config->resets;
-}
-
 /* ---- Those whose arguments decide ---- */
 
 /* Where argument 0 is this, and nowhere else. */
@@ -35,11 +30,11 @@ static void allow_first(struct nub_bpf *bpf, uint32_t value)
 	nub_bpf_jump(bpf, BPF_JEQ, value, NUB_BPF_ALLOW, NUB_BPF_TRAP);
 }
 
-/* Memory that is not executable. But a box that is made anew has the guest's code. */
+/* Memory that is not executable. */
 static void check_protection(struct writer *writer)
 {
 	nub_bpf_load_arg(&writer->bpf, 2);
-	nub_bpf_jump(&writer->bpf, BPF_JSET, boxes_anew(writer->config) ? 0 : PROT_EXEC, NUB_BPF_TRAP, NUB_BPF_ALLOW);
+	nub_bpf_jump(&writer->bpf, BPF_JSET, PROT_EXEC, NUB_BPF_TRAP, NUB_BPF_ALLOW);
 }
 
 static void check_ioctl(struct writer *writer)
@@ -47,13 +42,17 @@ static void check_ioctl(struct writer *writer)
 	/* The last three are a program's, which may set the terminal that it was given. */
 	static const uint32_t requests[] = { TCGETS, TIOCGWINSZ, IOCTL_PAGEMAP_SCAN, FIONREAD, TCSETS, TCSETSF };
 	enum { REQUESTS = sizeof(requests) / sizeof(requests[0]), OF_PROGRAMS = 3 };
+	const unsigned count = writer->config->program ? REQUESTS : REQUESTS - OF_PROGRAMS;
 
 	nub_bpf_load_arg(&writer->bpf, 1);
-	for (unsigned i = 0; i < (writer->config->program ? REQUESTS : REQUESTS - OF_PROGRAMS); i++)
+	for (unsigned i = 0; i < count; i++)
 		nub_bpf_jump(&writer->bpf, BPF_JEQ, requests[i], NUB_BPF_ALLOW, 0);
+	if (writer->config->engine != NUB_ENGINE_KVM) {
+		nub_bpf_give(&writer->bpf, SECCOMP_RET_TRAP);
+		return;
+	}
 	nub_bpf_put(&writer->bpf, BPF_ALU | BPF_AND | BPF_K, IOCTL_TYPE);
-	nub_bpf_jump(&writer->bpf, BPF_JEQ, REQUESTS_OF_KVM,
-	             writer->config->engine == NUB_ENGINE_KVM ? NUB_BPF_ALLOW : NUB_BPF_TRAP, NUB_BPF_TRAP);
+	nub_bpf_jump(&writer->bpf, BPF_JEQ, REQUESTS_OF_KVM, NUB_BPF_ALLOW, NUB_BPF_TRAP);
 }
 
 /* To this process. */
