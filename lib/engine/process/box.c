@@ -186,11 +186,11 @@ int nub_box_clone(struct nub_box *box, uint64_t flags, struct nub_error *err)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	nub_box_clone_here(box, true);
+	nub_box_stay_here(box);
 	const pid_t pid = (pid_t)syscall(SYS_clone, flags, NULL, NULL, NULL, NULL);
 	if (pid == 0)
 		enter_stub(box->pages);
-	nub_box_clone_here(box, false);
+	nub_box_leave_here(box);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (pid < 0)
 		return nub_fail_errno(err, NUB_E_PROCESS, "a process for the guest: clone");

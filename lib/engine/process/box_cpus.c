@@ -18,17 +18,18 @@ static bool pin(pid_t pid, unsigned cpu)
 	return sched_setaffinity(pid, sizeof(one), &one) == 0;
 }
 
-void nub_box_clone_here(struct nub_box *box, bool before)
+static void let_go(pid_t pid, const struct nub_box_cpus *cpus)
+{
+	sched_setaffinity(pid, sizeof(cpus->all), &cpus->all);
+}
+
+void nub_box_stay_here(struct nub_box *box)
 {
 	struct nub_box_cpus *cpus = box->cpus;
 	const unsigned cpu = nub_box_this_cpu();
 
 	if (!cpus || !cpus->wanted)
 		return;
-	if (!before) {
-		sched_setaffinity(0, sizeof(cpus->all), &cpus->all);
-		return;
-	}
 	/* There may be more CPUs than the set has room for. */
 	if (CPU_COUNT(&cpus->all) == 0)
 		cpus->wanted = sched_getaffinity(0, sizeof(cpus->all), &cpus->all) == 0 && CPU_COUNT(&cpus->all) > 1;
@@ -36,6 +37,12 @@ void nub_box_clone_here(struct nub_box *box, bool before)
 	cpus->together = cpus->wanted;
 	cpus->box_cpu = cpu;
 	cpus->turns = 0;
+}
+
+void nub_box_leave_here(struct nub_box *box)
+{
+	if (box->cpus && box->cpus->together)
+		let_go(0, box->cpus);
 }
 
 void nub_box_keep_together(struct nub_box *box)
@@ -58,6 +65,6 @@ void nub_box_part(struct nub_box *box, bool goes_on)
 		return;
 	cpus->together = false;
 	if (goes_on)
-		sched_setaffinity(box->pid, sizeof(cpus->all), &cpus->all);
-	sched_setaffinity(0, sizeof(cpus->all), &cpus->all);
+		let_go(box->pid, cpus);
+	let_go(0, cpus);
 }

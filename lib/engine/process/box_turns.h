@@ -45,8 +45,9 @@ int nub_box_fail_gone(struct nub_error *err);
 
 /* ---- box_cpus.c ---- */
 
-/* Around clone(2): the child is to begin where this thread is. */
-void nub_box_clone_here(struct nub_box *box, bool before);
+/* Before and after clone(2): the child is to begin where this thread is, which may go on elsewhere. */
+void nub_box_stay_here(struct nub_box *box);
+void nub_box_leave_here(struct nub_box *box);
 
 /* Before the box is given its turn: it stands still. */
 void nub_box_keep_together(struct nub_box *box);
