@@ -33,6 +33,37 @@ static void many_pages(void **state)
 	}
 }
 
+/* More ranges of pages than become anonymous memory, then so many pages that all are dropped, and the same again. */
+static void scattered_pages(void **state)
+{
+	const uint32_t pages = 2600, step = 3, ranges = NUB_DIRTY_RANGES + 40;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct nub_snapshot *snapshot = pages_snapshot(policies[i], 16 * MIB, pages, 0x1000);
+		struct guest guest;
+
+		guest_restore(&guest, snapshot);
+		for (unsigned round = 0; round < 6; round++) {
+			for (uint32_t range = 0; range < ranges; range++)
+				pages_scribble(&guest, range * step, 1 + range % 2);
+			assert_int_equal(pages_damaged(&guest, 0x1000), ranges + ranges / 2);
+			guest_reset(&guest, snapshot);
+			assert_int_equal(pages_damaged(&guest, 0x1000), 0);
+			if (policies[i] == NUB_COW_HOST && round > 0)
+				assert_int_equal(guest.sandbox->dirty.anonymous_count, NUB_DIRTY_RANGES);
+			if (round != 2)
+				continue;
+			pages_scribble(&guest, 0, pages);
+			guest_reset(&guest, snapshot);
+			assert_int_equal(guest.sandbox->dirty.anonymous_count, 0);
+			assert_int_equal(pages_damaged(&guest, 0x1000), 0);
+		}
+		guest_close(&guest);
+		nub_snapshot_free(snapshot);
+	}
+}
+
 /* A page's first write after many calls that wrote others only. */
 static void late_pages(void **state)
 {
@@ -297,6 +328,7 @@ int main(void)
 {
 	struct CMUnitTest tests[] = {
 		KVM_TEST(many_pages),
+		KVM_TEST(scattered_pages),
 		KVM_TEST(late_pages),
 		KVM_TEST(host_writes),
 		KVM_TEST(a_thousand_times),

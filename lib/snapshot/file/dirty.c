@@ -11,18 +11,19 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "base/read_at.h"
 #include "base/util.h"
 #include "memory/pagemap.h"
 #include "snapshot/file/snapshot.h"
 
 struct nub_dirty_page {
-	uint64_t gpa;
 	uint8_t *host;
+	bool anonymous;
 };
 
 /* With more written pages than this, dropping them all is cheaper than copying each. */
 enum { MAX_KEPT_PAGES = 2048 };
+
+enum { ORIGINALS_SIZE = (MAX_KEPT_PAGES + 1) * NUB_PAGE_SIZE };
 
 /* Of one call that copies: far below IOV_MAX. */
 enum { PAGES_AT_ONCE = 64 };
@@ -36,6 +37,8 @@ void nub_dirty_release(struct nub_dirty *dirty)
 {
 	nub_close_fd(&dirty->pagemap_fd);
 	nub_close_fd(&dirty->originals_fd);
+	if (dirty->originals)
+		munmap(dirty->originals, ORIGINALS_SIZE);
 	free(dirty->pages);
 	free(dirty->scratch_pages);
 	nub_dirty_init(dirty);
@@ -45,6 +48,12 @@ void nub_dirty_forget(struct nub_dirty *dirty)
 {
 	dirty->known = false;
 	dirty->count = dirty->scratch_count = 0;
+}
+
+void nub_dirty_change(struct nub_dirty *dirty)
+{
+	nub_dirty_forget(dirty);
+	dirty->anonymous_count = 0;
 }
 
 static long page_faults(void)
@@ -69,20 +78,29 @@ static int grow(struct nub_dirty *dirty, struct nub_error *err)
 	return 0;
 }
 
-/* Keep what the snapshot has at `gpa`, as the next of the originals. */
-static int keep_original(struct nub_dirty *dirty, const struct nub_snapshot *snapshot, uint64_t gpa,
-                         struct nub_error *err)
+/* Room for the originals, of which the kernel takes what is used. */
+static int make_originals(struct nub_dirty *dirty, struct nub_error *err)
 {
-	uint8_t page[NUB_PAGE_SIZE];
+	void *originals = MAP_FAILED;
 
-	if (nub_snapshot_read(snapshot, gpa, page, sizeof(page), err) < 0)
-		return -1;
+	if (dirty->originals)
+		return 0;
 	if (dirty->originals_fd < 0)
 		dirty->originals_fd = memfd_create("nub-originals", MFD_CLOEXEC);
-	if (dirty->originals_fd < 0 ||
-	    nub_write_at(dirty->originals_fd, page, sizeof(page), dirty->count * NUB_PAGE_SIZE) < 0)
-		return nub_fail_errno(err, NUB_E_NO_MEMORY, "copies of %zu written pages", dirty->count + 1);
+	if (dirty->originals_fd >= 0 && ftruncate(dirty->originals_fd, ORIGINALS_SIZE) == 0)
+		originals = mmap(NULL, ORIGINALS_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, dirty->originals_fd, 0);
+	if (originals == MAP_FAILED)
+		return nub_fail_errno(err, NUB_E_NO_MEMORY, "copies of written pages");
+	dirty->originals = originals;
 	return 0;
+}
+
+static bool is_anonymous(const struct nub_dirty *dirty, const uint8_t *host)
+{
+	for (size_t i = 0; i < dirty->anonymous_count; i++)
+		if (host >= dirty->anonymous[i].host && host < dirty->anonymous[i].host + dirty->anonymous[i].size)
+			return true;
+	return false;
 }
 
 /* What to do with each page of a scan; `context` is its own. */
@@ -114,13 +132,15 @@ struct written_scan {
 static int add_written(struct nub_dirty *dirty, void *context, uint64_t offset, uint64_t entry, struct nub_error *err)
 {
 	const struct written_scan *written = context;
-	const uint64_t gpa = written->map->gpa + offset;
+	uint8_t *host = written->map->host + offset;
 
 	if (!nub_pagemap_own(entry) || dirty->count > MAX_KEPT_PAGES)
 		return 0;
-	if (grow(dirty, err) < 0 || keep_original(dirty, written->snapshot, gpa, err) < 0)
+	if (grow(dirty, err) < 0 || make_originals(dirty, err) < 0 ||
+	    nub_snapshot_read(written->snapshot, written->map->gpa + offset,
+	                      dirty->originals + dirty->count * NUB_PAGE_SIZE, NUB_PAGE_SIZE, err) < 0)
 		return -1;
-	dirty->pages[dirty->count++] = (struct nub_dirty_page){ gpa, written->map->host + offset };
+	dirty->pages[dirty->count++] = (struct nub_dirty_page){ host, is_anonymous(dirty, host) };
 	return 0;
 }
 
@@ -155,28 +175,94 @@ static int list_pages(struct nub_dirty *dirty, struct nub_memory *memory, const 
 	return scan(dirty, memory->scratch.host, fixed, add_touched, NULL, err);
 }
 
+/* How many pages from the `first` on, at most `limit`, are anonymous, or are not, as that one. */
+static size_t alike(const struct nub_dirty *dirty, size_t first, size_t limit)
+{
+	size_t count = 1;
+
+	while (count < limit && first + count < dirty->count &&
+	       dirty->pages[first + count].anonymous == dirty->pages[first].anonymous)
+		count++;
+	return count;
+}
+
+static uint64_t neighbours(const struct nub_dirty *dirty, size_t first)
+{
+	const struct nub_dirty_page *page = &dirty->pages[first];
+	size_t count = 1;
+
+	while (first + count < dirty->count && !page[count].anonymous &&
+	       page[count].host == page->host + count * NUB_PAGE_SIZE)
+		count++;
+	return count;
+}
+
+/* What is there, copying back makes anew. */
+static int make_anonymous(struct nub_dirty *dirty, struct nub_error *err)
+{
+	for (size_t first = 0, count; first < dirty->count; first += count) {
+		uint8_t *host = dirty->pages[first].host;
+		count = 1;
+		if (dirty->pages[first].anonymous)
+			continue;
+		if (dirty->anonymous_count == NUB_DIRTY_RANGES)
+			return 0;
+		count = neighbours(dirty, first);
+		const uint64_t size = count * NUB_PAGE_SIZE;
+		if (mmap(host, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+		    MAP_FAILED)
+			return nub_fail_errno(err, NUB_E_NO_MEMORY, "%zu written pages", count);
+		dirty->anonymous[dirty->anonymous_count].host = host;
+		dirty->anonymous[dirty->anonymous_count++].size = size;
+		for (size_t i = 0; i < count; i++)
+			dirty->pages[first + i].anonymous = true;
+	}
+	return 0;
+}
+
 /* The kernel copies: a page is gone when its file was cut meanwhile, though it was the process's own, and that is an EFAULT
  * where a store would be a signal. */
-static int copy_back(const struct nub_dirty *dirty, const struct nub_snapshot *snapshot, struct nub_error *err)
+static int copy_to_file(const struct nub_dirty *dirty, size_t first, size_t count, const struct nub_snapshot *snapshot,
+                        struct nub_error *err)
 {
 	struct iovec parts[PAGES_AT_ONCE];
+	const ssize_t size = (ssize_t)(count * NUB_PAGE_SIZE);
 
+	for (size_t i = 0; i < count; i++)
+		parts[i] = (struct iovec){ .iov_base = dirty->pages[first + i].host, .iov_len = NUB_PAGE_SIZE };
+	if (preadv(dirty->originals_fd, parts, (int)count, (off_t)(first * NUB_PAGE_SIZE)) == size)
+		return 0;
+	nub_fail(err, NUB_E_IO, 0, "%s: was cut while a guest ran from it: its written pages are gone", snapshot->name);
+	return nub_hint(err, "replace snapshots by renaming a new file over them");
+}
+
+static int copy_back(const struct nub_dirty *dirty, const struct nub_snapshot *snapshot, struct nub_error *err)
+{
 	for (size_t first = 0, count; first < dirty->count; first += count) {
-		int used = 0;
-		for (count = 0; count < PAGES_AT_ONCE && first + count < dirty->count; count++) {
-			uint8_t *host = dirty->pages[first + count].host;
-			struct iovec *last = used > 0 ? &parts[used - 1] : NULL;
-			if (last && (uint8_t *)last->iov_base + last->iov_len == host)
-				last->iov_len += NUB_PAGE_SIZE;
-			else
-				parts[used++] = (struct iovec){ .iov_base = host, .iov_len = NUB_PAGE_SIZE };
-		}
-		const ssize_t size = (ssize_t)(count * NUB_PAGE_SIZE);
-		if (preadv(dirty->originals_fd, parts, used, (off_t)(first * NUB_PAGE_SIZE)) == size)
-			continue;
-		nub_fail(err, NUB_E_IO, 0, "%s: was cut while a guest ran from it: its written pages are gone",
-		         snapshot->name);
-		return nub_hint(err, "replace snapshots by renaming a new file over them");
+		count = alike(dirty, first, PAGES_AT_ONCE);
+		if (!dirty->pages[first].anonymous && copy_to_file(dirty, first, count, snapshot, err) < 0)
+			return -1;
+		for (size_t i = first; dirty->pages[first].anonymous && i < first + count; i++)
+			memcpy(dirty->pages[i].host, dirty->originals + i * NUB_PAGE_SIZE, NUB_PAGE_SIZE);
+	}
+	return 0;
+}
+
+/* The files' pages show again; the guest's next touch of each costs a fault. */
+static int drop_all(struct nub_dirty *dirty, struct nub_memory *memory, const struct nub_snapshot *snapshot,
+                    struct nub_error *err)
+{
+	const struct nub_memory_map *map = &memory->snapshot;
+
+	dirty->count = 0;
+	if (madvise(map->host, map->size, MADV_DONTNEED) < 0)
+		return nub_fail_errno(err, NUB_E_IO, "madvise of %" PRIu64 " bytes", map->size);
+	for (; dirty->anonymous_count > 0; dirty->anonymous_count--) {
+		uint8_t *host = dirty->anonymous[dirty->anonymous_count - 1].host;
+		if (nub_snapshot_map(snapshot, map->gpa + (uint64_t)(host - map->host),
+		                     dirty->anonymous[dirty->anonymous_count - 1].size, host,
+		                     PROT_READ | PROT_WRITE, err) < 0)
+			return -1;
 	}
 	return 0;
 }
@@ -184,22 +270,24 @@ static int copy_back(const struct nub_dirty *dirty, const struct nub_snapshot *s
 int nub_dirty_put_back(struct nub_dirty *dirty, struct nub_memory *memory, const struct nub_snapshot *snapshot,
                        uint64_t fixed, struct nub_error *err)
 {
-	if (!dirty->known || page_faults() != dirty->faults) {
+	const bool listed = dirty->known && page_faults() == dirty->faults;
+
+	if (!listed) {
 		nub_dirty_forget(dirty);
 		if (list_pages(dirty, memory, snapshot, fixed, err) < 0)
 			return -1;
 	}
-	if (dirty->count > MAX_KEPT_PAGES) {
-		/* The file's pages show again; the guest's next touch of each costs a fault. */
-		if (madvise(memory->snapshot.host, memory->snapshot.size, MADV_DONTNEED) < 0)
-			return nub_fail_errno(err, NUB_E_IO, "madvise of %" PRIu64 " bytes", memory->snapshot.size);
-		dirty->count = 0;
-	}
+	if (dirty->count > MAX_KEPT_PAGES && drop_all(dirty, memory, snapshot, err) < 0)
+		return -1;
+	if (!listed && make_anonymous(dirty, err) < 0)
+		return -1;
 	if (copy_back(dirty, snapshot, err) < 0)
 		return -1;
 	for (size_t i = 0; i < dirty->scratch_count; i++)
 		memset(memory->scratch.host + dirty->scratch_pages[i], 0, NUB_PAGE_SIZE);
 	dirty->known = true;
-	dirty->faults = page_faults();
+	/* Faults of copies onto pages of the list are rare, and cost another list. */
+	if (!listed)
+		dirty->faults = page_faults();
 	return 0;
 }

@@ -34,7 +34,7 @@ static bool must_begin_anew(struct nub_sandbox *sandbox, const struct nub_snapsh
 	};
 
 	return sandbox->state == NUB_STATE_POISONED || !confined(sandbox) || snapshot->guest.privilege_level == 0 ||
-	       !nub_engine_fits(sandbox->machine.engine, &guest);
+	       (snapshot != sandbox->snapshot && !nub_engine_fits(sandbox->machine.engine, &guest));
 }
 
 /* To other memory. */
@@ -45,7 +45,7 @@ static int change_memory(struct nub_sandbox *sandbox, const struct nub_snapshot 
 	    nub_engine_detach(sandbox->machine.engine, anew ? NUB_ENGINE_KEEP_NOTHING : NUB_ENGINE_KEEP_CPU, err) < 0)
 		return -1;
 	nub_memory_release(&sandbox->machine.memory);
-	nub_dirty_forget(&sandbox->dirty);
+	nub_dirty_change(&sandbox->dirty);
 	return nub_restore_take_memory(sandbox, snapshot, err);
 }
 
