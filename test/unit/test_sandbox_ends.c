@@ -90,6 +90,8 @@ static void lost(struct kvm_run *run)
 {
 	run->exit_reason = KVM_EXIT_SHUTDOWN;
 	run->s.regs.regs = (struct kvm_regs){ .rip = 0xfff0, .rflags = 2, .rdx = 0x600 };
+	/* As if the special ones had been asked for: the vCPU's own are not these. */
+	run->kvm_valid_regs |= KVM_SYNC_X86_SREGS;
 	run->s.regs.sregs = (struct kvm_sregs){
 		.cs = { .selector = 0xf000, .base = 0xffff0000, .limit = 0xffff, .type = 11, .present = 1, .s = 1 },
 		.cr0 = 0x60000010,

@@ -114,7 +114,6 @@ int nub_vm_init(struct nub_vm *vm, bool local_apic, struct nub_error *err)
 		return nub_fail_errno(err, NUB_E_KVM, "mmap of kvm_run");
 	vm->run_size = (size_t)size;
 	vm->run = run;
-	vm->run->kvm_valid_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
 	return 0;
 }
 
@@ -150,12 +149,23 @@ int nub_vm_set_memory(struct nub_vm *vm, unsigned slot, uint64_t gpa, uint64_t s
 	return 0;
 }
 
+/* KVM_RUN. To have the special registers with every exit would be a tenth of a call, so they come where those of the last exit
+ * were asked for: an exit that needs them is seldom alone. */
+static int enter(struct nub_vm *vm)
+{
+	vm->run->kvm_valid_regs = KVM_SYNC_X86_REGS | (vm->sregs_asked ? KVM_SYNC_X86_SREGS : 0);
+	vm->sregs_asked = false;
+	return ioctl(vm->vcpu_fd, KVM_RUN, 0);
+}
+
 int nub_vcpu_complete_io(struct nub_vm *vm, struct nub_error *err)
 {
 	const uint32_t exit_reason = vm->run->exit_reason;
 
+	if (vm->sregs_known)
+		vm->sregs_asked = true;
 	vm->run->immediate_exit = 1;
-	const int result = ioctl(vm->vcpu_fd, KVM_RUN, 0);
+	const int result = enter(vm);
 	const uint32_t unexpected = vm->run->exit_reason;
 	vm->run->immediate_exit = 0;
 	vm->run->exit_reason = exit_reason;
@@ -203,10 +213,15 @@ uint64_t nub_vcpu_tsc_khz(const struct nub_vm *vm)
 int nub_vcpu_run(struct nub_vm *vm, struct nub_error *err)
 {
 	const struct kvm_sregs before = vm->run->s.regs.sregs;
-	const int result = ioctl(vm->vcpu_fd, KVM_RUN, 0);
+	const int result = enter(vm);
 
-	vm->registers_lost = result == 0 && nub_quirk_registers_lost(vm->run, &before);
 	nub_vcpu_take_regs(vm);
+	vm->registers_lost = false;
+	if (result == 0 && vm->run->exit_reason == KVM_EXIT_SHUTDOWN) {
+		if (nub_vcpu_know_sregs(vm, err) < 0)
+			return -1;
+		vm->registers_lost = nub_quirk_registers_lost(vm->run, &before);
+	}
 	if (result == 0)
 		return 0;
 	if (errno == EINTR || errno == EAGAIN)

@@ -22,6 +22,7 @@ struct nub_vm {
 	bool over_tcg;      /* the host's CPU is QEMU's (engine/kvm/quirks.h) */
 	bool has_run;
 	bool sregs_known; /* kvm_run holds the special registers */
+	bool sregs_asked; /* since the last exit: they are to come with the next */
 	/* KVM lost the general registers at the last exit, and kvm_run has the special ones from before it. */
 	bool registers_lost;
 	struct nub_registers regs; /* as of the last exit, or as they were set since */
@@ -58,12 +59,15 @@ int nub_vcpu_set_cpuid(struct nub_vm *vm, const struct nub_cpuid *cpuid, uint64_
 int nub_vcpu_set_xcr0(struct nub_vm *vm, uint64_t xcr0, struct nub_error *err);
 
 /* Segment and control registers. The rest of KVM's special registers (APIC base, pending interrupts) stays as it is. Reading
- * them costs an ioctl once; from then on kvm_run has them, too. What KVM has against those that are set, the next entry says. */
+ * them costs an ioctl where none were read at the exit before. What KVM has against those that are set, the next entry says. */
 int nub_vcpu_get_sregs(struct nub_vm *vm, struct nub_sregs *sregs, struct nub_error *err);
 int nub_vcpu_set_sregs(struct nub_vm *vm, const struct nub_sregs *sregs, struct nub_error *err);
 
+/* Have run->s.regs.sregs hold them. */
+int nub_vcpu_know_sregs(struct nub_vm *vm, struct nub_error *err);
+
 /* Are these known to be the vCPU's? */
-bool nub_vcpu_has_sregs(const struct nub_vm *vm, const struct nub_sregs *sregs);
+bool nub_vcpu_has_sregs(struct nub_vm *vm, const struct nub_sregs *sregs);
 
 /* NUB_XSAVE_SIZE or NUB_XSAVE_WIDE_SIZE bytes; the state of what is behind them is as after reset when it is set. */
 int nub_vcpu_get_xsave(struct nub_vm *vm, uint8_t *xsave, size_t size, struct nub_error *err);

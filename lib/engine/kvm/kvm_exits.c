@@ -15,6 +15,8 @@
 /* A guest at CPL 0 can come here by itself, with any rsp. */
 static int read_frame(struct nub_kvm *kvm, struct nub_error *err)
 {
+	if (nub_vcpu_know_sregs(&kvm->vm, err) < 0)
+		return -1;
 	if (nub_memory_read(kvm->guest.memory, nub_kvm_cr3(kvm), kvm->vm.regs.rsp, &kvm->frame, sizeof(kvm->frame),
 	                    err) < 0)
 		return nub_error_context(err, "exception frame");
@@ -219,7 +221,7 @@ bool nub_kvm_in_guest(const struct nub_engine *engine)
  * where, however far the monitor has come. */
 void nub_kvm_trap_soon(struct nub_engine *engine)
 {
-	const struct nub_kvm *kvm = nub_kvm_of(engine);
+	struct nub_kvm *kvm = nub_kvm_of(engine);
 	const uint64_t page = nub_page_down(kvm->vm.regs.rsp - 1);
 	const bool shared = page == nub_layout_scratch_page_gva(NUB_SCRATCH_PAGE_METADATA);
 	const uint64_t top = page + NUB_PAGE_SIZE - (shared ? NUB_SCRATCH_OFF_EXCEPTION_STACK : 0);
@@ -228,7 +230,8 @@ void nub_kvm_trap_soon(struct nub_engine *engine)
 	struct nub_mapping leaf;
 	uint64_t rflags;
 
-	if (!nub_canonical(at) || !nub_pt_translate(&reader, nub_kvm_cr3(kvm), at, &leaf))
+	if (!nub_canonical(at) || nub_vcpu_know_sregs(&kvm->vm, NULL) < 0 ||
+	    !nub_pt_translate(&reader, nub_kvm_cr3(kvm), at, &leaf))
 		return;
 	const uint64_t gpa = leaf.gpa + (at - leaf.gva);
 	if (nub_memory_copy(kvm->guest.memory, gpa, &rflags, sizeof(rflags), NULL) < 0)

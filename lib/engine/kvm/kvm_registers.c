@@ -85,9 +85,9 @@ int nub_vcpu_set_xcr0(struct nub_vm *vm, uint64_t xcr0, struct nub_error *err)
 		(to)->efer = (from)->efer;                                                                             \
 	} while (0)
 
-/* Have kvm_run hold them. */
-static int know_sregs(struct nub_vm *vm, struct nub_error *err)
+int nub_vcpu_know_sregs(struct nub_vm *vm, struct nub_error *err)
 {
+	vm->sregs_asked = true;
 	if (!vm->sregs_known && ioctl(vm->vcpu_fd, KVM_GET_SREGS, &vm->run->s.regs.sregs) < 0)
 		return nub_kvm_fail_ioctl(err, "KVM_GET_SREGS");
 	vm->sregs_known = true;
@@ -96,16 +96,17 @@ static int know_sregs(struct nub_vm *vm, struct nub_error *err)
 
 int nub_vcpu_get_sregs(struct nub_vm *vm, struct nub_sregs *sregs, struct nub_error *err)
 {
-	if (know_sregs(vm, err) < 0)
+	if (nub_vcpu_know_sregs(vm, err) < 0)
 		return -1;
 	COPY_SREGS(sregs, &vm->run->s.regs.sregs);
 	return 0;
 }
 
-bool nub_vcpu_has_sregs(const struct nub_vm *vm, const struct nub_sregs *sregs)
+bool nub_vcpu_has_sregs(struct nub_vm *vm, const struct nub_sregs *sregs)
 {
 	struct nub_sregs current = { 0 };
 
+	vm->sregs_asked = true;
 	if (!vm->sregs_known)
 		return false;
 	COPY_SREGS(&current, &vm->run->s.regs.sregs);
@@ -124,7 +125,7 @@ int nub_vcpu_set_sregs(struct nub_vm *vm, const struct nub_sregs *sregs, struct 
 {
 	if (!vm->sregs_known && !vm->has_run && vm->local_apic)
 		know_new_sregs(vm);
-	if (know_sregs(vm, err) < 0)
+	if (nub_vcpu_know_sregs(vm, err) < 0)
 		return -1;
 	COPY_SREGS(&vm->run->s.regs.sregs, sregs);
 	if (!vm->over_tcg) {
@@ -252,7 +253,7 @@ _Static_assert(offsetof(struct kvm_regs, rflags) == offsetof(struct nub_register
 void nub_vcpu_take_regs(struct nub_vm *vm)
 {
 	vm->has_run = true;
-	vm->sregs_known = true;
+	vm->sregs_known = (vm->run->kvm_valid_regs & KVM_SYNC_X86_SREGS) != 0;
 	memcpy(&vm->regs, &vm->run->s.regs.regs, sizeof(vm->regs));
 }
 

@@ -260,8 +260,8 @@ static int drop_all(struct nub_dirty *dirty, struct nub_memory *memory, const st
 	for (; dirty->anonymous_count > 0; dirty->anonymous_count--) {
 		uint8_t *host = dirty->anonymous[dirty->anonymous_count - 1].host;
 		if (nub_snapshot_map(snapshot, map->gpa + (uint64_t)(host - map->host),
-		                     dirty->anonymous[dirty->anonymous_count - 1].size, host,
-		                     PROT_READ | PROT_WRITE, err) < 0)
+		                     dirty->anonymous[dirty->anonymous_count - 1].size, host, PROT_READ | PROT_WRITE,
+		                     err) < 0)
 			return -1;
 	}
 	return 0;

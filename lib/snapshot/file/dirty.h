@@ -30,8 +30,8 @@ struct nub_dirty {
 	long faults;                  /* of this process when the list was made */
 	struct nub_dirty_page *pages; /* owned */
 	size_t count, capacity;
-	int originals_fd;        /* a memfd: one page each, as the snapshot has it; -1 until it is needed */
-	uint8_t *originals;      /* the same, mapped; owned */
+	int originals_fd;   /* a memfd: one page each, as the snapshot has it; -1 until it is needed */
+	uint8_t *originals; /* the same, mapped; owned */
 	struct {
 		uint8_t *host;
 		uint64_t size;
