@@ -43,7 +43,9 @@ static int attach(struct nub_engine *engine, const struct nub_engine_guest *gues
 	uint8_t *scratch = guest->memory->scratch.host;
 
 	kvm->guest = *guest;
-	nub_cpu_tables_write(layout, scratch, guest->ports, guest->port_count, &kvm->tables);
+	/* To the same memory comes the same guest, which can't change them: it is at CPL 3. */
+	if (kvm->kept != NUB_ENGINE_KEEP_MEMORY)
+		nub_cpu_tables_write(layout, scratch, guest->ports, guest->port_count, &kvm->tables);
 	kvm->tables.cr3 = guest->root_gpa;
 	nub_cpu_tables_set_patch(layout, scratch, 0, 0, 0);
 	nub_copies_init(&kvm->copies, guest->memory, layout);
@@ -83,9 +85,10 @@ static int detach(struct nub_engine *engine, enum nub_engine_keep keep, struct n
 		nub_vm_release(&kvm->vm);
 		return 0;
 	}
-	/* An `out` that ended the last run may still wait to be stepped over: KVM would do that at the next entry, if the
-	 * guest happens to go on from the same instruction. */
-	if (nub_vcpu_complete_io(&kvm->vm, err) < 0)
+	/* What else than an `out` waits to be completed may touch memory, or registers. */
+	kvm->out_waits = keep == NUB_ENGINE_KEEP_MEMORY && kvm->vm.run->exit_reason == KVM_EXIT_IO &&
+	                 kvm->vm.run->io.direction == KVM_EXIT_IO_OUT;
+	if (!kvm->out_waits && nub_vcpu_complete_io(&kvm->vm, err) < 0)
 		return -1;
 	if (keep == NUB_ENGINE_KEEP_CPU)
 		return nub_memslots_drop(kvm, err);
@@ -118,11 +121,21 @@ static void load_regs(struct nub_kvm *kvm, const struct nub_cpu *cpu)
 	nub_vcpu_set_regs(&kvm->vm, &kvm->engine.regs);
 }
 
+/* An `out` that ended the last run may still wait to be stepped over: KVM does that at the next entry, if the guest happens to go
+ * on from the same instruction, and forgets it otherwise. */
+static int complete_out(struct nub_kvm *kvm, const struct nub_cpu *cpu, struct nub_error *err)
+{
+	const bool forgotten = !kvm->out_waits || (cpu && cpu->regs.rip != kvm->vm.regs.rip);
+
+	kvm->out_waits = false;
+	return forgotten ? 0 : nub_vcpu_complete_io(&kvm->vm, err);
+}
+
 static int start(struct nub_engine *engine, const struct nub_cpu *cpu, struct nub_error *err)
 {
 	struct nub_kvm *kvm = nub_kvm_of(engine);
 
-	if (load_sregs(kvm, cpu, err) < 0 || nub_memslots_hide(kvm, err) < 0)
+	if (complete_out(kvm, cpu, err) < 0 || load_sregs(kvm, cpu, err) < 0 || nub_memslots_hide(kvm, err) < 0)
 		return -1;
 	/* As a new vCPU is. */
 	if (!cpu)

@@ -36,6 +36,7 @@ struct nub_kvm {
 	struct nub_engine_guest guest;
 	struct nub_cpu_tables tables;
 	enum nub_engine_keep kept; /* by the last detach */
+	bool out_waits;            /* that detach left an `out` which KVM may have to step over */
 	struct nub_deferred deferred;
 	struct nub_copies copies; /* cow=guest */
 	uint64_t spurious_gva;    /* of the last fault that had no cause, and how many came in a row */
@@ -121,7 +122,7 @@ int nub_kvm_set_regs(struct nub_engine *engine, const struct nub_registers *regs
 bool nub_kvm_in_guest(const struct nub_engine *engine);
 void nub_kvm_trap_soon(struct nub_engine *engine);
 
-/* CR2 and CR3 as of the last exit. */
+/* CR2 and CR3 as of the last exit, once nub_vcpu_know_sregs was called for it. */
 static inline uint64_t nub_kvm_cr2(const struct nub_kvm *kvm)
 {
 	return kvm->vm.run->s.regs.sregs.cr2;
