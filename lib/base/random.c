@@ -31,13 +31,18 @@ static int ask_kernel(uint8_t *out, size_t size, struct nub_error *err)
 	return 0;
 }
 
-/* A call of a guest's function takes 8 bytes; asking for them each time would be a tenth of it. */
+enum { FIRST_AMOUNT = 64 };
+
+/* A call of a guest's function takes 8 bytes; asking for them each time would be a tenth of it. Few at first: a process that makes
+ * one call is to be quick, too. */
 static int take_from_pool(struct nub_random *random, uint8_t *out, size_t size, struct nub_error *err)
 {
 	if (random->left < size) {
-		if (ask_kernel(random->pool, sizeof(random->pool), err) < 0)
+		const size_t amount = random->in_use ? sizeof(random->pool) : FIRST_AMOUNT;
+		if (ask_kernel(random->pool, amount, err) < 0)
 			return -1;
-		random->left = sizeof(random->pool);
+		random->left = amount;
+		random->in_use = true;
 	}
 	random->left -= size;
 	memcpy(out, random->pool + random->left, size);

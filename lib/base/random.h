@@ -11,8 +11,9 @@
 struct nub_random {
 	bool seeded;
 	uint64_t state;    /* of the generator: the seed at first */
-	uint8_t pool[128]; /* the kernel's, for the small requests to come: each byte is given once */
+	uint8_t pool[512]; /* the kernel's, for the small requests to come: each byte is given once */
 	size_t left;       /* of the pool, at its start */
+	bool in_use;       /* the pool was filled once */
 };
 
 /* Error: IO, of the kernel's. */

@@ -81,7 +81,9 @@ static int begin(struct nub_personality *personality, struct nub_error *err)
 	uint8_t *scratch = machine->memory.scratch.host;
 	struct nub_config *config = &machine->config;
 
-	native->random = (struct nub_random){ .seeded = config->has_seed, .state = config->seed };
+	/* What is left of the kernel's bytes was in no life yet. */
+	native->random.seeded = config->has_seed;
+	native->random.state = config->seed;
 	if (!config->has_seed && nub_random_bytes(&native->random, &config->seed, sizeof(config->seed), err) < 0)
 		return -1;
 	nub_scratch_reset_rings(&machine->plan.layout, scratch);
