@@ -135,6 +135,18 @@ static uint64_t written_soon(const struct nub_region *region, const struct nub_s
 	return NUB_PAGE_SIZE;
 }
 
+/* Where a touch is dear, to code too: a KVM with page tables of its own takes the neighbours of a page along that are the process's
+ * own. The guest begins there, and its PEB is behind it. */
+static int own_code(struct nub_sandbox *sandbox, struct nub_error *err)
+{
+	const uint64_t size = sandbox->machine.plan.layout.code_size + NUB_PAGE_SIZE;
+
+	if (!nub_engine_touch_is_dear(sandbox->machine.engine))
+		return 0;
+	return nub_memory_expect_writes(&sandbox->machine.memory, NUB_BASE_ADDRESS,
+	                                size < MAX_VARIABLES ? size : MAX_VARIABLES, err);
+}
+
 /* A page that the guest writes to first of all would be a fault, or two, which take ten times as long. */
 static int prepare_writes(struct nub_sandbox *sandbox, struct nub_error *err)
 {
@@ -151,7 +163,7 @@ static int prepare_writes(struct nub_sandbox *sandbox, struct nub_error *err)
 		                            MAX_VARIABLES / NUB_PAGE_SIZE, add_writes, &writes, err) < 0)
 			return -1;
 	}
-	return end_writes(&writes, err);
+	return end_writes(&writes, err) < 0 ? -1 : own_code(sandbox, err);
 }
 
 /* Where the guest copies pages, its tables are in scratch: the stored ones are copied there (R26). */
