@@ -32,6 +32,7 @@ static const uint16_t always[] = {
 	SYS_fcntl,
 	SYS_fsync,
 	SYS_fdatasync,
+	SYS_sync_file_range,
 	SYS_fchmod,
 	SYS_poll,
 	SYS_ppoll,
