@@ -238,7 +238,7 @@ static inline bool nub_personality_at_rest(const struct nub_personality *persona
 }
 
 /* Hand the request to the guest, and set its registers. GO_ON: it can run. PASS: it has left no place for the request, which
- * is a crash for the reason in *err. */
+ * is a crash for the reason in *err, which must be there. */
 static inline enum nub_verdict nub_personality_enter(struct nub_personality *personality,
                                                      const struct nub_request *request, struct nub_error *err)
 {

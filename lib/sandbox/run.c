@@ -173,26 +173,28 @@ static int check_state(const struct nub_sandbox *sandbox, struct nub_error *err)
 	return 0;
 }
 
-/* Run from where the vCPU stands, under a deadline that has begun, until the run is over; then draw the consequences. */
-static int go_on(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)
+/* Run from where the vCPU stands, under its deadline, until the run is over; then draw the consequences. */
+static int go_on(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *reason)
 {
-	struct nub_error reason = { 0 };
-
+	if (nub_deadline_start(&sandbox->deadline, sandbox->machine.engine, sandbox->machine.config.timeout_ns,
+	                       reason) < 0) {
+		/* The guest was not entered and can still be: without this request. */
+		nub_personality_discard(sandbox->personality);
+		return -1;
+	}
 	sandbox->machine.callback_failed = false;
 	sandbox->machine.outcome = outcome;
-	int result = run_loop(sandbox, &reason);
+	int result = run_loop(sandbox, reason);
 	if (sandbox->debugger)
 		sandbox->debugger->hooks->ended(sandbox->debugger, result, outcome);
 	nub_personality_leave(sandbox->personality);
 	nub_deadline_stop(&sandbox->deadline);
-	if (result == 0 && nub_sandbox_tell_stop(sandbox, outcome, &reason) < 0)
+	if (result == 0 && nub_sandbox_tell_stop(sandbox, outcome, reason) < 0)
 		result = -1;
 	/* What ran on pages that changed under it is no result. */
-	if (sandbox->snapshot && nub_snapshot_unchanged(sandbox->snapshot, &reason) < 0)
+	if (sandbox->snapshot && nub_snapshot_unchanged(sandbox->snapshot, reason) < 0)
 		result = -1;
 	settle(sandbox, result, outcome);
-	if (result < 0 && err)
-		*err = reason;
 	return result;
 }
 
@@ -221,18 +223,10 @@ static int run(struct nub_sandbox *sandbox, const struct nub_request *request, s
 	const enum nub_verdict verdict = nub_personality_enter(sandbox->personality, request, &reason);
 	if (verdict == NUB_VERDICT_PASS)
 		return end_in_crash(sandbox, &reason, outcome, err);
-	if (verdict == NUB_VERDICT_FAILED) {
-		if (err)
-			*err = reason;
-		return -1;
-	}
-	if (nub_deadline_start(&sandbox->deadline, sandbox->machine.engine, sandbox->machine.config.timeout_ns, err) <
-	    0) {
-		/* The guest was not entered and can still be: without this request. */
-		nub_personality_discard(sandbox->personality);
-		return -1;
-	}
-	return go_on(sandbox, outcome, err);
+	const int result = verdict == NUB_VERDICT_FAILED ? -1 : go_on(sandbox, outcome, &reason);
+	if (result < 0 && err)
+		*err = reason;
+	return result;
 }
 
 int nub_sandbox_initialise(struct nub_sandbox *sandbox, struct nub_outcome *outcome, struct nub_error *err)

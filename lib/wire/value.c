@@ -17,15 +17,16 @@ const char *nub_type_name(enum nub_type type)
 
 bool nub_name_valid(const char *name, size_t size)
 {
+	static const bool allowed[256] = {
+		['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true,
+		['_'] = true,         ['.'] = true,         ['-'] = true,
+	};
+
 	if (size == 0 || size > NUB_NAME_MAX)
 		return false;
-	for (size_t i = 0; i < size; i++) {
-		char c = name[i];
-		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-		bool other = (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
-		if (!letter && !other)
+	for (size_t i = 0; i < size; i++)
+		if (!allowed[(unsigned char)name[i]])
 			return false;
-	}
 	return true;
 }
 

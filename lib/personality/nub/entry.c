@@ -104,18 +104,15 @@ enum nub_verdict nub_native_enter(struct nub_personality *personality, const str
                                   struct nub_error *err)
 {
 	struct nub_native *native = nub_native_of(personality);
-	struct nub_error reason = { 0 };
 
 	if (encode(native, request, err) < 0)
 		return NUB_VERDICT_FAILED;
 	native->goal = request->goal;
 	native->abort_size = 0;
-	if (native->request.size > 0 && nub_native_push(native, &reason) < 0) {
-		const bool corrupt = reason.kind == NUB_E_RING_CORRUPT;
+	if (native->request.size > 0 && nub_native_push(native, err) < 0) {
+		const bool corrupt = err->kind == NUB_E_RING_CORRUPT;
 		if (!corrupt)
-			nub_parameter(&reason, "input_size", 0);
-		if (err)
-			*err = reason;
+			nub_parameter(err, "input_size", 0);
 		return corrupt ? NUB_VERDICT_PASS : NUB_VERDICT_FAILED;
 	}
 	if (request->goal == NUB_GOAL_RESUME)
