@@ -80,7 +80,7 @@ static int detach(struct nub_engine *engine, enum nub_engine_keep keep, struct n
 	struct nub_kvm *kvm = nub_kvm_of(engine);
 
 	kvm->kept = keep;
-	kvm->faulted = false;
+	kvm->faulted = kvm->in_syscall = false;
 	if (keep == NUB_ENGINE_KEEP_NOTHING) {
 		nub_vm_release(&kvm->vm);
 		return 0;
@@ -164,7 +164,7 @@ static int complete(struct nub_engine *engine, struct nub_error *err)
 {
 	struct nub_kvm *kvm = nub_kvm_of(engine);
 
-	if (nub_vcpu_complete_io(&kvm->vm, err) < 0)
+	if (nub_kvm_syscalls_leave(kvm, err) < 0 || nub_vcpu_complete_io(&kvm->vm, err) < 0)
 		return -1;
 	if (!kvm->faulted)
 		engine->regs = kvm->vm.regs;

@@ -43,6 +43,9 @@ struct nub_kvm {
 	unsigned spurious_count;
 	bool faulted; /* the vCPU stands in the monitor, which made: */
 	struct nub_exception_frame frame;
+	bool
+	    in_syscall; /* the vCPU stands in the page of kvm_syscalls.c, and the registers are those that it will leave it with */
+	bool by_sysret; /* that page is at CPL 0 */
 	struct nub_kvm_tables edited;
 };
 
@@ -107,8 +110,17 @@ int nub_kvm_unmap(struct nub_engine *engine, uint64_t gva, uint64_t size, struct
 void nub_kvm_syscalls_write(const struct nub_kvm *kvm);
 int nub_kvm_syscalls_init(struct nub_kvm *kvm, struct nub_error *err);
 
-/* Does the vCPU stand there, at or behind the `out`? Then have it stand behind the `syscall`. False and *err on failure, too. */
+/* Does the vCPU stand there, at or behind the `out`? Then the guest's registers are those behind its `syscall` from now on. */
 int nub_kvm_syscalls_take(struct nub_kvm *kvm, bool *taken, struct nub_error *err);
+
+/* The guest is to go on with the registers that it has. */
+int nub_kvm_syscalls_return(struct nub_kvm *kvm, struct nub_error *err);
+
+/* Have the vCPU stand behind the `syscall` itself, if it does not yet. */
+int nub_kvm_syscalls_leave(struct nub_kvm *kvm, struct nub_error *err);
+
+/* A run was interrupted: perhaps before it had left the page. */
+void nub_kvm_syscalls_interrupted(struct nub_kvm *kvm);
 
 /* ---- kvm_exits.c: what an exit is about, and the monitor ---- */
 

@@ -145,6 +145,8 @@ int nub_kvm_run(struct nub_engine *engine, struct nub_exit *exit, struct nub_err
 		exit->kind = flushed > 0 ? NUB_EXIT_INTERRUPTED : NUB_EXIT_FAILED;
 		return flushed > 0 ? 0 : -1;
 	}
+	if (nub_kvm_syscalls_return(kvm, err) < 0)
+		return -1;
 	kvm->faulted = false;
 	const int interrupted = nub_vcpu_run(&kvm->vm, err);
 	if (engine->timed)
@@ -155,6 +157,7 @@ int nub_kvm_run(struct nub_engine *engine, struct nub_exit *exit, struct nub_err
 	engine->registers_lost = kvm->vm.registers_lost;
 	if (!interrupted)
 		return explain(kvm, exit, err);
+	nub_kvm_syscalls_interrupted(kvm);
 	exit->kind = NUB_EXIT_INTERRUPTED;
 	return 0;
 }
@@ -168,9 +171,9 @@ int nub_kvm_sregs(struct nub_engine *engine, struct nub_sregs *sregs, struct nub
 
 	if (nub_vcpu_get_sregs(&kvm->vm, sregs, err) < 0)
 		return -1;
-	if (!kvm->faulted)
+	if (!kvm->faulted && !kvm->in_syscall)
 		return 0;
-	nub_cpu_initial_sregs(&of_guest, &kvm->tables, kvm->frame.cs & 3);
+	nub_cpu_initial_sregs(&of_guest, &kvm->tables, kvm->in_syscall ? 3 : kvm->frame.cs & 3);
 	sregs->cs = of_guest.cs;
 	sregs->ss = of_guest.ss;
 	return 0;
@@ -200,7 +203,8 @@ int nub_kvm_set_regs(struct nub_engine *engine, const struct nub_registers *regs
 	if (kvm->faulted)
 		return leave_monitor(kvm, regs, err);
 	engine->regs = *regs;
-	nub_vcpu_set_regs(&kvm->vm, regs);
+	if (!kvm->in_syscall)
+		nub_vcpu_set_regs(&kvm->vm, regs);
 	return 0;
 }
 
@@ -211,6 +215,8 @@ bool nub_kvm_in_guest(const struct nub_engine *engine)
 	const struct nub_kvm *kvm = (const struct nub_kvm *)engine;
 	const uint64_t page = nub_page_down(kvm->vm.regs.rip);
 
+	if (kvm->in_syscall)
+		return true;
 	/* On its way out of a `syscall` it may be at CPL 0. */
 	if (kvm->guest.syscalls && page == nub_layout_scratch_gva(&kvm->guest.plan->layout))
 		return false;
