@@ -1,11 +1,10 @@
-/* Measures nubrun against what it can't beat, both sides in turn in one run, and prints medians and their ratio.
+/* Measures nubrun against what it can't beat, both sides in turn in one run, and prints medians, spreads and their ratio.
  *
- *     bench BUILD_DIR [RUNS]
+ *     bench [--json FILE] BUILD_DIR [RUNS]
  *
- * floor     the bare ioctls of KVM, with a local APIC and without
+ * By each engine that the host has:
  *
- * and by each engine that the host has:
- *
+ * floor     the bare ioctls of KVM, without a local APIC against with one
  * process   floor (bare system calls) against `nubrun run hello`, the whole process
  * confine   `nubrun run hello` without its confinement against with it
  * call      a bare round trip to the guest and back against a call of an exported empty function
@@ -14,11 +13,14 @@
  * and what bench_snapshot.c and, of Linux programs, bench_linux.c measure.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "measure.h"
+#include "rows.h"
 
 enum { CALLS = 2000 };
 
@@ -29,9 +31,7 @@ static void bench_floor(size_t runs)
 	struct contender contenders[] = { { .argv = floor }, { .argv = plain } };
 
 	run_in_turn(contenders, 2, runs);
-	printf("%-8s  %-22s %9.1f us   %-22s %9.1f us\n", "floor", "with a local APIC", median(&contenders[0].series),
-	       "without", median(&contenders[1].series));
-	fflush(stdout);
+	report("floor", "without a local APIC", &contenders[1].series, "with one", &contenders[0].series, 0);
 }
 
 static void bench_process(const struct bench_engine *engine, size_t runs)
@@ -103,7 +103,6 @@ static const struct bench_engine engines[] = {
 static void bench_engine(const struct bench_engine *engine, size_t runs)
 {
 	setenv("NUBRUN_ENGINE", engine->name, 1);
-	printf("engine    %s\n", engine->name);
 	bench_process(engine, runs);
 	bench_confine(runs);
 	bench_call(engine, runs);
@@ -112,21 +111,50 @@ static void bench_engine(const struct bench_engine *engine, size_t runs)
 	bench_linux(engine, runs);
 }
 
+static void bench_kvm(size_t runs)
+{
+	rows_begin("kvm", runs);
+	if (access("/dev/kvm", R_OK | W_OK) < 0) {
+		not_measured("all", "no access to /dev/kvm");
+		return;
+	}
+	bench_floor(runs);
+	bench_engine(&engines[0], runs);
+}
+
+/* The file to be written, from the folder that it was named in; NULL when none was. */
+static const char *take_json(int *argc, char ***argv)
+{
+	static char path[PATH_MAX];
+	char folder[PATH_MAX / 2];
+
+	if (*argc < 3 || strcmp((*argv)[1], "--json") != 0)
+		return NULL;
+	if (!getcwd(folder, sizeof(folder)))
+		fail("the current folder");
+	const char *name = (*argv)[2];
+	snprintf(path, sizeof(path), "%s%s%s", name[0] == '/' ? "" : folder, name[0] == '/' ? "" : "/", name);
+	*argc -= 2;
+	*argv += 2;
+	return path;
+}
+
 int main(int argc, char **argv)
 {
+	const char *const json = take_json(&argc, &argv);
 	const size_t runs = argc > 2 ? strtoul(argv[2], NULL, 10) : 40;
 
-	if (argc < 2 || runs < 1 || runs > MAX_RUNS) {
-		fprintf(stderr, "usage: bench BUILD_DIR [RUNS, 1 to %d]\n", MAX_RUNS);
+	if (argc < 2 || argv[1][0] == '-' || runs < 1 || runs > MAX_RUNS) {
+		fprintf(stderr, "usage: bench [--json FILE] BUILD_DIR [RUNS, 1 to %d]\n", MAX_RUNS);
 		return 2;
 	}
 	if (chdir(argv[1]) < 0)
 		fail(argv[1]);
-	printf("medians of %zu runs in turn\n", runs);
-	if (access("/dev/kvm", R_OK | W_OK) == 0) {
-		bench_floor(runs);
-		bench_engine(&engines[0], runs);
-	}
+	bench_kvm(runs);
+	rows_begin("process", runs);
 	bench_engine(&engines[1], runs);
+	rows_print();
+	if (json)
+		rows_write(json, runs);
 	return 0;
 }

@@ -90,7 +90,7 @@ bool is_installed(const char *row, const char *program)
 	const bool there = access(program, X_OK) == 0;
 
 	if (!there)
-		printf("%-8s  not measured: no %s\n", row, program);
+		not_measured(row, "no %s", program);
 	return there;
 }
 
@@ -177,10 +177,15 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-double median(struct series *series)
+double quantile(struct series *series, double part)
 {
 	qsort(series->values, series->count, sizeof(series->values[0]), compare);
-	return series->values[series->count / 2];
+	return series->values[(size_t)(part * (double)(series->count - 1) + 0.5)];
+}
+
+double median(struct series *series)
+{
+	return quantile(series, 0.5);
 }
 
 void run_in_turn(struct contender *contenders, size_t count, size_t runs)
@@ -192,14 +197,4 @@ void run_in_turn(struct contender *contenders, size_t count, size_t runs)
 			struct contender *next = &contenders[(turn + i) % count];
 			add(&next->series, run_input(next->argv, next->input, -1));
 		}
-}
-
-void report(const char *what, const char *base_name, struct series *base, const char *name, struct series *ours,
-            double target)
-{
-	const double a = median(base), b = median(ours);
-
-	printf("%-8s  %-22s %9.1f us   %-22s %9.1f us   ratio %.3f (to reach: %.2f)\n", what, base_name, a, name, b,
-	       b / a, target);
-	fflush(stdout);
 }

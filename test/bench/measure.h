@@ -47,6 +47,9 @@ double status_number(const char *text, const char *path);
 void add(struct series *series, double value);
 double median(struct series *series);
 
+/* The value below which such a part (0 to 1) of the series is. */
+double quantile(struct series *series, double part);
+
 /* One of several commands whose whole processes are compared. */
 struct contender {
 	const char *const *argv;
@@ -58,9 +61,16 @@ struct contender {
  * first of each reads its files from the disk, and does not count. */
 void run_in_turn(struct contender *contenders, size_t count, size_t runs);
 
-/* One line: both medians, in microseconds, and their ratio. */
+/* A row: both sides, in microseconds; `target` is the ratio to reach, 0 when none is set. See rows.h for what becomes of it. */
 void report(const char *what, const char *base_name, struct series *base, const char *name, struct series *ours,
             double target);
+
+/* The same in another unit, a literal. */
+void report_in(const char *unit, const char *what, const char *base_name, struct series *base, const char *name,
+               struct series *ours, double target);
+
+/* A row that can't be measured here, and why. */
+__attribute__((format(printf, 2, 3))) void not_measured(const char *what, const char *format, ...);
 
 /* What runs the guests, and what it is measured against. */
 struct bench_engine {
