@@ -44,8 +44,14 @@ bench-json: all samples $(BENCH) $(BENCH_BASES)
 	$(Q)$(BENCH) --json $(B)/bench/bench.json.part $(B) $(RUNS)
 	$(Q)mv $(B)/bench/bench.json.part $(B)/bench/bench.json
 
+## bench-chart: the same, and as a picture in doc/bench.svg, which README.md shows
+bench-chart: bench-json
+	$(Q)mkdir -p doc
+	$(Q)scripts/bench-chart $(B)/bench/bench.json >$(B)/bench/bench.svg
+	$(Q)cp $(B)/bench/bench.svg doc/bench.svg
+
 ## bench-counts: the same rows on emulated SVM in instructions, medians of COUNT_RUNS=3 runs, twice; $(B)/bench/counts.json
 bench-counts: all samples $(BENCH) $(BENCH_BASES)
 	$(Q)test/bench/counts $(B) $(COUNT_RUNS)
 
-.PHONY: bench bench-json bench-counts
+.PHONY: bench bench-json bench-chart bench-counts

@@ -42,3 +42,40 @@ BENCH=${NUBRUN%/*}/bench
 	capture "$BENCH/bench" --json
 	[ "$status" -eq 2 ]
 }
+
+# As bench-json would have written it: rows that do and don't reach what they are to, one without a target, one not measured.
+some_json() { # RATIO
+	jq -n --argjson ratio "$1" '
+		def row($row; $more): {engine: "kvm", row: $row, base: "floor", base_median: 10, base_q1: 9, base_q3: 11,
+			measured: "nubrun <run> & \"go\"", median: (10 * $ratio), q1: (9 * $ratio), q3: (11 * $ratio), unit: "us",
+			ratio: $ratio, to_reach: 1.3} + $more;
+		{machine: {cpu: "A <fast> CPU", cores: 2, memory_mib: 4096, kernel: "6.1", kernel_version: "#1", kvm: "kvm_amd"},
+			nubrun: "nubrun 0.1.0", compiler: "gcc 12", libc: "2.36", runs: 5,
+			rows: [row("call"; {}), row("quick"; {ratio: 0.5, engine: "process"}), row("plain"; {to_reach: null}),
+				{engine: "process", row: "criu", not_measured: "no <criu>"}]}'
+}
+
+@test "bench: the chart is one picture of all rows, with the machine beneath" {
+	local file=$BATS_TEST_TMPDIR/bench.json ratio
+	for ratio in 1.25 2 40 1000; do
+		some_json "$ratio" >"$file"
+		capture "$ROOT/scripts/bench-chart" "$file"
+		[ "$status" -eq 0 ]
+		[ -z "$stderr" ]
+		python3 -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.stdin.buffer)' <<<"$output"
+		[[ $output == *'<title id="title">'* && $output == *'A &lt;fast&gt; CPU, 2 cores, 4 GiB, Linux 6.1, kvm_amd'* ]]
+		[[ $output == *'nubrun &lt;run&gt; &amp; "go" / floor'* && $output == *'not measured: no &lt;criu&gt;'* ]]
+		[ "$(grep -c '<rect .*class="\(reached\|missed\|plain\)"' <<<"$output")" -eq 3 ]
+		[ "$(grep -c 'class="target"' <<<"$output")" -eq 2 ]
+		[ "$(grep -c 'class="missed"' <<<"$output")" -eq "$([ "$ratio" = 1.25 ] && echo 0 || echo 1)" ]
+		[ "$(grep -ciE '<script|href|[" ]-?(nan|inf)[" ]' <<<"$output")" -eq 0 ]
+	done
+}
+
+@test "bench: the chart of what is no measurement is an error" {
+	echo '{}' >"$BATS_TEST_TMPDIR/empty.json"
+	capture "$ROOT/scripts/bench-chart" "$BATS_TEST_TMPDIR/empty.json"
+	[ "$status" -ne 0 ]
+	capture "$ROOT/scripts/bench-chart" "$BATS_TEST_TMPDIR/none.json"
+	[ "$status" -ne 0 ]
+}
