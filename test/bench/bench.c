@@ -1,6 +1,8 @@
 /* Measures nubrun against what it can't beat, both sides in turn in one run, and prints medians, spreads and their ratio.
  *
- *     bench [--json FILE] BUILD_DIR [RUNS]
+ *     bench [--busy] [--json FILE] BUILD_DIR [RUNS]
+ *
+ * --busy leaves out the time in which no task runs: see measure.h.
  *
  * By each engine that the host has:
  *
@@ -13,6 +15,7 @@
  * and what bench_snapshot.c and, of Linux programs, bench_linux.c measure.
  */
 #include <errno.h>
+#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,34 +125,54 @@ static void bench_kvm(size_t runs)
 	bench_engine(&engines[0], runs);
 }
 
-/* The file to be written, from the folder that it was named in; NULL when none was. */
-static const char *take_json(int *argc, char ***argv)
+/* A file of this name in the folder that we are in now; NULL has none. */
+static const char *from_here(const char *name)
 {
 	static char path[PATH_MAX];
-	char folder[PATH_MAX / 2];
+	char folder[PATH_MAX / 2] = "";
 
-	if (*argc < 3 || strcmp((*argv)[1], "--json") != 0)
+	if (!name)
 		return NULL;
-	if (!getcwd(folder, sizeof(folder)))
+	if (name[0] != '/' && !getcwd(folder, sizeof(folder)))
 		fail("the current folder");
-	const char *name = (*argv)[2];
-	snprintf(path, sizeof(path), "%s%s%s", name[0] == '/' ? "" : folder, name[0] == '/' ? "" : "/", name);
-	*argc -= 2;
-	*argv += 2;
+	snprintf(path, sizeof(path), "%s%s%s", folder, name[0] == '/' ? "" : "/", name);
 	return path;
+}
+
+static __attribute__((noreturn)) void usage(void)
+{
+	fprintf(stderr, "usage: bench [--busy] [--json FILE] BUILD_DIR [RUNS, 1 to %d]\n", MAX_RUNS);
+	exit(2);
+}
+
+/* The file to be written, or NULL; optind is behind the options. */
+static const char *take_options(int argc, char **argv)
+{
+	static const struct option options[] = { { "busy", no_argument, NULL, 'b' },
+		                                 { "json", required_argument, NULL, 'j' },
+		                                 { 0 } };
+	const char *json = NULL;
+
+	for (int option; (option = getopt_long(argc, argv, "", options, NULL)) >= 0;) {
+		if (option == 'b')
+			leave_out_idle();
+		else if (option == 'j')
+			json = optarg;
+		else
+			usage();
+	}
+	return json;
 }
 
 int main(int argc, char **argv)
 {
-	const char *const json = take_json(&argc, &argv);
-	const size_t runs = argc > 2 ? strtoul(argv[2], NULL, 10) : 40;
+	const char *const json = from_here(take_options(argc, argv));
+	const size_t runs = argc > optind + 1 ? strtoul(argv[optind + 1], NULL, 10) : 40;
 
-	if (argc < 2 || argv[1][0] == '-' || runs < 1 || runs > MAX_RUNS) {
-		fprintf(stderr, "usage: bench [--json FILE] BUILD_DIR [RUNS, 1 to %d]\n", MAX_RUNS);
-		return 2;
-	}
-	if (chdir(argv[1]) < 0)
-		fail(argv[1]);
+	if (argc <= optind || runs < 1 || runs > MAX_RUNS)
+		usage();
+	if (chdir(argv[optind]) < 0)
+		fail(argv[optind]);
 	bench_kvm(runs);
 	rows_begin("process", runs);
 	bench_engine(&engines[1], runs);

@@ -14,6 +14,10 @@ struct series {
 };
 
 __attribute__((noreturn)) void fail(const char *what);
+
+/* From now on, now_us() stands still while no task runs. For a machine of one CPU whose clock counts instructions: while it waits,
+ * for its host's files or for the kernel's next tick, it counts on. */
+void leave_out_idle(void);
 double now_us(void);
 
 /* Run a command to its end, its stdout in out_fd (or nowhere when -1); microseconds from spawn to reaped. */
@@ -58,7 +62,7 @@ struct contender {
 };
 
 /* Run them in turn, each as often first as the others: what a process leaves for the kernel to do falls to the next. The very
- * first of each reads its files from the disk, and does not count. */
+ * first of each reads its files from the disk, and does not count. Where idle is left out, short ones are run more often. */
 void run_in_turn(struct contender *contenders, size_t count, size_t runs);
 
 /* A row: both sides, in microseconds; `target` is the ratio to reach, 0 when none is set. See rows.h for what becomes of it. */
