@@ -50,8 +50,12 @@ bench-chart: bench-json
 	$(Q)scripts/bench-chart $(B)/bench/bench.json >$(B)/bench/bench.svg
 	$(Q)cp $(B)/bench/bench.svg doc/bench.svg
 
-## bench-counts: the same rows on emulated SVM in instructions, medians of COUNT_RUNS=3 runs, twice; $(B)/bench/counts.json
+## bench-counts: the same rows on emulated SVM in instructions, medians of COUNT_RUNS=3 runs, in two machines; $(B)/bench/counts.json
 bench-counts: all samples $(BENCH) $(BENCH_BASES)
-	$(Q)test/bench/counts $(B) $(COUNT_RUNS)
+	$(Q)test/bench/counts $(B) $(COUNT_RUNS) $(COUNT_RUNS)
 
-.PHONY: bench bench-json bench-chart bench-counts
+## bench-counts-update: the instructions that scripts/check holds, anew, in test/bench/counts.txt
+bench-counts-update: all samples $(BENCH) $(BENCH_BASES)
+	$(Q)test/bench/counts --update $(B)
+
+.PHONY: bench bench-json bench-chart bench-counts bench-counts-update

@@ -79,3 +79,81 @@ some_json() { # RATIO
 	capture "$ROOT/scripts/bench-chart" "$BATS_TEST_TMPDIR/none.json"
 	[ "$status" -ne 0 ]
 }
+
+# test/bench/counts.txt with one row's instructions in percent of what they are: $changed; the row is $row.
+change_counts() { # PERCENT
+	local held=$ROOT/test/bench/counts.txt
+	changed=$BATS_TEST_TMPDIR/counts.txt
+	row=$(awk -F '\t' '$4 ~ /^[0-9]+$/ { print $1 " " $2 ", " $3; exit }' "$held")
+	[ -n "$row" ]
+	awk -F '\t' -v OFS='\t' -v percent="$1" '!done && $4 ~ /^[0-9]+$/ { $4 = int($4 * percent / 100); done = 1 } { print }' "$held" >"$changed"
+}
+
+check_counts() { # HELD NEW
+	capture "$ROOT/test/bench/check-counts" "$@"
+}
+
+@test "bench: counts that are the same hold, one for each row that doesn't jump" {
+	local counted
+	change_counts 100
+	counted=$(awk -F '\t' '$4 ~ /^[0-9]+$/' "$changed" | wc -l)
+	check_counts "$ROOT/test/bench/counts.txt" "$changed"
+	[ "$status" -eq 0 ]
+	[ "${lines[0]}" = "1..$counted" ]
+	[ "$(grep -c '^ok ' <<<"$output")" -eq "$counted" ]
+	[[ $output != *'not ok'* && $output != *'# note'* ]]
+	# It is said of those that jump.
+	[ "$(grep -c ': jumps$' <<<"$output")" -eq "$(grep -c $'\tjumps$' "$changed")" ]
+}
+
+@test "bench: a row that grew by more than 5 % fails and names itself, one that shrank asks for counts to be written anew" {
+	change_counts 90
+	check_counts "$changed" "$ROOT/test/bench/counts.txt"
+	[ "$status" -eq 1 ]
+	[ "$(grep -c '^not ok ' <<<"$output")" -eq 1 ]
+	[[ $output == *"not ok "*" $row: "*" % more than "* ]]
+
+	change_counts 96
+	check_counts "$changed" "$ROOT/test/bench/counts.txt"
+	[ "$status" -eq 0 ]
+	[[ $output != *'# note'* ]]
+
+	change_counts 110
+	check_counts "$changed" "$ROOT/test/bench/counts.txt"
+	[ "$status" -eq 0 ]
+	[[ $output == *"# note: $row: "*" % less than "*"make bench-counts-update"* ]]
+}
+
+@test "bench: a row that is gone fails, one that can't be measured is skipped, a new one is told" {
+	local other
+	change_counts 100
+	other=$BATS_TEST_TMPDIR/other.txt
+	awk -F '\t' '!done && $4 ~ /^[0-9]+$/ { done = 1; next } { print }' "$changed" >"$other"
+	check_counts "$changed" "$other"
+	[ "$status" -eq 1 ]
+	[[ $output == *"not ok "*" $row: it is gone"* ]]
+	check_counts "$other" "$changed"
+	[ "$status" -eq 0 ]
+	[[ $output == *"# note: $row is new"* ]]
+	printf '%s\t-\tnot measured: because\n' "$(awk -F '\t' -v OFS='\t' '$4 ~ /^[0-9]+$/ { print $1, $2; exit }' "$changed")" >>"$other"
+	check_counts "$changed" "$other"
+	[ "$status" -eq 0 ]
+	[[ $output == *"ok "*" $row # skip not measured: because"* ]]
+}
+
+@test "bench: counts of another compiler are not held, and files without counts are refused" {
+	change_counts 90
+	sed -i 's/^# compiler: .*/# compiler: another one/' "$changed"
+	check_counts "$ROOT/test/bench/counts.txt" "$changed"
+	[ "$status" -eq 0 ]
+	[ "${lines[0]}" = 1..1 ]
+	[[ ${lines[1]} == 'ok 1 '*' # skip '*'compiler '*'another one' ]]
+	: >"$changed"
+	check_counts "$ROOT/test/bench/counts.txt" "$changed"
+	[ "$status" -eq 2 ]
+	check_counts "$changed" "$ROOT/test/bench/counts.txt"
+	[ "$status" -eq 2 ]
+	echo 'not a row' >"$changed"
+	check_counts "$ROOT/test/bench/counts.txt" "$changed"
+	[ "$status" -eq 2 ]
+}
