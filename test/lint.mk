@@ -13,7 +13,7 @@ LINTED = $(wildcard lib/*/*.c lib/*/*/*.c nubrun/*.c nubrun/*/*.c)
 TIDY_STAMPS = $(LINTED:%=$(B)/lint/%.tidy)
 ANALYZER_OBJS = $(LINTED:%=$(B)/lint/%.analyzer.o)
 SCAN_STAMPS = $(LINTED:%=$(B)/lint/%.scan)
-SHELL_FILES = .ci/run test/engines/compare test/suites/pysuite test/suites/gosuite $(shell grep -lsE '^(.!.*sh|. shellcheck shell=.*)$$' scripts/*)
+SHELL_FILES = .ci/run test/bench/counts test/bench/check-counts test/engines/compare test/suites/pysuite test/suites/gosuite $(shell grep -lsE '^(.!.*sh|. shellcheck shell=.*)$$' scripts/*)
 BATS_FILES = $(wildcard test/cli/*.bash test/cli/*.bats)
 
 ## lint: clang-format, clang-tidy, cppcheck, gcc's and clang's analyzers, mandoc and shellcheck over everything they read; scripts/check-rooms, -names, -dialect, -kinds

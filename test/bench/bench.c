@@ -1,11 +1,12 @@
-/* Measures nubrun against what it can't beat, both sides in turn in one run, and prints medians and their ratio.
+/* Measures nubrun against what it can't beat, both sides in turn in one run, and prints medians, spreads and their ratio.
  *
- *     bench BUILD_DIR [RUNS]
+ *     bench [--busy] [--json FILE] BUILD_DIR [RUNS]
  *
- * floor     the bare ioctls of KVM, with a local APIC and without
+ * --busy leaves out the time in which no task runs: see measure.h.
  *
- * and by each engine that the host has:
+ * By each engine that the host has:
  *
+ * floor     the bare ioctls of KVM, without a local APIC against with one
  * process   floor (bare system calls) against `nubrun run hello`, the whole process
  * confine   `nubrun run hello` without its confinement against with it
  * call      a bare round trip to the guest and back against a call of an exported empty function
@@ -14,11 +15,15 @@
  * and what bench_snapshot.c and, of Linux programs, bench_linux.c measure.
  */
 #include <errno.h>
+#include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "measure.h"
+#include "rows.h"
 
 enum { CALLS = 2000 };
 
@@ -29,9 +34,7 @@ static void bench_floor(size_t runs)
 	struct contender contenders[] = { { .argv = floor }, { .argv = plain } };
 
 	run_in_turn(contenders, 2, runs);
-	printf("%-8s  %-22s %9.1f us   %-22s %9.1f us\n", "floor", "with a local APIC", median(&contenders[0].series),
-	       "without", median(&contenders[1].series));
-	fflush(stdout);
+	report("floor", "without a local APIC", &contenders[1].series, "with one", &contenders[0].series, 0);
 }
 
 static void bench_process(const struct bench_engine *engine, size_t runs)
@@ -103,7 +106,6 @@ static const struct bench_engine engines[] = {
 static void bench_engine(const struct bench_engine *engine, size_t runs)
 {
 	setenv("NUBRUN_ENGINE", engine->name, 1);
-	printf("engine    %s\n", engine->name);
 	bench_process(engine, runs);
 	bench_confine(runs);
 	bench_call(engine, runs);
@@ -112,21 +114,70 @@ static void bench_engine(const struct bench_engine *engine, size_t runs)
 	bench_linux(engine, runs);
 }
 
+static void bench_kvm(size_t runs)
+{
+	rows_begin("kvm", runs);
+	if (access("/dev/kvm", R_OK | W_OK) < 0) {
+		not_measured("all", "no access to /dev/kvm");
+		return;
+	}
+	bench_floor(runs);
+	bench_engine(&engines[0], runs);
+}
+
+/* A file of this name in the folder that we are in now; NULL has none. */
+static const char *from_here(const char *name)
+{
+	static char path[PATH_MAX];
+	char folder[PATH_MAX / 2] = "";
+
+	if (!name)
+		return NULL;
+	if (name[0] != '/' && !getcwd(folder, sizeof(folder)))
+		fail("the current folder");
+	snprintf(path, sizeof(path), "%s%s%s", folder, name[0] == '/' ? "" : "/", name);
+	return path;
+}
+
+static __attribute__((noreturn)) void usage(void)
+{
+	fprintf(stderr, "usage: bench [--busy] [--json FILE] BUILD_DIR [RUNS, 1 to %d]\n", MAX_RUNS);
+	exit(2);
+}
+
+/* The file to be written, or NULL; optind is behind the options. */
+static const char *take_options(int argc, char **argv)
+{
+	static const struct option options[] = { { "busy", no_argument, NULL, 'b' },
+		                                 { "json", required_argument, NULL, 'j' },
+		                                 { 0 } };
+	const char *json = NULL;
+
+	for (int option; (option = getopt_long(argc, argv, "", options, NULL)) >= 0;) {
+		if (option == 'b')
+			leave_out_idle();
+		else if (option == 'j')
+			json = optarg;
+		else
+			usage();
+	}
+	return json;
+}
+
 int main(int argc, char **argv)
 {
-	const size_t runs = argc > 2 ? strtoul(argv[2], NULL, 10) : 40;
+	const char *const json = from_here(take_options(argc, argv));
+	const size_t runs = argc > optind + 1 ? strtoul(argv[optind + 1], NULL, 10) : 40;
 
-	if (argc < 2 || runs < 1 || runs > MAX_RUNS) {
-		fprintf(stderr, "usage: bench BUILD_DIR [RUNS, 1 to %d]\n", MAX_RUNS);
-		return 2;
-	}
-	if (chdir(argv[1]) < 0)
-		fail(argv[1]);
-	printf("medians of %zu runs in turn\n", runs);
-	if (access("/dev/kvm", R_OK | W_OK) == 0) {
-		bench_floor(runs);
-		bench_engine(&engines[0], runs);
-	}
+	if (argc <= optind || runs < 1 || runs > MAX_RUNS)
+		usage();
+	if (chdir(argv[optind]) < 0)
+		fail(argv[optind]);
+	bench_kvm(runs);
+	rows_begin("process", runs);
 	bench_engine(&engines[1], runs);
+	rows_print();
+	if (json)
+		rows_write(json, runs);
 	return 0;
 }

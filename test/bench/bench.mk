@@ -1,15 +1,16 @@
 # Measurements: floor.c (the bare KVM ioctls), floor_process.c (a bare process under seccomp) and a native compute.c are what nubrun and its guests are measured against.
 
 BENCH = $(B)/bench/bench
-BENCH_SRCS = test/bench/bench.c test/bench/bench_snapshot.c test/bench/bench_linux.c test/bench/bench_python.c test/bench/measure.c
+BENCH_SRCS = $(addprefix test/bench/,bench.c bench_snapshot.c bench_linux.c bench_python.c measure.c rows.c rows_json.c machine.c)
+BENCH_OBJS = $(patsubst %,$(B)/obj/%.o,nubrun/json/json_text.c $(JSON_FILE) nubrun/cli/text.c)
 BENCH_BASES = $(B)/bench/floor $(B)/bench/floor_process $(B)/bench/compute $(B)/bench/linux_calls
 RUNS ?= 40
 COUNT_RUNS ?= 3
 
-$(BENCH): $(BENCH_SRCS) test/bench/measure.h Makefile
+$(BENCH): $(BENCH_SRCS) $(wildcard test/bench/*.h) $(BENCH_OBJS) $(B)/libnub.a test/bench/bench.mk Makefile
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(BENCH_SRCS) $(DEP_LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(BENCH_SRCS) $(BENCH_OBJS) $(B)/libnub.a $(DEP_LIBS)
 
 $(B)/bench/floor: test/bench/floor.c test/bench/bench.mk
 	$(call say,BENCH,$@)
@@ -38,8 +39,23 @@ $(B)/bench/linux_calls: test/bench/linux_calls.c test/bench/bench.mk
 bench: all samples $(BENCH) $(BENCH_BASES)
 	$(Q)$(BENCH) $(B) $(RUNS)
 
-## bench-counts: the same rows on emulated SVM in instructions, medians of COUNT_RUNS=3 runs, twice; $(B)/bench/counts.json
-bench-counts: all samples $(BENCH) $(BENCH_BASES)
-	$(Q)test/bench/counts $(B) $(COUNT_RUNS)
+## bench-json: the same, and as JSON with the machine that it was measured on in $(B)/bench/bench.json
+bench-json: all samples $(BENCH) $(BENCH_BASES)
+	$(Q)$(BENCH) --json $(B)/bench/bench.json.part $(B) $(RUNS)
+	$(Q)mv $(B)/bench/bench.json.part $(B)/bench/bench.json
 
-.PHONY: bench bench-counts
+## bench-chart: the same, and as a picture in doc/bench.svg, which README.md shows
+bench-chart: bench-json
+	$(Q)mkdir -p doc
+	$(Q)scripts/bench-chart $(B)/bench/bench.json >$(B)/bench/bench.svg
+	$(Q)cp $(B)/bench/bench.svg doc/bench.svg
+
+## bench-counts: the same rows on emulated SVM in instructions, medians of COUNT_RUNS=3 runs, in two machines; $(B)/bench/counts.json
+bench-counts: all samples $(BENCH) $(BENCH_BASES)
+	$(Q)test/bench/counts $(B) $(COUNT_RUNS) $(COUNT_RUNS)
+
+## bench-counts-update: the instructions that scripts/check holds, anew, in test/bench/counts.txt
+bench-counts-update: all samples $(BENCH) $(BENCH_BASES)
+	$(Q)test/bench/counts --update $(B)
+
+.PHONY: bench bench-json bench-chart bench-counts bench-counts-update

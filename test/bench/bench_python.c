@@ -109,7 +109,7 @@ static void compare_with_criu(size_t runs)
 	if (frozen)
 		report("criu", "criu restore", &base, "thawed, to first byte", &ours, 1.0);
 	else
-		printf("%-8s  not measured: criu can't freeze a process on this host\n", "criu");
+		not_measured("criu", "criu can't freeze a process on this host");
 	run((const char *const[]){ "/bin/rm", "-r", images, output, NULL }, -1);
 }
 

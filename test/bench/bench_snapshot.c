@@ -111,7 +111,7 @@ static pid_t start_idle(int tell_fd)
 static void bench_memory(void)
 {
 	const char *const save[] = { "./nubrun", "snapshot", QUIET, "-o", files[IDLE], "guests/callback.elf", NULL };
-	struct series idle = { 0 };
+	struct series idle = { 0 }, most = { 0 };
 	pid_t pids[IDLE_GUESTS];
 	int tell[2];
 	char byte;
@@ -132,8 +132,8 @@ static void bench_memory(void)
 	}
 	close(tell[0]);
 	close(tell[1]);
-	printf("%-8s  %d idle restored guests, PSS of each %.0f KiB (to reach: 1024 and what it wrote)\n", "memory",
-	       IDLE_GUESTS, median(&idle));
+	add(&most, 1024);
+	report_in("KiB", "memory", "1 MiB", &most, "PSS of an idle restored guest", &idle, 1.0);
 }
 
 void bench_snapshots(const struct bench_engine *engine, size_t runs)

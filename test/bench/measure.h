@@ -14,6 +14,10 @@ struct series {
 };
 
 __attribute__((noreturn)) void fail(const char *what);
+
+/* From now on, now_us() stands still while no task runs. For a machine of one CPU whose clock counts instructions: while it waits,
+ * for its host's files or for the kernel's next tick, it counts on. */
+void leave_out_idle(void);
 double now_us(void);
 
 /* Run a command to its end, its stdout in out_fd (or nowhere when -1); microseconds from spawn to reaped. */
@@ -47,6 +51,9 @@ double status_number(const char *text, const char *path);
 void add(struct series *series, double value);
 double median(struct series *series);
 
+/* The value below which such a part (0 to 1) of the series is. */
+double quantile(struct series *series, double part);
+
 /* One of several commands whose whole processes are compared. */
 struct contender {
 	const char *const *argv;
@@ -55,12 +62,19 @@ struct contender {
 };
 
 /* Run them in turn, each as often first as the others: what a process leaves for the kernel to do falls to the next. The very
- * first of each reads its files from the disk, and does not count. */
+ * first of each reads its files from the disk, and does not count. Where idle is left out, short ones are run more often. */
 void run_in_turn(struct contender *contenders, size_t count, size_t runs);
 
-/* One line: both medians, in microseconds, and their ratio. */
+/* A row: both sides, in microseconds; `target` is the ratio to reach, 0 when none is set. See rows.h for what becomes of it. */
 void report(const char *what, const char *base_name, struct series *base, const char *name, struct series *ours,
             double target);
+
+/* The same in another unit, a literal. */
+void report_in(const char *unit, const char *what, const char *base_name, struct series *base, const char *name,
+               struct series *ours, double target);
+
+/* A row that can't be measured here, and why. */
+__attribute__((format(printf, 2, 3))) void not_measured(const char *what, const char *format, ...);
 
 /* What runs the guests, and what it is measured against. */
 struct bench_engine {

@@ -281,10 +281,13 @@ check_tree() { # UNIT-TAP BATS-TAP [FUZZ-STATUS]
 }
 
 # A tree with a unit test that wants KVM and command tests of which one does, on a host without; `scripts/check ARG...` in it.
-# In a machine, which has NUBRUN_REQUIRE_KVM=1, they do as UNIT and BATS say.
+# In a machine, which has NUBRUN_REQUIRE_KVM=1, they do as UNIT and BATS say. Of the bench's counts, COUNTS is said.
 kvm_tree() { # UNIT BATS ARG...
 	make_tree
-	mkdir -p "$TREE"/test/{unit,fuzz,cli} "$TREE/build/test"
+	mkdir -p "$TREE"/test/{unit,fuzz,cli,bench} "$TREE/build/test"
+	printf '#!/bin/sh\necho counts "$@" >>"$LOG"\n' >"$TREE/test/bench/counts"
+	printf '#!/bin/sh\nprintf "%s"\n' "${COUNTS-1..1\nok 1 kvm call\n}" >"$TREE/test/bench/check-counts"
+	chmod +x "$TREE"/test/bench/*
 	touch "$TREE"/test/{unit/test_a.c,fuzz/fuzz_a.c,cli/emulated-slow}
 	printf 'test_a\tall\n' >"$TREE/test/unit/on-vmx"
 	printf '@test "%s" {\n%s\n}\n' plain '' needy $'\tneeds_kvm' >"$TREE/test/cli/a.bats"
@@ -343,6 +346,21 @@ good_bats='printf "1..1\nok 1 needy\n"; exit 0'
 	[ "$status" -eq 0 ]
 	[[ $output == *"test_a on emulated KVM, svm: 1 passed"*"the emulated machine hung in this job, or stopped"* ]]
 	[[ ${lines[-1]} == *" passed, 0 failed" ]]
+}
+
+@test "check: a row of the bench that takes more instructions fails, one that takes fewer is told" {
+	COUNTS='1..2\nok 1 kvm call\nnot ok 2 kvm reset: more\n' kvm_tree "$good_unit" "$good_bats" kvm
+	[ "$status" -eq 1 ]
+	[[ $output == *"FAIL  instructions"*"not ok 2 kvm reset: more"* ]]
+	[[ ${lines[-1]} == *" passed, 1 failed" ]]
+	grep -qx 'counts build 1' "$LOG"
+	COUNTS='1..1\nok 1 kvm call\n# note: less\n' kvm_tree "$good_unit" "$good_bats" kvm
+	[ "$status" -eq 0 ]
+	[[ $output == *"instructions that the rows of the bench take: 1 passed"*"note: less"* ]]
+	COUNTS='1..1\nok 1 counts # skip another compiler\n' kvm_tree "$good_unit" "$good_bats" kvm
+	[ "$status" -eq 0 ]
+	[[ $output == *"0 passed, 1 skipped"*"another compiler"* ]]
+	[[ ${lines[-1]} == *" passed, 0 failed, 1 skipped" ]]
 }
 
 # A library of two rooms, `left` and `right`, in this order, with these files too.
