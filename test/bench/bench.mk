@@ -2,7 +2,7 @@
 
 BENCH = $(B)/bench/bench
 BENCH_SRCS = test/bench/bench.c test/bench/bench_snapshot.c test/bench/bench_linux.c test/bench/bench_python.c test/bench/measure.c
-BENCH_BASES = $(B)/bench/floor $(B)/bench/floor_process $(B)/bench/compute $(B)/bench/linux_calls
+BENCH_BASES = $(B)/bench/floor $(B)/bench/floor_process $(B)/bench/compute $(B)/bench/linux_calls $(B)/bench/library
 RUNS ?= 40
 COUNT_RUNS ?= 3
 
@@ -27,6 +27,12 @@ $(B)/bench/compute: guests/compute.c guests/guests.mk
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(GUEST_CC) $(GUEST_CODE) -DNATIVE -fno-pie $(or $(LINK_STATIC),-no-pie) -o $@ $<
+
+# What an embedder has.
+$(B)/bench/library: test/bench/library.c $(B)/libnub.a test/bench/bench.mk
+	$(call say,BENCH,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LINK_HARDENED) -o $@ $< $(B)/libnub.a $(DEP_LIBS)
 
 # A program for Linux that runs natively and in a guest.
 $(B)/bench/linux_calls: test/bench/linux_calls.c test/bench/bench.mk

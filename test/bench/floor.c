@@ -3,6 +3,14 @@
  *     floor            make a VM with nubrun's two memslots, start its vCPU at CPL 3, take one `out`, exit
  *     floor --loop N   then go on: N round trips of KVM_RUN to the next `out`; prints the median in ns
  *     floor --no-apic  without a local APIC: dearer, as the kernel patches its own code for such a vCPU
+ *     floor --create N make the VM and destroy it again, N times, and run nothing; prints the median in ns
+ *
+ * and before these, to have the guest write to pages before each `out`:
+ *
+ *     --pages N        to so many, the same ones each time
+ *     --file PATH      which are those of a private mapping of this file, its first ones
+ *     --reset          and copy them back behind each round trip
+ *     --first          print what a page costs that is written for the first time, in ns
  *
  * It loads no file, checks nothing that it need not check, sets no CPUID and writes no status. Standalone on purpose:
  * nothing of lib/ is in here.
@@ -10,13 +18,16 @@
 #include <cpuid.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SNAPSHOT_GPA UINT64_C(0x1000)
 #define SNAPSHOT_SIZE UINT64_C(0x160000) /* a default guest's: code, PEB, 1 MiB heap, 256 KiB stack, tables */
@@ -24,9 +35,34 @@
 #define SCRATCH_GPA (UINT64_C(0x1000000000) - SCRATCH_SIZE)
 #define CODE_GVA UINT64_C(0x400000)
 #define HALT_PORT 108
+#define DATA_GPA UINT64_C(0x40000000) /* and gva, by large pages */
+#define PAGE_SIZE 4096
 
 /* Page offsets in the snapshot region. */
-enum { CODE = 0x0, PML4 = 0x1000, PDPT = 0x2000, PD = 0x3000, PT = 0x4000, GDT = 0x5000, TSS = 0x5800 };
+enum {
+	CODE = 0x0,
+	PML4 = 0x1000,
+	PDPT = 0x2000,
+	PD = 0x3000,
+	PT = 0x4000,
+	GDT = 0x5000,
+	TSS = 0x5800,
+	DATA_PD = 0x6000
+};
+
+/* What was asked for. */
+static struct {
+	size_t pages, loop, create;
+	const char *file;
+	bool reset, first, no_apic;
+} options;
+
+struct vm {
+	int fd, vcpu;
+	uint8_t *snapshot, *scratch, *data;
+	size_t data_size, run_size;
+	struct kvm_run *run;
+};
 
 static void fail(const char *what)
 {
@@ -48,6 +84,22 @@ static void put64(uint8_t *memory, uint64_t offset, uint64_t value)
 	memcpy(memory + offset, &value, sizeof(value));
 }
 
+/* Instead: 1: mov $DATA_GPA, %rdi; mov $pages, %ecx; 2: incb (%rdi); add $4096, %rdi; dec %ecx; jnz 2b; out; jmp 1b */
+static void fill_writer(uint8_t *memory)
+{
+	uint8_t code[] = { 0x48, 0xbf, 0,    0,    0, 0,  0, 0, 0,    0,    0xb9, 0,    0,    0,         0,    0xfe,
+		           0x07, 0x48, 0x81, 0xc7, 0, 16, 0, 0, 0xff, 0xc9, 0x75, 0xf3, 0xe6, HALT_PORT, 0xeb, 0xe0 };
+	const uint64_t gva = DATA_GPA;
+	const uint32_t count = (uint32_t)options.pages;
+
+	memcpy(code + 2, &gva, sizeof(gva));
+	memcpy(code + 11, &count, sizeof(count));
+	memcpy(memory + CODE, code, sizeof(code));
+	put64(memory, PDPT + 8 * (DATA_GPA >> 30), (SNAPSHOT_GPA + DATA_PD) | 0x27);
+	for (uint64_t i = 0; i < 512; i++)
+		put64(memory, DATA_PD + 8 * i, (DATA_GPA + (i << 21)) | 0xe7); /* PS, D, A, US, RW, P */
+}
+
 static void fill(uint8_t *memory)
 {
 	/* 1: out %al, $HALT_PORT; jmp 1b */
@@ -55,6 +107,8 @@ static void fill(uint8_t *memory)
 	static const uint64_t table = 0x27; /* A, US, RW, P */
 
 	memcpy(memory + CODE, code, sizeof(code));
+	if (options.pages)
+		fill_writer(memory);
 	put64(memory, PML4, (SNAPSHOT_GPA + PDPT) | table);
 	put64(memory, PDPT, (SNAPSHOT_GPA + PD) | table);
 	put64(memory, PD + 8 * (CODE_GVA >> 21), (SNAPSHOT_GPA + PT) | table);
@@ -140,60 +194,187 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-static void loop(int vcpu, const struct kvm_run *run, size_t count)
+static void print_median(uint64_t *times, size_t count)
 {
-	uint64_t *times = calloc(count, sizeof(*times));
-
-	if (!times)
-		fail("calloc");
-	for (size_t i = 0; i < count; i++) {
-		uint64_t start = now_ns();
-		run_to_halt(vcpu, run);
-		times[i] = now_ns() - start;
-	}
 	qsort(times, count, sizeof(*times), compare);
 	printf("%llu\n", (unsigned long long)times[count / 2]);
 	free(times);
 }
 
-int main(int argc, char **argv)
+static uint64_t *room_for(size_t count)
 {
-	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	if (kvm < 0)
-		fail("/dev/kvm");
-	int vm = ioctl(kvm, KVM_CREATE_VM, 0);
-	if (vm < 0)
-		fail("KVM_CREATE_VM");
-	uint8_t *snapshot = map(SNAPSHOT_SIZE), *scratch = map(SCRATCH_SIZE);
-	fill(snapshot);
-	const struct kvm_userspace_memory_region slots[2] = {
+	uint64_t *times = calloc(count, sizeof(*times));
+
+	if (!times)
+		fail("calloc");
+	return times;
+}
+
+static void loop(const struct vm *vm)
+{
+	const size_t size = options.pages * PAGE_SIZE;
+	uint64_t *times = room_for(options.loop);
+	uint8_t *original = options.reset ? malloc(size) : NULL;
+
+	if (original)
+		memcpy(original, vm->data, size);
+	for (size_t i = 0; i < options.loop; i++) {
+		const uint64_t start = now_ns();
+		run_to_halt(vm->vcpu, vm->run);
+		if (original)
+			memcpy(vm->data, original, size);
+		times[i] = now_ns() - start;
+	}
+	free(original);
+	print_median(times, options.loop);
+}
+
+/* The first round writes to pages that are not there yet, the second one to the same. */
+static void print_first(const struct vm *vm)
+{
+	const uint64_t start = now_ns();
+	run_to_halt(vm->vcpu, vm->run);
+	const uint64_t between = now_ns();
+	run_to_halt(vm->vcpu, vm->run);
+	const uint64_t end = now_ns();
+
+	printf("%.1f\n", ((double)(between - start) - (double)(end - between)) / (double)options.pages);
+}
+
+static uint8_t *map_data(size_t *size)
+{
+	struct stat status;
+
+	if (!options.file) {
+		*size = options.pages * PAGE_SIZE;
+		return map(*size);
+	}
+	const int fd = open(options.file, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &status) < 0)
+		fail(options.file);
+	*size = (size_t)status.st_size / PAGE_SIZE * PAGE_SIZE;
+	uint8_t *memory = mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd, 0);
+	if (memory == MAP_FAILED)
+		fail(options.file);
+	close(fd);
+	return memory;
+}
+
+static void set_slots(const struct vm *vm)
+{
+	const struct kvm_userspace_memory_region slots[] = {
 		{ .slot = 0,
 		  .guest_phys_addr = SNAPSHOT_GPA,
 		  .memory_size = SNAPSHOT_SIZE,
-		  .userspace_addr = (uintptr_t)snapshot },
+		  .userspace_addr = (uintptr_t)vm->snapshot },
 		{ .slot = 1,
 		  .guest_phys_addr = SCRATCH_GPA,
 		  .memory_size = SCRATCH_SIZE,
-		  .userspace_addr = (uintptr_t)scratch },
+		  .userspace_addr = (uintptr_t)vm->scratch },
+		{ .slot = 2,
+		  .guest_phys_addr = DATA_GPA,
+		  .memory_size = vm->data_size,
+		  .userspace_addr = (uintptr_t)vm->data },
 	};
-	for (int i = 0; i < 2; i++)
-		if (ioctl(vm, KVM_SET_USER_MEMORY_REGION, &slots[i]) < 0)
+
+	for (int i = 0; i < (vm->data ? 3 : 2); i++)
+		if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &slots[i]) < 0)
 			fail("KVM_SET_USER_MEMORY_REGION");
+}
+
+static struct vm make_vm(int kvm)
+{
 	const struct kvm_enable_cap split = { .cap = KVM_CAP_SPLIT_IRQCHIP };
-	if (!(argc == 2 && strcmp(argv[1], "--no-apic") == 0) && ioctl(vm, KVM_ENABLE_CAP, &split) < 0)
+	struct vm vm = { .fd = ioctl(kvm, KVM_CREATE_VM, 0) };
+
+	if (vm.fd < 0)
+		fail("KVM_CREATE_VM");
+	vm.snapshot = map(SNAPSHOT_SIZE);
+	vm.scratch = map(SCRATCH_SIZE);
+	if (options.pages)
+		vm.data = map_data(&vm.data_size);
+	fill(vm.snapshot);
+	set_slots(&vm);
+	if (!options.no_apic && ioctl(vm.fd, KVM_ENABLE_CAP, &split) < 0)
 		fail("KVM_CAP_SPLIT_IRQCHIP");
-	int vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
-	if (vcpu < 0)
+	vm.vcpu = ioctl(vm.fd, KVM_CREATE_VCPU, 0);
+	if (vm.vcpu < 0)
 		fail("KVM_CREATE_VCPU");
-	int run_size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	const int run_size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	if (run_size < 0)
 		fail("KVM_GET_VCPU_MMAP_SIZE");
-	struct kvm_run *run = mmap(NULL, (size_t)run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
-	if (run == MAP_FAILED)
+	vm.run_size = (size_t)run_size;
+	vm.run = mmap(NULL, vm.run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vm.vcpu, 0);
+	if (vm.run == MAP_FAILED)
 		fail("mmap kvm_run");
-	set_registers(vcpu);
-	run_to_halt(vcpu, run);
-	if (argc == 3 && strcmp(argv[1], "--loop") == 0)
-		loop(vcpu, run, strtoul(argv[2], NULL, 10));
+	set_registers(vm.vcpu);
+	return vm;
+}
+
+static void destroy_vm(const struct vm *vm)
+{
+	munmap(vm->run, vm->run_size);
+	close(vm->vcpu);
+	close(vm->fd);
+	munmap(vm->snapshot, SNAPSHOT_SIZE);
+	munmap(vm->scratch, SCRATCH_SIZE);
+	if (vm->data)
+		munmap(vm->data, vm->data_size);
+}
+
+static void create(int kvm)
+{
+	uint64_t *times = room_for(options.create);
+
+	for (size_t i = 0; i < options.create; i++) {
+		const uint64_t start = now_ns();
+		const struct vm vm = make_vm(kvm);
+		destroy_vm(&vm);
+		times[i] = now_ns() - start;
+	}
+	print_median(times, options.create);
+}
+
+static void parse(char **argv)
+{
+	while (*++argv) {
+		if (strcmp(*argv, "--no-apic") == 0)
+			options.no_apic = true;
+		else if (strcmp(*argv, "--reset") == 0)
+			options.reset = true;
+		else if (strcmp(*argv, "--first") == 0)
+			options.first = true;
+		else if (strcmp(*argv, "--file") == 0 && argv[1])
+			options.file = *++argv;
+		else if (strcmp(*argv, "--pages") == 0 && argv[1])
+			options.pages = strtoul(*++argv, NULL, 10);
+		else if (strcmp(*argv, "--loop") == 0 && argv[1])
+			options.loop = strtoul(*++argv, NULL, 10);
+		else if (strcmp(*argv, "--create") == 0 && argv[1])
+			options.create = strtoul(*++argv, NULL, 10);
+		else
+			exit(2);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	(void)argc;
+	parse(argv);
+	const int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (kvm < 0)
+		fail("/dev/kvm");
+	if (options.create) {
+		create(kvm);
+		return 0;
+	}
+	const struct vm vm = make_vm(kvm);
+	if (options.first) {
+		print_first(&vm);
+		return 0;
+	}
+	run_to_halt(vm.vcpu, vm.run);
+	if (options.loop)
+		loop(&vm);
 	return 0;
 }

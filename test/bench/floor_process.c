@@ -4,10 +4,17 @@
  *     floor_process --loop N   then go on: N round trips of futex and signal to the next `out`; prints the median in ns
  *     floor_process --again N  then N times: end the child, make another, which takes an `out`; prints the median in ns
  *
+ * and before these, to have the guest write to pages before each `out`:
+ *
+ *     --pages N        to so many, the same ones each time
+ *     --file PATH      which are those of a private mapping of this file, its first ones
+ *     --first          print what a page costs that is written for the first time, in ns
+ *
  * It loads no file, checks nothing that it need not check, reads no registers and writes no status. Standalone on purpose:
  * nothing of lib/ is in here.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/futex.h>
@@ -35,6 +42,8 @@
 #define END_GVA (STACK_GVA + STACK_SIZE)
 #define LOWER_HALF_END UINT64_C(0x7ffffffff000)
 #define GUEST_GVA UINT64_C(0x400000)
+#define DATA_GVA UINT64_C(0x40000000)
+#define PAGE_SIZE 4096
 #define GUEST_SIZE UINT64_C(0x1e0000) /* a default guest's: code, PEB, 1 MiB heap, 256 KiB stack, tables, scratch */
 
 /* A default guest's parts: two segments that are read, one that is executed, one that is written, PEB, heap, stack, rings. */
@@ -60,6 +69,8 @@ struct shared {
 	int memory_fd;
 	int parent;
 	uint64_t rseq;
+	uint64_t data_size; /* mapped privately: of data_fd, or of nothing when that is -1 */
+	int data_fd;
 	struct kernel_action action;
 	int signals[SIGNALS];
 	stack_t stack;
@@ -77,6 +88,13 @@ static void fail(const char *what)
 	perror(what);
 	exit(1);
 }
+
+/* What was asked for. */
+static struct {
+	size_t pages, loop, again;
+	const char *file;
+	bool first;
+} options;
 
 /* ---- In the child's page of code ---- */
 
@@ -132,6 +150,10 @@ IN_STUB static void child(void)
 	for (unsigned i = 0; i < PARTS; i++)
 		call6(SYS_mmap, (long)(GUEST_GVA + shared->parts[i].offset), (long)shared->parts[i].size,
 		      shared->parts[i].protection, MAP_SHARED | MAP_FIXED, fd, (long)shared->parts[i].offset);
+	if (shared->data_size)
+		call6(SYS_mmap, (long)DATA_GVA, (long)shared->data_size, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE | (shared->data_fd < 0 ? MAP_ANONYMOUS : 0),
+		      shared->data_fd, 0);
 	CALL(SYS_close_range, 0, fd - 1, 0);
 	CALL(SYS_close_range, fd + 1, -1, 0);
 	call6(SYS_prlimit64, 0, RLIMIT_AS, (long)&shared->address_space, 0, 0, 0);
@@ -202,7 +224,12 @@ static struct shared *make_pages(int fd)
 		                                 in_stub((void *)restorer), UINT64_MAX };
 	memcpy(shared->signals, signals, sizeof(signals));
 	shared->stack = (stack_t){ .ss_sp = (void *)STACK_GVA, .ss_size = STACK_SIZE };
-	shared->address_space = (struct rlimit){ 2 * GUEST_SIZE, 2 * GUEST_SIZE };
+	shared->data_size = options.pages * PAGE_SIZE;
+	shared->data_fd = options.file ? open(options.file, O_RDONLY | O_CLOEXEC) : -1;
+	if (options.file && shared->data_fd < 0)
+		fail(options.file);
+	const uint64_t room = 2 * GUEST_SIZE + shared->data_size;
+	shared->address_space = (struct rlimit){ room, room };
 	for (unsigned i = 0; i < PARTS; i++) {
 		shared->parts[i].offset = parts[i].offset;
 		shared->parts[i].size = parts[i].size;
@@ -281,10 +308,60 @@ static pid_t measure(struct shared *shared, pid_t pid, bool again, size_t count)
 	return pid;
 }
 
-int main(int argc, char **argv)
+/* The first round, in which the child is made, writes to pages that are not there yet: it is weighed against that
+ * of a child that writes to one page. */
+static void print_first(struct shared *shared, uint8_t *code)
+{
+	uint64_t took[2];
+
+	for (int i = 0; i < 2; i++) {
+		const uint64_t start = now_ns();
+		const pid_t pid = make_child(shared);
+		took[i] = now_ns() - start;
+		end_child(pid);
+		memset(code + 11, 0, 4);
+		code[11] = 1;
+	}
+	printf("%.1f\n", ((double)took[0] - (double)took[1]) / (double)(options.pages - 1));
+}
+
+static void fill(uint8_t *memory)
 {
 	/* 1: out %al, $108; jmp 1b */
 	static const uint8_t code[] = { 0xe6, 108, 0xeb, 0xfc };
+	/* 1: mov $DATA_GVA, %rdi; mov $pages, %ecx; 2: incb (%rdi); add $4096, %rdi; dec %ecx; jnz 2b; out; jmp 1b */
+	uint8_t writer[] = { 0x48, 0xbf, 0,    0,    0, 0,  0, 0, 0,    0,    0xb9, 0,    0,    0,   0,    0xfe,
+		             0x07, 0x48, 0x81, 0xc7, 0, 16, 0, 0, 0xff, 0xc9, 0x75, 0xf3, 0xe6, 108, 0xeb, 0xe0 };
+	const uint64_t gva = DATA_GVA;
+	const uint32_t count = (uint32_t)options.pages;
+
+	memcpy(writer + 2, &gva, sizeof(gva));
+	memcpy(writer + 11, &count, sizeof(count));
+	memcpy(memory, options.pages ? writer : code, options.pages ? sizeof(writer) : sizeof(code));
+}
+
+static void parse(char **argv)
+{
+	while (*++argv) {
+		if (strcmp(*argv, "--first") == 0)
+			options.first = true;
+		else if (strcmp(*argv, "--file") == 0 && argv[1])
+			options.file = *++argv;
+		else if (strcmp(*argv, "--pages") == 0 && argv[1])
+			options.pages = strtoul(*++argv, NULL, 10);
+		else if (strcmp(*argv, "--loop") == 0 && argv[1])
+			options.loop = strtoul(*++argv, NULL, 10);
+		else if (strcmp(*argv, "--again") == 0 && argv[1])
+			options.again = strtoul(*++argv, NULL, 10);
+		else
+			exit(2);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	(void)argc;
+	parse(argv);
 	const int fd = memfd_create("guest", MFD_CLOEXEC);
 
 	if (fd < 0 || ftruncate(fd, (off_t)GUEST_SIZE) < 0)
@@ -292,11 +369,15 @@ int main(int argc, char **argv)
 	uint8_t *memory = mmap(NULL, GUEST_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (memory == MAP_FAILED)
 		fail("mmap");
-	memcpy(memory, code, sizeof(code));
+	fill(memory);
 	struct shared *shared = make_pages(fd);
+	if (options.first) {
+		print_first(shared, memory);
+		return 0;
+	}
 	pid_t pid = make_child(shared);
-	if (argc == 3)
-		pid = measure(shared, pid, strcmp(argv[1], "--again") == 0, strtoul(argv[2], NULL, 10));
+	if (options.loop || options.again)
+		pid = measure(shared, pid, options.again > 0, options.again ? options.again : options.loop);
 	end_child(pid);
 	return 0;
 }
