@@ -1,7 +1,8 @@
 # Measurements: floor.c (the bare KVM ioctls), floor_process.c (a bare process under seccomp) and a native compute.c are what nubrun and its guests are measured against.
 
 BENCH = $(B)/bench/bench
-BENCH_SRCS = test/bench/bench.c test/bench/bench_snapshot.c test/bench/bench_linux.c test/bench/bench_python.c test/bench/measure.c
+BENCH_SRCS = test/bench/bench.c test/bench/bench_calls.c test/bench/bench_restore.c test/bench/bench_snapshot.c test/bench/bench_many.c \
+	test/bench/bench_linux.c test/bench/bench_python.c test/bench/measure.c
 BENCH_BASES = $(B)/bench/floor $(B)/bench/floor_process $(B)/bench/compute $(B)/bench/linux_calls $(B)/bench/library
 RUNS ?= 40
 COUNT_RUNS ?= 3
@@ -38,7 +39,7 @@ $(B)/bench/library: test/bench/library.c $(B)/libnub.a test/bench/bench.mk
 $(B)/bench/linux_calls: test/bench/linux_calls.c test/bench/bench.mk
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) -O2 -static -o $@ $<
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) -O2 -pthread -static -o $@ $<
 
 ## bench: nubrun against bare system calls and native code, by each engine that this host has, medians of RUNS=40 runs in turn
 bench: all samples $(BENCH) $(BENCH_BASES)
