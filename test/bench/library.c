@@ -5,6 +5,8 @@
  *     library bound COUNT          an empty call, the two copies by memcpy, and 3 us: what an exchange may cost
  *     library host COUNT           a call that calls a host function once
  *     library create COUNT         make a sandbox and free it; nothing of it runs
+ *     library snapshot COUNT       a snapshot in memory of a guest that has written 8 MiB
+ *     library copy COUNT           8 MiB written to a file in memory
  *     library fault COUNT SNAPSHOT PAGES   what a page costs that a restored guest writes for the first time
  *
  * NUBRUN_ENGINE=process takes that engine. It is run where guests/ is.
@@ -14,13 +16,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "nub.h"
 
-enum { TAKEN = 24 << 10, GIVEN = 8 << 10, SLACK_NS = 3000, COUNT_MAX = 100000 };
+enum { TAKEN = 24 << 10, GIVEN = 8 << 10, SLACK_NS = 3000, WRITTEN = 8 << 20, COUNT_MAX = 100000 };
 
 static uint64_t times[COUNT_MAX];
 static uint8_t bytes[TAKEN], copy[TAKEN];
@@ -162,6 +165,58 @@ static uint64_t time_create(size_t count)
 	return median(count);
 }
 
+static int open_memory(void)
+{
+	const int fd = memfd_create("snapshot", MFD_CLOEXEC);
+
+	if (fd < 0)
+		die("memfd_create", NULL);
+	return fd;
+}
+
+static uint64_t time_snapshot(size_t count)
+{
+	const struct nub_value arg = { .type = NUB_TYPE_U64, .u64 = WRITTEN };
+	const struct nub_snapshot_options options = { 0 };
+	struct nub_config config = configure();
+	struct nub_image *image = load("guests/empty.elf");
+	struct nub_error err = { 0 };
+
+	config.heap_size = 2 * WRITTEN;
+	struct nub_sandbox *sandbox = create(&config, image);
+	call(sandbox, "warm", &arg, 1);
+	for (size_t i = 0; i < count; i++) {
+		const uint64_t start = now_ns();
+		const int fd = open_memory();
+		if (nub_snapshot_write(sandbox, &options, fd, &err) < 0)
+			die("snapshot", &err);
+		times[i] = now_ns() - start;
+		close(fd);
+	}
+	nub_sandbox_free(sandbox);
+	nub_image_free(image);
+	return median(count);
+}
+
+static uint64_t time_copy(size_t count)
+{
+	uint8_t *original = malloc(WRITTEN);
+
+	if (!original)
+		die("malloc", NULL);
+	memset(original, 1, WRITTEN);
+	for (size_t i = 0; i < count; i++) {
+		const uint64_t start = now_ns();
+		const int fd = open_memory();
+		if (write(fd, original, WRITTEN) != WRITTEN)
+			die("write", NULL);
+		times[i] = now_ns() - start;
+		close(fd);
+	}
+	free(original);
+	return median(count);
+}
+
 /* The first call writes to pages that are the snapshot's, the second one to the same. */
 static uint64_t time_fault(size_t count, const char *path, uint64_t pages)
 {
@@ -202,6 +257,10 @@ static uint64_t measure(const char *what, size_t count)
 		return time_calls("guests/callback.elf", "sum_host", pair, 2, count);
 	if (strcmp(what, "create") == 0)
 		return time_create(count);
+	if (strcmp(what, "snapshot") == 0)
+		return time_snapshot(count);
+	if (strcmp(what, "copy") == 0)
+		return time_copy(count);
 	die(what, NULL);
 }
 
@@ -210,7 +269,8 @@ int main(int argc, char **argv)
 	const size_t count = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
 
 	if (count < 1 || count > COUNT_MAX) {
-		fprintf(stderr, "usage: library empty|exchange|bound|host|create|fault COUNT [SNAPSHOT PAGES]\n");
+		fprintf(stderr,
+		        "usage: library empty|exchange|bound|host|create|snapshot|copy|fault COUNT [SNAPSHOT PAGES]\n");
 		return 2;
 	}
 	memset(bytes, 1, sizeof(bytes));

@@ -11,10 +11,10 @@ load helper
 	export BENCH_SHORT=1
 	capture "${NUBRUN%/*}/bench/bench" "${NUBRUN%/*}" 1
 	[ "$status" -eq 0 ]
-	[ "${#lines[@]}" -eq $((1 + 37 * engines + kvm)) ]
+	[ "${#lines[@]}" -eq $((1 + 38 * engines + kvm)) ]
 	[ "$(grep -cE '^engine    (kvm|process)$' <<<"$output")" -eq "$engines" ]
 	[ "$(grep -cE '^floor .* us .* us$' <<<"$output")" -eq "$kvm" ]
-	[ "$(grep -cE '^(process|confine|call|compute|host|exchange|create|fault|fault-g|busy|save) .* us .* us   ratio [0-9]+\.[0-9]{3} ' <<<"$output")" -eq $((11 * engines)) ]
+	[ "$(grep -cE '^(process|confine|call|compute|host|exchange|create|fault|fault-g|busy|save|save-mem) .* us .* us   ratio [0-9]+\.[0-9]{3} ' <<<"$output")" -eq $((12 * engines)) ]
 	[ "$(grep -cE '^(reset|reset-1|reset-64|reset-1k|restore|heap-64M|heap-1G|warm-1|warm-10|warm-100) .* us .* us   ratio [0-9]+\.[0-9]{3} ' <<<"$output")" -eq $((10 * engines)) ]
 	[ "$(grep -cE '^(heap-4G|cold-1|cold-10|cold-100|memory) +not measured: BENCH_SHORT$' <<<"$output")" -eq $((5 * engines)) ]
 	[ "$(grep -cE '^(syscall|clock|walk|handover|busybox|python|criu|runsc|lua) +(.* us .* us   ratio [0-9]+\.[0-9]{3} |not measured: )' <<<"$output")" -eq $((9 * engines)) ]
