@@ -12,13 +12,13 @@ $(BENCH): $(BENCH_SRCS) test/bench/measure.h Makefile
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(BENCH_SRCS) $(DEP_LIBS)
 
-$(B)/bench/floor: test/bench/floor.c test/bench/bench.mk
+$(B)/bench/floor: test/bench/floor.c test/bench/floor.h test/bench/bench.mk
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) -O2 $(LINK_STATIC) -o $@ $<
 
 # Some of its functions run where nothing else of it is.
-$(B)/bench/floor_process: test/bench/floor_process.c test/bench/bench.mk
+$(B)/bench/floor_process: test/bench/floor_process.c test/bench/floor.h test/bench/bench.mk
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) -O2 -fno-stack-protector -fcf-protection=none -fno-pie $(or $(LINK_STATIC),-no-pie) -o $@ $<

@@ -5,12 +5,7 @@
  *     floor --no-apic  without a local APIC: dearer, as the kernel patches its own code for such a vCPU
  *     floor --create N make the VM and destroy it again, N times, and run nothing; prints the median in ns
  *
- * and before these, to have the guest write to pages before each `out`:
- *
- *     --pages N        to so many, the same ones each time
- *     --file PATH      which are those of a private mapping of this file, its first ones
- *     --reset          and copy them back behind each round trip
- *     --first          print what a page costs that is written for the first time, in ns
+ * and what floor.h says, to have the guest write to pages before each `out`.
  *
  * It loads no file, checks nothing that it need not check, sets no CPUID and writes no status. Standalone on purpose:
  * nothing of lib/ is in here.
@@ -29,14 +24,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "floor.h"
+
 #define SNAPSHOT_GPA UINT64_C(0x1000)
 #define SNAPSHOT_SIZE UINT64_C(0x160000) /* a default guest's: code, PEB, 1 MiB heap, 256 KiB stack, tables */
 #define SCRATCH_SIZE UINT64_C(0x80000)
 #define SCRATCH_GPA (UINT64_C(0x1000000000) - SCRATCH_SIZE)
 #define CODE_GVA UINT64_C(0x400000)
-#define HALT_PORT 108
-#define DATA_GPA UINT64_C(0x40000000) /* and gva, by large pages */
-#define PAGE_SIZE 4096
 
 /* Page offsets in the snapshot region. */
 enum {
@@ -50,25 +44,12 @@ enum {
 	DATA_PD = 0x6000
 };
 
-/* What was asked for. */
-static struct {
-	size_t pages, loop, create;
-	const char *file;
-	bool reset, first, no_apic;
-} options;
-
 struct vm {
 	int fd, vcpu;
 	uint8_t *snapshot, *scratch, *data;
 	size_t data_size, run_size;
 	struct kvm_run *run;
 };
-
-static void fail(const char *what)
-{
-	perror(what);
-	exit(1);
-}
 
 static void *map(size_t size)
 {
@@ -84,35 +65,18 @@ static void put64(uint8_t *memory, uint64_t offset, uint64_t value)
 	memcpy(memory + offset, &value, sizeof(value));
 }
 
-/* Instead: 1: mov $DATA_GPA, %rdi; mov $pages, %ecx; 2: incb (%rdi); add $4096, %rdi; dec %ecx; jnz 2b; out; jmp 1b */
-static void fill_writer(uint8_t *memory)
-{
-	uint8_t code[] = { 0x48, 0xbf, 0,    0,    0, 0,  0, 0, 0,    0,    0xb9, 0,    0,    0,         0,    0xfe,
-		           0x07, 0x48, 0x81, 0xc7, 0, 16, 0, 0, 0xff, 0xc9, 0x75, 0xf3, 0xe6, HALT_PORT, 0xeb, 0xe0 };
-	const uint64_t gva = DATA_GPA;
-	const uint32_t count = (uint32_t)options.pages;
-
-	memcpy(code + 2, &gva, sizeof(gva));
-	memcpy(code + 11, &count, sizeof(count));
-	memcpy(memory + CODE, code, sizeof(code));
-	put64(memory, PDPT + 8 * (DATA_GPA >> 30), (SNAPSHOT_GPA + DATA_PD) | 0x27);
-	for (uint64_t i = 0; i < 512; i++)
-		put64(memory, DATA_PD + 8 * i, (DATA_GPA + (i << 21)) | 0xe7); /* PS, D, A, US, RW, P */
-}
-
 static void fill(uint8_t *memory)
 {
-	/* 1: out %al, $HALT_PORT; jmp 1b */
-	static const uint8_t code[] = { 0xe6, HALT_PORT, 0xeb, 0xfc };
 	static const uint64_t table = 0x27; /* A, US, RW, P */
 
-	memcpy(memory + CODE, code, sizeof(code));
-	if (options.pages)
-		fill_writer(memory);
+	put_code(memory + CODE, options.pages);
 	put64(memory, PML4, (SNAPSHOT_GPA + PDPT) | table);
 	put64(memory, PDPT, (SNAPSHOT_GPA + PD) | table);
 	put64(memory, PD + 8 * (CODE_GVA >> 21), (SNAPSHOT_GPA + PT) | table);
-	put64(memory, PT, (SNAPSHOT_GPA + CODE) | 0x65); /* D, A, US, P */
+	put64(memory, PDPT + 8 * (FLOOR_DATA >> 30), (SNAPSHOT_GPA + DATA_PD) | table);
+	for (uint64_t i = 0; options.pages && i < 512; i++)
+		put64(memory, DATA_PD + 8 * i, (FLOOR_DATA + (i << 21)) | 0xe7); /* PS, D, A, US, RW, P */
+	put64(memory, PT, (SNAPSHOT_GPA + CODE) | 0x65);                         /* D, A, US, P */
 	/* GDT and TSS are read at CPL 0 addresses: mapped after the code, supervisor. */
 	put64(memory, PT + 8, (SNAPSHOT_GPA + GDT) | 0x63);
 	put64(memory, GDT + 0x28, UINT64_C(0x00cff3000000ffff));
@@ -173,46 +137,15 @@ static void run_to_halt(int vcpu, const struct kvm_run *run)
 {
 	if (ioctl(vcpu, KVM_RUN, 0) < 0)
 		fail("KVM_RUN");
-	if (run->exit_reason != KVM_EXIT_IO || run->io.port != HALT_PORT) {
+	if (run->exit_reason != KVM_EXIT_IO || run->io.port != FLOOR_PORT) {
 		fprintf(stderr, "floor: exit reason %u\n", run->exit_reason);
 		exit(1);
 	}
 }
 
-static int compare(const void *a, const void *b)
-{
-	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-static void print_median(uint64_t *times, size_t count)
-{
-	qsort(times, count, sizeof(*times), compare);
-	printf("%llu\n", (unsigned long long)times[count / 2]);
-	free(times);
-}
-
-static uint64_t *room_for(size_t count)
-{
-	uint64_t *times = calloc(count, sizeof(*times));
-
-	if (!times)
-		fail("calloc");
-	return times;
-}
-
 static void loop(const struct vm *vm)
 {
-	const size_t size = options.pages * PAGE_SIZE;
+	const size_t size = options.pages * FLOOR_PAGE_SIZE;
 	uint64_t *times = room_for(options.loop);
 	uint8_t *original = options.reset ? malloc(size) : NULL;
 
@@ -246,13 +179,13 @@ static uint8_t *map_data(size_t *size)
 	struct stat status;
 
 	if (!options.file) {
-		*size = options.pages * PAGE_SIZE;
+		*size = options.pages * FLOOR_PAGE_SIZE;
 		return map(*size);
 	}
 	const int fd = open(options.file, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &status) < 0)
 		fail(options.file);
-	*size = (size_t)status.st_size / PAGE_SIZE * PAGE_SIZE;
+	*size = (size_t)status.st_size / FLOOR_PAGE_SIZE * FLOOR_PAGE_SIZE;
 	uint8_t *memory = mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd, 0);
 	if (memory == MAP_FAILED)
 		fail(options.file);
@@ -272,7 +205,7 @@ static void set_slots(const struct vm *vm)
 		  .memory_size = SCRATCH_SIZE,
 		  .userspace_addr = (uintptr_t)vm->scratch },
 		{ .slot = 2,
-		  .guest_phys_addr = DATA_GPA,
+		  .guest_phys_addr = FLOOR_DATA,
 		  .memory_size = vm->data_size,
 		  .userspace_addr = (uintptr_t)vm->data },
 	};
@@ -333,28 +266,6 @@ static void create(int kvm)
 		times[i] = now_ns() - start;
 	}
 	print_median(times, options.create);
-}
-
-static void parse(char **argv)
-{
-	while (*++argv) {
-		if (strcmp(*argv, "--no-apic") == 0)
-			options.no_apic = true;
-		else if (strcmp(*argv, "--reset") == 0)
-			options.reset = true;
-		else if (strcmp(*argv, "--first") == 0)
-			options.first = true;
-		else if (strcmp(*argv, "--file") == 0 && argv[1])
-			options.file = *++argv;
-		else if (strcmp(*argv, "--pages") == 0 && argv[1])
-			options.pages = strtoul(*++argv, NULL, 10);
-		else if (strcmp(*argv, "--loop") == 0 && argv[1])
-			options.loop = strtoul(*++argv, NULL, 10);
-		else if (strcmp(*argv, "--create") == 0 && argv[1])
-			options.create = strtoul(*++argv, NULL, 10);
-		else
-			exit(2);
-	}
 }
 
 int main(int argc, char **argv)

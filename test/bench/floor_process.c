@@ -4,11 +4,7 @@
  *     floor_process --loop N   then go on: N round trips of futex and signal to the next `out`; prints the median in ns
  *     floor_process --again N  then N times: end the child, make another, which takes an `out`; prints the median in ns
  *
- * and before these, to have the guest write to pages before each `out`:
- *
- *     --pages N        to so many, the same ones each time
- *     --file PATH      which are those of a private mapping of this file, its first ones
- *     --first          print what a page costs that is written for the first time, in ns
+ * and what floor.h says, to have the guest write to pages before each `out`.
  *
  * It loads no file, checks nothing that it need not check, reads no registers and writes no status. Standalone on purpose:
  * nothing of lib/ is in here.
@@ -36,6 +32,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "floor.h"
+
 #define STUB_GVA UINT64_C(0x6ff000000000)
 #define SHARED_GVA (STUB_GVA + 0x1000)
 #define STACK_GVA (STUB_GVA + 0x3000)
@@ -43,8 +41,6 @@
 #define END_GVA (STACK_GVA + STACK_SIZE)
 #define LOWER_HALF_END UINT64_C(0x7ffffffff000)
 #define GUEST_GVA UINT64_C(0x400000)
-#define DATA_GVA UINT64_C(0x40000000)
-#define PAGE_SIZE 4096
 #define GUEST_SIZE UINT64_C(0x1e0000) /* a default guest's: code, PEB, 1 MiB heap, 256 KiB stack, tables, scratch */
 
 /* A default guest's parts: two segments that are read, one that is executed, one that is written, PEB, heap, stack, rings. */
@@ -83,19 +79,6 @@ struct shared {
 		int protection;
 	} parts[PARTS];
 };
-
-static void fail(const char *what)
-{
-	perror(what);
-	exit(1);
-}
-
-/* What was asked for. */
-static struct {
-	size_t pages, loop, again;
-	const char *file;
-	bool first;
-} options;
 
 /* ---- In the child's page of code ---- */
 
@@ -152,7 +135,7 @@ IN_STUB static void child(void)
 		call6(SYS_mmap, (long)(GUEST_GVA + shared->parts[i].offset), (long)shared->parts[i].size,
 		      shared->parts[i].protection, MAP_SHARED | MAP_FIXED, fd, (long)shared->parts[i].offset);
 	if (shared->data_size)
-		call6(SYS_mmap, (long)DATA_GVA, (long)shared->data_size, PROT_READ | PROT_WRITE,
+		call6(SYS_mmap, (long)FLOOR_DATA, (long)shared->data_size, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE | (shared->data_fd < 0 ? MAP_ANONYMOUS : 0),
 		      shared->data_fd, 0);
 	CALL(SYS_close_range, 0, fd - 1, 0);
@@ -225,7 +208,7 @@ static struct shared *make_pages(int fd)
 		                                 in_stub((void *)restorer), UINT64_MAX };
 	memcpy(shared->signals, signals, sizeof(signals));
 	shared->stack = (stack_t){ .ss_sp = (void *)STACK_GVA, .ss_size = STACK_SIZE };
-	shared->data_size = options.pages * PAGE_SIZE;
+	shared->data_size = options.pages * FLOOR_PAGE_SIZE;
 	shared->data_fd = options.file ? open(options.file, O_RDONLY | O_CLOEXEC) : -1;
 	if (options.file && shared->data_fd < 0)
 		fail(options.file);
@@ -244,21 +227,6 @@ static void wait_for_out(struct shared *shared)
 {
 	while (__atomic_load_n(&shared->turn, __ATOMIC_SEQ_CST) == 0)
 		syscall(SYS_futex, &shared->turn, FUTEX_WAIT, 0, NULL, NULL, 0);
-}
-
-static int compare(const void *a, const void *b)
-{
-	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 static pid_t make_child(struct shared *shared)
@@ -289,10 +257,8 @@ static void go_on(struct shared *shared)
 /* Each time the next `out`, or one of another child's. */
 static pid_t measure(struct shared *shared, pid_t pid, bool again, size_t count)
 {
-	uint64_t *times = calloc(count, sizeof(*times));
+	uint64_t *times = room_for(count);
 
-	if (!times)
-		fail("calloc");
 	for (size_t i = 0; i < count; i++) {
 		const uint64_t start = now_ns();
 		if (again) {
@@ -303,9 +269,7 @@ static pid_t measure(struct shared *shared, pid_t pid, bool again, size_t count)
 		}
 		times[i] = now_ns() - start;
 	}
-	qsort(times, count, sizeof(*times), compare);
-	printf("%llu\n", (unsigned long long)times[count / 2]);
-	free(times);
+	print_median(times, count);
 	return pid;
 }
 
@@ -326,21 +290,6 @@ static void print_first(struct shared *shared, uint8_t *code)
 	printf("%.1f\n", ((double)took[0] - (double)took[1]) / (double)(options.pages - 1));
 }
 
-static void fill(uint8_t *memory)
-{
-	/* 1: out %al, $108; jmp 1b */
-	static const uint8_t code[] = { 0xe6, 108, 0xeb, 0xfc };
-	/* 1: mov $DATA_GVA, %rdi; mov $pages, %ecx; 2: incb (%rdi); add $4096, %rdi; dec %ecx; jnz 2b; out; jmp 1b */
-	uint8_t writer[] = { 0x48, 0xbf, 0,    0,    0, 0,  0, 0, 0,    0,    0xb9, 0,    0,    0,   0,    0xfe,
-		             0x07, 0x48, 0x81, 0xc7, 0, 16, 0, 0, 0xff, 0xc9, 0x75, 0xf3, 0xe6, 108, 0xeb, 0xe0 };
-	const uint64_t gva = DATA_GVA;
-	const uint32_t count = (uint32_t)options.pages;
-
-	memcpy(writer + 2, &gva, sizeof(gva));
-	memcpy(writer + 11, &count, sizeof(count));
-	memcpy(memory, options.pages ? writer : code, options.pages ? sizeof(writer) : sizeof(code));
-}
-
 /* With its child on one CPU, as nubrun has them: from another one, a wake-up takes ten times as long. */
 static void stay_here(void)
 {
@@ -350,24 +299,6 @@ static void stay_here(void)
 	CPU_SET((size_t)sched_getcpu(), &here);
 	if (sched_setaffinity(0, sizeof(here), &here) < 0)
 		fail("sched_setaffinity");
-}
-
-static void parse(char **argv)
-{
-	while (*++argv) {
-		if (strcmp(*argv, "--first") == 0)
-			options.first = true;
-		else if (strcmp(*argv, "--file") == 0 && argv[1])
-			options.file = *++argv;
-		else if (strcmp(*argv, "--pages") == 0 && argv[1])
-			options.pages = strtoul(*++argv, NULL, 10);
-		else if (strcmp(*argv, "--loop") == 0 && argv[1])
-			options.loop = strtoul(*++argv, NULL, 10);
-		else if (strcmp(*argv, "--again") == 0 && argv[1])
-			options.again = strtoul(*++argv, NULL, 10);
-		else
-			exit(2);
-	}
 }
 
 int main(int argc, char **argv)
@@ -381,7 +312,7 @@ int main(int argc, char **argv)
 	uint8_t *memory = mmap(NULL, GUEST_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (memory == MAP_FAILED)
 		fail("mmap");
-	fill(memory);
+	put_code(memory, options.pages);
 	if (options.loop || options.again || options.first)
 		stay_here();
 	struct shared *shared = make_pages(fd);
