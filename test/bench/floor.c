@@ -154,8 +154,9 @@ static void loop(const struct vm *vm)
 	for (size_t i = 0; i < options.loop; i++) {
 		const uint64_t start = now_ns();
 		run_to_halt(vm->vcpu, vm->run);
-		if (original)
-			memcpy(vm->data, original, size);
+		/* Page by page: in one piece it may be one instruction a byte, where instructions are counted. */
+		for (size_t at = 0; original && at < size; at += FLOOR_PAGE_SIZE)
+			memcpy(vm->data + at, original + at, FLOOR_PAGE_SIZE);
 		times[i] = now_ns() - start;
 	}
 	free(original);
