@@ -24,6 +24,25 @@ static void write4(void)
 }
 NUB_EXPORT(write4, VOID)
 
+/* Write to so many heap pages, the same ones each time. */
+static void write_pages(uint64_t count)
+{
+	static volatile uint8_t *pages;
+	static uint64_t room;
+
+	if (room < count) {
+		pages = (volatile uint8_t *)aligned_alloc(NUB_PAGE_SIZE, count * NUB_PAGE_SIZE);
+		room = pages ? count : 0;
+	}
+	if (!pages) {
+		nub_fail(1, "no heap for %llu pages", (unsigned long long)count);
+		return;
+	}
+	for (uint64_t i = 0; i < count; i++)
+		pages[i * NUB_PAGE_SIZE]++;
+}
+NUB_EXPORT(write_pages, VOID, U64)
+
 /* Write to so many fresh heap pages. */
 static void touch(uint64_t count)
 {
@@ -38,6 +57,9 @@ static void touch(uint64_t count)
 }
 NUB_EXPORT(touch, VOID, U64)
 
+static uint8_t *warmed;
+static uint64_t warmed_size;
+
 /* Write to so many bytes of fresh heap, and keep them: a guest that has been at work. */
 static void warm(uint64_t bytes)
 {
@@ -49,5 +71,26 @@ static void warm(uint64_t bytes)
 	}
 	for (uint64_t i = 0; i < bytes; i++)
 		block[i] = (uint8_t)(i * 37 + i / NUB_PAGE_SIZE);
+	warmed = block;
+	warmed_size = bytes;
 }
 NUB_EXPORT(warm, VOID, U64)
+
+/* Write again to so many pages of what was kept. */
+static void rewrite(uint64_t count)
+{
+	if (count > warmed_size / NUB_PAGE_SIZE) {
+		nub_fail(1, "%llu bytes are warmed", (unsigned long long)warmed_size);
+		return;
+	}
+	for (uint64_t i = 0; i < count; i++)
+		((volatile uint8_t *)warmed)[i * NUB_PAGE_SIZE]++;
+}
+NUB_EXPORT(rewrite, VOID, U64)
+
+/* The first third of what it gets. */
+static struct nub_bytes third(struct nub_bytes bytes)
+{
+	return (struct nub_bytes){ bytes.data, bytes.size / 3 };
+}
+NUB_EXPORT(third, BYTES, BYTES)

@@ -1,9 +1,10 @@
 # Measurements: floor.c (the bare KVM ioctls), floor_process.c (a bare process under seccomp) and a native compute.c are what nubrun and its guests are measured against.
 
 BENCH = $(B)/bench/bench
-BENCH_SRCS = $(addprefix test/bench/,bench.c bench_snapshot.c bench_linux.c bench_python.c measure.c rows.c rows_json.c machine.c)
+BENCH_SRCS = $(addprefix test/bench/,bench.c bench_calls.c bench_restore.c bench_snapshot.c bench_many.c bench_linux.c bench_python.c \
+	measure.c rows.c rows_json.c machine.c)
 BENCH_OBJS = $(patsubst %,$(B)/obj/%.o,nubrun/json/json_text.c $(JSON_FILE) nubrun/cli/text.c)
-BENCH_BASES = $(B)/bench/floor $(B)/bench/floor_process $(B)/bench/compute $(B)/bench/linux_calls
+BENCH_BASES = $(B)/bench/floor $(B)/bench/floor_process $(B)/bench/compute $(B)/bench/linux_calls $(B)/bench/library
 RUNS ?= 40
 COUNT_RUNS ?= 3
 
@@ -12,13 +13,13 @@ $(BENCH): $(BENCH_SRCS) $(wildcard test/bench/*.h) $(BENCH_OBJS) $(B)/libnub.a t
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(BENCH_SRCS) $(BENCH_OBJS) $(B)/libnub.a $(DEP_LIBS)
 
-$(B)/bench/floor: test/bench/floor.c test/bench/bench.mk
+$(B)/bench/floor: test/bench/floor.c test/bench/floor.h test/bench/bench.mk
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) -O2 $(LINK_STATIC) -o $@ $<
 
 # Some of its functions run where nothing else of it is.
-$(B)/bench/floor_process: test/bench/floor_process.c test/bench/bench.mk
+$(B)/bench/floor_process: test/bench/floor_process.c test/bench/floor.h test/bench/bench.mk
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) -O2 -fno-stack-protector -fcf-protection=none -fno-pie $(or $(LINK_STATIC),-no-pie) -o $@ $<
@@ -29,11 +30,17 @@ $(B)/bench/compute: guests/compute.c guests/guests.mk
 	$(Q)mkdir -p $(@D)
 	$(Q)$(GUEST_CC) $(GUEST_CODE) -DNATIVE -fno-pie $(or $(LINK_STATIC),-no-pie) -o $@ $<
 
+# What an embedder has.
+$(B)/bench/library: test/bench/library.c $(B)/libnub.a test/bench/bench.mk
+	$(call say,BENCH,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LINK_HARDENED) -o $@ $< $(B)/libnub.a $(DEP_LIBS)
+
 # A program for Linux that runs natively and in a guest.
 $(B)/bench/linux_calls: test/bench/linux_calls.c test/bench/bench.mk
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) -O2 -static -o $@ $<
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) -O2 -pthread -static -o $@ $<
 
 ## bench: nubrun against bare system calls and native code, by each engine that this host has, medians of RUNS=40 runs in turn
 bench: all samples $(BENCH) $(BENCH_BASES)

@@ -3,6 +3,7 @@
  * syscall   a bare round trip to the guest and back against a system call that does nothing (getppid)
  * clock     clock_gettime natively against in the guest
  * walk      64 MiB of touched memory natively against in the guest: every line of it, then 100,000 in no order
+ * handover  from one thread to another by a futex, natively against in the guest
  * busybox   floor (bare system calls) against `nubrun run busybox true`, the whole process
  * lua       restoring a guest of nubrun's own that writes as many pages against thawing Lua for a script, the whole process
  *
@@ -63,6 +64,19 @@ static void bench_walk(size_t runs)
 		add(&series, strtod(capture(ours), NULL) / 1000);
 	}
 	report("walk", "64 MiB natively", &base, "in the guest", &series, 1.05);
+}
+
+static void bench_handover(size_t runs)
+{
+	const char *const native[] = { "bench/linux_calls", "handover", "500", NULL };
+	const char *const ours[] = { "./nubrun", "run", QUIET, "bench/linux_calls", "handover", "500", NULL };
+	struct series base = { 0 }, series = { 0 };
+
+	for (size_t i = 0; i < runs; i++) {
+		add(&base, strtod(capture(native), NULL) / 1000);
+		add(&series, strtod(capture(ours), NULL) / 1000);
+	}
+	report("handover", "natively", &base, "in the guest", &series, 1.3);
 }
 
 static void bench_busybox(const struct bench_engine *engine, size_t runs)
@@ -131,6 +145,7 @@ void bench_linux(const struct bench_engine *engine, size_t runs)
 	bench_syscall(engine, runs);
 	bench_clock(runs);
 	bench_walk(runs);
+	bench_handover(runs);
 	bench_busybox(engine, runs);
 	bench_python(runs);
 	bench_lua(runs);

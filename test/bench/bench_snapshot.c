@@ -1,149 +1,53 @@
-/* What snapshots cost.
+/* What saving a snapshot costs, to disk and in memory.
  *
- * restore   floor (bare system calls) against restoring a warmed guest and calling it once, the whole process
- * heap      the same with 1 MiB of heap against 1 GiB, a tenth of it written before it was saved
- * save      cp --sparse=always and sync against saving those bytes again, the whole process
- * reset     a bare round trip, or a new process, against putting a guest back and a call that writes 4 pages
- * memory    what an idle restored guest takes (PSS), against 1 MiB and what it wrote
+ * save      cp --sparse=always and sync against saving those bytes again, the whole process: 1 GiB, a tenth of it written
+ * save-mem  a write of 8 MiB to a file in memory against a snapshot there of a guest that has written as many (libnub)
  */
-#include <errno.h>
-#include <signal.h>
-#include <spawn.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "measure.h"
 
-enum { CALLS = 2000, SAVES = 10, IDLE_GUESTS = 8 };
+enum { SAVES = 10 };
 
 #define QUIET "--status", "/dev/null"
 
-static const char *const files[] = { "bench/small.snap", "bench/large.snap", "bench/copy.snap", "bench/idle.snap" };
-enum { SMALL, LARGE, COPY, IDLE };
+static const char original[] = "bench/large.snap", saved[] = "bench/copy.snap";
 
-/* A guest with a tenth of its heap written. */
-static void make(const char *file, const char *heap, const char *warm)
+static void compare_in_memory(size_t runs)
 {
-	const char *const save[] = { "./nubrun", "snapshot",         QUIET, "-o", file, "--heap", heap, "--call",
-		                     "warm",     "guests/empty.elf", warm,  NULL };
-
-	run(save, -1);
-}
-
-static void bench_restore(const struct bench_engine *engine, size_t runs)
-{
-	const char *const floor[] = { engine->floor, NULL };
-	const char *const small[] = { "./nubrun", "restore", QUIET, "--call", "empty", files[SMALL], NULL };
-	const char *const large[] = { "./nubrun", "restore", QUIET, "--call", "empty", files[LARGE], NULL };
-	struct contender contenders[] = { { .argv = floor }, { .argv = small }, { .argv = large } };
-
-	run_in_turn(contenders, 3, runs);
-	report("restore", "floor", &contenders[0].series, "restore and call", &contenders[1].series, engine->restore);
-	report("heap", "1 MiB, a tenth warmed", &contenders[1].series, "1 GiB, a tenth warmed", &contenders[2].series,
-	       1.3);
-}
-
-static void bench_save(size_t runs)
-{
-	char copy[256];
-	const char *const shell[] = { "/bin/sh", "-c", copy, NULL };
-	const char *const save[] = { "./nubrun", "snapshot", QUIET, "-o", files[COPY], files[LARGE], NULL };
-	struct contender contenders[] = { { .argv = shell }, { .argv = save } };
-
-	snprintf(copy, sizeof(copy), "cp --sparse=always %s %s && sync %s", files[LARGE], files[COPY], files[COPY]);
-	run_in_turn(contenders, 2, runs < SAVES ? runs : SAVES);
-	report("save", "cp --sparse, sync", &contenders[0].series, "snapshot of snapshot", &contenders[1].series, 1.3);
-}
-
-static void bench_reset(const struct bench_engine *engine, size_t runs)
-{
-	char count[16];
-	const char *const floor[] = { engine->floor, engine->anew, count, NULL };
-	const char *const ours[] = { "./nubrun", "restore", "--status", "-",          "--repeat", count,
-		                     "--reset",  "--call",  "write4",   files[SMALL], NULL };
+	const char *const copy[] = { "bench/library", "copy", "5", NULL };
+	const char *const ours[] = { "bench/library", "snapshot", "5", NULL };
 	struct series base = { 0 }, series = { 0 };
 
-	snprintf(count, sizeof(count), "%d", CALLS);
 	for (size_t i = 0; i < runs; i++) {
-		add(&base, strtod(capture(floor), NULL) / 1000);
-		add(&series, status_number(capture(ours), "calls/median_us"));
+		add(&base, strtod(capture(copy), NULL) / 1000);
+		add(&series, strtod(capture(ours), NULL) / 1000);
 	}
-	report("reset", engine->begin_anew, &base, "reset and write 4 pages", &series, engine->reset);
+	report("save-mem", "write of 8 MiB", &base, "snapshot in memory", &series, 1.15);
 }
 
-/* Proportional set size in KiB: shared pages count as a part for each process that has them. */
-static double pss(pid_t pid)
+static void compare_on_disk(size_t runs)
 {
-	char path[64], line[256];
-	double kib = -1;
+	char copy[256];
+	const char *const make[] = { "./nubrun", "snapshot",         QUIET,       "-o",
+		                     original,   "--heap",           "1G",        "--call",
+		                     "warm",     "guests/empty.elf", "107374182", NULL };
+	const char *const shell[] = { "/bin/sh", "-c", copy, NULL };
+	const char *const save[] = { "./nubrun", "snapshot", QUIET, "-o", saved, original, NULL };
+	struct contender contenders[] = { { .argv = shell }, { .argv = save } };
 
-	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)pid);
-	FILE *file = fopen(path, "r");
-	if (!file)
-		fail(path);
-	while (fgets(line, sizeof(line), file))
-		if (strncmp(line, "Pss:", 4) == 0)
-			kib = strtod(line + 4, NULL);
-	fclose(file);
-	return kib;
+	run(make, -1);
+	snprintf(copy, sizeof(copy), "cp --sparse=always %s %s && sync %s", original, saved, saved);
+	run_in_turn(contenders, 2, runs < SAVES ? runs : SAVES);
+	report("save", "cp --sparse, sync", &contenders[0].series, "snapshot of snapshot", &contenders[1].series, 1.15);
+	unlink(original);
+	unlink(saved);
 }
 
-/* A restored guest that waits for a host function's answer. The function's command tells by a byte that it was called. */
-static pid_t start_idle(int tell_fd)
+void bench_snapshots(size_t runs)
 {
-	extern char **environ;
-	char function[64];
-	const char *const argv[] = { "./nubrun", "restore", QUIET,       "--host-fn", function,
-		                     "--call",   "ask",     files[IDLE], "\"x\"",     NULL };
-	pid_t pid;
-
-	snprintf(function, sizeof(function), "host_upper=echo >&%d; exec sleep 60", tell_fd);
-	errno = posix_spawn(&pid, argv[0], NULL, NULL, (char *const *)(uintptr_t)argv, environ);
-	if (errno != 0)
-		fail(argv[0]);
-	return pid;
-}
-
-static void bench_memory(void)
-{
-	const char *const save[] = { "./nubrun", "snapshot", QUIET, "-o", files[IDLE], "guests/callback.elf", NULL };
-	struct series idle = { 0 }, most = { 0 };
-	pid_t pids[IDLE_GUESTS];
-	int tell[2];
-	char byte;
-
-	run(save, -1);
-	if (pipe(tell) < 0)
-		fail("pipe");
-	for (size_t i = 0; i < IDLE_GUESTS; i++) {
-		pids[i] = start_idle(tell[1]);
-		if (read(tell[0], &byte, 1) != 1)
-			fail("a guest that was to wait");
-	}
-	for (size_t i = 0; i < IDLE_GUESTS; i++)
-		add(&idle, pss(pids[i]));
-	for (size_t i = 0; i < IDLE_GUESTS; i++) {
-		kill(pids[i], SIGTERM);
-		waitpid(pids[i], NULL, 0);
-	}
-	close(tell[0]);
-	close(tell[1]);
-	add(&most, 1024);
-	report_in("KiB", "memory", "1 MiB", &most, "PSS of an idle restored guest", &idle, 1.0);
-}
-
-void bench_snapshots(const struct bench_engine *engine, size_t runs)
-{
-	make(files[SMALL], "1M", "104858");
-	make(files[LARGE], "1G", "107374182");
-	bench_restore(engine, runs);
-	bench_save(runs);
-	bench_reset(engine, runs);
-	bench_memory();
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
-		unlink(files[i]);
+	compare_on_disk(runs);
+	compare_in_memory(runs);
 }

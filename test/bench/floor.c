@@ -3,6 +3,9 @@
  *     floor            make a VM with nubrun's two memslots, start its vCPU at CPL 3, take one `out`, exit
  *     floor --loop N   then go on: N round trips of KVM_RUN to the next `out`; prints the median in ns
  *     floor --no-apic  without a local APIC: dearer, as the kernel patches its own code for such a vCPU
+ *     floor --create N make the VM and destroy it again, N times, and run nothing; prints the median in ns
+ *
+ * and what floor.h says, to have the guest write to pages before each `out`.
  *
  * It loads no file, checks nothing that it need not check, sets no CPUID and writes no status. Standalone on purpose:
  * nothing of lib/ is in here.
@@ -10,29 +13,43 @@
 #include <cpuid.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
+
+#include "floor.h"
 
 #define SNAPSHOT_GPA UINT64_C(0x1000)
 #define SNAPSHOT_SIZE UINT64_C(0x160000) /* a default guest's: code, PEB, 1 MiB heap, 256 KiB stack, tables */
 #define SCRATCH_SIZE UINT64_C(0x80000)
 #define SCRATCH_GPA (UINT64_C(0x1000000000) - SCRATCH_SIZE)
 #define CODE_GVA UINT64_C(0x400000)
-#define HALT_PORT 108
 
 /* Page offsets in the snapshot region. */
-enum { CODE = 0x0, PML4 = 0x1000, PDPT = 0x2000, PD = 0x3000, PT = 0x4000, GDT = 0x5000, TSS = 0x5800 };
+enum {
+	CODE = 0x0,
+	PML4 = 0x1000,
+	PDPT = 0x2000,
+	PD = 0x3000,
+	PT = 0x4000,
+	GDT = 0x5000,
+	TSS = 0x5800,
+	DATA_PD = 0x6000
+};
 
-static void fail(const char *what)
-{
-	perror(what);
-	exit(1);
-}
+struct vm {
+	int fd, vcpu;
+	uint8_t *snapshot, *scratch, *data;
+	size_t data_size, run_size;
+	struct kvm_run *run;
+};
 
 static void *map(size_t size)
 {
@@ -50,15 +67,16 @@ static void put64(uint8_t *memory, uint64_t offset, uint64_t value)
 
 static void fill(uint8_t *memory)
 {
-	/* 1: out %al, $HALT_PORT; jmp 1b */
-	static const uint8_t code[] = { 0xe6, HALT_PORT, 0xeb, 0xfc };
 	static const uint64_t table = 0x27; /* A, US, RW, P */
 
-	memcpy(memory + CODE, code, sizeof(code));
+	put_code(memory + CODE, options.pages);
 	put64(memory, PML4, (SNAPSHOT_GPA + PDPT) | table);
 	put64(memory, PDPT, (SNAPSHOT_GPA + PD) | table);
 	put64(memory, PD + 8 * (CODE_GVA >> 21), (SNAPSHOT_GPA + PT) | table);
-	put64(memory, PT, (SNAPSHOT_GPA + CODE) | 0x65); /* D, A, US, P */
+	put64(memory, PDPT + 8 * (FLOOR_DATA >> 30), (SNAPSHOT_GPA + DATA_PD) | table);
+	for (uint64_t i = 0; options.pages && i < 512; i++)
+		put64(memory, DATA_PD + 8 * i, (FLOOR_DATA + (i << 21)) | 0xe7); /* PS, D, A, US, RW, P */
+	put64(memory, PT, (SNAPSHOT_GPA + CODE) | 0x65);                         /* D, A, US, P */
 	/* GDT and TSS are read at CPL 0 addresses: mapped after the code, supervisor. */
 	put64(memory, PT + 8, (SNAPSHOT_GPA + GDT) | 0x63);
 	put64(memory, GDT + 0x28, UINT64_C(0x00cff3000000ffff));
@@ -119,81 +137,156 @@ static void run_to_halt(int vcpu, const struct kvm_run *run)
 {
 	if (ioctl(vcpu, KVM_RUN, 0) < 0)
 		fail("KVM_RUN");
-	if (run->exit_reason != KVM_EXIT_IO || run->io.port != HALT_PORT) {
+	if (run->exit_reason != KVM_EXIT_IO || run->io.port != FLOOR_PORT) {
 		fprintf(stderr, "floor: exit reason %u\n", run->exit_reason);
 		exit(1);
 	}
 }
 
-static int compare(const void *a, const void *b)
+static void loop(const struct vm *vm)
 {
-	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	const size_t size = options.pages * FLOOR_PAGE_SIZE;
+	uint64_t *times = room_for(options.loop);
+	uint8_t *original = options.reset ? malloc(size) : NULL;
 
-	return (x > y) - (x < y);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-static void loop(int vcpu, const struct kvm_run *run, size_t count)
-{
-	uint64_t *times = calloc(count, sizeof(*times));
-
-	if (!times)
-		fail("calloc");
-	for (size_t i = 0; i < count; i++) {
-		uint64_t start = now_ns();
-		run_to_halt(vcpu, run);
+	if (original)
+		memcpy(original, vm->data, size);
+	for (size_t i = 0; i < options.loop; i++) {
+		const uint64_t start = now_ns();
+		run_to_halt(vm->vcpu, vm->run);
+		/* Page by page: in one piece it may be one instruction a byte, where instructions are counted. */
+		for (size_t at = 0; original && at < size; at += FLOOR_PAGE_SIZE)
+			memcpy(vm->data + at, original + at, FLOOR_PAGE_SIZE);
 		times[i] = now_ns() - start;
 	}
-	qsort(times, count, sizeof(*times), compare);
-	printf("%llu\n", (unsigned long long)times[count / 2]);
-	free(times);
+	free(original);
+	print_median(times, options.loop);
+}
+
+/* The first round writes to pages that are not there yet, the second one to the same. */
+static void print_first(const struct vm *vm)
+{
+	const uint64_t start = now_ns();
+	run_to_halt(vm->vcpu, vm->run);
+	const uint64_t between = now_ns();
+	run_to_halt(vm->vcpu, vm->run);
+	const uint64_t end = now_ns();
+
+	printf("%.1f\n", ((double)(between - start) - (double)(end - between)) / (double)options.pages);
+}
+
+static uint8_t *map_data(size_t *size)
+{
+	struct stat status;
+
+	if (!options.file) {
+		*size = options.pages * FLOOR_PAGE_SIZE;
+		return map(*size);
+	}
+	const int fd = open(options.file, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &status) < 0)
+		fail(options.file);
+	*size = (size_t)status.st_size / FLOOR_PAGE_SIZE * FLOOR_PAGE_SIZE;
+	uint8_t *memory = mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd, 0);
+	if (memory == MAP_FAILED)
+		fail(options.file);
+	close(fd);
+	return memory;
+}
+
+static void set_slots(const struct vm *vm)
+{
+	const struct kvm_userspace_memory_region slots[] = {
+		{ .slot = 0,
+		  .guest_phys_addr = SNAPSHOT_GPA,
+		  .memory_size = SNAPSHOT_SIZE,
+		  .userspace_addr = (uintptr_t)vm->snapshot },
+		{ .slot = 1,
+		  .guest_phys_addr = SCRATCH_GPA,
+		  .memory_size = SCRATCH_SIZE,
+		  .userspace_addr = (uintptr_t)vm->scratch },
+		{ .slot = 2,
+		  .guest_phys_addr = FLOOR_DATA,
+		  .memory_size = vm->data_size,
+		  .userspace_addr = (uintptr_t)vm->data },
+	};
+
+	for (int i = 0; i < (vm->data ? 3 : 2); i++)
+		if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &slots[i]) < 0)
+			fail("KVM_SET_USER_MEMORY_REGION");
+}
+
+static struct vm make_vm(int kvm)
+{
+	const struct kvm_enable_cap split = { .cap = KVM_CAP_SPLIT_IRQCHIP };
+	struct vm vm = { .fd = ioctl(kvm, KVM_CREATE_VM, 0) };
+
+	if (vm.fd < 0)
+		fail("KVM_CREATE_VM");
+	vm.snapshot = map(SNAPSHOT_SIZE);
+	vm.scratch = map(SCRATCH_SIZE);
+	if (options.pages)
+		vm.data = map_data(&vm.data_size);
+	fill(vm.snapshot);
+	set_slots(&vm);
+	if (!options.no_apic && ioctl(vm.fd, KVM_ENABLE_CAP, &split) < 0)
+		fail("KVM_CAP_SPLIT_IRQCHIP");
+	vm.vcpu = ioctl(vm.fd, KVM_CREATE_VCPU, 0);
+	if (vm.vcpu < 0)
+		fail("KVM_CREATE_VCPU");
+	const int run_size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	if (run_size < 0)
+		fail("KVM_GET_VCPU_MMAP_SIZE");
+	vm.run_size = (size_t)run_size;
+	vm.run = mmap(NULL, vm.run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vm.vcpu, 0);
+	if (vm.run == MAP_FAILED)
+		fail("mmap kvm_run");
+	set_registers(vm.vcpu);
+	return vm;
+}
+
+static void destroy_vm(const struct vm *vm)
+{
+	munmap(vm->run, vm->run_size);
+	close(vm->vcpu);
+	close(vm->fd);
+	munmap(vm->snapshot, SNAPSHOT_SIZE);
+	munmap(vm->scratch, SCRATCH_SIZE);
+	if (vm->data)
+		munmap(vm->data, vm->data_size);
+}
+
+static void create(int kvm)
+{
+	uint64_t *times = room_for(options.create);
+
+	for (size_t i = 0; i < options.create; i++) {
+		const uint64_t start = now_ns();
+		const struct vm vm = make_vm(kvm);
+		destroy_vm(&vm);
+		times[i] = now_ns() - start;
+	}
+	print_median(times, options.create);
 }
 
 int main(int argc, char **argv)
 {
-	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	(void)argc;
+	parse(argv);
+	const int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (kvm < 0)
 		fail("/dev/kvm");
-	int vm = ioctl(kvm, KVM_CREATE_VM, 0);
-	if (vm < 0)
-		fail("KVM_CREATE_VM");
-	uint8_t *snapshot = map(SNAPSHOT_SIZE), *scratch = map(SCRATCH_SIZE);
-	fill(snapshot);
-	const struct kvm_userspace_memory_region slots[2] = {
-		{ .slot = 0,
-		  .guest_phys_addr = SNAPSHOT_GPA,
-		  .memory_size = SNAPSHOT_SIZE,
-		  .userspace_addr = (uintptr_t)snapshot },
-		{ .slot = 1,
-		  .guest_phys_addr = SCRATCH_GPA,
-		  .memory_size = SCRATCH_SIZE,
-		  .userspace_addr = (uintptr_t)scratch },
-	};
-	for (int i = 0; i < 2; i++)
-		if (ioctl(vm, KVM_SET_USER_MEMORY_REGION, &slots[i]) < 0)
-			fail("KVM_SET_USER_MEMORY_REGION");
-	const struct kvm_enable_cap split = { .cap = KVM_CAP_SPLIT_IRQCHIP };
-	if (!(argc == 2 && strcmp(argv[1], "--no-apic") == 0) && ioctl(vm, KVM_ENABLE_CAP, &split) < 0)
-		fail("KVM_CAP_SPLIT_IRQCHIP");
-	int vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
-	if (vcpu < 0)
-		fail("KVM_CREATE_VCPU");
-	int run_size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
-	if (run_size < 0)
-		fail("KVM_GET_VCPU_MMAP_SIZE");
-	struct kvm_run *run = mmap(NULL, (size_t)run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
-	if (run == MAP_FAILED)
-		fail("mmap kvm_run");
-	set_registers(vcpu);
-	run_to_halt(vcpu, run);
-	if (argc == 3 && strcmp(argv[1], "--loop") == 0)
-		loop(vcpu, run, strtoul(argv[2], NULL, 10));
+	if (options.create) {
+		create(kvm);
+		return 0;
+	}
+	const struct vm vm = make_vm(kvm);
+	if (options.first) {
+		print_first(&vm);
+		return 0;
+	}
+	run_to_halt(vm.vcpu, vm.run);
+	if (options.loop)
+		loop(&vm);
 	return 0;
 }

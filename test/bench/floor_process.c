@@ -4,14 +4,18 @@
  *     floor_process --loop N   then go on: N round trips of futex and signal to the next `out`; prints the median in ns
  *     floor_process --again N  then N times: end the child, make another, which takes an `out`; prints the median in ns
  *
+ * and what floor.h says, to have the guest write to pages before each `out`.
+ *
  * It loads no file, checks nothing that it need not check, reads no registers and writes no status. Standalone on purpose:
  * nothing of lib/ is in here.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/futex.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,6 +31,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "floor.h"
 
 #define STUB_GVA UINT64_C(0x6ff000000000)
 #define SHARED_GVA (STUB_GVA + 0x1000)
@@ -60,6 +66,8 @@ struct shared {
 	int memory_fd;
 	int parent;
 	uint64_t rseq;
+	uint64_t data_size; /* mapped privately: of data_fd, or of nothing when that is -1 */
+	int data_fd;
 	struct kernel_action action;
 	int signals[SIGNALS];
 	stack_t stack;
@@ -71,12 +79,6 @@ struct shared {
 		int protection;
 	} parts[PARTS];
 };
-
-static void fail(const char *what)
-{
-	perror(what);
-	exit(1);
-}
 
 /* ---- In the child's page of code ---- */
 
@@ -132,6 +134,10 @@ IN_STUB static void child(void)
 	for (unsigned i = 0; i < PARTS; i++)
 		call6(SYS_mmap, (long)(GUEST_GVA + shared->parts[i].offset), (long)shared->parts[i].size,
 		      shared->parts[i].protection, MAP_SHARED | MAP_FIXED, fd, (long)shared->parts[i].offset);
+	if (shared->data_size)
+		call6(SYS_mmap, (long)FLOOR_DATA, (long)shared->data_size, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE | (shared->data_fd < 0 ? MAP_ANONYMOUS : 0),
+		      shared->data_fd, 0);
 	CALL(SYS_close_range, 0, fd - 1, 0);
 	CALL(SYS_close_range, fd + 1, -1, 0);
 	call6(SYS_prlimit64, 0, RLIMIT_AS, (long)&shared->address_space, 0, 0, 0);
@@ -202,7 +208,12 @@ static struct shared *make_pages(int fd)
 		                                 in_stub((void *)restorer), UINT64_MAX };
 	memcpy(shared->signals, signals, sizeof(signals));
 	shared->stack = (stack_t){ .ss_sp = (void *)STACK_GVA, .ss_size = STACK_SIZE };
-	shared->address_space = (struct rlimit){ 2 * GUEST_SIZE, 2 * GUEST_SIZE };
+	shared->data_size = options.pages * FLOOR_PAGE_SIZE;
+	shared->data_fd = options.file ? open(options.file, O_RDONLY | O_CLOEXEC) : -1;
+	if (options.file && shared->data_fd < 0)
+		fail(options.file);
+	const uint64_t room = 2 * GUEST_SIZE + shared->data_size;
+	shared->address_space = (struct rlimit){ room, room };
 	for (unsigned i = 0; i < PARTS; i++) {
 		shared->parts[i].offset = parts[i].offset;
 		shared->parts[i].size = parts[i].size;
@@ -216,21 +227,6 @@ static void wait_for_out(struct shared *shared)
 {
 	while (__atomic_load_n(&shared->turn, __ATOMIC_SEQ_CST) == 0)
 		syscall(SYS_futex, &shared->turn, FUTEX_WAIT, 0, NULL, NULL, 0);
-}
-
-static int compare(const void *a, const void *b)
-{
-	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 static pid_t make_child(struct shared *shared)
@@ -261,10 +257,8 @@ static void go_on(struct shared *shared)
 /* Each time the next `out`, or one of another child's. */
 static pid_t measure(struct shared *shared, pid_t pid, bool again, size_t count)
 {
-	uint64_t *times = calloc(count, sizeof(*times));
+	uint64_t *times = room_for(count);
 
-	if (!times)
-		fail("calloc");
 	for (size_t i = 0; i < count; i++) {
 		const uint64_t start = now_ns();
 		if (again) {
@@ -275,16 +269,42 @@ static pid_t measure(struct shared *shared, pid_t pid, bool again, size_t count)
 		}
 		times[i] = now_ns() - start;
 	}
-	qsort(times, count, sizeof(*times), compare);
-	printf("%llu\n", (unsigned long long)times[count / 2]);
-	free(times);
+	print_median(times, count);
 	return pid;
+}
+
+/* The first round, in which the child is made, writes to pages that are not there yet: it is weighed against that
+ * of a child that writes to one page. */
+static void print_first(struct shared *shared, uint8_t *code)
+{
+	uint64_t took[2];
+
+	for (int i = 0; i < 2; i++) {
+		const uint64_t start = now_ns();
+		const pid_t pid = make_child(shared);
+		took[i] = now_ns() - start;
+		end_child(pid);
+		memset(code + 11, 0, 4);
+		code[11] = 1;
+	}
+	printf("%.1f\n", ((double)took[0] - (double)took[1]) / (double)(options.pages - 1));
+}
+
+/* With its child on one CPU, as nubrun has them: from another one, a wake-up takes ten times as long. */
+static void stay_here(void)
+{
+	cpu_set_t here;
+
+	CPU_ZERO(&here);
+	CPU_SET((size_t)sched_getcpu(), &here);
+	if (sched_setaffinity(0, sizeof(here), &here) < 0)
+		fail("sched_setaffinity");
 }
 
 int main(int argc, char **argv)
 {
-	/* 1: out %al, $108; jmp 1b */
-	static const uint8_t code[] = { 0xe6, 108, 0xeb, 0xfc };
+	(void)argc;
+	parse(argv);
 	const int fd = memfd_create("guest", MFD_CLOEXEC);
 
 	if (fd < 0 || ftruncate(fd, (off_t)GUEST_SIZE) < 0)
@@ -292,11 +312,17 @@ int main(int argc, char **argv)
 	uint8_t *memory = mmap(NULL, GUEST_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (memory == MAP_FAILED)
 		fail("mmap");
-	memcpy(memory, code, sizeof(code));
+	put_code(memory, options.pages);
+	if (options.loop || options.again || options.first)
+		stay_here();
 	struct shared *shared = make_pages(fd);
+	if (options.first) {
+		print_first(shared, memory);
+		return 0;
+	}
 	pid_t pid = make_child(shared);
-	if (argc == 3)
-		pid = measure(shared, pid, strcmp(argv[1], "--again") == 0, strtoul(argv[2], NULL, 10));
+	if (options.loop || options.again)
+		pid = measure(shared, pid, options.again > 0, options.again ? options.again : options.loop);
 	end_child(pid);
 	return 0;
 }

@@ -1,8 +1,12 @@
-/* What a system call costs a program, what the time of day does, and memory that it has touched: nanoseconds each, the median of
+/* What a system call costs a program, what the time of day does, memory that it has touched, and handing over to
+ * another thread and back: nanoseconds each, the median of
  * many rounds.
  *
- *     linux_calls getppid|clock|memory ROUNDS
+ *     linux_calls getppid|clock|memory|handover ROUNDS
  */
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,11 +60,54 @@ static void memory(void)
 	}
 }
 
+static unsigned turn; /* whose: 0 the first thread's, 1 the other's */
+
+static void give(unsigned to)
+{
+	__atomic_store_n(&turn, to, __ATOMIC_SEQ_CST);
+	syscall(SYS_futex, &turn, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+	while (__atomic_load_n(&turn, __ATOMIC_SEQ_CST) == to)
+		syscall(SYS_futex, &turn, FUTEX_WAIT_PRIVATE, to, NULL, NULL, 0);
+}
+
+static void *answer(void *unused)
+{
+	while (__atomic_load_n(&turn, __ATOMIC_SEQ_CST) == 0)
+		syscall(SYS_futex, &turn, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+	for (;;)
+		give(0);
+	return unused;
+}
+
+/* On one CPU, as a guest has: on two, neither would ever sleep. */
+static void stay_here(void)
+{
+	cpu_set_t here;
+
+	CPU_ZERO(&here);
+	CPU_SET((size_t)sched_getcpu(), &here);
+	sched_setaffinity(0, sizeof(here), &here);
+}
+
+static void handover(void)
+{
+	static pthread_t other;
+
+	if (!other)
+		stay_here();
+	if (!other && pthread_create(&other, NULL, answer, NULL) > 0)
+		exit(1);
+	give(1);
+}
+
 static const struct {
 	const char *name;
 	void (*round)(void);
 	int parts; /* of a round, that are counted */
-} kinds[] = { { "getppid", call, 1 }, { "clock", clocks, CLOCKS_A_ROUND }, { "memory", memory, 1 } };
+} kinds[] = { { "getppid", call, 1 },
+	      { "clock", clocks, CLOCKS_A_ROUND },
+	      { "memory", memory, 1 },
+	      { "handover", handover, 2 } };
 
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
@@ -80,7 +127,7 @@ int main(int argc, char **argv)
 	while (argc == 3 && kind < KINDS && strcmp(argv[1], kinds[kind].name) != 0)
 		kind++;
 	if (rounds < 1 || rounds > ROUNDS_MAX || kind == KINDS) {
-		fprintf(stderr, "usage: linux_calls getppid|clock|memory ROUNDS, 1 to %d\n", ROUNDS_MAX);
+		fprintf(stderr, "usage: linux_calls getppid|clock|memory|handover ROUNDS, 1 to %d\n", ROUNDS_MAX);
 		return 2;
 	}
 	for (size_t i = 0; i < rounds; i++) {

@@ -82,12 +82,20 @@ struct bench_engine {
 	const char *floor;      /* the program */
 	const char *round_trip; /* what its --loop measures */
 	const char *anew,
-	    *begin_anew; /* what putting a guest back is measured against: an option, and what that measures */
-	double compute, restore, reset; /* ratios to reach */
+	    *put_back; /* what putting a guest back is measured against: an option with a number, one without or NULL */
+	const char *begin_anew;            /* what these measure */
+	const char *create, *begin_create; /* the same of a sandbox that is made and freed */
+	double call, restore, reset;       /* ratios to reach */
 };
 
-/* bench_snapshot.c; the current folder is the build's. */
-void bench_snapshots(const struct bench_engine *engine, size_t runs);
+/* Is this row, which takes much memory, disk or time, left out (BENCH_SHORT=1 in the environment)? If so, say that. bench.c */
+bool is_left_out(const char *row);
+
+/* bench_calls.c, bench_restore.c, bench_snapshot.c, bench_many.c; the current folder is the build's. */
+void bench_calls(const struct bench_engine *engine, size_t runs);
+void bench_restore(const struct bench_engine *engine, size_t runs);
+void bench_snapshots(size_t runs);
+void bench_many(const struct bench_engine *engine, size_t runs);
 
 /* bench_linux.c and, as a part of it, bench_python.c; likewise. */
 void bench_python(size_t runs);

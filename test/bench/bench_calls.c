@@ -1,0 +1,124 @@
+/* What calls cost, what is put back after them, and what a sandbox costs in a process that makes many.
+ *
+ * host      two bare round trips to the guest and back against a call that calls a host function
+ * exchange  an empty call, the copies by memcpy and 3 us against a call that takes 24 KiB and gives 8 KiB
+ * reset     a round trip in which pages are written and copied back, or a new process that writes as many, against putting a
+ *           guest back and a call that writes them: 4 pages; reset-1, reset-64 and reset-1k: 1, 64 and 1024
+ * create    making and destroying the bare machine or process against nub_sandbox_create and _free
+ * fault     a page of a private file mapping that the guest first writes, against one of a snapshot whose pages the host's kernel
+ *           copies; fault-g: whose pages the monitor copies
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "measure.h"
+
+enum { CALLS = 500, SANDBOXES = 30, FAULTS = 5 };
+
+#define QUIET "--status", "/dev/null"
+
+static const char snap[] = "bench/calls.snap", guest_snap[] = "bench/calls-guest.snap";
+
+/* A number of nanoseconds that a command prints, in microseconds. */
+static double printed_us(const char *const argv[])
+{
+	return strtod(capture(argv), NULL) / 1000;
+}
+
+static void compare_host(const struct bench_engine *engine, size_t runs)
+{
+	const char *const floor[] = { engine->floor, "--loop", "500", NULL };
+	const char *const ours[] = { "bench/library", "host", "500", NULL };
+	struct series base = { 0 }, series = { 0 };
+
+	for (size_t i = 0; i < runs; i++) {
+		add(&base, 2 * printed_us(floor));
+		add(&series, printed_us(ours));
+	}
+	report("host", "two round trips", &base, "call and host function", &series, 1.3);
+}
+
+static void compare_exchange(size_t runs)
+{
+	const char *const bound[] = { "bench/library", "bound", "500", NULL };
+	const char *const ours[] = { "bench/library", "exchange", "500", NULL };
+	struct series base = { 0 }, series = { 0 };
+
+	for (size_t i = 0; i < runs; i++) {
+		add(&base, printed_us(bound));
+		add(&series, printed_us(ours));
+	}
+	report("exchange", "call, memcpy, 3 us", &base, "24 KiB in, 8 KiB out", &series, 1.0);
+}
+
+static void compare_reset(const struct bench_engine *engine, const char *row, const char *pages, size_t runs)
+{
+	char count[16], name[64];
+	const char *const floor[] = { engine->floor, "--pages", pages, engine->anew, count, engine->put_back, NULL };
+	const char *const ours[] = { "./nubrun", "restore", "--status",    "-",  "--repeat", count,
+		                     "--reset",  "--call",  "write_pages", snap, pages,      NULL };
+	struct series base = { 0 }, series = { 0 };
+
+	snprintf(count, sizeof(count), "%lu", strtoul(pages, NULL, 10) > 64 ? 50UL : CALLS);
+	snprintf(name, sizeof(name), "reset, write %s page%s", pages, pages[0] == '1' && pages[1] == '\0' ? "" : "s");
+	for (size_t i = 0; i < runs; i++) {
+		add(&base, printed_us(floor));
+		add(&series, status_number(capture(ours), "calls/median_us"));
+	}
+	report(row, engine->begin_anew, &base, name, &series, engine->reset);
+}
+
+static void compare_create(const struct bench_engine *engine, size_t runs)
+{
+	char count[16];
+	const char *const floor[] = { engine->floor, engine->create, count, NULL };
+	const char *const ours[] = { "bench/library", "create", count, NULL };
+	struct series base = { 0 }, series = { 0 };
+
+	snprintf(count, sizeof(count), "%d", SANDBOXES);
+	for (size_t i = 0; i < runs; i++) {
+		add(&base, printed_us(floor));
+		add(&series, printed_us(ours));
+	}
+	report("create", engine->begin_create, &base, "create and free", &series, 1.15);
+}
+
+static void compare_fault(const struct bench_engine *engine, const char *row, const char *file, const char *name,
+                          size_t runs)
+{
+	char count[16];
+	const char *const floor[] = { engine->floor, "--file", file, "--pages", "1024", "--first", NULL };
+	const char *const ours[] = { "bench/library", "fault", count, file, "1024", NULL };
+	struct series base = { 0 }, series = { 0 };
+
+	snprintf(count, sizeof(count), "%d", FAULTS);
+	for (size_t i = 0; i < runs; i++) {
+		add(&base, printed_us(floor));
+		add(&series, printed_us(ours));
+	}
+	report(row, "private file mapping", &base, name, &series, 1.3);
+}
+
+void bench_calls(const struct bench_engine *engine, size_t runs)
+{
+	const char *const save[] = { "./nubrun", "snapshot",         QUIET,     "-o", snap, "--heap", "16M", "--call",
+		                     "warm",     "guests/empty.elf", "4194304", NULL };
+	const char *const save_guest[] = { "./nubrun", "snapshot",         QUIET,     "-o",     guest_snap, "--cow",
+		                           "guest",    "--scratch",        "32M",     "--heap", "16M",      "--call",
+		                           "warm",     "guests/empty.elf", "4194304", NULL };
+
+	run(save, -1);
+	run(save_guest, -1);
+	compare_host(engine, runs);
+	compare_exchange(runs);
+	compare_reset(engine, "reset", "4", runs);
+	compare_reset(engine, "reset-1", "1", runs);
+	compare_reset(engine, "reset-64", "64", runs);
+	compare_reset(engine, "reset-1k", "1024", runs);
+	compare_create(engine, runs);
+	compare_fault(engine, "fault", snap, "copied by the kernel", runs);
+	compare_fault(engine, "fault-g", guest_snap, "copied by the monitor", runs);
+	unlink(snap);
+	unlink(guest_snap);
+}
