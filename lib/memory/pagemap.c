@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/read_at.h"
 #include "memory/memory.h"
 
 #define FILE_PAGE (UINT64_C(1) << 61) /* the file's, or shared */
@@ -21,7 +22,7 @@ bool nub_pagemap_read(int fd, const uint8_t *host, uint64_t *entries, size_t cou
 {
 	const size_t size = count * sizeof(*entries);
 
-	return pread(fd, entries, size, (off_t)((uintptr_t)host / NUB_PAGE_SIZE * sizeof(*entries))) == (ssize_t)size;
+	return nub_read_at(fd, entries, size, (uintptr_t)host / NUB_PAGE_SIZE * sizeof(*entries)) == (ssize_t)size;
 }
 
 bool nub_pagemap_there(uint64_t entry)

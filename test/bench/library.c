@@ -55,6 +55,8 @@ static uint64_t median(size_t count)
 	return times[count / 2];
 }
 
+static uint8_t *image_file; /* owned: the image that is loaded borrows it */
+
 static struct nub_image *load(const char *path)
 {
 	struct nub_error err = { 0 };
@@ -64,14 +66,21 @@ static struct nub_image *load(const char *path)
 	if (fd < 0 || fstat(fd, &status) < 0)
 		die(path, NULL);
 	const size_t size = (size_t)status.st_size;
-	uint8_t *file = malloc(size); /* the image borrows it, to the end */
-	if (!file || read(fd, file, size) != (ssize_t)size)
+	image_file = malloc(size);
+	if (!image_file || read(fd, image_file, size) != (ssize_t)size)
 		die(path, NULL);
 	close(fd);
-	struct nub_image *image = nub_image_parse(file, size, path, &err);
+	struct nub_image *image = nub_image_parse(image_file, size, path, &err);
 	if (!image)
 		die(path, &err);
 	return image;
+}
+
+static void unload(struct nub_image *image)
+{
+	nub_image_free(image);
+	free(image_file);
+	image_file = NULL;
 }
 
 static int add(void *context, const char *name, const struct nub_value *args, unsigned arg_count,
@@ -134,7 +143,7 @@ static uint64_t time_calls(const char *file, const char *name, const struct nub_
 	for (size_t i = 0; i < count; i++)
 		times[i] = call(sandbox, name, args, arg_count);
 	nub_sandbox_free(sandbox);
-	nub_image_free(image);
+	unload(image);
 	return median(count);
 }
 
@@ -161,7 +170,7 @@ static uint64_t time_create(size_t count)
 		nub_sandbox_free(create(&config, image));
 		times[i] = now_ns() - start;
 	}
-	nub_image_free(image);
+	unload(image);
 	return median(count);
 }
 
@@ -194,7 +203,7 @@ static uint64_t time_snapshot(size_t count)
 		close(fd);
 	}
 	nub_sandbox_free(sandbox);
-	nub_image_free(image);
+	unload(image);
 	return median(count);
 }
 
