@@ -56,7 +56,7 @@ int main(void)
 	getppid();
 	for (volatile unsigned page = 1; page <= PAGES; page++)
 		for (volatile unsigned i = 0; i < 8; i++) {
-			if (sigsetjmp(back, 1) != 0)
+			if (sigsetjmp(back, 1))
 				continue;
 			if (enter(END - page * PAGE + offsets[i & 1], flags[i / 2]) != 3)
 				return 1;
@@ -65,7 +65,7 @@ int main(void)
 				return 2;
 		}
 	printf("came back %u times\n", returned);
-	if (sigsetjmp(back, 1) != 0)
+	if (sigsetjmp(back, 1))
 		return getppid() >= 0 ? 0 : 4;
 	__asm__ volatile("cli");
 	return 3;
