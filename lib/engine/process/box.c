@@ -248,6 +248,7 @@ void nub_box_kill(struct nub_box *box)
 
 void nub_box_release(struct nub_box *box)
 {
+	nub_box_await_here(box);
 	nub_box_kill(box);
 	if (box->pid > 0) {
 		while (waitpid(box->pid, NULL, __WALL) < 0 && errno == EINTR)

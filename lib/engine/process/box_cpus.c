@@ -57,6 +57,16 @@ void nub_box_keep_together(struct nub_box *box)
 		nub_box_part(box, true);
 }
 
+/* One that had no turn but its first. */
+void nub_box_await_here(struct nub_box *box)
+{
+	struct nub_box_cpus *cpus = box->cpus;
+	const unsigned cpu = nub_box_this_cpu();
+
+	if (cpus && cpus->together && cpus->turns == 0 && cpu == cpus->box_cpu)
+		pin(0, cpu);
+}
+
 void nub_box_part(struct nub_box *box, bool goes_on)
 {
 	struct nub_box_cpus *cpus = box->cpus;

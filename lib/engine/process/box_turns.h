@@ -52,6 +52,9 @@ void nub_box_leave_here(struct nub_box *box);
 /* Before the box is given its turn: it stands still. */
 void nub_box_keep_together(struct nub_box *box);
 
+/* Before the box is ended and waited for: its end is not to wake this thread on another CPU, which may sleep. */
+void nub_box_await_here(struct nub_box *box);
+
 /* Each goes where the kernel wants, unless the box ends anyway. */
 void nub_box_part(struct nub_box *box, bool goes_on);
 
