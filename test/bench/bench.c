@@ -75,14 +75,11 @@ static void bench_call(const struct bench_engine *engine, size_t runs)
 	const char *const floor[] = { engine->floor, "--loop", count, NULL };
 	const char *const ours[] = { "./nubrun", "run",   "--status",         "-", "--repeat", count,
 		                     "--call",   "empty", "guests/empty.elf", NULL };
-	struct series base = { 0 }, series = { 0 };
+	const struct printing base = { engine->round_trip, floor, 1, NULL },
+			      measured = { "empty exported function", ours, 1, "calls/median_us" };
 
 	snprintf(count, sizeof(count), "%d", CALLS);
-	for (size_t i = 0; i < runs; i++) {
-		add(&base, strtod(capture(floor), NULL) / 1000);
-		add(&series, status_number(capture(ours), "calls/median_us"));
-	}
-	report("call", engine->round_trip, &base, "empty exported function", &series, engine->call);
+	compare_printed("call", &base, &measured, runs, engine->call);
 }
 
 static void bench_compute(size_t runs)
@@ -104,9 +101,7 @@ static const struct bench_engine engines[] = {
 	  .begin_anew = "round trip, memcpy",
 	  .create = "--create",
 	  .begin_create = "VM made, destroyed",
-	  .call = 1.05,
-	  .restore = 1.2,
-	  .reset = 1.3 },
+	  .call = 1.05 },
 	{ .name = "process",
 	  .floor = "bench/floor_process",
 	  .round_trip = "signal and futex",
@@ -114,9 +109,7 @@ static const struct bench_engine engines[] = {
 	  .begin_anew = "a new process",
 	  .create = "--again",
 	  .begin_create = "a new process",
-	  .call = 1.3,
-	  .restore = 1.2,
-	  .reset = 1.3 },
+	  .call = 1.3 },
 };
 
 static void bench_engine(const struct bench_engine *engine, size_t runs)

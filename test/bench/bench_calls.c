@@ -20,36 +20,24 @@ enum { CALLS = 500, SANDBOXES = 30, FAULTS = 5 };
 
 static const char snap[] = "bench/calls.snap", guest_snap[] = "bench/calls-guest.snap";
 
-/* A number of nanoseconds that a command prints, in microseconds. */
-static double printed_us(const char *const argv[])
-{
-	return strtod(capture(argv), NULL) / 1000;
-}
-
 static void compare_host(const struct bench_engine *engine, size_t runs)
 {
 	const char *const floor[] = { engine->floor, "--loop", "500", NULL };
 	const char *const ours[] = { "bench/library", "host", "500", NULL };
-	struct series base = { 0 }, series = { 0 };
+	const struct printing base = { "two round trips", floor, 2, NULL },
+			      measured = { "call and host function", ours, 1, NULL };
 
-	for (size_t i = 0; i < runs; i++) {
-		add(&base, 2 * printed_us(floor));
-		add(&series, printed_us(ours));
-	}
-	report("host", "two round trips", &base, "call and host function", &series, 1.3);
+	compare_printed("host", &base, &measured, runs, 1.3);
 }
 
 static void compare_exchange(size_t runs)
 {
 	const char *const bound[] = { "bench/library", "bound", "500", NULL };
 	const char *const ours[] = { "bench/library", "exchange", "500", NULL };
-	struct series base = { 0 }, series = { 0 };
+	const struct printing base = { "call, memcpy, 3 us", bound, 1, NULL },
+			      measured = { "24 KiB in, 8 KiB out", ours, 1, NULL };
 
-	for (size_t i = 0; i < runs; i++) {
-		add(&base, printed_us(bound));
-		add(&series, printed_us(ours));
-	}
-	report("exchange", "call, memcpy, 3 us", &base, "24 KiB in, 8 KiB out", &series, 1.0);
+	compare_printed("exchange", &base, &measured, runs, 1.0);
 }
 
 static void compare_reset(const struct bench_engine *engine, const char *row, const char *pages, size_t runs)
@@ -58,15 +46,12 @@ static void compare_reset(const struct bench_engine *engine, const char *row, co
 	const char *const floor[] = { engine->floor, "--pages", pages, engine->anew, count, engine->put_back, NULL };
 	const char *const ours[] = { "./nubrun", "restore", "--status",    "-",  "--repeat", count,
 		                     "--reset",  "--call",  "write_pages", snap, pages,      NULL };
-	struct series base = { 0 }, series = { 0 };
+	const struct printing base = { engine->begin_anew, floor, 1, NULL },
+			      measured = { name, ours, 1, "calls/median_us" };
 
 	snprintf(count, sizeof(count), "%lu", strtoul(pages, NULL, 10) > 64 ? 50UL : CALLS);
 	snprintf(name, sizeof(name), "reset, write %s page%s", pages, pages[0] == '1' && pages[1] == '\0' ? "" : "s");
-	for (size_t i = 0; i < runs; i++) {
-		add(&base, printed_us(floor));
-		add(&series, status_number(capture(ours), "calls/median_us"));
-	}
-	report(row, engine->begin_anew, &base, name, &series, engine->reset);
+	compare_printed(row, &base, &measured, runs, RESET_TARGET);
 }
 
 static void compare_create(const struct bench_engine *engine, size_t runs)
@@ -74,14 +59,11 @@ static void compare_create(const struct bench_engine *engine, size_t runs)
 	char count[16];
 	const char *const floor[] = { engine->floor, engine->create, count, NULL };
 	const char *const ours[] = { "bench/library", "create", count, NULL };
-	struct series base = { 0 }, series = { 0 };
+	const struct printing base = { engine->begin_create, floor, 1, NULL },
+			      measured = { "create and free", ours, 1, NULL };
 
 	snprintf(count, sizeof(count), "%d", SANDBOXES);
-	for (size_t i = 0; i < runs; i++) {
-		add(&base, printed_us(floor));
-		add(&series, printed_us(ours));
-	}
-	report("create", engine->begin_create, &base, "create and free", &series, 1.15);
+	compare_printed("create", &base, &measured, runs, 1.15);
 }
 
 static void compare_fault(const struct bench_engine *engine, const char *row, const char *file, const char *name,
@@ -90,14 +72,10 @@ static void compare_fault(const struct bench_engine *engine, const char *row, co
 	char count[16];
 	const char *const floor[] = { engine->floor, "--file", file, "--pages", "1024", "--first", NULL };
 	const char *const ours[] = { "bench/library", "fault", count, file, "1024", NULL };
-	struct series base = { 0 }, series = { 0 };
+	const struct printing base = { "private file mapping", floor, 1, NULL }, measured = { name, ours, 1, NULL };
 
 	snprintf(count, sizeof(count), "%d", FAULTS);
-	for (size_t i = 0; i < runs; i++) {
-		add(&base, printed_us(floor));
-		add(&series, printed_us(ours));
-	}
-	report(row, "private file mapping", &base, name, &series, 1.3);
+	compare_printed(row, &base, &measured, runs, 1.3);
 }
 
 void bench_calls(const struct bench_engine *engine, size_t runs)

@@ -31,52 +31,20 @@ static void bench_syscall(const struct bench_engine *engine, size_t runs)
 {
 	const char *const floor[] = { engine->floor, "--loop", "2000", NULL };
 	const char *const ours[] = { "./nubrun", "run", QUIET, "bench/linux_calls", "getppid", "2000", NULL };
-	struct series base = { 0 }, series = { 0 };
+	const struct printing base = { engine->round_trip, floor, 1, NULL }, measured = { "getppid", ours, 1, NULL };
 
-	for (size_t i = 0; i < runs; i++) {
-		add(&base, strtod(capture(floor), NULL) / 1000);
-		add(&series, strtod(capture(ours), NULL) / 1000);
-	}
-	report("syscall", engine->round_trip, &base, "getppid", &series, 1.3);
+	compare_printed("syscall", &base, &measured, runs, 1.3);
 }
 
-static void bench_clock(size_t runs)
+/* One kind of linux_calls, natively and in the guest. */
+static void compare_natively(const char *row, const char *kind, const char *rounds, const char *name, double times,
+                             size_t runs, double target)
 {
-	const char *const native[] = { "bench/linux_calls", "clock", "2000", NULL };
-	const char *const ours[] = { "./nubrun", "run", QUIET, "bench/linux_calls", "clock", "2000", NULL };
-	struct series base = { 0 }, series = { 0 };
+	const char *const native[] = { "bench/linux_calls", kind, rounds, NULL };
+	const char *const ours[] = { "./nubrun", "run", QUIET, "bench/linux_calls", kind, rounds, NULL };
+	const struct printing base = { name, native, times, NULL }, measured = { "in the guest", ours, times, NULL };
 
-	for (size_t i = 0; i < runs; i++) {
-		add(&base, strtod(capture(native), NULL));
-		add(&series, strtod(capture(ours), NULL));
-	}
-	report("clock", "1000 clock_gettime", &base, "in the guest", &series, 1.3);
-}
-
-static void bench_walk(size_t runs)
-{
-	const char *const native[] = { "bench/linux_calls", "memory", "15", NULL };
-	const char *const ours[] = { "./nubrun", "run", QUIET, "bench/linux_calls", "memory", "15", NULL };
-	struct series base = { 0 }, series = { 0 };
-
-	for (size_t i = 0; i < runs; i++) {
-		add(&base, strtod(capture(native), NULL) / 1000);
-		add(&series, strtod(capture(ours), NULL) / 1000);
-	}
-	report("walk", "64 MiB natively", &base, "in the guest", &series, 1.05);
-}
-
-static void bench_handover(size_t runs)
-{
-	const char *const native[] = { "bench/linux_calls", "handover", "500", NULL };
-	const char *const ours[] = { "./nubrun", "run", QUIET, "bench/linux_calls", "handover", "500", NULL };
-	struct series base = { 0 }, series = { 0 };
-
-	for (size_t i = 0; i < runs; i++) {
-		add(&base, strtod(capture(native), NULL) / 1000);
-		add(&series, strtod(capture(ours), NULL) / 1000);
-	}
-	report("handover", "natively", &base, "in the guest", &series, 1.3);
+	compare_printed(row, &base, &measured, runs, target);
 }
 
 static void bench_busybox(const struct bench_engine *engine, size_t runs)
@@ -143,9 +111,9 @@ static void bench_lua(size_t runs)
 void bench_linux(const struct bench_engine *engine, size_t runs)
 {
 	bench_syscall(engine, runs);
-	bench_clock(runs);
-	bench_walk(runs);
-	bench_handover(runs);
+	compare_natively("clock", "clock", "2000", "1000 clock_gettime", 1000, runs, 1.3);
+	compare_natively("walk", "memory", "15", "64 MiB natively", 1, runs, 1.05);
+	compare_natively("handover", "handover", "500", "natively", 1, runs, 1.3);
 	bench_busybox(engine, runs);
 	bench_python(runs);
 	bench_lua(runs);

@@ -176,7 +176,7 @@ static void compare_busy(const struct bench_engine *engine, size_t runs)
 		add(&base, keep_busy(floor, workers));
 		add(&series, keep_busy(ours, workers));
 	}
-	report("busy", "floor, all CPUs", &base, "restore, all CPUs", &series, engine->restore);
+	report("busy", "floor, all CPUs", &base, "restore, all CPUs", &series, RESTORE_TARGET);
 	unlink(busy_snap);
 }
 

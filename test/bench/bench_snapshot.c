@@ -19,13 +19,10 @@ static void compare_in_memory(size_t runs)
 {
 	const char *const copy[] = { "bench/library", "copy", "5", NULL };
 	const char *const ours[] = { "bench/library", "snapshot", "5", NULL };
-	struct series base = { 0 }, series = { 0 };
+	const struct printing base = { "write of 8 MiB", copy, 1, NULL },
+			      measured = { "snapshot in memory", ours, 1, NULL };
 
-	for (size_t i = 0; i < runs; i++) {
-		add(&base, strtod(capture(copy), NULL) / 1000);
-		add(&series, strtod(capture(ours), NULL) / 1000);
-	}
-	report("save-mem", "write of 8 MiB", &base, "snapshot in memory", &series, 1.15);
+	compare_printed("save-mem", &base, &measured, runs, 1.15);
 }
 
 static void compare_on_disk(size_t runs)

@@ -235,3 +235,22 @@ void run_in_turn(struct contender *contenders, size_t count, size_t runs)
 			add(&next->series, run_input(next->argv, next->input, -1));
 		}
 }
+
+static double printed_us(const struct printing *printing)
+{
+	const char *text = capture(printing->argv);
+
+	return (printing->member ? status_number(text, printing->member) : strtod(text, NULL) / 1000) * printing->times;
+}
+
+void compare_printed(const char *what, const struct printing *base, const struct printing *ours, size_t runs,
+                     double target)
+{
+	struct series a = { 0 }, b = { 0 };
+
+	for (size_t i = 0; i < runs; i++) {
+		add(&a, printed_us(base));
+		add(&b, printed_us(ours));
+	}
+	report(what, base->name, &a, ours->name, &b, target);
+}

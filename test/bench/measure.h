@@ -73,6 +73,18 @@ void report(const char *what, const char *base_name, struct series *base, const 
 void report_in(const char *unit, const char *what, const char *base_name, struct series *base, const char *name,
                struct series *ours, double target);
 
+/* A command that prints a time; so many of that are weighed. */
+struct printing {
+	const char *name;
+	const char *const *argv;
+	double times;
+	const char *member; /* of a status object, in microseconds; NULL: a number alone, in nanoseconds */
+};
+
+/* Run both in turn, and report what they print. */
+void compare_printed(const char *what, const struct printing *base, const struct printing *ours, size_t runs,
+                     double target);
+
 /* A row that can't be measured here, and why. */
 __attribute__((format(printf, 2, 3))) void not_measured(const char *what, const char *format, ...);
 
@@ -85,8 +97,12 @@ struct bench_engine {
 	    *put_back; /* what putting a guest back is measured against: an option with a number, one without or NULL */
 	const char *begin_anew;            /* what these measure */
 	const char *create, *begin_create; /* the same of a sandbox that is made and freed */
-	double call, restore, reset;       /* ratios to reach */
+	double call;                       /* ratio to reach */
 };
+
+/* What they are to reach by each engine: restoring a guest, and putting it back. */
+#define RESTORE_TARGET 1.2
+#define RESET_TARGET 1.3
 
 /* Is this row, which takes much memory, disk or time, left out (BENCH_SHORT=1 in the environment)? If so, say that. bench.c */
 bool is_left_out(const char *row);
