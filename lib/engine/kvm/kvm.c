@@ -217,13 +217,14 @@ int nub_vcpu_run(struct nub_vm *vm, struct nub_error *err)
 
 	nub_vcpu_take_regs(vm);
 	vm->registers_lost = false;
-	if (result == 0 && vm->run->exit_reason == KVM_EXIT_SHUTDOWN) {
+	if (result == 0 && vm->run->exit_reason != KVM_EXIT_SHUTDOWN)
+		return 0;
+	if (result == 0) {
 		if (nub_vcpu_know_sregs(vm, err) < 0)
 			return -1;
 		vm->registers_lost = nub_quirk_registers_lost(vm->run, &before);
-	}
-	if (result == 0)
 		return 0;
+	}
 	if (errno == EINTR || errno == EAGAIN)
 		return 1;
 	if (errno == EFAULT) {

@@ -43,9 +43,8 @@ struct nub_kvm {
 	unsigned spurious_count;
 	bool faulted; /* the vCPU stands in the monitor, which made: */
 	struct nub_exception_frame frame;
-	bool
-	    in_syscall; /* the vCPU stands in the page of kvm_syscalls.c, and the registers are those that it will leave it with */
-	bool by_sysret; /* that page is at CPL 0 */
+	bool in_syscall; /* it stands in the page of kvm_syscalls.c; the guest's registers are those behind it */
+	bool by_sysret;  /* that page is at CPL 0 */
 	struct nub_kvm_tables edited;
 };
 

@@ -30,6 +30,11 @@ enum { MSR_STAR = (int)0xc0000081, MSR_LSTAR, MSR_SFMASK = (int)0xc0000084 };
 enum { SYSRET_SELECTOR = NUB_SELECTOR_USER_DATA - 8 };
 _Static_assert(SYSRET_SELECTOR + 16 == NUB_SELECTOR_USER_CODE, "code behind data");
 
+static uint64_t page_gva(const struct nub_kvm *kvm)
+{
+	return nub_layout_scratch_gva(&kvm->guest.plan->layout);
+}
+
 void nub_kvm_syscalls_write(const struct nub_kvm *kvm)
 {
 	memcpy(kvm->guest.memory->scratch.host, code, sizeof(code));
@@ -39,7 +44,7 @@ int nub_kvm_syscalls_init(struct nub_kvm *kvm, struct nub_error *err)
 {
 	const struct nub_msr msrs[] = {
 		{ (uint32_t)MSR_STAR, (uint64_t)SYSRET_SELECTOR << 48 | (uint64_t)NUB_SELECTOR_KERNEL_CODE << 32 },
-		{ (uint32_t)MSR_LSTAR, nub_layout_scratch_gva(&kvm->guest.plan->layout) },
+		{ (uint32_t)MSR_LSTAR, page_gva(kvm) },
 		{ (uint32_t)MSR_SFMASK, RFLAGS_MASKED },
 	};
 	const int count = sizeof(msrs) / sizeof(*msrs), done = nub_vcpu_set_msrs(&kvm->vm, msrs, (unsigned)count, err);
@@ -47,11 +52,6 @@ int nub_kvm_syscalls_init(struct nub_kvm *kvm, struct nub_error *err)
 	if (done >= 0 && done < count)
 		return nub_fail(err, NUB_E_KVM, 0, "KVM_SET_MSRS: %d of %d for the syscall instruction", done, count);
 	return done < 0 ? -1 : 0;
-}
-
-static uint64_t page_gva(const struct nub_kvm *kvm)
-{
-	return nub_layout_scratch_gva(&kvm->guest.plan->layout);
 }
 
 /* What a program has behind `syscall`, by what it has in the page. */

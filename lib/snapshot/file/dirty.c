@@ -220,6 +220,12 @@ static int make_anonymous(struct nub_dirty *dirty, struct nub_error *err)
 	return 0;
 }
 
+static void store(const struct nub_dirty *dirty, size_t first, size_t count)
+{
+	for (size_t i = first; i < first + count; i++)
+		memcpy(dirty->pages[i].host, dirty->originals + i * NUB_PAGE_SIZE, NUB_PAGE_SIZE);
+}
+
 /* The kernel copies: a page is gone when its file was cut meanwhile, though it was the process's own, and that is an EFAULT
  * where a store would be a signal. */
 static int copy_to_file(const struct nub_dirty *dirty, size_t first, size_t count, const struct nub_snapshot *snapshot,
@@ -240,10 +246,10 @@ static int copy_back(const struct nub_dirty *dirty, const struct nub_snapshot *s
 {
 	for (size_t first = 0, count; first < dirty->count; first += count) {
 		count = alike(dirty, first, PAGES_AT_ONCE);
-		if (!dirty->pages[first].anonymous && copy_to_file(dirty, first, count, snapshot, err) < 0)
+		if (dirty->pages[first].anonymous)
+			store(dirty, first, count);
+		else if (copy_to_file(dirty, first, count, snapshot, err) < 0)
 			return -1;
-		for (size_t i = first; dirty->pages[first].anonymous && i < first + count; i++)
-			memcpy(dirty->pages[i].host, dirty->originals + i * NUB_PAGE_SIZE, NUB_PAGE_SIZE);
 	}
 	return 0;
 }
