@@ -116,7 +116,7 @@ struct nub_cpuid_leaf *nub_cpuid_append(struct nub_cpuid *cpuid, uint32_t functi
 /* ---- cpuid_program.c: that of Linux programs ---- */
 
 /* What one is shown: as guests are, and XSAVEC where the host has it, with the sizes of states that are not shown, so that there
- * is room for them where it is thawed (SDM vol. 1, 13.4; vol. 2A, CPUID). */
+ * is room for them where it is thawed (SDM vol. 1, 13.4; vol. 2A, CPUID); and caches of a usual size. */
 void nub_cpu_fill_program_cpuid(struct nub_cpuid *cpuid);
 /* The same leaves with what code finds that runs on this host's CPU itself, AVX-512 included: no less than is shown. */
 void nub_cpu_fill_native_cpuid(struct nub_cpuid *cpuid);

@@ -55,6 +55,27 @@ static void add_states(struct nub_cpuid *cpuid)
 	}
 }
 
+/* Caches of a usual size: the C library goes by them where it copies past the caches, which must not begin at a few KiB, and
+ * asks each anew, by CPUID. Descriptors (SDM vol. 2A, CPUID, table 3-12) spare it leaf 4, an exit a time. AMD's: APM vol. 3, E.4.4. */
+static void add_caches(struct nub_cpuid *cpuid)
+{
+	struct nub_cpuid_leaf *leaf = nub_cpuid_append(cpuid, 2, 0, false);
+
+	leaf->eax = 0x01 /* one round */ | 0x2c << 8 /* L1, data: 32 KiB */ | 0x30 << 16 /* L1, code: 32 KiB */;
+	leaf->edx = 0x7d /* L2: 2 MiB */ | 0xe4 << 8 /* L3: 8 MiB */;
+	leaf = nub_cpuid_append(cpuid, 0x80000005, 0, false);
+	leaf->ecx = leaf->edx = 32u << 24 | 8u << 16 /* ways */ | 1u << 8 | 64 /* bytes a line */;
+	leaf = nub_cpuid_append(cpuid, 0x80000006, 0, false);
+	leaf->ecx = 2048u << 16 /* KiB */ | 6u << 12 /* 8 ways */ | 1u << 8 | 64;
+	leaf->edx = 16u << 18 /* of 512 KiB */ | 8u << 12 /* 16 ways */ | 1u << 8 | 64;
+}
+
+static void add_program_leaves(struct nub_cpuid *cpuid)
+{
+	add_states(cpuid);
+	add_caches(cpuid);
+}
+
 void nub_cpuid_place_states(struct nub_cpuid *cpuid)
 {
 	enum { VENDOR_AUTHENTICAMD_EBX = 0x68747541 };
@@ -68,7 +89,7 @@ void nub_cpuid_place_states(struct nub_cpuid *cpuid)
 void nub_cpu_fill_program_cpuid(struct nub_cpuid *cpuid)
 {
 	nub_cpu_fill_features(cpuid);
-	add_states(cpuid);
+	add_program_leaves(cpuid);
 	nub_cpu_fill_vendor(cpuid);
 }
 
@@ -77,7 +98,7 @@ void nub_cpu_fill_native_features(struct nub_cpuid *cpuid)
 	const struct nub_cpuid_leaf host = nub_cpu_host_leaf(7, 0);
 
 	nub_cpu_fill_features(cpuid);
-	add_states(cpuid);
+	add_program_leaves(cpuid);
 	for (uint32_t i = 0; i < cpuid->count; i++) {
 		struct nub_cpuid_leaf *leaf = &cpuid->entries[i];
 		if (leaf->function == 7) {

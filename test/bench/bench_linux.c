@@ -3,6 +3,7 @@
  * syscall   a bare round trip to the guest and back against a system call that does nothing (getppid)
  * clock     clock_gettime natively against in the guest
  * walk      64 MiB of touched memory natively against in the guest: every line of it, then 100,000 in no order
+ * copy      256 KiB by the C library's memcpy natively against in the guest
  * handover  from one thread to another by a futex, natively against in the guest
  * busybox   floor (bare system calls) against `nubrun run busybox true`, the whole process
  * lua       restoring a guest of nubrun's own that writes as many pages against thawing Lua for a script, the whole process
@@ -113,6 +114,7 @@ void bench_linux(const struct bench_engine *engine, size_t runs)
 	bench_syscall(engine, runs);
 	compare_natively("clock", "clock", "2000", "1000 clock_gettime", 1000, runs, 1.3);
 	compare_natively("walk", "memory", "15", "64 MiB natively", 1, runs, 1.05);
+	compare_natively("copy", "copy", "200", "memcpy of 256 KiB", 1, runs, 1.05);
 	compare_natively("handover", "handover", "500", "natively", 1, runs, 1.3);
 	bench_busybox(engine, runs);
 	bench_python(runs);

@@ -1,8 +1,7 @@
-/* What a system call costs a program, what the time of day does, memory that it has touched, and handing over to
- * another thread and back: nanoseconds each, the median of
- * many rounds.
+/* What a system call costs a program, what the time of day does, memory that it has touched, the C library's memcpy, and
+ * handing over to another thread and back: nanoseconds each, the median of many rounds.
  *
- *     linux_calls getppid|clock|memory|handover ROUNDS
+ *     linux_calls getppid|clock|memory|copy|handover ROUNDS
  */
 #include <linux/futex.h>
 #include <pthread.h>
@@ -16,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CLOCKS_A_ROUND = 20, ROUNDS_MAX = 10000, MEMORY = 64 << 20, LINE = 64, TOUCHES = 100000 };
+enum { CLOCKS_A_ROUND = 20, COPIES_A_ROUND = 16, ROUNDS_MAX = 10000, MEMORY = 64 << 20, LINE = 64, TOUCHES = 100000, COPY = 256 << 10 };
 
 static long long now_ns(void)
 {
@@ -57,6 +56,17 @@ static void memory(void)
 		random ^= random >> 7;
 		random ^= random << 17;
 		bytes[random % MEMORY]++;
+	}
+}
+
+/* More than fits the first cache, and less than the last has room for. */
+static void copy(void)
+{
+	static unsigned char from[COPY] = { 1 }, to[COPY];
+
+	for (int i = 0; i < COPIES_A_ROUND; i++) {
+		memcpy(to, from, COPY);
+		__asm__ volatile("" : : "r"(to) : "memory");
 	}
 }
 
@@ -107,6 +117,7 @@ static const struct {
 } kinds[] = { { "getppid", call, 1 },
 	      { "clock", clocks, CLOCKS_A_ROUND },
 	      { "memory", memory, 1 },
+	      { "copy", copy, COPIES_A_ROUND },
 	      { "handover", handover, 2 } };
 
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
@@ -127,7 +138,7 @@ int main(int argc, char **argv)
 	while (argc == 3 && kind < KINDS && strcmp(argv[1], kinds[kind].name) != 0)
 		kind++;
 	if (rounds < 1 || rounds > ROUNDS_MAX || kind == KINDS) {
-		fprintf(stderr, "usage: linux_calls getppid|clock|memory|handover ROUNDS, 1 to %d\n", ROUNDS_MAX);
+		fprintf(stderr, "usage: linux_calls getppid|clock|memory|copy|handover ROUNDS, 1 to %d\n", ROUNDS_MAX);
 		return 2;
 	}
 	for (size_t i = 0; i < rounds; i++) {

@@ -136,6 +136,19 @@ cpu_has() { # FLAG
 	done
 }
 
+@test "engines: the C library finds caches, and copies what fits them through them" {
+	local name
+	only_kvm
+	nub run --rootfs / "$(readelf -p .interp "${GUESTS%/guests}/test/linux/lazy.dynamic" | grep -o '/[^ ]*')" --list-diagnostics
+	ended 0 ok
+	for name in level1_dcache level2_cache level3_cache; do
+		[[ $output == *"cpu_features.${name}_size=0x"[1-9]* ]]
+	done
+	# Memory beyond that is copied past the caches: from half of them on at the least.
+	name=$(grep -o 'non_temporal_threshold=.*' <<<"$output")
+	((${name#*=} >= 4 << 20))
+}
+
 @test "engines: what the unit tests say of lives, layers and written pages holds by the process engine, too (R30 R31)" {
 	local name
 	for name in test_restore_leaks test_layers test_dirty test_sandbox_stop; do

@@ -229,6 +229,20 @@ static void cpuid_of_programs(void **state)
 		assert_ptr_equal(leaf(&shown, shown.entries[i].function, shown.entries[i].index), &shown.entries[i]);
 }
 
+/* Descriptors, so that leaf 4 need not be asked; the same sizes where AMD has them. */
+static void caches_of_programs(void **state)
+{
+	struct nub_cpuid shown;
+
+	(void)state;
+	nub_cpu_fill_program_cpuid(&shown);
+	assert_int_equal(leaf(&shown, 2, 0)->eax, 0x302c01);
+	assert_int_equal(leaf(&shown, 2, 0)->edx, 0xe47d);
+	assert_int_equal(leaf(&shown, 0x80000005, 0)->ecx >> 24, 32);
+	assert_int_equal(leaf(&shown, 0x80000006, 0)->ecx >> 16, 2048);
+	assert_int_equal((leaf(&shown, 0x80000006, 0)->edx >> 18) * 512, 8192);
+}
+
 /* A program that stores its registers by XSAVEC needs a CPU with it, whoever froze it; one that was shown none needs none, and
  * may have found it once nothing hid it any more. */
 static void programs_need_xsavec_where_they_were_shown_it(void **state)
@@ -380,6 +394,7 @@ int main(void)
 		cmocka_unit_test(cpuid_hides_what_guests_may_not_use),
 		cmocka_unit_test(cpuid_limits),
 		cmocka_unit_test(cpuid_of_programs),
+		cmocka_unit_test(caches_of_programs),
 		cmocka_unit_test(programs_need_xsavec_where_they_were_shown_it),
 		cmocka_unit_test(states_in_other_places),
 		cmocka_unit_test(adding_to_a_full_cpuid),
