@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <x86intrin.h>
 
 #include "base/clock.h"
 #include "engine/process/box_turns.h"
@@ -37,8 +38,8 @@ static void look_for_turn(const struct nub_box *box)
 {
 	if (nub_box_load(&box->shared->box_cpu) == nub_box_this_cpu())
 		return;
-	for (unsigned i = 0; i < NUB_BOX_LOOKS && !is_host_turn(box); i++)
-		__builtin_ia32_pause();
+	for (const uint64_t start = __rdtsc(); !is_host_turn(box) && __rdtsc() - start < NUB_BOX_LOOKS;)
+		_mm_pause();
 }
 
 void nub_box_give_turn(struct nub_box *box)

@@ -70,12 +70,15 @@ await:
 	lsll	%eax, %ecx
 	cmpl	NUB_BOX_HOST_CPU(%rbx), %ecx
 	je	2f
-	movl	NUB_BOX_BOX_LOOKS(%rbx), %ecx
+	rdtsc
+	movl	%eax, %esi
 1:	cmpl	%ebp, (%rdi)
 	jne	5f
 	pause
-	subl	$1, %ecx
-	ja	1b
+	rdtsc
+	subl	%esi, %eax
+	cmpl	NUB_BOX_BOX_LOOKS(%rbx), %eax
+	jb	1b
 2:	movl	$1, %eax
 	xchgl	%eax, NUB_BOX_BOX_SLEEPS(%rbx)
 3:	cmpl	%ebp, (%rdi)

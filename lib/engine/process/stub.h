@@ -23,12 +23,13 @@
 #define NUB_BOX_TURN_BOX 0
 #define NUB_BOX_TURN_HOST 1
 
-/* The segment whose limit tells the number of the CPU (Linux, arch/x86/include/asm/segment.h: GDT_ENTRY_CPUNODE), and how often
- * one side looks for its turn before it sleeps, if the other runs on another CPU: some 75 us. Waking takes 50, and whoever has
- * been woken is to find the other one looking. While nubrun makes a guest, which takes some 200 us, the box looks longer. */
+/* The segment whose limit tells the number of the CPU (Linux, arch/x86/include/asm/segment.h: GDT_ENTRY_CPUNODE), and for how
+ * many ticks of the time-stamp counter one side looks for its turn before it sleeps, if the other runs on another CPU: 50 to
+ * 100 us. (How long `pause` takes differs by ten from CPU to CPU.) Waking takes 50, and whoever has been woken is to find the other
+ * one looking. While nubrun makes a guest, which takes some 200 us, the box looks longer. */
 #define NUB_BOX_CPU_SEGMENT 0x7b
-#define NUB_BOX_LOOKS 1500
-#define NUB_BOX_FIRST_LOOKS 6000
+#define NUB_BOX_LOOKS 200000
+#define NUB_BOX_FIRST_LOOKS 800000
 
 /* What the stub does when it has made the calls that are asked of it. */
 #define NUB_BOX_NEXT_RESUME 0 /* return into the guest */
