@@ -43,8 +43,9 @@ static inline void guest_open(struct box_guest *guest)
 	assert_true(guest->code != MAP_FAILED);
 	guest->data = guest->code + 0x1000;
 	if (nub_box_init(&guest->box, &guest->stops, &guest->stack, &err) < 0 ||
-	    nub_box_map(&guest->box, CODE_GVA, 0x1000, PROT_READ | PROT_EXEC, guest->fd, 0, false, &err) < 0 ||
-	    nub_box_map(&guest->box, DATA_GVA, 0x1000, PROT_READ | PROT_WRITE, guest->fd, 0x1000, false, &err) < 0 ||
+	    nub_box_map(&guest->box, CODE_GVA, 0x1000, PROT_READ | PROT_EXEC, guest->fd, 0, NUB_BOX_SHARED, &err) < 0 ||
+	    nub_box_map(&guest->box, DATA_GVA, 0x1000, PROT_READ | PROT_WRITE, guest->fd, 0x1000, NUB_BOX_SHARED,
+	                &err) < 0 ||
 	    nub_box_seal(&guest->box, guest->fd, 8 * GUEST_SIZE, &err) < 0 || nub_box_settle(&guest->box, &err) < 0)
 		fail_msg("%s", err.message);
 }

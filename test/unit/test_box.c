@@ -127,7 +127,7 @@ static void test_map_later(void **state)
 	struct nub_error err = { 0 };
 
 	memcpy(guest->data + 16, "now", 4);
-	assert_int_equal(nub_box_map(box, 0x700000, 0x1000, PROT_READ, guest->fd, 0x1000, false, &err), 0);
+	assert_int_equal(nub_box_map(box, 0x700000, 0x1000, PROT_READ, guest->fd, 0x1000, NUB_BOX_SHARED, &err), 0);
 	/* mov 0x700010,%eax; mov %eax,0x500000: the data became read-only */
 	assert_int_equal(nub_box_protect(box, DATA_GVA, 0x1000, PROT_READ, &err), 0);
 	assert_int_equal(GUEST_RUN(guest, "\x8b\x04\x25\x10\x00\x70\x00\x89\x04\x25\x00\x00\x50\x00"), NUB_BOX_STOPPED);
@@ -138,13 +138,47 @@ static void test_map_later(void **state)
 	assert_int_equal(box->frame.cr2, 0x700010);
 	/* More than the queue holds. */
 	for (unsigned i = 0; i < 3 * NUB_BOX_MAX_CALLS; i++)
-		assert_int_equal(nub_box_map(box, 0x700000, 0x1000, PROT_READ, guest->fd, 0x1000, false, &err), 0);
+		assert_int_equal(nub_box_map(box, 0x700000, 0x1000, PROT_READ, guest->fd, 0x1000, NUB_BOX_SHARED, &err),
+		                 0);
 	assert_int_equal(GUEST_RUN(guest, "\xe6\x6c"), NUB_BOX_STOPPED);
 	/* What the kernel refuses is told: beyond the bound of its address space. */
-	assert_int_equal(nub_box_map(box, 0x10000000, 0x10000000, PROT_READ, guest->fd, 0, false, &err), 0);
+	assert_int_equal(nub_box_map(box, 0x10000000, 0x10000000, PROT_READ, guest->fd, 0, NUB_BOX_SHARED, &err), 0);
 	assert_int_equal(nub_box_flush(box, &err), -1);
 	assert_int_equal(err.kind, NUB_E_PROCESS);
 	assert_int_equal(err.sys_errno, ENOMEM);
+}
+
+/* KiB of the memfd that are in the box's page tables (proc(5)). */
+static unsigned shared_kib(const struct nub_box *box)
+{
+	unsigned kib = UINT32_MAX;
+	char line[128];
+
+	snprintf(line, sizeof(line), "/proc/%d/status", box->pid);
+	FILE *file = fopen(line, "r");
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file) && sscanf(line, "RssShmem: %u", &kib) != 1)
+		;
+	fclose(file);
+	return kib;
+}
+
+static void test_map_filled(void **state)
+{
+	struct box_guest *guest = *state;
+	struct nub_box *box = &guest->box;
+	struct nub_error err = { 0 };
+
+	memcpy(guest->data, "full", 5);
+	assert_int_equal(nub_box_map(box, 0x700000, 0x1000, PROT_READ, guest->fd, 0x1000, NUB_BOX_SHARED, &err), 0);
+	assert_int_equal(nub_box_flush(box, &err), 0);
+	const unsigned before = shared_kib(box);
+	assert_int_equal(nub_box_map(box, 0x700000, 0x1000, PROT_READ, guest->fd, 0x1000, NUB_BOX_FILLED, &err), 0);
+	assert_int_equal(nub_box_flush(box, &err), 0);
+	assert_int_equal(shared_kib(box), before + 4);
+	/* mov 0x700000,%eax; out */
+	assert_int_equal(GUEST_RUN(guest, "\x8b\x04\x25\x00\x00\x70\x00\xe6\x6c"), NUB_BOX_STOPPED);
+	assert_memory_equal(&box->frame.rax, "full", 4);
 }
 
 /* ---- When it ends ---- */
@@ -224,15 +258,11 @@ int main(void)
 {
 #define WITH_BOX(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		WITH_BOX(test_out),
-		WITH_BOX(test_faults),
-		WITH_BOX(test_step),
-		WITH_BOX(test_wide_registers),
-		WITH_BOX(test_segment_bases),
-		WITH_BOX(test_map_later),
-		WITH_BOX(test_deadline),
-		WITH_BOX(test_kick),
-		WITH_BOX(test_pending_signal),
+		WITH_BOX(test_out),           WITH_BOX(test_faults),
+		WITH_BOX(test_step),          WITH_BOX(test_wide_registers),
+		WITH_BOX(test_segment_bases), WITH_BOX(test_map_later),
+		WITH_BOX(test_map_filled),    WITH_BOX(test_deadline),
+		WITH_BOX(test_kick),          WITH_BOX(test_pending_signal),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

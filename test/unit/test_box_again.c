@@ -28,8 +28,9 @@ static void begin_again(struct box_guest *guest)
 
 	nub_box_release(&guest->box);
 	if (nub_box_init(&guest->box, &guest->stops, &guest->stack, &err) < 0 ||
-	    nub_box_map(&guest->box, CODE_GVA, 0x1000, PROT_READ | PROT_EXEC, guest->fd, 0, false, &err) < 0 ||
-	    nub_box_map(&guest->box, DATA_GVA, 0x1000, PROT_READ | PROT_WRITE, guest->fd, 0x1000, false, &err) < 0 ||
+	    nub_box_map(&guest->box, CODE_GVA, 0x1000, PROT_READ | PROT_EXEC, guest->fd, 0, NUB_BOX_SHARED, &err) < 0 ||
+	    nub_box_map(&guest->box, DATA_GVA, 0x1000, PROT_READ | PROT_WRITE, guest->fd, 0x1000, NUB_BOX_SHARED,
+	                &err) < 0 ||
 	    nub_box_seal(&guest->box, guest->fd, 8 * GUEST_SIZE, &err) < 0)
 		fail_msg("%s", err.message);
 }
@@ -106,8 +107,8 @@ static void test_set_up_fails(void **state)
 		assert_int_equal(nub_box_init(&guest->box, &guest->stops, &guest->stack, &err), 0);
 		if (life % 2)
 			assert_int_equal(nub_box_start(&guest->box, &err), 0);
-		assert_int_equal(nub_box_map(&guest->box, CODE_GVA + 1, 0x1000, PROT_READ, guest->fd, 0, false, &err),
-		                 0);
+		assert_int_equal(
+		    nub_box_map(&guest->box, CODE_GVA + 1, 0x1000, PROT_READ, guest->fd, 0, NUB_BOX_SHARED, &err), 0);
 		assert_int_equal(nub_box_seal(&guest->box, guest->fd, 8 * GUEST_SIZE, &err), 0);
 		for (unsigned run = 0; run < 3; run++) {
 			memset(&err, 0, sizeof(err));
@@ -129,8 +130,8 @@ static void test_fails_behind_set_up(void **state)
 		if (life == 0)
 			nub_box_stack_release(&guest->stack);
 		begin_again(guest);
-		assert_int_equal(nub_box_map(&guest->box, 0x40000000, 0x40000000, PROT_READ, guest->fd, 0, false, &err),
-		                 0);
+		assert_int_equal(
+		    nub_box_map(&guest->box, 0x40000000, 0x40000000, PROT_READ, guest->fd, 0, NUB_BOX_SHARED, &err), 0);
 		assert_int_equal(nub_box_run(&guest->box, 0, &err), NUB_BOX_ERROR);
 		assert_true(guest->box.full);
 		assert_non_null(strstr(err.message, "mmap at 0x40000000"));
@@ -155,7 +156,8 @@ static void test_started(void **state)
 		usleep(us);
 		const int later = dup(guest->fd);
 		assert_int_equal(
-		    nub_box_map(&guest->box, CODE_GVA, 0x1000, PROT_READ | PROT_EXEC, later, 0, false, &err), 0);
+		    nub_box_map(&guest->box, CODE_GVA, 0x1000, PROT_READ | PROT_EXEC, later, 0, NUB_BOX_SHARED, &err),
+		    0);
 		assert_int_equal(nub_box_seal(&guest->box, guest->fd, 8 * GUEST_SIZE, &err), 0);
 		guest->box.frame.rcx = us;
 		assert_int_equal(GUEST_RUN(guest, "\xff\xc1\xe6\x6c"), NUB_BOX_STOPPED); /* inc %ecx; out */
@@ -246,8 +248,8 @@ static void begin_together(struct box_guest *guest, struct nub_box_cpus *cpus)
 	assert_int_equal(nub_box_init(&guest->box, &guest->stops, &guest->stack, &err), 0);
 	guest->box.cpus = cpus;
 	assert_int_equal(nub_box_start(&guest->box, &err), 0);
-	assert_int_equal(nub_box_map(&guest->box, CODE_GVA, 0x1000, PROT_READ | PROT_EXEC, guest->fd, 0, false, &err),
-	                 0);
+	assert_int_equal(
+	    nub_box_map(&guest->box, CODE_GVA, 0x1000, PROT_READ | PROT_EXEC, guest->fd, 0, NUB_BOX_SHARED, &err), 0);
 	assert_int_equal(nub_box_seal(&guest->box, guest->fd, 8 * GUEST_SIZE, &err), 0);
 }
 

@@ -203,6 +203,8 @@ static void test_arguments(void **state)
 		bool refused;
 	} calls[] = {
 		{ SYS_mmap, { at, 0x1000, rw, MAP_SHARED | MAP_FIXED, fd, 0 }, false },
+		{ SYS_mmap, { at, 0x1000, rw, MAP_SHARED | MAP_FIXED | MAP_POPULATE, fd, 0 }, false },
+		{ SYS_mmap, { at, 0x1000, rw, MAP_SHARED | MAP_FIXED | MAP_LOCKED, fd, 0 }, true },
 		{ SYS_mmap, { at, 0x1000, rw, MAP_SHARED | MAP_FIXED, fd + 1, 0 }, true },
 		{ SYS_mmap, { at, 0x1000, rw, MAP_SHARED | MAP_FIXED, UINT32_MAX, 0 }, true },
 		{ SYS_mmap, { at, 0x1000, rw, MAP_SHARED, fd, 0 }, true },

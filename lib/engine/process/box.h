@@ -36,6 +36,13 @@ enum nub_box_event {
 
 enum { NUB_BOX_MAX_SIGNALS = 8 };
 
+/* How the box has a file's pages. */
+enum nub_box_pages {
+	NUB_BOX_SHARED,
+	NUB_BOX_FILLED,  /* shared: they are in memory, and in its page tables at once, so that no touch is a fault */
+	NUB_BOX_PRIVATE, /* copied on write */
+};
+
 /* What is to end nub_box_run, or to keep it from beginning. It outlives boxes. */
 struct nub_box_stops {
 	volatile sig_atomic_t kicked;
@@ -104,9 +111,9 @@ void nub_box_release(struct nub_box *box);
 void nub_box_kill(struct nub_box *box);
 void nub_box_stack_release(struct nub_box_stack *stack);
 
-/* Queue mmap(2), mprotect(2), munmap(2) in the box: `private` maps a file copy on write. */
-int nub_box_map(struct nub_box *box, uint64_t gva, uint64_t size, int protection, int fd, uint64_t offset, bool private,
-                struct nub_error *err);
+/* Queue mmap(2), mprotect(2), munmap(2) in the box. */
+int nub_box_map(struct nub_box *box, uint64_t gva, uint64_t size, int protection, int fd, uint64_t offset,
+                enum nub_box_pages pages, struct nub_error *err);
 int nub_box_protect(struct nub_box *box, uint64_t gva, uint64_t size, int protection, struct nub_error *err);
 int nub_box_unmap(struct nub_box *box, uint64_t gva, uint64_t size, struct nub_error *err);
 int nub_box_flush(struct nub_box *box, struct nub_error *err);

@@ -116,11 +116,15 @@ int nub_box_call(struct nub_box *box, uint32_t check, uint64_t number, const uin
 	return 0;
 }
 
-int nub_box_map(struct nub_box *box, uint64_t gva, uint64_t size, int protection, int fd, uint64_t offset, bool private,
-                struct nub_error *err)
+int nub_box_map(struct nub_box *box, uint64_t gva, uint64_t size, int protection, int fd, uint64_t offset,
+                enum nub_box_pages pages, struct nub_error *err)
 {
-	const uint64_t flags = MAP_FIXED | (private ? MAP_PRIVATE : MAP_SHARED);
-	const uint64_t args[6] = { gva, size, (uint64_t)protection, flags, (uint64_t)fd, offset };
+	static const uint64_t flags[] = {
+		[NUB_BOX_SHARED] = MAP_FIXED | MAP_SHARED,
+		[NUB_BOX_FILLED] = MAP_FIXED | MAP_SHARED | MAP_POPULATE,
+		[NUB_BOX_PRIVATE] = MAP_FIXED | MAP_PRIVATE,
+	};
+	const uint64_t args[6] = { gva, size, (uint64_t)protection, flags[pages], (uint64_t)fd, offset };
 
 	return nub_box_call(box, NUB_BOX_CHECK_OK, SYS_mmap, args, err);
 }

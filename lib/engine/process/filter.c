@@ -38,6 +38,7 @@ unsigned nub_filter_fill(struct sock_filter *filter, int memory_fd)
 	nub_bpf_land(&bpf, futex);
 	require(&bpf, SYS_mmap);
 	nub_bpf_load_arg(&bpf, 3);
+	nub_bpf_put(&bpf, BPF_ALU | BPF_AND | BPF_K, (uint32_t)~MAP_POPULATE);
 	require(&bpf, MAP_SHARED | MAP_FIXED);
 	nub_bpf_load_arg(&bpf, 4);
 	nub_bpf_jump(&bpf, BPF_JEQ, (uint32_t)memory_fd, NUB_BPF_ALLOW, NUB_BPF_TRAP);

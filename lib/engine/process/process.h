@@ -37,7 +37,9 @@ struct nub_process {
 	struct nub_box_cpus cpus;
 	uint64_t start_ns, start_tsc; /* a moment that both clocks tell */
 	uint64_t owned_chunks;        /* of a restored guest's memory, so far */
-	uint64_t cr2;                 /* of the guest's last page fault */
+	uint64_t chunk_end;           /* of the last one, which was of so many bytes: */
+	uint64_t chunk_size;
+	uint64_t cr2; /* of the guest's last page fault */
 	struct nub_port_site site;
 	struct nub_copies copies;        /* cow=guest */
 	struct nub_edited_tables tables; /* of a guest with syscalls: */
@@ -69,9 +71,9 @@ int nub_process_map_news(struct nub_process *process, struct nub_error *err);
 enum nub_mending nub_process_write_fault(struct nub_process *process, uint64_t gva, const struct nub_mapping *leaf,
                                          struct nub_error *err);
 
-/* Map the part of a run that is the memfd's, or that is files' while the box isn't sealed; *done is how much that was. */
-int nub_process_map_shared(struct nub_process *process, const struct nub_mapping *part, uint64_t *done,
-                           struct nub_error *err);
+/* Map the part of a run that is the memfd's, and how, or that is files' while the box isn't sealed; *done is how much that was. */
+int nub_process_map_shared(struct nub_process *process, const struct nub_mapping *part, enum nub_box_pages pages,
+                           uint64_t *done, struct nub_error *err);
 
 /* Show the leaf that gva lies in, and those around it; what was a file's becomes the memfd's. *shown is false when they are no
  * memory. */

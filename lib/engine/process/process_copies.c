@@ -17,7 +17,7 @@ static int show_page(struct nub_process *process, uint64_t gva, struct nub_error
 	/* The box can't map files any more. */
 	if (nub_memory_claim(process->guest.memory, page.gpa, page.size, err) < 0)
 		return -1;
-	return nub_process_map_shared(process, &page, &done, err);
+	return nub_process_map_shared(process, &page, NUB_BOX_FILLED, &done, err);
 }
 
 enum nub_mending nub_process_copy_fault(struct nub_process *process, uint64_t gva, struct nub_error *err)

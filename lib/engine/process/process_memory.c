@@ -7,8 +7,8 @@
 #include "engine/process/process.h"
 
 /* Pages that become the guest's own together: CHUNK_MIN at first, twice as many for each CHUNKS_AT_ONCE that it took, so that
- * the number of mappings, which Linux bounds, stays in the thousands. */
-#define CHUNK_MIN (UINT64_C(16) * NUB_PAGE_SIZE)
+ * the number of mappings, which Linux bounds, stays in the thousands; and twice as many as the last ones right behind them. */
+#define CHUNK_MIN (UINT64_C(8) * NUB_PAGE_SIZE)
 #define CHUNK_MAX NUB_LARGE_PAGE_SIZE
 enum { CHUNKS_AT_ONCE = 512 };
 
@@ -85,7 +85,7 @@ static int map_pieces(struct nub_process *process, const struct nub_mapping *par
 		const uint64_t to = piece->gpa + piece->size < end ? piece->gpa + piece->size : end;
 		if (from < to && nub_box_map(&process->box, part->gva + (from - part->gpa), to - from,
 		                             protection(part) & ~PROT_WRITE, piece->fd,
-		                             piece->offset + (from - piece->gpa), true, err) < 0)
+		                             piece->offset + (from - piece->gpa), NUB_BOX_PRIVATE, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -102,8 +102,8 @@ static bool is_kept_code(const struct nub_shared *shared, const struct nub_mappi
 }
 
 /* A part of the memfd, or of the pages that aren't yet; *done is how much of `part` that was. */
-int nub_process_map_shared(struct nub_process *process, const struct nub_mapping *part, uint64_t *done,
-                           struct nub_error *err)
+int nub_process_map_shared(struct nub_process *process, const struct nub_mapping *part, enum nub_box_pages pages,
+                           uint64_t *done, struct nub_error *err)
 {
 	struct nub_memory *memory = process->guest.memory;
 	const bool in_snapshot = part->gpa < memory->snapshot.gpa + memory->snapshot.size;
@@ -121,7 +121,7 @@ int nub_process_map_shared(struct nub_process *process, const struct nub_mapping
 		if (nub_memory_own(memory, part->gpa, size, err) < 0)
 			return -1;
 	}
-	return nub_box_map(&process->box, part->gva, size, protection(part), memory->shared.fd, offset, false, err);
+	return nub_box_map(&process->box, part->gva, size, protection(part), memory->shared.fd, offset, pages, err);
 }
 
 static const struct nub_memory_map *find_file(const struct nub_memory *memory, uint64_t gpa)
@@ -140,14 +140,14 @@ static int map_part(struct nub_process *process, const struct nub_mapping *part,
 	uint64_t offset;
 
 	if (nub_memory_shared_at(memory, part->gpa, &offset) > 0)
-		return nub_process_map_shared(process, part, done, err);
+		return nub_process_map_shared(process, part, NUB_BOX_SHARED, done, err);
 	*done = NUB_PAGE_SIZE;
 	if (!file)
 		return 0;
 	const uint64_t left = file->gpa + file->size - part->gpa;
 	*done = left < part->size ? left : part->size;
 	return nub_box_map(&process->box, part->gva, *done, protection(part) & ~PROT_WRITE, file->fd,
-	                   part->gpa - file->gpa, true, err);
+	                   part->gpa - file->gpa, NUB_BOX_PRIVATE, err);
 }
 
 int nub_process_check_place(uint64_t gva, uint64_t size, struct nub_error *err)
@@ -186,13 +186,13 @@ int nub_process_map_all(struct nub_process *process, uint64_t *size, struct nub_
 
 /* ---- What becomes the guest's own ---- */
 
-/* Map those of the news that lie in this run. */
+/* Map those of the news that lie in this run. context: how (enum nub_box_pages), or NULL. */
 static int map_news_of(struct nub_process *process, const struct nub_mapping *run, void *context, struct nub_error *err)
 {
 	const struct nub_shared *shared = &process->guest.memory->shared;
+	const enum nub_box_pages *pages = context;
 	const uint64_t end = run->gpa + run->size;
 
-	(void)context;
 	for (size_t i = 0; i < shared->news_count; i++) {
 		const struct nub_memory_run *news = &shared->news[i];
 		struct nub_mapping part = *run;
@@ -202,7 +202,7 @@ static int map_news_of(struct nub_process *process, const struct nub_mapping *ru
 		part.gva = run->gva + (part.gpa - run->gpa);
 		part.size = news->gpa + news->size < end ? news->gpa + news->size - part.gpa : end - part.gpa;
 		if (news->gpa < end && news->gpa + news->size > run->gpa &&
-		    nub_process_map_shared(process, &part, &done, err) < 0)
+		    nub_process_map_shared(process, &part, pages ? *pages : NUB_BOX_SHARED, &done, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -243,11 +243,13 @@ int nub_process_map_news(struct nub_process *process, struct nub_error *err)
 	return 0;
 }
 
-static uint64_t chunk_size(const struct nub_process *process)
+static uint64_t chunk_size(const struct nub_process *process, uint64_t gva)
 {
 	const uint64_t doublings = process->owned_chunks / CHUNKS_AT_ONCE;
+	const uint64_t size = doublings < 6 ? CHUNK_MIN << doublings : CHUNK_MAX;
+	const uint64_t next = nub_page_down(gva) == process->chunk_end ? 2 * process->chunk_size : 0;
 
-	return doublings < 5 ? CHUNK_MIN << doublings : CHUNK_MAX;
+	return next > size ? (next < CHUNK_MAX ? next : CHUNK_MAX) : size;
 }
 
 /* Of the chunk that gva lies in, the part around it that one run of leaves maps. */
@@ -294,14 +296,18 @@ enum nub_mending nub_process_write_fault(struct nub_process *process, uint64_t g
 {
 	struct nub_memory *memory = process->guest.memory;
 	const uint64_t gpa = leaf->gpa + nub_page_down(gva - leaf->gva);
+	enum nub_box_pages pages = NUB_BOX_FILLED; /* they are copied here */
 	struct nub_mapping run;
 
 	if (gpa - memory->snapshot.gpa >= memory->snapshot.size || nub_memory_is_owned(memory, gpa))
 		return NUB_MENDING_NOT;
-	if (find_run(process, gva, chunk_size(process), &run, err) < 0)
+	const uint64_t size = chunk_size(process, gva);
+	if (find_run(process, gva, size, &run, err) < 0)
 		return NUB_MENDING_FAILED;
 	process->owned_chunks++;
-	if (nub_memory_own(memory, run.gpa, run.size, err) < 0 || map_news_of(process, &run, NULL, err) < 0)
+	process->chunk_size = size;
+	process->chunk_end = run.gva + run.size;
+	if (nub_memory_own(memory, run.gpa, run.size, err) < 0 || map_news_of(process, &run, &pages, err) < 0)
 		return NUB_MENDING_FAILED;
 	memory->shared.news_count = 0;
 	return NUB_MENDING_DONE;
@@ -310,7 +316,7 @@ enum nub_mending nub_process_write_fault(struct nub_process *process, uint64_t g
 int nub_process_show(struct nub_process *process, uint64_t gva, bool *shown, struct nub_error *err)
 {
 	struct nub_memory *memory = process->guest.memory;
-	const uint64_t size = memory->shared.owned ? chunk_size(process) : CHUNK_MAX;
+	const uint64_t size = memory->shared.owned ? chunk_size(process, gva) : CHUNK_MAX;
 	struct nub_mapping run;
 	uint64_t done;
 
@@ -326,5 +332,5 @@ int nub_process_show(struct nub_process *process, uint64_t gva, bool *shown, str
 	/* A view of it gives way before the guest goes on, as do others of the same pages. */
 	if (memory->shared.news_count > 0 && nub_process_has_view(process, gva))
 		return 0;
-	return nub_process_map_shared(process, &run, &done, err);
+	return nub_process_map_shared(process, &run, NUB_BOX_SHARED, &done, err);
 }

@@ -35,7 +35,7 @@ static int probe_box(struct nub_box *box, int fd, const struct nub_box_stops *st
                      double *round_trip_us, struct nub_error *err)
 {
 	if (nub_box_init(box, stops, stack, err) < 0 ||
-	    nub_box_map(box, CODE_GVA, NUB_PAGE_SIZE, PROT_READ | PROT_EXEC, fd, 0, false, err) < 0 ||
+	    nub_box_map(box, CODE_GVA, NUB_PAGE_SIZE, PROT_READ | PROT_EXEC, fd, 0, NUB_BOX_SHARED, err) < 0 ||
 	    nub_box_seal(box, fd, NUB_PAGE_SIZE, err) < 0)
 		return -1;
 	return measure(box, round_trip_us, err);

@@ -130,7 +130,7 @@ static int show_run(struct nub_process *process, const struct nub_mapping *run, 
 	if (add_view(process, run, err) < 0)
 		return -1;
 	for (uint64_t done = 0; part.size > 0; part.gva += done, part.gpa += done, part.size -= done)
-		if (nub_process_map_shared(process, &part, &done, err) < 0)
+		if (nub_process_map_shared(process, &part, NUB_BOX_SHARED, &done, err) < 0)
 			return -1;
 	return 0;
 }
@@ -157,9 +157,10 @@ int nub_process_map(struct nub_engine *engine, uint64_t gva, uint64_t gpa, uint6
 		process->lacks_some = true;
 		return 0;
 	}
-	return queued(process,
-	              nub_box_map(&process->box, gva, size, protection(rights), memory->shared.fd, offset, false, err),
-	              err);
+	return queued(
+	    process,
+	    nub_box_map(&process->box, gva, size, protection(rights), memory->shared.fd, offset, NUB_BOX_SHARED, err),
+	    err);
 }
 
 int nub_process_protect(struct nub_engine *engine, uint64_t gva, uint64_t size, unsigned rights, struct nub_error *err)
