@@ -138,6 +138,18 @@ uint64_t nub_shared_same_owner(const struct nub_shared *shared, uint64_t offset,
 	return shared->owned ? count_alike(shared->owned, first, first + size / NUB_PAGE_SIZE) * NUB_PAGE_SIZE : size;
 }
 
+uint64_t nub_memory_next_copies(const struct nub_memory *memory, uint64_t gpa, uint64_t *size)
+{
+	const uint64_t first = (gpa - memory->snapshot.gpa) / NUB_PAGE_SIZE, end = first + *size / NUB_PAGE_SIZE;
+	const uint64_t *copies = memory->shared.copies;
+	uint64_t page = copies ? first : end;
+
+	if (page < end && !bit(copies, page))
+		page += count_alike(copies, page, end);
+	*size = page < end ? count_alike(copies, page, end) * NUB_PAGE_SIZE : 0;
+	return memory->snapshot.gpa + page * NUB_PAGE_SIZE;
+}
+
 int nub_memory_show_file(struct nub_memory *memory, const struct nub_memory_piece *piece, struct nub_error *err)
 {
 	struct nub_shared *shared = &memory->shared;

@@ -56,7 +56,11 @@ int nub_memory_show_file(struct nub_memory *memory, const struct nub_memory_piec
 bool nub_memory_is_owned(const struct nub_memory *memory, uint64_t gpa);
 uint64_t nub_memory_same_owner(const struct nub_memory *memory, uint64_t gpa, uint64_t size);
 
-/* The same by offset in the snapshot region. */
+/* Where in [gpa, gpa + *size), of the snapshot region, pages begin that were a file's before they were the memfd's; *size becomes
+ * how many bytes there are of them, 0 when there are none. */
+uint64_t nub_memory_next_copies(const struct nub_memory *memory, uint64_t gpa, uint64_t *size);
+
+/* Whose a page is, by offset in the snapshot region. */
 bool nub_shared_is_owned(const struct nub_shared *shared, uint64_t offset);
 uint64_t nub_shared_same_owner(const struct nub_shared *shared, uint64_t offset, uint64_t size);
 

@@ -259,12 +259,46 @@ static void what_will_be_written_is_the_guests_own(void **state)
 	close_fixture(&fixture);
 }
 
+static void expect_next_copies(const struct fixture *fixture, uint64_t page, uint64_t end, uint64_t first,
+                               uint64_t pages)
+{
+	uint64_t size = (end - page) * PAGE;
+	const uint64_t gpa = nub_memory_next_copies(&fixture->memory, NUB_BASE_ADDRESS + page * PAGE, &size);
+
+	assert_int_equal(size, pages * PAGE);
+	if (pages > 0)
+		assert_int_equal(gpa, NUB_BASE_ADDRESS + first * PAGE);
+}
+
+/* They are remembered when all is as it was, for they will be written again. */
+static void where_copies_are(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	open_fixture(&fixture);
+	expect_next_copies(&fixture, 0, SHOWN + SHOWN_PAGES, 0, 0);
+	for (uint64_t page = 60; page < 140; page++)
+		write_page(&fixture, page);
+	write_page(&fixture, 150);
+	for (unsigned life = 0; life < 2; life++) {
+		expect_next_copies(&fixture, 0, SHOWN + SHOWN_PAGES, 60, 80);
+		expect_next_copies(&fixture, 70, 100, 70, 30);
+		expect_next_copies(&fixture, 140, SHOWN + SHOWN_PAGES, 150, 1);
+		expect_next_copies(&fixture, 140, 150, 0, 0);
+		expect_next_copies(&fixture, 151, SHOWN + SHOWN_PAGES, 0, 0);
+		put_back(&fixture);
+	}
+	close_fixture(&fixture);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_was_written_is_as_before),
 		cmocka_unit_test(what_was_hidden_is_gone),
 		cmocka_unit_test(memory_of_a_fresh_guest),
+		cmocka_unit_test(where_copies_are),
 		cmocka_unit_test(a_source_that_fails),
 		cmocka_unit_test(what_will_be_written_is_the_guests_own),
 	};

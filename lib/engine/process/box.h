@@ -116,6 +116,8 @@ int nub_box_map(struct nub_box *box, uint64_t gva, uint64_t size, int protection
                 enum nub_box_pages pages, struct nub_error *err);
 int nub_box_protect(struct nub_box *box, uint64_t gva, uint64_t size, int protection, struct nub_error *err);
 int nub_box_unmap(struct nub_box *box, uint64_t gva, uint64_t size, struct nub_error *err);
+/* Queue madvise(2) in a box that isn't sealed: have pages in its page tables that are in memory. Where Linux can't, it does not. */
+int nub_box_fill(struct nub_box *box, uint64_t gva, uint64_t size, struct nub_error *err);
 int nub_box_flush(struct nub_box *box, struct nub_error *err);
 
 /* Close every descriptor but memory_fd, bound the address space to so many bytes beside the stub's, install the filter. It

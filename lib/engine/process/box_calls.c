@@ -141,6 +141,12 @@ int nub_box_unmap(struct nub_box *box, uint64_t gva, uint64_t size, struct nub_e
 	return nub_box_call(box, NUB_BOX_CHECK_OK, SYS_munmap, (uint64_t[6]){ gva, size }, err);
 }
 
+int nub_box_fill(struct nub_box *box, uint64_t gva, uint64_t size, struct nub_error *err)
+{
+	/* Linux 5.14. */
+	return nub_box_call(box, NUB_BOX_CHECK_NONE, SYS_madvise, (uint64_t[6]){ gva, size, MADV_POPULATE_WRITE }, err);
+}
+
 /* A copy of the table of descriptors takes longer the more there are, and is without those that nubrun opens next. */
 int nub_box_start(struct nub_box *box, struct nub_error *err)
 {

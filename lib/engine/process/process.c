@@ -68,7 +68,7 @@ static int attach(struct nub_engine *engine, const struct nub_engine_guest *gues
 			process->ports[guest->ports[i]] = true;
 	if (check_guest(guest, err) < 0)
 		return -1;
-	process->owned_chunks = process->chunk_size = 0;
+	process->owned_chunks = process->row_size = 0;
 	process->lacks_some = false;
 	process->sealed = false;
 	/* The first one is there. */

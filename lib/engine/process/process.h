@@ -37,9 +37,8 @@ struct nub_process {
 	struct nub_box_cpus cpus;
 	uint64_t start_ns, start_tsc; /* a moment that both clocks tell */
 	uint64_t owned_chunks;        /* of a restored guest's memory, so far */
-	uint64_t chunk_end;           /* of the last one, which was of so many bytes: */
-	uint64_t chunk_size;
-	uint64_t cr2; /* of the guest's last page fault */
+	uint64_t row_end, row_size;   /* the last of them, and those right before it, one after the other */
+	uint64_t cr2;                 /* of the guest's last page fault */
 	struct nub_port_site site;
 	struct nub_copies copies;        /* cow=guest */
 	struct nub_edited_tables tables; /* of a guest with syscalls: */

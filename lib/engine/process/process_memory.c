@@ -7,7 +7,7 @@
 #include "engine/process/process.h"
 
 /* Pages that become the guest's own together: CHUNK_MIN at first, twice as many for each CHUNKS_AT_ONCE that it took, so that
- * the number of mappings, which Linux bounds, stays in the thousands; and twice as many as the last ones right behind them. */
+ * the number of mappings, which Linux bounds, stays in the thousands; and a quarter of those that it took right before them. */
 #define CHUNK_MIN (UINT64_C(8) * NUB_PAGE_SIZE)
 #define CHUNK_MAX NUB_LARGE_PAGE_SIZE
 enum { CHUNKS_AT_ONCE = 512 };
@@ -161,6 +161,24 @@ int nub_process_check_place(uint64_t gva, uint64_t size, struct nub_error *err)
 	return nub_hint(err, "choose another address for it, or the kvm engine");
 }
 
+/* What a life before this one wrote, and was put back. This one will write it, too, and each page would be a fault. */
+static int fill_copies(struct nub_process *process, const struct nub_mapping *run, struct nub_error *err)
+{
+	const struct nub_memory *memory = process->guest.memory;
+	const uint64_t gpa = run->gpa, in_snapshot = memory->snapshot.gpa + memory->snapshot.size - gpa;
+
+	if (!run->writable || gpa - memory->snapshot.gpa >= memory->snapshot.size)
+		return 0;
+	const uint64_t end = gpa + (run->size < in_snapshot ? run->size : in_snapshot);
+	for (uint64_t at = gpa, size; at < end; at += size) {
+		size = end - at;
+		at = nub_memory_next_copies(memory, at, &size);
+		if (size > 0 && nub_box_fill(&process->box, run->gva + (at - gpa), size, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int map_run(struct nub_process *process, const struct nub_mapping *run, void *context, struct nub_error *err)
 {
 	struct nub_mapping part = *run;
@@ -171,6 +189,8 @@ static int map_run(struct nub_process *process, const struct nub_mapping *run, v
 	for (uint64_t done = 0; part.size > 0; part.gva += done, part.gpa += done, part.size -= done)
 		if (map_part(process, &part, &done, err) < 0)
 			return -1;
+	if (fill_copies(process, run, err) < 0)
+		return -1;
 	*total += run->size;
 	return 0;
 }
@@ -247,9 +267,11 @@ static uint64_t chunk_size(const struct nub_process *process, uint64_t gva)
 {
 	const uint64_t doublings = process->owned_chunks / CHUNKS_AT_ONCE;
 	const uint64_t size = doublings < 6 ? CHUNK_MIN << doublings : CHUNK_MAX;
-	const uint64_t next = nub_page_down(gva) == process->chunk_end ? 2 * process->chunk_size : 0;
+	const uint64_t quarter = nub_page_down(gva) == process->row_end ? process->row_size / 4 : 0;
 
-	return next > size ? (next < CHUNK_MAX ? next : CHUNK_MAX) : size;
+	if (quarter <= size)
+		return size;
+	return quarter < CHUNK_MAX ? UINT64_C(1) << (63 - __builtin_clzll(quarter)) : CHUNK_MAX;
 }
 
 /* Of the chunk that gva lies in, the part around it that one run of leaves maps. */
@@ -305,8 +327,8 @@ enum nub_mending nub_process_write_fault(struct nub_process *process, uint64_t g
 	if (find_run(process, gva, size, &run, err) < 0)
 		return NUB_MENDING_FAILED;
 	process->owned_chunks++;
-	process->chunk_size = size;
-	process->chunk_end = run.gva + run.size;
+	process->row_size = nub_page_down(gva) == process->row_end ? process->row_size + run.size : run.size;
+	process->row_end = run.gva + run.size;
 	if (nub_memory_own(memory, run.gpa, run.size, err) < 0 || map_news_of(process, &run, &pages, err) < 0)
 		return NUB_MENDING_FAILED;
 	memory->shared.news_count = 0;

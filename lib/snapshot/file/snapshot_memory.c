@@ -98,9 +98,12 @@ int nub_snapshot_read(const struct nub_snapshot *snapshot, uint64_t gpa, void *b
 	uint64_t part, part_size;
 
 	if (!snapshot->base) {
-		memset(out, 0, size);
-		if (!clip(gpa, size, NUB_BASE_ADDRESS, meta->image_end_gpa, &part, &part_size))
+		if (!clip(gpa, size, NUB_BASE_ADDRESS, meta->image_end_gpa, &part, &part_size)) {
+			memset(out, 0, size);
 			return 0;
+		}
+		memset(out, 0, part - gpa);
+		memset(out + (part - gpa) + part_size, 0, gpa + size - (part + part_size));
 		return nub_snapshot_read_file(snapshot, part, out + (part - gpa), part_size, err);
 	}
 	if (nub_snapshot_read(snapshot->base, gpa, bytes, size, err) < 0)
