@@ -47,12 +47,7 @@ static void check_ioctl(struct writer *writer)
 	nub_bpf_load_arg(&writer->bpf, 1);
 	for (unsigned i = 0; i < count; i++)
 		nub_bpf_jump(&writer->bpf, BPF_JEQ, requests[i], NUB_BPF_ALLOW, 0);
-	if (writer->config->engine != NUB_ENGINE_KVM) {
-		nub_bpf_give(&writer->bpf, SECCOMP_RET_TRAP);
-		return;
-	}
-	nub_bpf_put(&writer->bpf, BPF_ALU | BPF_AND | BPF_K, IOCTL_TYPE);
-	nub_bpf_jump(&writer->bpf, BPF_JEQ, REQUESTS_OF_KVM, NUB_BPF_ALLOW, NUB_BPF_TRAP);
+	nub_bpf_give(&writer->bpf, SECCOMP_RET_TRAP);
 }
 
 /* To this process. */
@@ -134,14 +129,17 @@ static void put_group(struct writer *writer, const struct group *group, const ui
 
 enum { BITS = 32, BITS_SHIFT = 5, WORDS = NUB_CONFINE_NUMBERS / BITS };
 
-/* Let the bit of the number be in X.
- *
- * When a filter is installed, Linux tries out what it does with each number that it knows, of two architectures, and goes on
+/* When a filter is installed, Linux tries out what it does with each number that it knows, of two architectures, and goes on
  * as long as it finds only such instructions as compare the number. What it learns would spare a call some 20 ns; finding out
  * takes 2.5 ns for each instruction and number, 30 us and more. So the first instruction is one at which it gives up. */
-static void put_bit(struct nub_bpf *bpf)
+static void put_late(struct nub_bpf *bpf)
 {
 	nub_bpf_put(bpf, BPF_LDX | BPF_IMM, BITS - 1);
+}
+
+/* Let the bit of the number be in X, which has BITS - 1. */
+static void put_bit(struct nub_bpf *bpf)
+{
 	nub_bpf_load(bpf, NUB_BPF_NUMBER);
 	nub_bpf_put(bpf, BPF_ALU | BPF_AND | BPF_X, 0);
 	nub_bpf_put(bpf, BPF_MISC | BPF_TAX, 0);
@@ -170,6 +168,18 @@ static void put_words(struct nub_bpf *bpf, const uint32_t words[WORDS])
 
 /* ---- All of it ---- */
 
+/* A call that is made for each exit of the guest: it is not to go past all others. */
+static void put_kvm(struct nub_bpf *bpf)
+{
+	nub_bpf_load(bpf, NUB_BPF_NUMBER);
+	const unsigned other = bpf->count;
+	nub_bpf_jump(bpf, BPF_JEQ, SYS_ioctl, 0, 0);
+	nub_bpf_load_arg(bpf, 1);
+	nub_bpf_put(bpf, BPF_ALU | BPF_AND | BPF_K, IOCTL_TYPE);
+	nub_bpf_jump(bpf, BPF_JEQ, REQUESTS_OF_KVM, NUB_BPF_ALLOW, 0);
+	nub_bpf_land(bpf, other);
+}
+
 unsigned nub_confine_filter(const struct nub_confine_config *config, int32_t pid, struct sock_filter *filter)
 {
 	struct writer writer = { .bpf = { .filter = filter, .room = NUB_CONFINE_FILTER_MAX },
@@ -183,10 +193,13 @@ unsigned nub_confine_filter(const struct nub_confine_config *config, int32_t pid
 	for (unsigned number = 0; number < NUB_CONFINE_NUMBERS; number++)
 		if (verdicts[number] == NUB_CONFINE_ALLOWED)
 			words[number / BITS] |= UINT32_C(1) << number % BITS;
-	put_bit(bpf);
+	put_late(bpf);
 	/* A trap, not an end: boxes that are made under this filter see what their guests call. */
 	nub_bpf_load(bpf, NUB_BPF_ARCH);
 	nub_bpf_jump(bpf, BPF_JEQ, AUDIT_ARCH_X86_64, 0, NUB_BPF_TRAP);
+	if (config->engine == NUB_ENGINE_KVM)
+		put_kvm(bpf);
+	put_bit(bpf);
 	put_words(bpf, words);
 	nub_bpf_load(bpf, NUB_BPF_NUMBER);
 	/* -1 is no call: what a tracer makes of one that it wants not to be made (ptrace(2)). The kernel does nothing for it. */
