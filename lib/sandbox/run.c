@@ -217,8 +217,9 @@ static int end_in_crash(struct nub_sandbox *sandbox, const struct nub_error *rea
 static int run(struct nub_sandbox *sandbox, const struct nub_request *request, struct nub_outcome *outcome,
                struct nub_error *err)
 {
-	struct nub_error reason = { 0 };
+	struct nub_error reason;
 
+	nub_error_clear(&reason);
 	memset(outcome, 0, sizeof(*outcome));
 	const enum nub_verdict verdict = nub_personality_enter(sandbox->personality, request, &reason);
 	if (verdict == NUB_VERDICT_PASS)

@@ -158,6 +158,13 @@ static int enter(struct nub_vm *vm)
 	return ioctl(vm->vcpu_fd, KVM_RUN, 0);
 }
 
+/* kvm_run has registers that the kernel has just written. */
+static void note_exit(struct nub_vm *vm)
+{
+	vm->has_run = true;
+	vm->sregs_known = (vm->run->kvm_valid_regs & KVM_SYNC_X86_SREGS) != 0;
+}
+
 int nub_vcpu_complete_io(struct nub_vm *vm, struct nub_error *err)
 {
 	const uint32_t exit_reason = vm->run->exit_reason;
@@ -169,7 +176,7 @@ int nub_vcpu_complete_io(struct nub_vm *vm, struct nub_error *err)
 	const uint32_t unexpected = vm->run->exit_reason;
 	vm->run->immediate_exit = 0;
 	vm->run->exit_reason = exit_reason;
-	nub_vcpu_take_regs(vm);
+	note_exit(vm);
 	if (result < 0)
 		return errno == EINTR ? 0 : nub_kvm_fail_ioctl(err, "KVM_RUN with immediate_exit");
 	return nub_fail(err, NUB_E_KVM, 0, "KVM_RUN with immediate_exit: exit reason %u, none was expected",
@@ -212,14 +219,20 @@ uint64_t nub_vcpu_tsc_khz(const struct nub_vm *vm)
 
 int nub_vcpu_run(struct nub_vm *vm, struct nub_error *err)
 {
-	const struct kvm_sregs before = vm->run->s.regs.sregs;
-	const int result = enter(vm);
+	const bool stored = vm->sregs_asked;
+	struct kvm_sregs before;
 
-	nub_vcpu_take_regs(vm);
+	/* They are over 300 bytes, for an end that is rare. */
+	if (stored)
+		before = vm->run->s.regs.sregs;
+	const int result = enter(vm);
+	note_exit(vm);
 	vm->registers_lost = false;
 	if (result == 0 && vm->run->exit_reason != KVM_EXIT_SHUTDOWN)
 		return 0;
 	if (result == 0) {
+		if (!stored)
+			before = vm->run->s.regs.sregs;
 		if (nub_vcpu_know_sregs(vm, err) < 0)
 			return -1;
 		vm->registers_lost = nub_quirk_registers_lost(vm->run, &before);

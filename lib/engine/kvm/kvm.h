@@ -25,7 +25,6 @@ struct nub_vm {
 	bool sregs_asked; /* since the last exit: they are to come with the next */
 	/* KVM lost the general registers at the last exit, and kvm_run has the special ones from before it. */
 	bool registers_lost;
-	struct nub_registers regs; /* as of the last exit, or as they were set since */
 };
 
 /* Open /dev/kvm and check its API version. A file descriptor or -1. Errors: KVM_MISSING, KVM_DENIED, KVM. */
@@ -87,12 +86,12 @@ int nub_vm_filter_msrs(struct nub_vm *vm, struct nub_error *err);
 int nub_vcpu_get_msrs(struct nub_vm *vm, struct nub_msr *msrs, unsigned count, struct nub_error *err);
 int nub_vcpu_set_msrs(struct nub_vm *vm, const struct nub_msr *msrs, unsigned count, struct nub_error *err);
 
-/* kvm_run has registers that the kernel has just written: take them from there. */
-void nub_vcpu_take_regs(struct nub_vm *vm);
-
-/* The vCPU's general registers as of the last exit, and setting them for the next entry. */
-const struct nub_registers *nub_vcpu_regs(const struct nub_vm *vm);
+/* The vCPU's general registers as of the last exit, or as they were set since, and setting them for the next entry. They are in
+ * kvm_run, where rip or rsp alone can be read. */
+void nub_vcpu_get_regs(const struct nub_vm *vm, struct nub_registers *regs);
 void nub_vcpu_set_regs(struct nub_vm *vm, const struct nub_registers *regs);
+/* With another place to go on, and other flags. */
+void nub_vcpu_set_regs_at(struct nub_vm *vm, const struct nub_registers *regs, uint64_t rip, uint64_t rflags);
 
 /* ---- kvm.c ---- */
 

@@ -125,7 +125,7 @@ static void load_regs(struct nub_kvm *kvm, const struct nub_cpu *cpu)
  * on from the same instruction, and forgets it otherwise. */
 static int complete_out(struct nub_kvm *kvm, const struct nub_cpu *cpu, struct nub_error *err)
 {
-	const bool forgotten = !kvm->out_waits || (cpu && cpu->regs.rip != kvm->vm.regs.rip);
+	const bool forgotten = !kvm->out_waits || (cpu && cpu->regs.rip != kvm->vm.run->s.regs.regs.rip);
 
 	kvm->out_waits = false;
 	return forgotten ? 0 : nub_vcpu_complete_io(&kvm->vm, err);
@@ -167,7 +167,7 @@ static int complete(struct nub_engine *engine, struct nub_error *err)
 	if (nub_kvm_syscalls_leave(kvm, err) < 0 || nub_vcpu_complete_io(&kvm->vm, err) < 0)
 		return -1;
 	if (!kvm->faulted)
-		engine->regs = kvm->vm.regs;
+		nub_vcpu_get_regs(&kvm->vm, &engine->regs);
 	return 0;
 }
 

@@ -17,8 +17,8 @@ static int read_frame(struct nub_kvm *kvm, struct nub_error *err)
 {
 	if (nub_vcpu_know_sregs(&kvm->vm, err) < 0)
 		return -1;
-	if (nub_memory_read(kvm->guest.memory, nub_kvm_cr3(kvm), kvm->vm.regs.rsp, &kvm->frame, sizeof(kvm->frame),
-	                    err) < 0)
+	if (nub_memory_read(kvm->guest.memory, nub_kvm_cr3(kvm), kvm->vm.run->s.regs.regs.rsp, &kvm->frame,
+	                    sizeof(kvm->frame), err) < 0)
 		return nub_error_context(err, "exception frame");
 	return 0;
 }
@@ -153,7 +153,7 @@ int nub_kvm_run(struct nub_engine *engine, struct nub_exit *exit, struct nub_err
 		exit->left_ns = nub_clock_ns();
 	if (interrupted < 0)
 		return -1;
-	engine->regs = kvm->vm.regs;
+	nub_vcpu_get_regs(&kvm->vm, &engine->regs);
 	engine->registers_lost = kvm->vm.registers_lost;
 	if (!interrupted)
 		return explain(kvm, exit, err);
@@ -213,7 +213,7 @@ int nub_kvm_set_regs(struct nub_engine *engine, const struct nub_registers *regs
 bool nub_kvm_in_guest(const struct nub_engine *engine)
 {
 	const struct nub_kvm *kvm = (const struct nub_kvm *)engine;
-	const uint64_t page = nub_page_down(kvm->vm.regs.rip);
+	const uint64_t page = nub_page_down(kvm->vm.run->s.regs.regs.rip);
 
 	if (kvm->in_syscall)
 		return true;
@@ -228,7 +228,7 @@ bool nub_kvm_in_guest(const struct nub_engine *engine)
 void nub_kvm_trap_soon(struct nub_engine *engine)
 {
 	struct nub_kvm *kvm = nub_kvm_of(engine);
-	const uint64_t page = nub_page_down(kvm->vm.regs.rsp - 1);
+	const uint64_t page = nub_page_down(kvm->vm.run->s.regs.regs.rsp - 1);
 	const bool shared = page == nub_layout_scratch_page_gva(NUB_SCRATCH_PAGE_METADATA);
 	const uint64_t top = page + NUB_PAGE_SIZE - (shared ? NUB_SCRATCH_OFF_EXCEPTION_STACK : 0);
 	const uint64_t at = top - (sizeof(struct nub_exception_frame) - offsetof(struct nub_exception_frame, rflags));

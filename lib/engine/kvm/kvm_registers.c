@@ -250,21 +250,22 @@ _Static_assert(offsetof(struct kvm_regs, rsi) == offsetof(struct nub_registers, 
 _Static_assert(offsetof(struct kvm_regs, r8) == offsetof(struct nub_registers, r8), "the same order");
 _Static_assert(offsetof(struct kvm_regs, rflags) == offsetof(struct nub_registers, rflags), "the same order");
 
-void nub_vcpu_take_regs(struct nub_vm *vm)
+void nub_vcpu_get_regs(const struct nub_vm *vm, struct nub_registers *regs)
 {
-	vm->has_run = true;
-	vm->sregs_known = (vm->run->kvm_valid_regs & KVM_SYNC_X86_SREGS) != 0;
-	memcpy(&vm->regs, &vm->run->s.regs.regs, sizeof(vm->regs));
-}
-
-const struct nub_registers *nub_vcpu_regs(const struct nub_vm *vm)
-{
-	return &vm->regs;
+	memcpy(regs, &vm->run->s.regs.regs, sizeof(*regs));
 }
 
 void nub_vcpu_set_regs(struct nub_vm *vm, const struct nub_registers *regs)
 {
-	vm->regs = *regs;
-	memcpy(&vm->run->s.regs.regs, regs, sizeof(*regs));
+	nub_vcpu_set_regs_at(vm, regs, regs->rip, regs->rflags);
+}
+
+void nub_vcpu_set_regs_at(struct nub_vm *vm, const struct nub_registers *regs, uint64_t rip, uint64_t rflags)
+{
+	struct kvm_regs *at = &vm->run->s.regs.regs;
+
+	memcpy(at, regs, sizeof(*regs));
+	at->rip = rip;
+	at->rflags = rflags;
 	vm->run->kvm_dirty_regs |= KVM_SYNC_X86_REGS;
 }

@@ -29,7 +29,7 @@ int nub_vcpu_save(struct nub_vm *vm, unsigned privilege_level, struct nub_cpu *s
 	uint64_t in_use;
 
 	memset(state, 0, sizeof(*state));
-	state->regs = *nub_vcpu_regs(vm);
+	nub_vcpu_get_regs(vm, &state->regs);
 	state->xcr0 = NUB_XCR0;
 	state->xsave_size = NUB_XSAVE_SIZE;
 	if (nub_vcpu_get_sregs(vm, &state->sregs, err) < 0 ||

@@ -54,12 +54,11 @@ int nub_kvm_syscalls_init(struct nub_kvm *kvm, struct nub_error *err)
 	return done < 0 ? -1 : 0;
 }
 
-/* What a program has behind `syscall`, by what it has in the page. */
+/* What a program has behind `syscall`, by what it has in the page: the engine's registers are those of the exit. */
 static void show_guest(struct nub_kvm *kvm)
 {
 	struct nub_registers *regs = &kvm->engine.regs;
 
-	*regs = kvm->vm.regs;
 	regs->rip = nub_canonical(regs->rcx) ? regs->rcx : 0;
 	regs->rflags = (regs->r11 & NUB_RFLAGS_USER) | RFLAGS_FIXED;
 	kvm->in_syscall = true;
@@ -86,7 +85,7 @@ int nub_kvm_syscalls_leave(struct nub_kvm *kvm, struct nub_error *err)
 /* It had to be at CPL 0 once. Whoever is there without that faults: the host takes nobody anywhere by that belief. */
 int nub_kvm_syscalls_take(struct nub_kvm *kvm, bool *taken, struct nub_error *err)
 {
-	const uint64_t page = page_gva(kvm), rip = kvm->vm.regs.rip;
+	const uint64_t page = page_gva(kvm), rip = kvm->vm.run->s.regs.regs.rip;
 	struct nub_sregs sregs;
 
 	*taken = kvm->guest.syscalls && kvm->vm.run->io.port == PORT_SYSCALL && (rip == page || rip == page + OUT_SIZE);
@@ -111,21 +110,19 @@ static bool sysret_leads_to(const struct nub_registers *regs)
 
 int nub_kvm_syscalls_return(struct nub_kvm *kvm, struct nub_error *err)
 {
-	struct nub_registers regs = kvm->engine.regs;
+	const struct nub_registers *regs = &kvm->engine.regs;
 
 	if (!kvm->in_syscall)
 		return 0;
-	if (!sysret_leads_to(&regs))
+	if (!sysret_leads_to(regs))
 		return nub_kvm_syscalls_leave(kvm, err);
 	kvm->in_syscall = false;
-	regs.rip = page_gva(kvm) + OUT_SIZE;
-	regs.rflags = RFLAGS_FIXED;
-	nub_vcpu_set_regs(&kvm->vm, &regs);
+	nub_vcpu_set_regs_at(&kvm->vm, regs, page_gva(kvm) + OUT_SIZE, RFLAGS_FIXED);
 	return 0;
 }
 
 void nub_kvm_syscalls_interrupted(struct nub_kvm *kvm)
 {
-	if (kvm->guest.syscalls && kvm->by_sysret && kvm->vm.regs.rip == page_gva(kvm) + OUT_SIZE)
+	if (kvm->guest.syscalls && kvm->by_sysret && kvm->vm.run->s.regs.regs.rip == page_gva(kvm) + OUT_SIZE)
 		show_guest(kvm);
 }

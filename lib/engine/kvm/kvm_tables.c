@@ -162,23 +162,24 @@ static int run_again(struct nub_kvm *kvm, const struct nub_sregs *sregs, struct 
 	if (interrupted != 0)
 		return interrupted;
 	const struct kvm_run *run = kvm->vm.run;
-	if (run->exit_reason != KVM_EXIT_IO || run->io.port != NUB_PORT_EXCEPTION || kvm->vm.regs.rip < start ||
-	    kvm->vm.regs.rip > end)
+	const uint64_t rip = run->s.regs.regs.rip;
+	if (run->exit_reason != KVM_EXIT_IO || run->io.port != NUB_PORT_EXCEPTION || rip < start || rip > end)
 		return nub_fail(err, NUB_E_INTERNAL, 0,
 		                "the monitor came out for exit reason %u at 0x%llx while it stored page-table entries",
-		                run->exit_reason, (unsigned long long)kvm->vm.regs.rip);
+		                run->exit_reason, (unsigned long long)rip);
 	return 0;
 }
 
 /* As if nothing had been in between, also when it is to be tried again: a store more does no harm. */
 static int by_monitor(struct nub_kvm *kvm, struct nub_error *err)
 {
+	struct nub_registers regs;
 	struct nub_sregs sregs;
 
 	/* The `out` of a fault first: some KVMs have yet to step over it. That of a system call is behind the vCPU. */
 	if ((kvm->faulted && nub_vcpu_complete_io(&kvm->vm, err) < 0) || nub_vcpu_get_sregs(&kvm->vm, &sregs, err) < 0)
 		return -1;
-	const struct nub_registers regs = kvm->vm.regs;
+	nub_vcpu_get_regs(&kvm->vm, &regs);
 	const int result = run_again(kvm, &sregs, err);
 	nub_vcpu_set_regs(&kvm->vm, &regs);
 	if (result < 0 || nub_vcpu_set_sregs(&kvm->vm, &sregs, err) < 0)

@@ -56,9 +56,12 @@ void nub_linux_syscall(struct nub_linux *linux)
 
 	linux->machine.ops->get_regs(linux->machine.context, &thread->vcpu.regs);
 	thread->call = regs->rax;
-	const uint64_t args[6] = { regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9 };
-	for (unsigned i = 0; i < 6; i++)
-		thread->call_args[i] = args[i];
+	thread->call_args[0] = regs->rdi;
+	thread->call_args[1] = regs->rsi;
+	thread->call_args[2] = regs->rdx;
+	thread->call_args[3] = regs->r10;
+	thread->call_args[4] = regs->r8;
+	thread->call_args[5] = regs->r9;
 	linux->call_counts[counter_of(thread->call)]++;
 	nub_linux_wait_begin(&thread->wait);
 	serve(linux, thread);

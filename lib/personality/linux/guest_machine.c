@@ -110,8 +110,9 @@ static int set_changed_regs(struct nub_engine *engine, const struct nub_register
 static void set_regs(void *context, const struct nub_registers *regs)
 {
 	struct nub_linux_guest *guest = context;
-	struct nub_error err = { 0 };
+	struct nub_error err;
 
+	nub_error_clear(&err);
 	if (set_changed_regs(guest->personality.machine->engine, regs, &err) < 0)
 		nub_linux_fail(guest->linux, &err);
 }

@@ -81,11 +81,12 @@ enum nub_verdict nub_linux_guest_next(struct nub_personality *personality, struc
 static bool stops_before_call(struct nub_linux_guest *guest)
 {
 	struct nub_machine *machine = guest->personality.machine;
+
+	if (guest->calls_left == 0 || machine->engine->regs.rax != machine->config.program.stop_call ||
+	    --guest->calls_left > 0)
+		return false;
 	struct nub_registers regs = machine->engine->regs;
 	struct nub_error err = { 0 };
-
-	if (guest->calls_left == 0 || regs.rax != machine->config.program.stop_call || --guest->calls_left > 0)
-		return false;
 	regs.rip -= NUB_LINUX_SYSCALL_SIZE;
 	guest->linux->current->vcpu.regs = regs;
 	if (nub_engine_set_regs(machine->engine, &regs, &err) < 0)

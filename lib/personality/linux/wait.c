@@ -56,7 +56,10 @@ int64_t nub_linux_wait(struct nub_linux_wait *wait, int interrupted)
 
 void nub_linux_wait_begin(struct nub_linux_wait *wait)
 {
-	*wait = (struct nub_linux_wait){ .items = wait->items, .capacity = wait->capacity };
+	struct nub_linux_awaited *items = wait->items;
+	const size_t capacity = wait->capacity;
+
+	*wait = (struct nub_linux_wait){ .items = items, .capacity = capacity };
 }
 
 void nub_linux_wait_again(struct nub_linux_wait *wait)
