@@ -19,10 +19,10 @@ static int restore(struct cmd_session *session, int argc, char **argv, struct nu
 
 int cmd_restore(int argc, char **argv, struct cmd_report *report)
 {
-	struct cmd_session session = CMD_SESSION(report);
+	struct cmd_session *session = cmd_session_begin(report);
 	struct nub_error err = { 0 };
 
-	if (cmd_session_options(&session, &argc, &argv) && restore(&session, argc, argv, &err) < 0)
-		cmd_session_fail(&session, &err);
-	return cmd_session_end(&session);
+	if (cmd_session_options(session, &argc, &argv) && restore(session, argc, argv, &err) < 0)
+		cmd_session_fail(session, &err);
+	return cmd_session_end(session);
 }

@@ -17,10 +17,10 @@ static int run(struct cmd_session *session, int argc, char **argv, struct nub_er
 
 int cmd_run(int argc, char **argv, struct cmd_report *report)
 {
-	struct cmd_session session = CMD_SESSION(report);
+	struct cmd_session *session = cmd_session_begin(report);
 	struct nub_error err = { 0 };
 
-	if (cmd_session_options(&session, &argc, &argv) && run(&session, argc, argv, &err) < 0)
-		cmd_session_fail(&session, &err);
-	return cmd_session_end(&session);
+	if (cmd_session_options(session, &argc, &argv) && run(session, argc, argv, &err) < 0)
+		cmd_session_fail(session, &err);
+	return cmd_session_end(session);
 }

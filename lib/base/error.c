@@ -9,7 +9,7 @@
 enum { MESSAGE_SIZE = sizeof((struct nub_error){ 0 }.message), HINT_SIZE = sizeof((struct nub_error){ 0 }.hint) };
 
 static const struct {
-	const char *name;
+	char name[32];
 	enum nub_error_class class;
 } kinds[NUB_E_COUNT] = { [NUB_E_NONE] = { "none", NUB_CLASS_HOST },
 #define NUB_X(symbol, name, class) [NUB_E_##symbol] = { name, NUB_CLASS_##class },

@@ -9,7 +9,7 @@
 static const struct feature {
 	uint32_t function;
 	uint8_t index, reg, bit;
-	const char *name;
+	char name[sizeof("AVX-512 state (ZMM_Hi256)")];
 } features[] = {
 	{ 1, 0, NUB_CPUID_ECX, 0, "SSE3" },
 	{ 1, 0, NUB_CPUID_ECX, 1, "PCLMULQDQ" },

@@ -14,6 +14,18 @@
 #include "run/outcome.h"
 #include "run/save.h"
 
+/* On the stack all pages of it would be touched, and of most options nobody makes use. */
+struct cmd_session *cmd_session_begin(struct cmd_report *report)
+{
+	static struct cmd_session session;
+
+	session.options.log_level = CMD_LOG_LEVEL_DEFAULT;
+	session.gdb = (struct cmd_gdb_socket)CMD_GDB_SOCKET_CLOSED;
+	session.helper = (struct cmd_helper)CMD_HELPER_NONE;
+	session.report = report;
+	return &session;
+}
+
 /* What a snapshot of it keeps, for symbols and messages: it will be restored from elsewhere. */
 static const char *guest_path(struct cmd_session *session)
 {

@@ -1,12 +1,12 @@
 /* A guest on its way through a command: loaded from an ELF file or a snapshot, run, perhaps saved, reported. What `run`,
  * `snapshot` and `restore` have in common.
  *
- *     struct cmd_session session = CMD_SESSION(report);
- *     if (cmd_session_options(&session, &argc, &argv)) {
+ *     struct cmd_session *session = cmd_session_begin(report);
+ *     if (cmd_session_options(session, &argc, &argv)) {
  *             open: cmd_session_open_guest or cmd_session_open_snapshot
  *             cmd_session_prepare, cmd_session_run, cmd_outcome_note, cmd_session_save
  *     }
- *     return cmd_session_end(&session);
+ *     return cmd_session_end(session);
  *
  * argv[0] is the file, what follows are its arguments.
  */
@@ -42,11 +42,8 @@ struct cmd_session {
 	struct nub_sandbox *sandbox;
 };
 
-#define CMD_SESSION(the_report)                                                                                        \
-	{                                                                                                              \
-		.options.log_level = CMD_LOG_LEVEL_DEFAULT, .gdb = CMD_GDB_SOCKET_CLOSED, .helper = CMD_HELPER_NONE,   \
-		.report = (the_report)                                                                                 \
-	}
+/* That of this process, which has no more than one. */
+struct cmd_session *cmd_session_begin(struct cmd_report *report);
 
 /* Parse the options of the report's command, and see that an operand follows. False: it ends here. */
 bool cmd_session_options(struct cmd_session *session, int *argc, char ***argv);

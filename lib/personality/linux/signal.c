@@ -132,7 +132,7 @@ bool nub_linux_signal_take(struct nub_linux *linux, struct nub_linux_thread *thr
 
 const char *nub_linux_signal_name(int signal)
 {
-	static const char *const names[] = {
+	static const char names[][sizeof("SIGSTKFLT")] = {
 		"signal 0",  "SIGHUP",   "SIGINT",    "SIGQUIT",  "SIGILL",   "SIGTRAP",  "SIGABRT",  "SIGBUS",
 		"SIGFPE",    "SIGKILL",  "SIGUSR1",   "SIGSEGV",  "SIGUSR2",  "SIGPIPE",  "SIGALRM",  "SIGTERM",
 		"SIGSTKFLT", "SIGCHLD",  "SIGCONT",   "SIGSTOP",  "SIGTSTP",  "SIGTTIN",  "SIGTTOU",  "SIGURG",

@@ -6,7 +6,7 @@
 
 struct code_name {
 	int signal, code; /* signal 0: any */
-	const char *name;
+	char name[16];
 };
 
 static const char *code_name(const siginfo_t *info)

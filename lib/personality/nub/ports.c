@@ -153,31 +153,42 @@ const uint8_t nub_native_ports[] = {
 };
 const size_t nub_native_port_count = sizeof(nub_native_ports);
 
-static const struct {
-	port_handler serve;
-	const char *name; /* of its exits */
-} ports[NUB_PORT_MAX + 1] = {
-	[NUB_PORT_LOG] = { serve_log, "log" },
-	[NUB_PORT_CALL] = { serve_call, "call" },
-	[NUB_PORT_ABORT] = { serve_abort, "abort" },
-	[NUB_PORT_PRINT] = { serve_print, "print" },
-	[NUB_PORT_TRACE] = { serve_trace, "trace" },
-	[NUB_PORT_HALT] = { serve_halt, "halt" },
-	[NUB_PORT_CHECKPOINT] = { nub_checkpoint_serve, "checkpoint" },
+enum { FIRST_PORT = NUB_PORT_LOG };
+static const struct port {
+	port_handler serve; /* NULL: no port of the guest's */
+	const char *name;   /* of its exits */
+} ports[NUB_PORT_MAX + 1 - FIRST_PORT] = {
+	[NUB_PORT_LOG - FIRST_PORT] = { serve_log, "log" },
+	[NUB_PORT_CALL - FIRST_PORT] = { serve_call, "call" },
+	[NUB_PORT_ABORT - FIRST_PORT] = { serve_abort, "abort" },
+	[NUB_PORT_PRINT - FIRST_PORT] = { serve_print, "print" },
+	[NUB_PORT_TRACE - FIRST_PORT] = { serve_trace, "trace" },
+	[NUB_PORT_HALT - FIRST_PORT] = { serve_halt, "halt" },
+	[NUB_PORT_CHECKPOINT - FIRST_PORT] = { nub_checkpoint_serve, "checkpoint" },
 };
+
+/* The port that the guest wrote to; NULL for any other exit. */
+static const struct port *written_port(const struct nub_exit *exit)
+{
+	const unsigned number = exit->port.number;
+
+	if (exit->kind != NUB_EXIT_PORT || exit->port.read || number < FIRST_PORT || number > NUB_PORT_MAX)
+		return NULL;
+	return ports[number - FIRST_PORT].serve ? &ports[number - FIRST_PORT] : NULL;
+}
 
 const char *nub_native_exit_name(const struct nub_personality *personality, const struct nub_exit *exit)
 {
+	const struct port *port = written_port(exit);
+
 	(void)personality;
-	return exit->kind == NUB_EXIT_PORT && !exit->port.read && exit->port.number <= NUB_PORT_MAX
-	           ? ports[exit->port.number].name
-	           : NULL;
+	return port ? port->name : NULL;
 }
 
 enum nub_verdict nub_native_serve(struct nub_personality *personality, const struct nub_exit *exit,
                                   struct nub_error *err)
 {
-	if (!nub_native_exit_name(personality, exit))
-		return NUB_VERDICT_PASS;
-	return ports[exit->port.number].serve(nub_native_of(personality), err);
+	const struct port *port = written_port(exit);
+
+	return port ? port->serve(nub_native_of(personality), err) : NUB_VERDICT_PASS;
 }
