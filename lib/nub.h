@@ -34,6 +34,7 @@
 #include "nub/sandbox.h"
 #include "nub/snapshot.h"
 #include "nub/value.h"
+#include "nub/working_set.h"
 
 #define NUB_VERSION "0.1.0"
 

@@ -14,7 +14,7 @@ static int restore(struct cmd_session *session, int argc, char **argv, struct nu
 	    cmd_session_run(session, argc, argv, &outcome, err) < 0 || cmd_outcome_note(session, &outcome, err) < 0 ||
 	    cmd_session_draw(session, &outcome, err) < 0)
 		return -1;
-	return cmd_session_save(session, &outcome, err);
+	return cmd_session_learn(session, &outcome, err) < 0 ? -1 : cmd_session_save(session, &outcome, err);
 }
 
 int cmd_restore(int argc, char **argv, struct cmd_report *report)

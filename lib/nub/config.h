@@ -120,6 +120,7 @@ struct nub_config {
 	uint64_t seed;
 	unsigned log_level;      /* NUB_LOG_*, 0 none: records above it are dropped */
 	uint64_t timeout_ns;     /* of one run or call, host functions included; 0 none */
+	bool learn;              /* restoring makes no page ready before it is touched (working_set.h) */
 	bool stop_at_checkpoint; /* a checkpoint ends the run, which nub_sandbox_resume goes on with */
 	struct nub_host_ops ops;
 	struct nub_program_config program; /* of Linux programs */

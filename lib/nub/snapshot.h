@@ -26,6 +26,7 @@
 #include "nub/outcome.h"
 #include "nub/region.h"
 #include "nub/sandbox.h"
+#include "nub/working_set.h"
 
 struct nub_snapshot;
 
@@ -36,6 +37,8 @@ struct nub_snapshot_options {
 	const char *guest_path;            /* kept for symbols and messages, best an absolute one; may be NULL */
 	const char *const *host_functions; /* names that the guest was offered */
 	size_t host_function_count;
+	const struct nub_working_set
+	    *working_set;                /* of nub_snapshot_flatten: instead of that which the snapshot has; or NULL */
 	const struct nub_snapshot *base; /* store only pages that differ from it; NULL: all */
 	bool (*progress)(void *context, uint64_t done, uint64_t total); /* bytes; false: give up; may be NULL */
 	void *context;
@@ -82,7 +85,8 @@ struct nub_snapshot_info {
 	unsigned root_count;
 	const char *const *host_functions;
 	size_t host_function_count;
-	unsigned depth; /* layers below this file */
+	uint64_t working_pages, written_pages; /* of its working set: all of them, and those that are written */
+	unsigned depth;                        /* layers below this file */
 	const char *base_name;
 	uint8_t base_hash[16];
 	const struct nub_program_item *items; /* of a Linux program, by kind */
@@ -109,7 +113,7 @@ int nub_snapshot_verify_tell(const struct nub_snapshot *snapshot,
                              struct nub_error *err);
 
 /* Write the same snapshot as one file without a base: equal memory, registers, generation and hash. Of the options,
- * progress and written are used. As nub_snapshot_write and nub_snapshot_save; also SNAPSHOT_CORRUPT, when a layer's
+ * progress, written and working_set are used. As nub_snapshot_write and nub_snapshot_save; also SNAPSHOT_CORRUPT, when a layer's
  * memory is damaged. */
 int nub_snapshot_flatten_write(const struct nub_snapshot *snapshot, const struct nub_snapshot_options *options, int fd,
                                struct nub_error *err);

@@ -29,6 +29,12 @@ struct cmd_json *cmd_json_snapshot(const char *path, const struct nub_snapshot_i
 		cmd_json_add(base, "hash", cmd_json_digits(info->base_hash, sizeof(info->base_hash)));
 		cmd_json_add(object, "base", base);
 	}
+	if (info->working_pages != 0) {
+		struct cmd_json *set = cmd_json_object();
+		add_count(set, "pages", info->working_pages);
+		add_count(set, "written", info->written_pages);
+		cmd_json_add(object, "working_set", set);
+	}
 	return object;
 }
 

@@ -117,6 +117,9 @@ static void print_text(const char *path, const struct nub_snapshot *snapshot, co
 		print_clean("base", info->base_name);
 		print_hash("base hash", info->base_hash);
 	}
+	if (info->working_pages != 0)
+		printf("working set   %" PRIu64 " pages, %" PRIu64 " of them written\n", info->working_pages,
+		       info->written_pages);
 	if (verified)
 		printf("verified      its memory matches its hash\n");
 	print_clean("guest", info->guest_path);

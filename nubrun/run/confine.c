@@ -130,7 +130,7 @@ static int find_paths(struct paths *paths, const struct cmd_session *session, st
 
 	if (add_target(paths, options->core, err) < 0 || add_target(paths, options->status, err) < 0 ||
 	    add_target(paths, options->svg, err) < 0 || add_target(paths, options->output, err) < 0 ||
-	    add_symbols(paths, &session->evidence, err) < 0)
+	    add_target(paths, options->learn, err) < 0 || add_symbols(paths, &session->evidence, err) < 0)
 		return -1;
 	/* Where gdb says. */
 	if (session->gdb.is_owners)
@@ -200,8 +200,8 @@ int cmd_session_confine(struct cmd_session *session, struct nub_error *err)
 	const struct nub_confine_config config = {
 		.engine = session->guest.config.engine,
 		.resets = options->reset,
-		.looks_back = options->reset || options->svg || options->output || options->core || options->core_dir ||
-		              options->gdb,
+		.looks_back = options->reset || options->svg || options->output || options->learn || options->core ||
+		              options->core_dir || options->gdb,
 		.debugger = options->gdb,
 		.program = session->info->abi == NUB_ABI_LINUX,
 		.sends_files = options->function_count > 0,

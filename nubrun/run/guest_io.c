@@ -55,10 +55,20 @@ int cmd_guest_io_print(struct cmd_guest_io *io, int fd, const void *bytes, size_
 	return part == size ? 0 : -1;
 }
 
+int cmd_guest_io_learn(struct cmd_guest_io *io, struct nub_sandbox *sandbox, struct nub_error *err)
+{
+	if (!io->learns || !sandbox)
+		return 0;
+	io->learns = false;
+	return nub_sandbox_working_set(sandbox, &io->learned, err);
+}
+
 static int output(void *context, enum nub_stream stream, const void *bytes, size_t size, struct nub_error *err)
 {
 	struct cmd_guest_io *io = context;
 
+	if (stream == NUB_STDOUT && cmd_guest_io_learn(io, io->sandbox, err) < 0)
+		return -1;
 	if (cmd_guest_io_print(io, stream == NUB_STDOUT ? io->stdout_fd : STDERR_FILENO, bytes, size, err) < 0)
 		return -1;
 	if (io->watch && io->sandbox && cmd_linux_watch_output(io->watch, bytes, size))
@@ -163,5 +173,6 @@ struct nub_host_ops cmd_guest_io_ops(struct cmd_guest_io *io)
 
 void cmd_guest_io_release(struct cmd_guest_io *io)
 {
+	nub_working_set_release(&io->learned);
 	cmd_json_value_release(&io->reply);
 }

@@ -21,6 +21,8 @@ struct cmd_guest_io {
 	const struct cmd_host_fn *functions;
 	size_t function_count;
 	struct cmd_helper *helper; /* that runs their commands */
+	bool learns;               /* which pages the guest needs until it prints something: */
+	struct nub_working_set learned;
 	struct cmd_limits limits;
 	bool stdout_open, stderr_open; /* the last write to that descriptor ended within a line */
 	struct nub_value reply;        /* kept until the next callback */
@@ -37,6 +39,9 @@ uint64_t cmd_guest_io_remaining(void *io);
 
 /* Write to a descriptor as the guest does: whole, or an error, or NUB_E_NONE when the time is over. */
 int cmd_guest_io_write(struct cmd_guest_io *io, int fd, const void *bytes, size_t size, struct nub_error *err);
+
+/* It is about to print for the first time, or has ended: what it needed until then. Once, and if that is asked for. */
+int cmd_guest_io_learn(struct cmd_guest_io *io, struct nub_sandbox *sandbox, struct nub_error *err);
 
 /* The same for what comes from the guest: it counts, and is cut off at its limit, as if the time were over. */
 int cmd_guest_io_print(struct cmd_guest_io *io, int fd, const void *bytes, size_t size, struct nub_error *err);

@@ -31,6 +31,7 @@ struct cmd_run_options {
 	uint64_t repeat;                      /* 0: not given */
 	bool reset;                           /* with repeat: each call starts from the snapshot */
 	bool verify;
+	const char *learn;  /* where a snapshot goes that knows its working set; NULL: nowhere */
 	const char *output; /* where to save: -o or --snapshot-on-exit; NULL: nowhere */
 	const char *base;   /* NULL: none */
 	bool flatten;

@@ -45,6 +45,27 @@ static int check_on_exit(const struct cmd_run_options *options, struct nub_error
 	return nub_hint(err, "add --until-checkpoint, or --call FUNC to save what a call leaves");
 }
 
+/* --learn is about one run, and what it saves is the snapshot that was restored. */
+static int check_learning(const struct cmd_run_options *options, struct nub_error *err)
+{
+	const char *other = options->output        ? "snapshot-on-exit"
+	                    : options->repeat > 0  ? "repeat"
+	                    : options->gdb != NULL ? "gdb"
+	                                           : NULL;
+
+	if (!options->learn)
+		return 0;
+	if (other) {
+		nub_fail(err, NUB_E_USAGE, 0, "--learn: does not go together with --%s", other);
+		return nub_hint(err, "learn in a run of its own");
+	}
+	if (strcmp(options->learn, "-") == 0) {
+		nub_fail(err, NUB_E_USAGE, 0, "--learn: stdout is where the guest prints");
+		return nub_hint(err, "name a file; it may be the snapshot itself");
+	}
+	return 0;
+}
+
 int cmd_run_options_check(const struct cmd_run_options *options, struct nub_error *err)
 {
 	return check_common(options, err) < 0 ? -1 : check_on_exit(options, err);
@@ -58,7 +79,7 @@ int cmd_restore_options_check(const struct cmd_run_options *options, struct nub_
 		nub_fail(err, NUB_E_USAGE, 0, "--reset: nothing is repeated");
 		return nub_hint(err, "add --repeat N, or leave it out: a restored guest starts from its snapshot");
 	}
-	return check_on_exit(options, err);
+	return check_learning(options, err) < 0 ? -1 : check_on_exit(options, err);
 }
 
 int cmd_snapshot_options_check(const struct cmd_run_options *options, struct nub_error *err)

@@ -138,6 +138,20 @@ int cmd_session_save(struct cmd_session *session, const struct nub_outcome *outc
 	return failed;
 }
 
+/* What a run needed that failed is no example. */
+int cmd_session_learn(struct cmd_session *session, const struct nub_outcome *outcome, struct nub_error *err)
+{
+	const struct cmd_run_options *options = &session->options;
+	const struct nub_snapshot_options save = { .working_set = &session->io.learned };
+
+	if (!options->learn || outcome->kind == NUB_OUTCOME_FAILED || outcome->kind == NUB_OUTCOME_CRASHED ||
+	    outcome->kind == NUB_OUTCOME_TIMED_OUT || outcome->kind == NUB_OUTCOME_INTERRUPTED)
+		return 0;
+	if (cmd_guest_io_learn(&session->io, session->sandbox, err) < 0)
+		return -1;
+	return cmd_save(NULL, session->snapshot, &save, options->learn, session->report, err);
+}
+
 static void note_sandbox(struct cmd_session *session)
 {
 	struct cmd_report *report = session->report;

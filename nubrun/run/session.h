@@ -78,6 +78,9 @@ int cmd_session_draw(struct cmd_session *session, const struct nub_outcome *outc
 /* Save it where the options say, if they do and the outcome allows it. */
 int cmd_session_save(struct cmd_session *session, const struct nub_outcome *outcome, struct nub_error *err);
 
+/* Save the snapshot that was restored, with what the run needed of it, if that is asked for. */
+int cmd_session_learn(struct cmd_session *session, const struct nub_outcome *outcome, struct nub_error *err);
+
 /* Report an error; one that came of a signal that asked for the end names it. */
 void cmd_session_fail(struct cmd_session *session, const struct nub_error *err);
 

@@ -169,7 +169,9 @@ static void configure(struct cmd_session *session)
 		.helper = &session->helper,
 		.limits = { .output = options->output_limit, .cpu_ns = options->cpu_limit_ns },
 		.evidence = &session->evidence,
+		.learns = options->learn,
 	};
+	config->learn = options->learn;
 	config->has_seed = options->has_seed;
 	config->seed = options->seed;
 	config->timeout_ns = options->timeout_ns;
@@ -206,7 +208,8 @@ int cmd_session_prepare(struct cmd_session *session, int argc, char **argv, stru
 		         argv[0], argv[1]);
 		return nub_hint(err, "leave the arguments out");
 	}
-	if (options->output && cmd_save_check(options->output, err) < 0)
+	if ((options->output && cmd_save_check(options->output, err) < 0) ||
+	    (options->learn && cmd_save_check(options->learn, err) < 0))
 		return -1;
 	if (prepare_evidence(session, err) < 0)
 		return -1;

@@ -1,6 +1,8 @@
 /* What it saves to warm CPython once: a thaw behind some imports, to its first byte of output, against
  *
  * python    CPython natively, from its start to its first byte behind the same imports
+ * learned   a thaw from the same snapshot as it was before `restore --learn` found its working set; learned-c: where nothing of the
+ *           file is in the page cache
  * criu      `criu restore` of the same process, the whole command; the process need not do anything by then
  * runsc     `runsc do true`, the whole command: a sandbox that begins anew, and has nothing warmed
  *
@@ -28,8 +30,10 @@
 #define READY "print('ready', flush=True)\n"
 #define WORK "print(json.dumps(str(decimal.Decimal(1) / 7)), flush=True)\n"
 
-static const char snap[] = "bench/python.snap", images[] = "bench/criu", output[] = "bench/criu.out";
+static const char plain[] = "bench/python-plain.snap", snap[] = "bench/python.snap", images[] = "bench/criu",
+		  output[] = "bench/criu.out";
 static const char *const thaw[] = { "./nubrun", "restore", QUIET, "--rootfs", "/", snap, NULL };
+static const char *const thaw_plain[] = { "./nubrun", "restore", QUIET, "--rootfs", "/", plain, NULL };
 
 static void compare_natively(size_t runs)
 {
@@ -42,6 +46,21 @@ static void compare_natively(size_t runs)
 		add(&ours, first_byte(thaw, NULL));
 	}
 	report("python", "natively", &base, "thawed, to first byte", &ours, 0.05);
+}
+
+static void compare_learned(const char *row, bool cold, size_t runs)
+{
+	struct series base = { 0 }, ours = { 0 };
+
+	for (size_t i = 0; i < runs; i++) {
+		if (cold)
+			drop_cache(plain);
+		add(&base, first_byte(thaw_plain, NULL));
+		if (cold)
+			drop_cache(snap);
+		add(&ours, first_byte(thaw, NULL));
+	}
+	report(row, "not learned", &base, "learned, to first byte", &ours, 1.0);
 }
 
 /* ---- criu ---- */
@@ -129,16 +148,23 @@ static void compare_with_runsc(size_t runs)
 
 void bench_python(size_t runs)
 {
-	const char *const save[] = { "./nubrun", "snapshot",       QUIET,   "-o",   snap, "--rootfs",
-		                     "/",        "--until-output", "ready", PYTHON, "-c", IMPORTS READY WORK,
+	const char *const save[] = { "./nubrun", "snapshot",       QUIET,   "-o",   plain, "--rootfs",
+		                     "/",        "--until-output", "ready", PYTHON, "-c",  IMPORTS READY WORK,
 		                     NULL };
+
+	const char *const learn[] = { "./nubrun", "restore", QUIET, "--learn", snap, "--rootfs", "/", plain, NULL };
 
 	if (!is_installed("python", PYTHON))
 		return;
 	run(save, -1);
+	run(learn, -1);
 	first_byte(thaw, NULL);
 	compare_natively(runs);
+	compare_learned("learned", false, runs);
+	if (!is_left_out("learned-c"))
+		compare_learned("learned-c", true, runs < COLD_RUNS ? runs : COLD_RUNS);
 	compare_with_criu(runs);
 	compare_with_runsc(runs);
 	unlink(snap);
+	unlink(plain);
 }

@@ -6,13 +6,12 @@
  *           call that writes as many; warm-10, warm-100: a tenth, and all of them
  * cold-1    the same where nothing of the file is in the page cache; cold-10, cold-100
  */
-#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "measure.h"
 
-enum { COLD_RUNS = 10, TOUCH_RUNS = 20, SIZES = 4 };
+enum { TOUCH_RUNS = 20, SIZES = 4 };
 
 #define QUIET "--status", "/dev/null"
 
@@ -69,16 +68,6 @@ static void compare_sizes(const struct bench_engine *engine, size_t runs)
 	unlink(sizes[0].file);
 }
 
-/* Let nothing of it be in the page cache: what is not written yet can't be dropped. */
-static void drop(const char *file)
-{
-	const int fd = open(file, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0 || fsync(fd) < 0 || posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) > 0)
-		fail(file);
-	close(fd);
-}
-
 static void compare_touched(const struct bench_engine *engine, size_t part, bool cold, size_t runs)
 {
 	const char *const floor[] = { engine->floor, "--file", touched, "--pages", parts[part].pages, NULL };
@@ -91,7 +80,7 @@ static void compare_touched(const struct bench_engine *engine, size_t part, bool
 	snprintf(name, sizeof(name), "%s pages written", parts[part].pages);
 	for (size_t i = 0; i < 2 * runs; i++) {
 		if (cold)
-			drop(touched);
+			drop_cache(touched);
 		if (i % 2 == 0)
 			add(&base, run(floor, -1));
 		else

@@ -15,7 +15,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CLOCKS_A_ROUND = 20, COPIES_A_ROUND = 16, ROUNDS_MAX = 10000, MEMORY = 64 << 20, LINE = 64, TOUCHES = 100000, COPY = 256 << 10 };
+enum {
+	CLOCKS_A_ROUND = 20,
+	COPIES_A_ROUND = 16,
+	ROUNDS_MAX = 10000,
+	MEMORY = 64 << 20,
+	LINE = 64,
+	TOUCHES = 100000,
+	COPY = 256 << 10
+};
 
 static long long now_ns(void)
 {

@@ -109,6 +109,15 @@ bool succeeds(const char *const argv[])
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
+void drop_cache(const char *file)
+{
+	const int fd = open(file, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || fsync(fd) < 0 || posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) > 0)
+		fail(file);
+	close(fd);
+}
+
 bool is_installed(const char *row, const char *program)
 {
 	const bool there = access(program, X_OK) == 0;

@@ -26,6 +26,10 @@ double run(const char *const argv[], int out_fd);
 /* Run a command to its end, which may be a failure, and show nothing of it: did it succeed? */
 bool succeeds(const char *const argv[]);
 
+/* Let nothing of a file be in the page cache, not even what is still to be written. */
+void drop_cache(const char *file);
+enum { COLD_RUNS = 10 };
+
 /* Can this program be run? If not, say that the row isn't measured. */
 bool is_installed(const char *row, const char *program);
 

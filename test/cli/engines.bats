@@ -151,7 +151,7 @@ cpu_has() { # FLAG
 
 @test "engines: what the unit tests say of lives, layers and written pages holds by the process engine, too (R30 R31)" {
 	local name
-	for name in test_restore_leaks test_layers test_dirty test_sandbox_stop; do
+	for name in test_restore_leaks test_layers test_dirty test_sandbox_stop test_working_set; do
 		capture env NUBRUN_ENGINE=process "$TEST_TOOLS/$name"
 		[ "$status" -eq 0 ]
 		[[ $output$stderr == *"[       OK ]"* ]]

@@ -194,6 +194,17 @@ static inline void sample_layer(struct nub_snapshot_meta *meta)
 	meta->run_count = 3;
 }
 
+static inline void sample_working_set(struct nub_snapshot_meta *meta)
+{
+	static const struct nub_working_run runs[] = { { 0x2000, 2, true },
+		                                       { 0x4000, 1, false },
+		                                       { 0x113000, 1, true } };
+
+	meta->working_set.runs = sample_copy(runs, sizeof(runs));
+	meta->working_set.count = 3;
+	meta->working_set.reads = true;
+}
+
 /* The caller releases it. */
 static inline void sample_meta(struct nub_snapshot_meta *meta, enum sample_kind kind)
 {
@@ -217,6 +228,8 @@ static inline void sample_meta(struct nub_snapshot_meta *meta, enum sample_kind 
 		meta->cpu.regs.rip = NUB_IMAGE_BASE_DYN + 0x1111;
 		meta->cpu.regs.rflags = 0x246;
 	}
+	if (kind == SAMPLE_LAYER)
+		sample_working_set(meta);
 	if (kind == SAMPLE_LAYER)
 		sample_layer(meta);
 	else

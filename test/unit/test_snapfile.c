@@ -32,6 +32,12 @@ static void assert_same_lists(const struct nub_snapshot_meta *a, const struct nu
 	assert_int_equal(a->run_count, b->run_count);
 	if (a->run_count > 0)
 		assert_memory_equal(a->runs, b->runs, a->run_count * sizeof(*a->runs));
+	assert_int_equal(a->working_set.count, b->working_set.count);
+	for (uint32_t i = 0; i < a->working_set.count; i++) {
+		assert_int_equal(a->working_set.runs[i].gpa, b->working_set.runs[i].gpa);
+		assert_int_equal(a->working_set.runs[i].pages, b->working_set.runs[i].pages);
+		assert_int_equal(a->working_set.runs[i].written, b->working_set.runs[i].written);
+	}
 	assert_int_equal(a->program_size, b->program_size);
 	if (a->program_size > 0)
 		assert_memory_equal(a->program, b->program, a->program_size);
@@ -56,6 +62,7 @@ static void assert_same(const struct nub_snapshot_meta *expected, const struct n
 	a.host_functions = b.host_functions = NULL;
 	a.regions = b.regions = NULL;
 	a.runs = b.runs = NULL;
+	a.working_set.runs = b.working_set.runs = NULL;
 	a.program = b.program = NULL;
 	a.items = b.items = NULL;
 	assert_memory_equal(&a, &b, sizeof(a));
@@ -213,6 +220,8 @@ static void test_truncation(void **state)
 	MUST(nub_snapshot_check_file_size(&header, header.file_size + 1, &err));
 	assert_fails(nub_snapshot_check_file_size(&header, header.file_size - 1, &err), &err, NUB_E_SNAPSHOT_TRUNCATED,
 	             "its header says");
+	/* Of the sections, the last one may be missing: its head, its own count and runs. */
+	const size_t last = file.metadata.size - (16 + 8 + 3 * 16);
 	for (size_t size = 0; size < file.metadata.size; size++) {
 		uint8_t *bytes = sample_copy(file.metadata.bytes, size ? size : 1);
 		struct nub_snapshot_header cut = header;
@@ -223,8 +232,8 @@ static void test_truncation(void **state)
 		memcpy(cut.metadata_hash.bytes, file.header + 56, 16);
 		cut.metadata_size = size;
 		err = (struct nub_error){ 0 };
-		assert_int_equal(nub_snapshot_decode_meta(&cut, bytes, size, &meta, &err), -1);
-		assert_true(err.kind == NUB_E_SNAPSHOT_TRUNCATED || err.kind == NUB_E_SNAPSHOT_FIELD);
+		assert_int_equal(nub_snapshot_decode_meta(&cut, bytes, size, &meta, &err), size == last ? 0 : -1);
+		assert_true(size == last || err.kind == NUB_E_SNAPSHOT_TRUNCATED || err.kind == NUB_E_SNAPSHOT_FIELD);
 		nub_snapshot_meta_release(&meta);
 		free(bytes);
 	}

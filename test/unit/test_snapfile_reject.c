@@ -19,7 +19,7 @@ enum { HEAD_TYPE = -16, HEAD_FLAGS = -12, HEAD_SIZE = -8 };
 enum { FUNCTION = 8, FUNCTION_2 = 8 + 72, HOST_2 = 8 + 60, REGION = 8, REGION_2 = 8 + 32, REGION_5 = 8 + 4 * 32 };
 enum { CS = 144, DS = 168, FS = 216, SS = 264, TR = 288, LDT = 312, GDT = 336, IDT = 352, CR0 = 368, CR4 = 384 };
 enum { LAYOUT_PEB_GVA = 8 + 17 * 8 };
-enum { XSAVE = 472, MSR = 1304, CPUID = 8, CPUID_2 = 8 + 32, RUN = 32, BASE_NAME = 32 + 3 * 16 };
+enum { XSAVE = 472, MSR = 1304, CPUID = 8, CPUID_2 = 8 + 32, RUN = 32, WORKING = 8, BASE_NAME = 32 + 3 * 16 };
 
 /* The arguments after the value: what the message says, and the error if it is another than SNAPSHOT_FIELD. */
 #define FIELD_OF(sample, part, name, at, width, number, ...)                                                           \
@@ -55,7 +55,7 @@ static const struct mangle mangles[] = {
 	IN(IDENTITY, "section type 0", HEAD_TYPE, 4, 0, "type 0"),
 	IN(GUEST, "section twice", HEAD_TYPE, 4, 1, "a section of type 1 follows one of type 1"),
 	IN(LAYER, "unknown and critical", HEAD_TYPE, 4, 99, "a section of type 99 is critical"),
-	IN(LAYER, "unknown, not critical, so LAYER is missing", HEAD_TYPE, 8, 99, "section LAYER is missing"),
+	OF(KERNEL, LAYER, "unknown, not critical, so LAYER is missing", HEAD_TYPE, 8, 99, "section LAYER is missing"),
 	IN(LAYER, "unknown flag", HEAD_TYPE, 8, 99 | UINT64_C(2) << 32, "a section of type 99 has flags 0x2"),
 	IN(ROOTS, "not critical", HEAD_FLAGS, 4, 0, "section ROOTS has flags 0x0, they must be 0x1"),
 	IN(ROOTS, "too short", HEAD_SIZE, 8, 8, "roots.count is 0x1", NUB_E_SNAPSHOT_TRUNCATED),
@@ -293,6 +293,20 @@ static const struct mangle mangles[] = {
 	IN(LAYER, "run over the end", RUN + 40, 8, 7, "layer.runs[2].pages is 0x7"),
 	IN(LAYER, "run wraps", RUN + 40, 8, UINT64_MAX, "layer.runs[2].pages is 0xffffffffffffffff"),
 	IN(LAYER, "base in a folder", BASE_NAME + 1, 1, '/', "layer.base_name is 'w/rm.snap'"),
+	IN(WORKING_SET, "critical", HEAD_FLAGS, 4, 1, "section WORKING-SET has flags 0x1, they must be 0x0"),
+	IN(WORKING_SET, "run count", 0, 4, 65537, "working_set.count is 0x10001, it must be at most 0x10000"),
+	IN(WORKING_SET, "run count over the end", 0, 4, 65536, "working_set.count is 0x10000, of 16 bytes each",
+	   NUB_E_SNAPSHOT_TRUNCATED),
+	IN(WORKING_SET, "fewer than there are", 0, 4, 2, "section WORKING-SET has a size of 0x38, it must be 0x28"),
+	IN(WORKING_SET, "reads", 4, 4, 2, "working_set.reads is 0x2"),
+	IN(WORKING_SET, "unaligned", WORKING, 8, 0x2008, "working_set.runs[0].gpa is 0x2008"),
+	IN(WORKING_SET, "in page 0", WORKING, 8, 0, "working_set.runs[0].gpa is 0x0"),
+	IN(WORKING_SET, "in the run before it", WORKING + 16, 8, 0x3000, "working_set.runs[1].gpa is 0x3000"),
+	IN(WORKING_SET, "in the tables", WORKING + 32, 8, 0x114000, "working_set.runs[2].gpa is 0x114000"),
+	IN(WORKING_SET, "no pages", WORKING + 8, 4, 0, "working_set.runs[0].pages is 0x0"),
+	IN(WORKING_SET, "into the tables", WORKING + 40, 4, 2, "working_set.runs[2].pages is 0x2"),
+	IN(WORKING_SET, "wraps", WORKING + 40, 4, UINT32_MAX, "working_set.runs[2].pages is 0xffffffff"),
+	IN(WORKING_SET, "written", WORKING + 12, 4, 2, "working_set.runs[].written is 0x2"),
 	IN(LAYER, "NUL in the base name", BASE_NAME + 1, 1, 0, "layer.base_name has a NUL at byte 1"),
 };
 
@@ -377,7 +391,7 @@ static void test_padding(void **state)
 	struct sample_file file;
 
 	sample_encode(&file, SAMPLE_LAYER);
-	file.metadata.bytes[file.metadata.size - 1] = 1;
+	file.metadata.bytes[section_start(&file, NUB_SECTION_WORKING_SET) - NUB_SECTION_HEADER_SIZE - 1] = 1;
 	sample_seal(&file);
 	assert_int_equal(expect(&mangle, &file), 0);
 	nub_buffer_release(&file.metadata);

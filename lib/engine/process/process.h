@@ -63,6 +63,10 @@ int nub_process_seal(struct nub_process *process, struct nub_error *err);
 /* Map what the page tables say into a box that is not sealed. *size is the sum. Errors: ENGINE, PROCESS. */
 int nub_process_map_all(struct nub_process *process, uint64_t *size, struct nub_error *err);
 
+/* Pages of a run that were a file's and are the memfd's in a box that isn't sealed: what a life before this one wrote, and was put
+ * back, or what a snapshot says will be written. Each would be a fault. */
+int nub_process_fill_copies(struct nub_process *process, const struct nub_mapping *run, struct nub_error *err);
+
 /* Map what became the memfd's since (memory/shared.h): to be called before the guest goes on. */
 int nub_process_map_news(struct nub_process *process, struct nub_error *err);
 

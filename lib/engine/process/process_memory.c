@@ -161,8 +161,7 @@ int nub_process_check_place(uint64_t gva, uint64_t size, struct nub_error *err)
 	return nub_hint(err, "choose another address for it, or the kvm engine");
 }
 
-/* What a life before this one wrote, and was put back. This one will write it, too, and each page would be a fault. */
-static int fill_copies(struct nub_process *process, const struct nub_mapping *run, struct nub_error *err)
+int nub_process_fill_copies(struct nub_process *process, const struct nub_mapping *run, struct nub_error *err)
 {
 	const struct nub_memory *memory = process->guest.memory;
 	const uint64_t gpa = run->gpa, in_snapshot = memory->snapshot.gpa + memory->snapshot.size - gpa;
@@ -189,7 +188,7 @@ static int map_run(struct nub_process *process, const struct nub_mapping *run, v
 	for (uint64_t done = 0; part.size > 0; part.gva += done, part.gpa += done, part.size -= done)
 		if (map_part(process, &part, &done, err) < 0)
 			return -1;
-	if (fill_copies(process, run, err) < 0)
+	if (nub_process_fill_copies(process, run, err) < 0)
 		return -1;
 	*total += run->size;
 	return 0;
@@ -267,6 +266,8 @@ static uint64_t chunk_size(const struct nub_process *process, uint64_t gva)
 {
 	const uint64_t doublings = process->owned_chunks / CHUNKS_AT_ONCE;
 	const uint64_t size = doublings < 6 ? CHUNK_MIN << doublings : CHUNK_MAX;
+	if (process->guest.learned)
+		return NUB_PAGE_SIZE;
 	const uint64_t quarter = nub_page_down(gva) == process->row_end ? process->row_size / 4 : 0;
 
 	if (quarter <= size)

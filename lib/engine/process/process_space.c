@@ -132,7 +132,7 @@ static int show_run(struct nub_process *process, const struct nub_mapping *run, 
 	for (uint64_t done = 0; part.size > 0; part.gva += done, part.gpa += done, part.size -= done)
 		if (nub_process_map_shared(process, &part, NUB_BOX_SHARED, &done, err) < 0)
 			return -1;
-	return 0;
+	return nub_process_fill_copies(process, run, err);
 }
 
 int nub_process_map(struct nub_engine *engine, uint64_t gva, uint64_t gpa, uint64_t size, unsigned rights,

@@ -1,8 +1,8 @@
 /* What nubrun and the box share: one page of code, and the pages through which they talk. C and assembler include this.
  *
  *     NUB_BOX_GVA          the stub's code                               1 page   r-x
- *     + 1 page             struct nub_box_shared                         2 pages  rw-
- *     + 3 pages            alternate signal stack, with the frame        8 pages  rw-
+ *     + 1 page             struct nub_box_shared                         7 pages  rw-
+ *     + 8 pages            alternate signal stack, with the frame        8 pages  rw-
  *
  * The guest can write all of it but the code, and even that after it has called mprotect through the stub. So nothing in
  * here is true: nubrun copies what it needs once, checks it, and never follows a pointer that it finds here.
@@ -12,7 +12,7 @@
 
 /* In the guest's lower half, where neither guests nor Linux put anything by themselves. */
 #define NUB_BOX_GVA 0x6ff000000000
-#define NUB_BOX_STACK_OFFSET 0x3000
+#define NUB_BOX_STACK_OFFSET 0x8000
 #define NUB_BOX_STACK_SIZE 0x8000
 #define NUB_BOX_SIZE (NUB_BOX_STACK_OFFSET + NUB_BOX_STACK_SIZE)
 #define NUB_BOX_SHARED_OFFSET 0x1000
@@ -65,7 +65,7 @@
 #define NUB_BOX_CALL_ARGS 0x08
 #define NUB_BOX_CALL_RESULT 0x38
 #define NUB_BOX_CALL_SIZE 0x40
-#define NUB_BOX_MAX_CALLS 96
+#define NUB_BOX_MAX_CALLS 424 /* all of a large program's set-up, so that nobody waits in between */
 
 #ifndef __ASSEMBLER__
 #include <stddef.h>

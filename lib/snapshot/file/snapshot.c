@@ -220,6 +220,11 @@ static void fill_info(struct nub_snapshot *snapshot)
 		.items = meta->items,
 		.item_count = meta->item_count,
 	};
+	for (uint32_t i = 0; i < meta->working_set.count; i++) {
+		const struct nub_working_run *run = &meta->working_set.runs[i];
+		snapshot->info.working_pages += run->pages;
+		snapshot->info.written_pages += run->written ? run->pages : 0;
+	}
 	memcpy(snapshot->info.hash, meta->hash.bytes, sizeof(snapshot->info.hash));
 	memcpy(snapshot->info.base_hash, meta->base_hash.bytes, sizeof(snapshot->info.base_hash));
 }

@@ -44,6 +44,9 @@ int nub_snapshot_read(const struct nub_snapshot *snapshot, uint64_t gpa, void *b
  * the file system does not say. False: there is none. */
 bool nub_snapshot_next_data(const struct nub_snapshot *file, uint64_t *gpa, uint64_t end, uint64_t *size);
 
+/* Where the file's pages are not in memory: have those of its working set read, all at once, while something else is done. */
+void nub_snapshot_read_ahead(const struct nub_snapshot *snapshot);
+
 /* Bytes of [gpa, gpa + size) of the image that are no holes, in the file or layer that they come from. */
 uint64_t nub_snapshot_stored_bytes(const struct nub_snapshot *snapshot, uint64_t gpa, uint64_t size);
 

@@ -92,6 +92,8 @@ int nub_snapshot_flatten_write(const struct nub_snapshot *snapshot, const struct
 	meta.depth = 0;
 	meta.runs = NULL;
 	meta.run_count = 0;
+	if (options->working_set)
+		meta.working_set = *options->working_set;
 	int result = nub_snapshot_encode_meta(&meta, &metadata, err);
 	if (result == 0)
 		result = write_flat(snapshot, &meta, &metadata, options, fd, err);

@@ -1,10 +1,12 @@
 /* The memory of an opened snapshot, through its layers: mapped, read, compared with its hash; and is the file still it? */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -242,4 +244,28 @@ int nub_snapshot_verify_tell(const struct nub_snapshot *snapshot,
 		return nub_hint(err, "the file is damaged: make it again, or copy it again");
 	}
 	return result;
+}
+
+/* ---- Reading ahead ---- */
+
+static bool is_cached(int fd, uint64_t offset)
+{
+	char byte;
+	const struct iovec to = { &byte, 1 };
+
+	return preadv2(fd, &to, 1, (off_t)offset, RWF_NOWAIT) == 1 || errno != EAGAIN;
+}
+
+void nub_snapshot_read_ahead(const struct nub_snapshot *snapshot)
+{
+	const struct nub_working_set *set = &snapshot->meta.working_set;
+
+	/* Of layers, others have some of the pages. */
+	if (snapshot->base || set->count == 0 ||
+	    (is_cached(snapshot->fd, set->runs[0].gpa) && is_cached(snapshot->fd, set->runs[set->count / 2].gpa) &&
+	     is_cached(snapshot->fd, set->runs[set->count - 1].gpa)))
+		return;
+	for (uint32_t i = 0; i < set->count; i++)
+		posix_fadvise(snapshot->fd, (off_t)set->runs[i].gpa, (off_t)(set->runs[i].pages * NUB_PAGE_SIZE),
+		              POSIX_FADV_WILLNEED);
 }

@@ -25,6 +25,7 @@
 #include "nub/program.h"
 #include "nub/region.h"
 #include "nub/value.h"
+#include "nub/working_set.h"
 
 #define NUB_SNAPSHOT_VERSION 1
 #define NUB_SNAPSHOT_HEADER_SIZE 256u
@@ -105,6 +106,9 @@ struct nub_snapshot_meta {
 	struct nub_page_run *runs; /* owned; ascending, disjoint; only with has_base */
 	uint32_t run_count;
 	uint32_t depth; /* 0 for a file that needs no other; the base's is one less */
+
+	/* Pages that a guest needs soon. Not in the hashes: the same snapshot is the same with and without. */
+	struct nub_working_set working_set;
 
 	/* The state of the vCPU (R31). What is not kept is ignored by the encoder, and 0 after decoding: everything but the
 	 * CPUID with NUB_NEXT_INITIALISE, regs unless NUB_NEXT_RESUME, cr3, at CPL 3 tr, ldt, gdt and idt, bytes 464 to 511

@@ -212,9 +212,28 @@ static int check_roots(const struct nub_snapshot_meta *meta, struct nub_error *e
 	return 0;
 }
 
+/* Without the tables: they are nobody's to be made ready. */
+static int check_working_set(const struct nub_snapshot_meta *meta, struct nub_error *err)
+{
+	const struct nub_working_set *set = &meta->working_set;
+	uint64_t next = NUB_BASE_ADDRESS;
+
+	for (uint32_t i = 0; i < set->count; i++) {
+		const struct nub_working_run *run = &set->runs[i];
+		if (!nub_page_aligned(run->gpa) || run->gpa < next || run->gpa >= meta->layout.data_end_gpa)
+			return nub_item_fail(err, "working_set.runs", i, "gpa", run->gpa,
+			                     "page-aligned, behind the run before it, below layout.data_end_gpa");
+		if (run->pages == 0 || run->pages > (meta->layout.data_end_gpa - run->gpa) / NUB_PAGE_SIZE)
+			return nub_item_fail(err, "working_set.runs", i, "pages", run->pages,
+			                     "1 or more, up to layout.data_end_gpa");
+		next = run->gpa + run->pages * NUB_PAGE_SIZE;
+	}
+	return 0;
+}
+
 int nub_snapshot_check_memory(const struct nub_snapshot_meta *meta, struct nub_error *err)
 {
-	if (check_layout(meta, err) < 0 || check_regions(meta, err) < 0)
+	if (check_layout(meta, err) < 0 || check_regions(meta, err) < 0 || check_roots(meta, err) < 0)
 		return -1;
-	return check_roots(meta, err);
+	return check_working_set(meta, err);
 }

@@ -35,9 +35,9 @@ static int read_known(const struct nub_cursor *metadata, const struct section *s
 	struct nub_cursor payload = *metadata;
 	const struct nub_codec codec = { .in = &payload };
 
-	if (section->flags != NUB_SECTION_CRITICAL)
+	if (section->flags != nub_section_flags(section->type))
 		return nub_fail(err, NUB_E_SNAPSHOT_FIELD, 0, "section %s has flags 0x%x, they must be 0x%x", name,
-		                section->flags, NUB_SECTION_CRITICAL);
+		                section->flags, nub_section_flags(section->type));
 	strncat(whole, name, sizeof(whole) - strlen(whole) - 1);
 	payload.whole = whole;
 	payload.offset = section->start;
@@ -97,6 +97,8 @@ static int check_sections(const struct nub_snapshot_meta *meta, const bool prese
 {
 	for (enum nub_section_type type = NUB_SECTION_IDENTITY; type <= NUB_SECTION_LAST; type++) {
 		const bool needed = nub_section_present(type, meta);
+		if (present[type] && !needed && type == NUB_SECTION_WORKING_SET)
+			return nub_field_fail(err, "working_set.count", 0, "1 to 0x%x", NUB_WORKING_SET_MAX_RUNS);
 		if (present[type] != needed)
 			return nub_fail(err, NUB_E_SNAPSHOT_FIELD, 0, "section %s is %s, with %s 0x%x it must %s",
 			                nub_section_name(type), present[type] ? "there" : "missing",
@@ -159,6 +161,12 @@ int nub_snapshot_decode_meta(const struct nub_snapshot_header *header, const uin
 	return decode(header, bytes, size, meta, err) < 0 ? nub_snapshot_hint(err) : 0;
 }
 
+void nub_working_set_release(struct nub_working_set *set)
+{
+	free(set->runs);
+	*set = (struct nub_working_set){ 0 };
+}
+
 void nub_snapshot_meta_release(struct nub_snapshot_meta *meta)
 {
 	free(meta->guest_path);
@@ -173,5 +181,6 @@ void nub_snapshot_meta_release(struct nub_snapshot_meta *meta)
 		free((char *)(uintptr_t)meta->items[i].text);
 	free(meta->items);
 	free(meta->runs);
+	nub_working_set_release(&meta->working_set);
 	memset(meta, 0, sizeof(*meta));
 }

@@ -14,7 +14,7 @@ static void write_section(struct nub_writer *writer, enum nub_section_type type,
 	const struct nub_codec codec = { .out = writer };
 
 	nub_writer_uint(writer, sizeof(uint32_t), type);
-	nub_writer_uint(writer, sizeof(uint32_t), NUB_SECTION_CRITICAL);
+	nub_writer_uint(writer, sizeof(uint32_t), nub_section_flags(type));
 	nub_writer_uint(writer, sizeof(uint64_t), 0);
 	const size_t start = writer->buffer->size;
 	nub_section_code(type, &codec, meta);

@@ -56,7 +56,8 @@ enum nub_section_type {
 	NUB_SECTION_CPUID,
 	NUB_SECTION_LAYER,
 	NUB_SECTION_LINUX,
-	NUB_SECTION_LAST = NUB_SECTION_LINUX,
+	NUB_SECTION_WORKING_SET,
+	NUB_SECTION_LAST = NUB_SECTION_WORKING_SET,
 };
 
 #define NUB_SECTION_CRITICAL 1u
@@ -65,6 +66,9 @@ enum nub_section_type {
 
 const char *nub_section_name(enum nub_section_type type);
 void nub_section_code(enum nub_section_type type, const struct nub_codec *codec, struct nub_snapshot_meta *meta);
+
+/* NUB_SECTION_CRITICAL, unless a reader that doesn't know it may pass over it. */
+uint32_t nub_section_flags(enum nub_section_type type);
 
 /* Is it in the file of such a snapshot? */
 bool nub_section_present(enum nub_section_type type, const struct nub_snapshot_meta *meta);

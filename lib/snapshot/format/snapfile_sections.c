@@ -13,6 +13,7 @@ enum {
 	ROOT_SIZE = 8,
 	RUN_SIZE = 16,
 	ITEM_SIZE = 12, /* at least */
+	WORKING_RUN_SIZE = 16,
 };
 
 static void code_hash(const struct nub_codec *codec, const char *what, struct nub_hash *hash)
@@ -207,6 +208,20 @@ static void code_linux(const struct nub_codec *codec, struct nub_snapshot_meta *
 		code_item(codec, &meta->items[i]);
 }
 
+static void code_working_set(const struct nub_codec *codec, struct nub_snapshot_meta *meta)
+{
+	struct nub_working_set *set = &meta->working_set;
+
+	nub_code_count(codec, "working_set.count", &set->count, NUB_WORKING_SET_MAX_RUNS, WORKING_RUN_SIZE);
+	nub_code_bool(codec, "working_set.reads", &set->reads);
+	set->runs = nub_code_allocate(codec, set->runs, &set->count, sizeof(*set->runs));
+	for (uint32_t i = 0; i < set->count && !nub_codec_failed(codec); i++) {
+		NUB_CODE(codec, "working_set.runs[].gpa", set->runs[i].gpa);
+		NUB_CODE(codec, "working_set.runs[].pages", set->runs[i].pages);
+		nub_code_bool(codec, "working_set.runs[].written", &set->runs[i].written);
+	}
+}
+
 static const struct {
 	const char *name;
 	void (*code)(const struct nub_codec *codec, struct nub_snapshot_meta *meta);
@@ -223,6 +238,7 @@ static const struct {
 	[NUB_SECTION_CPUID] = { "CPUID", nub_code_cpuid },
 	[NUB_SECTION_LAYER] = { "LAYER", code_layer },
 	[NUB_SECTION_LINUX] = { "LINUX", code_linux },
+	[NUB_SECTION_WORKING_SET] = { "WORKING-SET", code_working_set },
 };
 
 const char *nub_section_name(enum nub_section_type type)
@@ -235,8 +251,15 @@ void nub_section_code(enum nub_section_type type, const struct nub_codec *codec,
 	sections[type].code(codec, meta);
 }
 
+uint32_t nub_section_flags(enum nub_section_type type)
+{
+	return type == NUB_SECTION_WORKING_SET ? 0 : NUB_SECTION_CRITICAL;
+}
+
 bool nub_section_present(enum nub_section_type type, const struct nub_snapshot_meta *meta)
 {
+	if (type == NUB_SECTION_WORKING_SET)
+		return meta->working_set.count > 0;
 	if (type == NUB_SECTION_LINUX)
 		return nub_snapshot_is_program(meta);
 	return type != NUB_SECTION_CPU || meta->next != NUB_NEXT_INITIALISE;

@@ -1,4 +1,5 @@
-/* Pages of a program that are copied before it runs, where a touch of each is dear. */
+/* Pages that are copied before the guest runs: those of a working set, and of a program that has none where a touch of each is
+ * dear. */
 #include "base/util.h"
 #include "snapshot/file/snapshot.h"
 #include "snapshot/restore/restore.h"
@@ -6,6 +7,8 @@
 /* A program was frozen when it was warm: of its first pages it will touch many. With CPython's 15 MiB under shadow paging it goes on
  * five times sooner. */
 #define MOST_AHEAD (UINT64_C(32) << 20)
+/* To copy so many bytes more takes less time than another mapping. */
+#define GAP (UINT64_C(4) * NUB_PAGE_SIZE)
 
 struct ahead {
 	struct nub_memory *memory;
@@ -39,12 +42,40 @@ static int add(void *context, const struct nub_snapshot *file, uint64_t gpa, uin
 	return 0;
 }
 
+int nub_restore_own_working_set(struct nub_sandbox *sandbox, struct nub_error *err)
+{
+	const struct nub_working_set *set = &sandbox->snapshot->meta.working_set;
+	const bool dear = nub_engine_touch_is_dear(sandbox->machine.engine);
+	struct ahead ahead = { .memory = &sandbox->machine.memory };
+	uint64_t left = MOST_AHEAD;
+
+	nub_snapshot_read_ahead(sandbox->snapshot);
+	for (uint32_t i = 0; i < set->count && left > 0; i++) {
+		const uint64_t gpa = set->runs[i].gpa, size = set->runs[i].pages * NUB_PAGE_SIZE;
+		if (!set->runs[i].written && !dear)
+			continue;
+		if (ahead.end > 0 && gpa - ahead.end > GAP && copy(&ahead, err) < 0)
+			return -1;
+		if (ahead.end == 0)
+			ahead.gpa = gpa;
+		ahead.end = gpa + (size < left ? size : left);
+		left -= size < left ? size : left;
+	}
+	return copy(&ahead, err);
+}
+
 int nub_restore_own_ahead(struct nub_sandbox *sandbox, struct nub_error *err)
 {
 	const uint64_t size = sandbox->machine.image_end - NUB_BASE_ADDRESS;
+	const struct nub_working_set *set = &sandbox->snapshot->meta.working_set;
+	const bool dear = nub_engine_touch_is_dear(sandbox->machine.engine);
 	struct ahead ahead = { .memory = &sandbox->machine.memory };
 
-	if (!nub_engine_touch_is_dear(sandbox->machine.engine))
+	if (sandbox->machine.config.learn)
+		return 0;
+	if (set->count > 0 && (set->reads || !dear))
+		return nub_restore_own_working_set(sandbox, err);
+	if (!dear)
 		return 0;
 	if (nub_snapshot_parts(sandbox->snapshot, NUB_BASE_ADDRESS, size < MOST_AHEAD ? size : MOST_AHEAD, add, &ahead,
 	                       err) < 0)
