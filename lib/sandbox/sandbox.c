@@ -57,7 +57,7 @@ struct nub_engine_guest nub_sandbox_engine_guest(struct nub_sandbox *sandbox)
 		.privilege_level = sandbox->machine.guest->privilege_level,
 		.root_gpa = sandbox->machine.root_gpa,
 		.syscalls = sandbox->personality->is_program,
-		.learned = sandbox->machine.config.learn,
+		.learns = sandbox->machine.config.learn,
 		.tables_gpa = layout->page_table_gpa,
 		.tables_size = layout->page_table_size,
 		.tables_used = sandbox->personality->tables_used,

@@ -266,7 +266,7 @@ static uint64_t chunk_size(const struct nub_process *process, uint64_t gva)
 {
 	const uint64_t doublings = process->owned_chunks / CHUNKS_AT_ONCE;
 	const uint64_t size = doublings < 6 ? CHUNK_MIN << doublings : CHUNK_MAX;
-	if (process->guest.learned)
+	if (process->guest.learns)
 		return NUB_PAGE_SIZE;
 	const uint64_t quarter = nub_page_down(gva) == process->row_end ? process->row_size / 4 : 0;
 

@@ -89,7 +89,7 @@ struct nub_box_shared {
 	uint64_t fs_base, gs_base;
 	uint16_t segments[4]; /* ds, es, fs, gs */
 	uint32_t box_cpu;     /* where the box gave it back */
-	uint32_t box_looks;   /* how often it looks */
+	uint32_t box_looks;   /* for how many ticks it looks */
 	uint32_t traps;       /* it has the kernel make its first frame */
 	struct nub_box_call calls[NUB_BOX_MAX_CALLS];
 	uint8_t data[1024]; /* what calls of the set-up point at */
