@@ -7,6 +7,8 @@
 /* A program was frozen when it was warm: of its first pages it will touch many. With CPython's 15 MiB under shadow paging it goes on
  * five times sooner. */
 #define MOST_AHEAD (UINT64_C(32) << 20)
+/* And in no more parts, each of which may be a mapping: Linux bounds them. */
+enum { MOST_PARTS = 8192 };
 /* To copy so many bytes more takes less time than another mapping. */
 #define GAP (UINT64_C(4) * NUB_PAGE_SIZE)
 
@@ -48,16 +50,19 @@ int nub_restore_own_working_set(struct nub_sandbox *sandbox, struct nub_error *e
 	const bool dear = nub_engine_touch_is_dear(sandbox->machine.engine);
 	struct ahead ahead = { .memory = &sandbox->machine.memory };
 	uint64_t left = MOST_AHEAD;
+	unsigned parts = 0;
 
 	nub_snapshot_read_ahead(sandbox->snapshot);
-	for (uint32_t i = 0; i < set->count && left > 0; i++) {
+	for (uint32_t i = 0; i < set->count && left > 0 && parts < MOST_PARTS; i++) {
 		const uint64_t gpa = set->runs[i].gpa, size = set->runs[i].pages * NUB_PAGE_SIZE;
 		if (!set->runs[i].written && !dear)
 			continue;
 		if (ahead.end > 0 && gpa - ahead.end > GAP && copy(&ahead, err) < 0)
 			return -1;
-		if (ahead.end == 0)
+		if (ahead.end == 0) {
 			ahead.gpa = gpa;
+			parts++;
+		}
 		ahead.end = gpa + (size < left ? size : left);
 		left -= size < left ? size : left;
 	}

@@ -157,8 +157,8 @@ static int prepare_writes(struct nub_sandbox *sandbox, struct nub_error *err)
 
 	if (sandbox->machine.plan.layout.cow == NUB_COW_GUEST || sandbox->machine.config.learn)
 		return 0;
-	if (sandbox->snapshot->meta.working_set.count > 0)
-		return nub_restore_own_working_set(sandbox, err);
+	if (nub_restore_own_working_set(sandbox, err) < 0)
+		return -1;
 	for (size_t i = 0; i < regions->count; i++) {
 		const uint64_t size = written_soon(&regions->items[i], &sandbox->snapshot->meta, &start);
 		if (size > 0 && nub_pt_walk(&reader, sandbox->machine.root_gpa, start, start + size - 1,

@@ -15,7 +15,7 @@ int nub_restore_take_memory(struct nub_sandbox *sandbox, const struct nub_snapsh
 /* A step of that alone: page tables into scratch (cow=guest). */
 int nub_restore_copy_tables(struct nub_sandbox *sandbox, struct nub_error *err);
 
-/* Another: make those pages ready of which the snapshot says that they will be needed; none of over 32 MiB. */
+/* Another: make those pages ready of which the snapshot says that they will be needed, if it does; 32 MiB at most. */
 int nub_restore_own_working_set(struct nub_sandbox *sandbox, struct nub_error *err);
 
 /* Another: copies of the pages that a program will write to, where the engine says that a touch is dear. */
