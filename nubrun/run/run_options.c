@@ -243,7 +243,7 @@ const struct cmd_option cmd_restore_options[] = {
 	  .file = true,
 	  FIELD(learn),
 	  .parse = cmd_option_text,
-	  .help = "save it there with a list of the pages that it needs first: then it is thawed faster" },
+	  .help = "save it there, and which pages it needs first, for faster thaws" },
 	{ .name = "verify",
 	  FIELD(verify),
 	  .parse = cmd_option_flag,
