@@ -3,7 +3,7 @@
 
 const char *nub_region_type_name(enum nub_region_type type)
 {
-	static const char *const names[] = {
+	static const char names[][sizeof("PageTables")] = {
 		[NUB_REGION_CODE] = "Code",
 		[NUB_REGION_PEB] = "Peb",
 		[NUB_REGION_HEAP] = "Heap",
@@ -21,7 +21,7 @@ const char *nub_region_type_name(enum nub_region_type type)
 
 const char *nub_region_flags_name(unsigned flags)
 {
-	static const char *const names[] = {
+	static const char names[][sizeof("READ | WRITE | EXECUTE")] = {
 		"NONE",    "READ",           "WRITE",           "READ | WRITE",
 		"EXECUTE", "READ | EXECUTE", "WRITE | EXECUTE", "READ | WRITE | EXECUTE",
 	};

@@ -10,7 +10,7 @@
 
 static const char *relocation_name(uint32_t type)
 {
-	static const char *const names[] = {
+	static const char names[][sizeof("R_X86_64_JUMP_SLOT")] = {
 		[R_X86_64_NONE] = "R_X86_64_NONE",
 		[R_X86_64_64] = "R_X86_64_64",
 		[R_X86_64_PC32] = "R_X86_64_PC32",
@@ -30,8 +30,8 @@ static const char *relocation_name(uint32_t type)
 		[R_X86_64_TLSDESC] = "R_X86_64_TLSDESC",
 		[R_X86_64_IRELATIVE] = "R_X86_64_IRELATIVE",
 	};
-	const char *name = type < sizeof(names) / sizeof(*names) ? names[type] : NULL;
-	return name ? name : "of an unknown type";
+
+	return type < sizeof(names) / sizeof(*names) && names[type][0] != '\0' ? names[type] : "of an unknown type";
 }
 
 static int fail_type(const struct nub_image *image, uint64_t index, uint32_t type, struct nub_error *err)

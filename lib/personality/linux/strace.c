@@ -98,7 +98,7 @@ static void put_timespec(struct nub_linux *linux, struct text *text, uint64_t gv
 
 struct bit_name {
 	uint64_t bits;
-	const char *name;
+	char name[16];
 };
 
 /* The names of the bits that are set, and the rest as a number. */
