@@ -84,7 +84,7 @@ static const uint16_t process[] = { SYS_wait4, SYS_waitid, SYS_sched_setaffinity
 static const uint16_t process_checked[] = { SYS_kill };
 
 /* To make a box, which has the guest's code, and what it calls itself until it has a filter of its own. */
-static const uint16_t process_anew[] = { SYS_getppid, SYS_rseq, SYS_close_range, SYS_mmap, SYS_mprotect };
+static const uint16_t process_anew[] = { SYS_getppid, SYS_rseq, SYS_close_range, SYS_mmap, SYS_mprotect, SYS_fstatfs };
 static const uint16_t process_anew_checked[] = { SYS_clone, SYS_prctl, SYS_prlimit64, SYS_seccomp };
 
 static const uint16_t debugger[] = { SYS_recvfrom, SYS_sendto, SYS_shutdown };

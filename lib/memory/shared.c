@@ -41,6 +41,7 @@ void nub_shared_release(struct nub_memory *memory)
 	close(shared->fd);
 	free(shared->owned);
 	free(shared->copies);
+	free(shared->read);
 	free(shared->pieces);
 	free(shared->news);
 }
@@ -148,6 +149,24 @@ uint64_t nub_memory_next_copies(const struct nub_memory *memory, uint64_t gpa, u
 		page += count_alike(copies, page, end);
 	*size = page < end ? count_alike(copies, page, end) * NUB_PAGE_SIZE : 0;
 	return memory->snapshot.gpa + page * NUB_PAGE_SIZE;
+}
+
+int nub_memory_note_read(struct nub_memory *memory, uint64_t gpa, bool read, struct nub_error *err)
+{
+	struct nub_shared *shared = &memory->shared;
+	const uint64_t pages = memory->snapshot.size / NUB_PAGE_SIZE;
+
+	if (!shared->read)
+		shared->read = calloc((pages + BITS - 1) / BITS, sizeof(*shared->read));
+	if (!shared->read)
+		return nub_fail_errno(err, NUB_E_NO_MEMORY, "guest memory: list of %" PRIu64 " pages", pages);
+	set_bits(shared->read, (gpa - memory->snapshot.gpa) / NUB_PAGE_SIZE, 1, read);
+	return 0;
+}
+
+bool nub_memory_is_read(const struct nub_memory *memory, uint64_t gpa)
+{
+	return memory->shared.read && bit(memory->shared.read, (gpa - memory->snapshot.gpa) / NUB_PAGE_SIZE);
 }
 
 int nub_memory_show_file(struct nub_memory *memory, const struct nub_memory_piece *piece, struct nub_error *err)

@@ -36,7 +36,9 @@ struct nub_shared {
 	uint64_t snapshot_size, scratch_size; /* how much of them is in it, from their starts */
 	uint64_t *owned;  /* a bit a page of the snapshot region: it is the memfd's. NULL: all are */
 	uint64_t *copies; /* the same, of those that were a file's before. NULL with `owned` */
-	uint64_t copy_count;
+	uint64_t
+	    *read; /* the same, of those that the guest has only read. NULL where nobody asks (nub_memory_note_read) */
+	uint64_t copy_count, ready_count; /* of them; and how many there were before the guest ran */
 	struct nub_memory_piece *pieces;
 	size_t piece_count;
 	struct nub_memory_run *news; /* owned since they were last shown */
@@ -59,6 +61,11 @@ uint64_t nub_memory_same_owner(const struct nub_memory *memory, uint64_t gpa, ui
 /* Where in [gpa, gpa + *size), of the snapshot region, pages begin that were a file's before they were the memfd's; *size becomes
  * how many bytes there are of them, 0 when there are none. */
 uint64_t nub_memory_next_copies(const struct nub_memory *memory, uint64_t gpa, uint64_t *size);
+
+/* Note that the guest has read the page at gpa, or written to it: of copies, nub_memory_is_read tells which were only read. Error:
+ * NO_MEMORY. */
+int nub_memory_note_read(struct nub_memory *memory, uint64_t gpa, bool read, struct nub_error *err);
+bool nub_memory_is_read(const struct nub_memory *memory, uint64_t gpa);
 
 /* Whose a page is, by offset in the snapshot region. */
 bool nub_shared_is_owned(const struct nub_shared *shared, uint64_t offset);

@@ -144,12 +144,16 @@ int cmd_session_learn(struct cmd_session *session, const struct nub_outcome *out
 	const struct cmd_run_options *options = &session->options;
 	const struct nub_snapshot_options save = { .working_set = &session->io.learned };
 
-	if (!options->learn || outcome->kind == NUB_OUTCOME_FAILED || outcome->kind == NUB_OUTCOME_CRASHED ||
+	if (!options->learn || (outcome->kind == NUB_OUTCOME_EXITED && outcome->exit_code != 0) ||
+	    outcome->kind == NUB_OUTCOME_FAILED || outcome->kind == NUB_OUTCOME_CRASHED ||
 	    outcome->kind == NUB_OUTCOME_TIMED_OUT || outcome->kind == NUB_OUTCOME_INTERRUPTED)
 		return 0;
 	if (cmd_guest_io_learn(&session->io, session->sandbox, err) < 0)
 		return -1;
-	return cmd_save(NULL, session->snapshot, &save, options->learn, session->report, err);
+	const uint64_t start = nub_clock_ns();
+	const int failed = cmd_save(NULL, session->snapshot, &save, options->learn, session->report, err);
+	cmd_trace_file_phase(session->trace, "save", start, nub_clock_ns());
+	return failed;
 }
 
 static void note_sandbox(struct cmd_session *session)

@@ -77,6 +77,48 @@ working_set() { # FILE
 	done
 }
 
+@test "learn: resets start from a learned snapshot as from any other, of however many pages it is" {
+	local engine pages
+	for engine in $(engines); do
+		nub snapshot --engine "$engine" -o a.snap --heap 24M --call warm "$GUESTS/empty.elf" 16777216
+		ended 0 ok
+		for pages in 20 4096; do
+			nub restore --engine "$engine" --learn b.snap --call rewrite a.snap "$pages"
+			ended 0 ok
+			nub restore --engine "$engine" --repeat 3 --reset --call rewrite b.snap 1
+			ended 0 ok
+			# Writing more than a reset puts back page by page.
+			nub restore --engine "$engine" --repeat 3 --reset --call rewrite b.snap 4096
+			ended 0 ok
+		done
+	done
+}
+
+@test "learn: a program that goes on for long after its first output is none the worse for it" {
+	local engine
+	for engine in $(engines); do
+		nub snapshot --engine "$engine" -o a.snap --until-output ready "$(command -v busybox)" \
+			sh -c 'f() { s=x; while [ ${#s} -lt 4194304 ]; do s=$s$s; done; }; f
+				echo ready; read -r line; echo "$line"; f; f; echo ${#s}' </dev/null
+		ended 0 ok
+		nub restore --engine "$engine" --learn b.snap a.snap <<<go
+		ended 0 ok
+		[ "$output" = $'go\n4194304' ]
+		[ "$(working_set b.snap)" != "null null" ]
+	done
+}
+
+@test "learn: what the file has is read from the disk where it is not in memory" {
+	local engine
+	engine=$(engines | head -n 1)
+	nub snapshot --engine "$engine" -o a.snap --heap 24M --call warm "$GUESTS/empty.elf" 16777216
+	nub restore --engine "$engine" --learn a.snap --call rewrite a.snap 3000
+	ended 0 ok
+	dd if=a.snap iflag=nocache count=0 status=none
+	nub restore --engine "$engine" --verify --call rewrite a.snap 3000
+	ended 0 ok
+}
+
 @test "learn: a run that fails saves nothing, nor does one that can't" {
 	local engine
 	engine=$(engines | head -n 1)
@@ -85,10 +127,16 @@ working_set() { # FILE
 	nub restore --engine "$engine" --learn b.snap a.snap ud2
 	[ "$(field .status)" = guest-crash ]
 	[ ! -e b.snap ]
+	nub restore --engine "$engine" --learn b.snap a.snap
+	[ "$(field .status)" = guest-exit ]
+	[ ! -e b.snap ]
 	nub restore --engine "$engine" --learn "$BATS_TEST_TMPDIR" a.snap
 	refused 125 io '*: Is a directory'
 	nub restore --engine "$engine" --learn none/b.snap a.snap
 	[ "$status" -eq 125 ]
+	nub snapshot --engine "$engine" -o copies.snap --cow guest "$GUESTS/hello.elf"
+	nub restore --engine "$engine" --learn b.snap copies.snap
+	refused 125 usage '--learn: the guest of copies.snap copies its pages itself'
 	nub restore --learn - a.snap
 	refused 125 usage '--learn: stdout is where the guest prints'
 	nub restore --learn b.snap --snapshot-on-exit c.snap --call x a.snap

@@ -143,7 +143,7 @@ static uint64_t read_tsc(struct nub_engine *engine)
 	return __rdtsc();
 }
 
-/* A signal for sixteen pages at once, as long as copying them. */
+/* A signal for eight pages at once, as long as copying them. */
 static bool touch_is_dear(const struct nub_engine *engine)
 {
 	(void)engine;

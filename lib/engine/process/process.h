@@ -80,7 +80,7 @@ int nub_process_map_shared(struct nub_process *process, const struct nub_mapping
 
 /* Show the leaf that gva lies in, and those around it; what was a file's becomes the memfd's. *shown is false when they are no
  * memory. */
-int nub_process_show(struct nub_process *process, uint64_t gva, bool *shown, struct nub_error *err);
+int nub_process_show(struct nub_process *process, uint64_t gva, bool write, bool *shown, struct nub_error *err);
 
 /* Error: ENGINE, when the stub is there. */
 int nub_process_check_place(uint64_t gva, uint64_t size, struct nub_error *err);

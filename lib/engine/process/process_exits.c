@@ -156,7 +156,7 @@ static int take_lacking(struct nub_process *process, struct nub_exit *exit, cons
 	    ((error_code & NUB_FAULT_FETCH) && !leaf->executable) ||
 	    (process->box.frame.error_code & ERROR_PROTECTION_KEY))
 		return 0;
-	if (nub_process_show(process, exit->fault.address, &shown, err) < 0)
+	if (nub_process_show(process, exit->fault.address, error_code & NUB_FAULT_WRITE, &shown, err) < 0)
 		return -1;
 	exit->kind = shown ? NUB_EXIT_MENDED : NUB_EXIT_NO_MEMORY;
 	exit->no_memory.gpa = leaf->gpa + (exit->fault.address - leaf->gva);

@@ -205,13 +205,13 @@ int nub_process_map_all(struct nub_process *process, uint64_t *size, struct nub_
 
 /* ---- What becomes the guest's own ---- */
 
-/* Map those of the news that lie in this run. context: how (enum nub_box_pages), or NULL. */
+/* Map those of the news that lie in this run: they are in memory. */
 static int map_news_of(struct nub_process *process, const struct nub_mapping *run, void *context, struct nub_error *err)
 {
 	const struct nub_shared *shared = &process->guest.memory->shared;
-	const enum nub_box_pages *pages = context;
 	const uint64_t end = run->gpa + run->size;
 
+	(void)context;
 	for (size_t i = 0; i < shared->news_count; i++) {
 		const struct nub_memory_run *news = &shared->news[i];
 		struct nub_mapping part = *run;
@@ -221,7 +221,7 @@ static int map_news_of(struct nub_process *process, const struct nub_mapping *ru
 		part.gva = run->gva + (part.gpa - run->gpa);
 		part.size = news->gpa + news->size < end ? news->gpa + news->size - part.gpa : end - part.gpa;
 		if (news->gpa < end && news->gpa + news->size > run->gpa &&
-		    nub_process_map_shared(process, &part, pages ? *pages : NUB_BOX_SHARED, &done, err) < 0)
+		    nub_process_map_shared(process, &part, NUB_BOX_FILLED, &done, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -262,17 +262,33 @@ int nub_process_map_news(struct nub_process *process, struct nub_error *err)
 	return 0;
 }
 
+/* Are pages told apart? Of so many no working set is made use of, and each is a mapping. */
+static bool is_learning(const struct nub_process *process)
+{
+	enum { MOST_LEARNED = 8192 };
+
+	return process->guest.learns && process->owned_chunks < MOST_LEARNED;
+}
+
 static uint64_t chunk_size(const struct nub_process *process, uint64_t gva)
 {
 	const uint64_t doublings = process->owned_chunks / CHUNKS_AT_ONCE;
 	const uint64_t size = doublings < 6 ? CHUNK_MIN << doublings : CHUNK_MAX;
-	if (process->guest.learns)
+	if (is_learning(process))
 		return NUB_PAGE_SIZE;
 	const uint64_t quarter = nub_page_down(gva) == process->row_end ? process->row_size / 4 : 0;
 
 	if (quarter <= size)
 		return size;
 	return quarter < CHUNK_MAX ? UINT64_C(1) << (63 - __builtin_clzll(quarter)) : CHUNK_MAX;
+}
+
+/* The page at gva was touched: this chunk is shown. */
+static void note_chunk(struct nub_process *process, uint64_t gva, const struct nub_mapping *run)
+{
+	process->owned_chunks++;
+	process->row_size = nub_page_down(gva) == process->row_end ? process->row_size + run->size : run->size;
+	process->row_end = run->gva + run->size;
 }
 
 /* Of the chunk that gva lies in, the part around it that one run of leaves maps. */
@@ -319,7 +335,6 @@ enum nub_mending nub_process_write_fault(struct nub_process *process, uint64_t g
 {
 	struct nub_memory *memory = process->guest.memory;
 	const uint64_t gpa = leaf->gpa + nub_page_down(gva - leaf->gva);
-	enum nub_box_pages pages = NUB_BOX_FILLED; /* they are copied here */
 	struct nub_mapping run;
 
 	if (gpa - memory->snapshot.gpa >= memory->snapshot.size || nub_memory_is_owned(memory, gpa))
@@ -327,16 +342,26 @@ enum nub_mending nub_process_write_fault(struct nub_process *process, uint64_t g
 	const uint64_t size = chunk_size(process, gva);
 	if (find_run(process, gva, size, &run, err) < 0)
 		return NUB_MENDING_FAILED;
-	process->owned_chunks++;
-	process->row_size = nub_page_down(gva) == process->row_end ? process->row_size + run.size : run.size;
-	process->row_end = run.gva + run.size;
-	if (nub_memory_own(memory, run.gpa, run.size, err) < 0 || map_news_of(process, &run, &pages, err) < 0)
+	note_chunk(process, gva, &run);
+	if (nub_memory_own(memory, run.gpa, run.size, err) < 0 || map_news_of(process, &run, NULL, err) < 0)
 		return NUB_MENDING_FAILED;
 	memory->shared.news_count = 0;
 	return NUB_MENDING_DONE;
 }
 
-int nub_process_show(struct nub_process *process, uint64_t gva, bool *shown, struct nub_error *err)
+/* Of a guest from which its working set is learned: a page that it reads is shown for reading alone, so that its first write is told,
+ * too. */
+static int learn(struct nub_process *process, struct nub_mapping *run, bool write, struct nub_error *err)
+{
+	struct nub_memory *memory = process->guest.memory;
+
+	if (!is_learning(process) || run->gpa - memory->snapshot.gpa >= memory->snapshot.size)
+		return 0;
+	run->writable = run->writable && write;
+	return nub_memory_note_read(memory, run->gpa, !write, err);
+}
+
+int nub_process_show(struct nub_process *process, uint64_t gva, bool write, bool *shown, struct nub_error *err)
 {
 	struct nub_memory *memory = process->guest.memory;
 	const uint64_t size = memory->shared.owned ? chunk_size(process, gva) : CHUNK_MAX;
@@ -348,12 +373,16 @@ int nub_process_show(struct nub_process *process, uint64_t gva, bool *shown, str
 	*shown = run.size > 0 && nub_memory_at(memory, run.gpa, run.size);
 	if (!*shown)
 		return 0;
-	process->owned_chunks++;
+	const uint64_t copies = memory->shared.copy_count;
+	note_chunk(process, gva, &run);
 	if (run.gpa - memory->snapshot.gpa < memory->snapshot.size &&
 	    nub_memory_own(memory, run.gpa, run.size, err) < 0)
+		return -1;
+	if (learn(process, &run, write, err) < 0)
 		return -1;
 	/* A view of it gives way before the guest goes on, as do others of the same pages. */
 	if (memory->shared.news_count > 0 && nub_process_has_view(process, gva))
 		return 0;
-	return nub_process_map_shared(process, &run, NUB_BOX_SHARED, &done, err);
+	return nub_process_map_shared(process, &run,
+	                              memory->shared.copy_count > copies ? NUB_BOX_FILLED : NUB_BOX_SHARED, &done, err);
 }

@@ -141,26 +141,27 @@ int nub_process_map(struct nub_engine *engine, uint64_t gva, uint64_t gpa, uint6
 	struct nub_process *process = nub_process_of(engine);
 	const struct nub_memory *memory = process->guest.memory;
 	const struct nub_pt_editor editor = editor_of(process);
+	const struct nub_mapping run = { .gva = gva,
+		                         .gpa = gpa,
+		                         .size = size,
+		                         .user = true,
+		                         .writable = rights & NUB_PT_WRITE,
+		                         .executable = rights & NUB_PT_EXECUTE };
 	uint64_t offset;
 
 	if (nub_process_check_place(gva, size, err) < 0 || nub_pt_edit_map(&editor, gva, gpa, size, rights, err) < 0)
 		return -1;
 	if (rights == 0 || !is_shared(memory, gpa, size, &offset)) {
-		const struct nub_mapping run = { .gva = gva,
-			                         .gpa = gpa,
-			                         .size = size,
-			                         .user = true,
-			                         .writable = rights & NUB_PT_WRITE,
-			                         .executable = rights & NUB_PT_EXECUTE };
-		if (rights != 0 && !process->sealed)
+		if (rights != 0 && !process->sealed && !process->guest.learns)
 			return show_run(process, &run, err);
 		process->lacks_some = true;
 		return 0;
 	}
-	return queued(
-	    process,
-	    nub_box_map(&process->box, gva, size, protection(rights), memory->shared.fd, offset, NUB_BOX_SHARED, err),
-	    err);
+	const int mapped =
+	    nub_box_map(&process->box, gva, size, protection(rights), memory->shared.fd, offset, NUB_BOX_SHARED, err);
+	if (queued(process, mapped, err) < 0)
+		return -1;
+	return process->sealed ? 0 : nub_process_fill_copies(process, &run, err);
 }
 
 int nub_process_protect(struct nub_engine *engine, uint64_t gva, uint64_t size, unsigned rights, struct nub_error *err)

@@ -253,7 +253,24 @@ static bool is_cached(int fd, uint64_t offset)
 	char byte;
 	const struct iovec to = { &byte, 1 };
 
-	return preadv2(fd, &to, 1, (off_t)offset, RWF_NOWAIT) == 1 || errno != EAGAIN;
+	const ssize_t got = preadv2(fd, &to, 1, (off_t)offset, RWF_NOWAIT);
+
+	return got >= 0 || errno != EAGAIN;
+}
+
+/* A disk reads so many bytes in about the time that it takes to read one. */
+#define READ_SIZE (UINT64_C(64) << 10)
+
+/* The kernel reads no more at once than its own read-ahead, 128 KiB, and forgets the rest. */
+#define WANT_SIZE (UINT64_C(128) << 10)
+#define MOST_WANTED (UINT64_C(64) << 20)
+
+static void want(int fd, uint64_t start, uint64_t end, uint64_t *left)
+{
+	for (uint64_t size; start<end && * left> 0; start += size, *left -= size < *left ? size : *left) {
+		size = end - start < WANT_SIZE ? end - start : WANT_SIZE;
+		posix_fadvise(fd, (off_t)start, (off_t)size, POSIX_FADV_WILLNEED);
+	}
 }
 
 void nub_snapshot_read_ahead(const struct nub_snapshot *snapshot)
@@ -265,7 +282,14 @@ void nub_snapshot_read_ahead(const struct nub_snapshot *snapshot)
 	    (is_cached(snapshot->fd, set->runs[0].gpa) && is_cached(snapshot->fd, set->runs[set->count / 2].gpa) &&
 	     is_cached(snapshot->fd, set->runs[set->count - 1].gpa)))
 		return;
-	for (uint32_t i = 0; i < set->count; i++)
-		posix_fadvise(snapshot->fd, (off_t)set->runs[i].gpa, (off_t)(set->runs[i].pages * NUB_PAGE_SIZE),
-		              POSIX_FADV_WILLNEED);
+	uint64_t start = 0, end = 0, left = MOST_WANTED;
+	for (uint32_t i = 0; i < set->count; i++) {
+		const uint64_t gpa = set->runs[i].gpa, size = set->runs[i].pages * NUB_PAGE_SIZE;
+		if (gpa >= end) {
+			want(snapshot->fd, start, end, &left);
+			start = gpa & ~(READ_SIZE - 1);
+		}
+		end = (gpa + size + READ_SIZE - 1) & ~(READ_SIZE - 1);
+	}
+	want(snapshot->fd, start, end, &left);
 }

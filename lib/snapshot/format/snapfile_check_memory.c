@@ -218,6 +218,8 @@ static int check_working_set(const struct nub_snapshot_meta *meta, struct nub_er
 	const struct nub_working_set *set = &meta->working_set;
 	uint64_t next = NUB_BASE_ADDRESS;
 
+	if (set->count > NUB_WORKING_SET_MAX_RUNS)
+		return nub_field_fail(err, "working_set.count", set->count, "at most 0x%x", NUB_WORKING_SET_MAX_RUNS);
 	for (uint32_t i = 0; i < set->count; i++) {
 		const struct nub_working_run *run = &set->runs[i];
 		if (!nub_page_aligned(run->gpa) || run->gpa < next || run->gpa >= meta->layout.data_end_gpa)

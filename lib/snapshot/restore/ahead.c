@@ -48,25 +48,34 @@ int nub_restore_own_working_set(struct nub_sandbox *sandbox, struct nub_error *e
 {
 	const struct nub_working_set *set = &sandbox->snapshot->meta.working_set;
 	const bool dear = nub_engine_touch_is_dear(sandbox->machine.engine);
-	struct ahead ahead = { .memory = &sandbox->machine.memory };
-	uint64_t left = MOST_AHEAD;
+	struct nub_memory *memory = &sandbox->machine.memory;
+	struct ahead ahead = { .memory = memory };
+	const uint64_t written = sandbox->snapshot->info.written_pages * NUB_PAGE_SIZE;
+	uint64_t left = MOST_AHEAD, left_to_read = dear && written < left ? left - written : 0;
 	unsigned parts = 0;
 
-	nub_snapshot_read_ahead(sandbox->snapshot);
-	for (uint32_t i = 0; i < set->count && left > 0 && parts < MOST_PARTS; i++) {
-		const uint64_t gpa = set->runs[i].gpa, size = set->runs[i].pages * NUB_PAGE_SIZE;
-		if (!set->runs[i].written && !dear)
+	for (uint32_t i = 0; i < set->count && parts < MOST_PARTS; i++) {
+		const struct nub_working_run *run = &set->runs[i];
+		uint64_t *room = run->written ? &left : &left_to_read;
+		const uint64_t wanted = run->pages * NUB_PAGE_SIZE, size = wanted < *room ? wanted : *room;
+		const uint64_t gap = run->gpa - ahead.end;
+		if (size == 0)
 			continue;
-		if (ahead.end > 0 && gpa - ahead.end > GAP && copy(&ahead, err) < 0)
-			return -1;
-		if (ahead.end == 0) {
-			ahead.gpa = gpa;
+		*room -= size;
+		if (ahead.end > 0 && gap <= GAP && gap <= left) {
+			left -= gap;
+		} else {
+			if (copy(&ahead, err) < 0)
+				return -1;
+			ahead.gpa = run->gpa;
 			parts++;
 		}
-		ahead.end = gpa + (size < left ? size : left);
-		left -= size < left ? size : left;
+		ahead.end = run->gpa + size;
 	}
-	return copy(&ahead, err);
+	if (copy(&ahead, err) < 0)
+		return -1;
+	memory->shared.ready_count = memory->shared.copy_count;
+	return 0;
 }
 
 int nub_restore_own_ahead(struct nub_sandbox *sandbox, struct nub_error *err)

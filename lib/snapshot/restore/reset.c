@@ -105,6 +105,7 @@ static int check_abi(const struct nub_sandbox *sandbox, const struct nub_snapsho
 int nub_sandbox_reset(struct nub_sandbox *sandbox, const struct nub_snapshot *snapshot, struct nub_error *err)
 {
 	const bool same = sandbox->snapshot == snapshot, anew = must_begin_anew(sandbox, snapshot);
+	const struct nub_shared *shared = &sandbox->machine.memory.shared;
 	int result;
 
 	/* Pages that a shorter file lost, private ones included, must not be touched. */
@@ -112,7 +113,7 @@ int nub_sandbox_reset(struct nub_sandbox *sandbox, const struct nub_snapshot *sn
 		return -1;
 	/* Until it is all done, the sandbox is neither what it was nor what it shall be. */
 	sandbox->state = NUB_STATE_POISONED;
-	if (same && !sandbox->personality->is_program && sandbox->machine.memory.shared.copy_count <= MAX_COPIES)
+	if (same && !sandbox->personality->is_program && shared->copy_count - shared->ready_count <= MAX_COPIES)
 		result = put_back(sandbox, snapshot, anew, err);
 	else
 		result = change_memory(sandbox, snapshot, anew, err);

@@ -301,6 +301,8 @@ struct nub_sandbox *nub_sandbox_restore(const struct nub_config *config, const s
 	sandbox->machine.config.init_data = NULL;
 	sandbox->machine.config.maps = NULL;
 	sandbox->machine.config.map_count = 0;
+	if (!config->learn)
+		nub_snapshot_read_ahead(snapshot);
 	if (check_whole(snapshot, err) < 0 || nub_restore_check_cpu(sandbox, snapshot, err) < 0 ||
 	    nub_restore_take_memory(sandbox, snapshot, err) < 0 || nub_restore_start(sandbox, err) < 0) {
 		nub_sandbox_free(sandbox);

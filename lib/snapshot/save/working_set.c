@@ -15,14 +15,14 @@ struct learning {
 };
 
 /* Pages come in their order. */
-static int add(struct learning *learning, uint64_t gpa, uint64_t pages, bool written, struct nub_error *err)
+static int add(struct learning *learning, uint64_t gpa, bool written, struct nub_error *err)
 {
 	struct nub_working_set *set = learning->set;
 	struct nub_working_run *last = set->count > 0 ? &set->runs[set->count - 1] : NULL;
 
 	if (last && last->written == written && last->gpa + last->pages * NUB_PAGE_SIZE == gpa &&
-	    pages <= UINT32_MAX - last->pages) {
-		last->pages += (uint32_t)pages;
+	    last->pages < UINT32_MAX) {
+		last->pages++;
 		return 0;
 	}
 	if (set->count == NUB_WORKING_SET_MAX_RUNS)
@@ -35,11 +35,11 @@ static int add(struct learning *learning, uint64_t gpa, uint64_t pages, bool wri
 		set->runs = runs;
 		learning->capacity = capacity;
 	}
-	set->runs[set->count++] = (struct nub_working_run){ gpa, (uint32_t)pages, written };
+	set->runs[set->count++] = (struct nub_working_run){ gpa, 1, written };
 	return 0;
 }
 
-/* Of memory that another process has, too: each page that it wrote came to nubrun. What it read is not known. */
+/* Of memory that another process has, too: each page that it wrote came to nubrun; of a program, also those that it read. */
 static int find_copies(struct learning *learning, const struct nub_memory *memory, uint64_t end, struct nub_error *err)
 {
 	for (uint64_t gpa = NUB_BASE_ADDRESS, size; gpa < end; gpa += size) {
@@ -47,8 +47,9 @@ static int find_copies(struct learning *learning, const struct nub_memory *memor
 		gpa = nub_memory_next_copies(memory, gpa, &size);
 		if (size == 0)
 			break;
-		if (add(learning, gpa, size / NUB_PAGE_SIZE, true, err) < 0)
-			return -1;
+		for (uint64_t page = gpa; page < gpa + size; page += NUB_PAGE_SIZE)
+			if (add(learning, page, !nub_memory_is_read(memory, page), err) < 0)
+				return -1;
 	}
 	return 0;
 }
@@ -67,8 +68,7 @@ static int find_pages(struct learning *learning, const struct nub_memory *memory
 		if (!nub_pagemap_read_map(fd, map, gpa - map->gpa, entries, count))
 			return nub_fail_errno(err, NUB_E_IO, "/proc/self/pagemap");
 		for (size_t i = 0; i < count; i++, gpa += NUB_PAGE_SIZE)
-			if (nub_pagemap_there(entries[i]) &&
-			    add(learning, gpa, 1, nub_pagemap_own(entries[i]), err) < 0)
+			if (nub_pagemap_there(entries[i]) && add(learning, gpa, nub_pagemap_own(entries[i]), err) < 0)
 				return -1;
 	}
 	return 0;
@@ -79,7 +79,7 @@ int nub_sandbox_working_set(struct nub_sandbox *sandbox, struct nub_working_set 
 	const struct nub_memory *memory = &sandbox->machine.memory;
 	struct learning learning = { .set = set };
 
-	*set = (struct nub_working_set){ .reads = !memory->shared.on };
+	*set = (struct nub_working_set){ .reads = !memory->shared.on || sandbox->personality->is_program };
 	if (!sandbox->snapshot || !sandbox->machine.config.learn) {
 		nub_fail(err, NUB_E_STATE, 0, "%s: its working set is not known", sandbox->machine.guest->name);
 		return nub_hint(err, "restore it from a snapshot, with config.learn");
