@@ -152,7 +152,9 @@ void bench_python(size_t runs)
 		                     "/",        "--until-output", "ready", PYTHON, "-c",  IMPORTS READY WORK,
 		                     NULL };
 
-	const char *const learn[] = { "./nubrun", "restore", QUIET, "--learn", snap, "--rootfs", "/", plain, NULL };
+	/* Which knows the pages one by one. */
+	const char *const learn[] = { "./nubrun", "restore",  QUIET, "--engine", "process", "--learn",
+		                      snap,       "--rootfs", "/",   plain,      NULL };
 
 	if (!is_installed("python", PYTHON))
 		return;
