@@ -5,6 +5,7 @@
 
 #include "memory/pagemap.h"
 #include "sandbox/sandbox.h"
+#include "snapshot/file/snapshot.h"
 
 enum { WARMED = 64, REWRITTEN = 20 };
 
@@ -15,12 +16,14 @@ static void call(struct guest *guest, const char *name, uint64_t value)
 	guest_call(guest, name, &argument, 1, NUB_OUTCOME_RETURNED);
 }
 
-static struct nub_snapshot *warm_snapshot(void)
+static struct nub_snapshot *warm_snapshot(uint64_t pages)
 {
 	struct guest guest;
 
-	guest_open(&guest, "empty.elf");
-	call(&guest, "warm", WARMED * NUB_PAGE_SIZE);
+	guest_load(&guest, "empty.elf");
+	guest.config.heap_size = (pages + 64) * NUB_PAGE_SIZE;
+	guest_create(&guest);
+	call(&guest, "warm", pages * NUB_PAGE_SIZE);
 	struct nub_snapshot *snapshot = guest_snapshot(&guest);
 	guest_close(&guest);
 	return snapshot;
@@ -70,7 +73,7 @@ static bool is_ready(const struct guest *guest, uint64_t gpa)
 
 static void what_was_written_is_ready(void **state)
 {
-	struct nub_snapshot *snapshot = warm_snapshot(), *learned;
+	struct nub_snapshot *snapshot = warm_snapshot(WARMED), *learned;
 	struct nub_working_set set;
 	struct nub_error err = { 0 };
 	struct guest guest;
@@ -110,9 +113,46 @@ static void what_was_written_is_ready(void **state)
 	nub_snapshot_free(snapshot);
 }
 
+/* How many of the first pages are ready, where a set has every `stride`th of them. */
+static uint64_t count_ready(const struct nub_snapshot *snapshot, uint64_t pages, uint64_t stride)
+{
+
+	struct nub_working_run *runs = calloc(pages / stride + 1, sizeof(*runs));
+	struct nub_working_set set = { .runs = runs };
+	uint64_t count = 0;
+	struct guest guest;
+
+	assert_non_null(runs);
+	for (uint64_t page = 0; page < pages; page += stride)
+		runs[set.count++] = (struct nub_working_run){ NUB_BASE_ADDRESS + page * NUB_PAGE_SIZE, 1, true };
+	struct nub_snapshot *forged = with_set(snapshot, &set);
+	guest_restore(&guest, forged);
+	for (uint64_t page = 0; page < pages; page++)
+		count += is_ready(&guest, NUB_BASE_ADDRESS + page * NUB_PAGE_SIZE);
+	call(&guest, "rewrite", pages);
+	guest_close(&guest);
+	nub_snapshot_free(forged);
+	free(runs);
+	return count;
+}
+
+/* No list makes a restore copy more than 32 MiB, whatever lies between its parts. */
+static void a_set_has_bounds(void **state)
+{
+	enum { PAGES = 10000, MOST = 8192 };
+	struct nub_snapshot *snapshot = warm_snapshot(PAGES);
+
+	(void)state;
+	assert_in_range(count_ready(snapshot, PAGES, 1), MOST, MOST + 64);
+	/* Gaps of four pages are copied, too; larger ones not. */
+	assert_in_range(count_ready(snapshot, PAGES, 5), MOST - 64, MOST + 64);
+	assert_in_range(count_ready(snapshot, PAGES, 10), PAGES / 10, PAGES / 10 + 64);
+	nub_snapshot_free(snapshot);
+}
+
 static void whoever_did_not_learn_knows_nothing(void **state)
 {
-	struct nub_snapshot *snapshot = warm_snapshot();
+	struct nub_snapshot *snapshot = warm_snapshot(WARMED);
 	struct nub_working_set set;
 	struct guest guest;
 
@@ -129,6 +169,7 @@ int main(void)
 {
 	struct CMUnitTest tests[] = {
 		KVM_TEST(what_was_written_is_ready),
+		KVM_TEST(a_set_has_bounds),
 		KVM_TEST(whoever_did_not_learn_knows_nothing),
 	};
 
