@@ -116,7 +116,6 @@ static void what_was_written_is_ready(void **state)
 /* How many of the first pages are ready, where a set has every `stride`th of them. */
 static uint64_t count_ready(const struct nub_snapshot *snapshot, uint64_t pages, uint64_t stride)
 {
-
 	struct nub_working_run *runs = calloc(pages / stride + 1, sizeof(*runs));
 	struct nub_working_set set = { .runs = runs };
 	uint64_t count = 0;
