@@ -48,10 +48,10 @@ static int check_on_exit(const struct cmd_run_options *options, struct nub_error
 /* --learn is about one run, and what it saves is the snapshot that was restored. */
 static int check_learning(const struct cmd_run_options *options, struct nub_error *err)
 {
-	const char *other = options->output        ? "snapshot-on-exit"
-	                    : options->repeat > 0  ? "repeat"
-	                    : options->gdb != NULL ? "gdb"
-	                                           : NULL;
+	const char *other = options->output       ? "snapshot-on-exit"
+	                    : options->repeat > 0 ? "repeat"
+	                    : options->gdb        ? "gdb"
+	                                          : NULL;
 
 	if (!options->learn)
 		return 0;
