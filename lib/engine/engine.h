@@ -40,7 +40,7 @@ struct nub_engine_guest {
 	 * with two pages that the engine fills: one that the guest may read and execute, one that it can't reach
 	 * (nub_address_space_map_editable). */
 	bool syscalls;
-	bool learns;                      /* no page becomes its own but those that it writes */
+	bool learns;                      /* no page becomes its own but those that it touches */
 	uint64_t tables_gpa, tables_size; /* for page tables; all of it is mapped for CPL 0 */
 	uint64_t tables_used;             /* bytes at its start that have some already */
 };

@@ -34,10 +34,9 @@ struct nub_shared {
 	bool on;
 	int fd;                               /* of the memfd, when it is on */
 	uint64_t snapshot_size, scratch_size; /* how much of them is in it, from their starts */
-	uint64_t *owned;  /* a bit a page of the snapshot region: it is the memfd's. NULL: all are */
-	uint64_t *copies; /* the same, of those that were a file's before. NULL with `owned` */
-	uint64_t
-	    *read; /* the same, of those that the guest has only read. NULL where nobody asks (nub_memory_note_read) */
+	uint64_t *owned;                  /* a bit a page of the snapshot region: it is the memfd's. NULL: all are */
+	uint64_t *copies;                 /* the same, of those that were a file's before. NULL with `owned` */
+	uint64_t *read;                   /* the same, of those that were only read. NULL where nobody asks */
 	uint64_t copy_count, ready_count; /* of them; and how many there were before the guest ran */
 	struct nub_memory_piece *pieces;
 	size_t piece_count;

@@ -115,6 +115,17 @@ int cmd_session_initialise(struct cmd_session *session, struct nub_outcome *outc
 
 /* ---- Saving, ending ---- */
 
+static int save_to(struct cmd_session *session, const char *path, struct nub_sandbox *sandbox,
+                   const struct nub_snapshot *snapshot, const struct nub_snapshot_options *options,
+                   struct nub_error *err)
+{
+	const uint64_t start = nub_clock_ns();
+	const int failed = cmd_save(sandbox, snapshot, options, path, session->report, err);
+
+	cmd_trace_file_phase(session->trace, "save", start, nub_clock_ns());
+	return failed;
+}
+
 int cmd_session_save(struct cmd_session *session, const struct nub_outcome *outcome, struct nub_error *err)
 {
 	const struct cmd_run_options *options = &session->options;
@@ -132,10 +143,7 @@ int cmd_session_save(struct cmd_session *session, const struct nub_outcome *outc
 		.host_function_count = options->function_count,
 		.base = session->base,
 	};
-	const uint64_t start = nub_clock_ns();
-	int failed = cmd_save(session->sandbox, NULL, &save, options->output, session->report, err);
-	cmd_trace_file_phase(session->trace, "save", start, nub_clock_ns());
-	return failed;
+	return save_to(session, options->output, session->sandbox, NULL, &save, err);
 }
 
 /* What a run needed that failed is no example. */
@@ -150,10 +158,7 @@ int cmd_session_learn(struct cmd_session *session, const struct nub_outcome *out
 		return 0;
 	if (cmd_guest_io_learn(&session->io, session->sandbox, err) < 0)
 		return -1;
-	const uint64_t start = nub_clock_ns();
-	const int failed = cmd_save(NULL, session->snapshot, &save, options->learn, session->report, err);
-	cmd_trace_file_phase(session->trace, "save", start, nub_clock_ns());
-	return failed;
+	return save_to(session, options->learn, NULL, session->snapshot, &save, err);
 }
 
 static void note_sandbox(struct cmd_session *session)

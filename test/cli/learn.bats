@@ -60,16 +60,16 @@ working_set() { # FILE
 @test "learn: a Linux program is thawed from it by both engines, with other input" {
 	local by on
 	for by in $(engines); do
-		nub snapshot --engine "$by" -o lua.snap --until-output ready "$(command -v busybox)" \
+		nub snapshot --engine "$by" -o shell.snap --until-output ready "$(command -v busybox)" \
 			sh -c 'echo ready; read -r line; echo "got $line"; read -r line; echo "and $line"' </dev/null
 		ended 0 ok
-		nub restore --engine "$by" --learn lua.snap lua.snap <<<$'one\ntwo'
+		nub restore --engine "$by" --learn shell.snap shell.snap <<<$'one\ntwo'
 		ended 0 ok
 		[ "${lines[0]}" = "got one" ]
 		[ "${lines[1]}" = "and two" ]
-		[ "$(working_set lua.snap)" != "null null" ]
+		[ "$(working_set shell.snap)" != "null null" ]
 		for on in $(engines); do
-			nub restore --engine "$on" lua.snap <<<$'three\nfour'
+			nub restore --engine "$on" shell.snap <<<$'three\nfour'
 			ended 0 ok
 			[ "${lines[0]}" = "got three" ]
 			[ "${lines[1]}" = "and four" ]

@@ -228,12 +228,12 @@ static inline void sample_meta(struct nub_snapshot_meta *meta, enum sample_kind 
 		meta->cpu.regs.rip = NUB_IMAGE_BASE_DYN + 0x1111;
 		meta->cpu.regs.rflags = 0x246;
 	}
-	if (kind == SAMPLE_LAYER)
+	if (kind == SAMPLE_LAYER) {
 		sample_working_set(meta);
-	if (kind == SAMPLE_LAYER)
 		sample_layer(meta);
-	else
+	} else {
 		meta->base_name = sample_string("");
+	}
 	if (kind == SAMPLE_PROGRAM)
 		sample_program(meta);
 	meta->hash = nub_snapshot_hash(meta);

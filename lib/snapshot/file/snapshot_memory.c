@@ -267,9 +267,11 @@ static bool is_cached(int fd, uint64_t offset)
 
 static void want(int fd, uint64_t start, uint64_t end, uint64_t *left)
 {
-	for (uint64_t size; start<end && * left> 0; start += size, *left -= size < *left ? size : *left) {
-		size = end - start < WANT_SIZE ? end - start : WANT_SIZE;
+	while (*left > 0 && start < end) {
+		const uint64_t size = end - start < WANT_SIZE ? end - start : WANT_SIZE;
 		posix_fadvise(fd, (off_t)start, (off_t)size, POSIX_FADV_WILLNEED);
+		start += size;
+		*left -= size < *left ? size : *left;
 	}
 }
 
